@@ -1,0 +1,2 @@
+//! `greenline`: the operator's command.
+fn main() {}

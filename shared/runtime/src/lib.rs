@@ -1,0 +1,1 @@
+//! What every Greenline process needs.
