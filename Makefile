@@ -1,0 +1,42 @@
+# The one front door: people, .ci/run and .github/workflows all go through it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+SCRIPTS := .ci/run deploy/need deploy/make-secrets deploy/compose-test deploy/kubernetes/check
+
+.PHONY: help up test lint bench bench-peers compose-test
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## run everything on this machine; Redis is installed if it is missing (ARGS="--help")
+	@deploy/need cargo cc git redis
+	@$(CARGO) run --locked --release --quiet --package greenline -- up $(ARGS)
+
+test: ## all tests, against a real Redis that is installed if it is missing
+	@deploy/need cargo cc git redis
+	@$(CARGO) test --locked --workspace --doc --quiet
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	  then $(CARGO) nextest run --locked --workspace; \
+	  else $(CARGO) test --locked --workspace --lib --bins --tests --examples --no-fail-fast; fi
+
+lint: ## format, clippy, rustdoc, and what is installed of cargo-deny, shellcheck, kubernetes-validate
+	@deploy/need cargo cc
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo "skipped: cargo-deny is not installed"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "skipped: shellcheck is not installed"; fi
+	@deploy/kubernetes/check
+
+bench: ## what the queue does on this machine
+	@deploy/need cargo cc redis
+	@$(CARGO) run --locked --release --quiet --package greenline -- bench $(ARGS)
+
+bench-peers: ## the same workload on other queues, side by side
+	@deploy/need cargo cc redis
+	@bench/peers/run $(ARGS)
+
+compose-test: ## build the image, run five workers, kill two under load (needs a Docker engine)
+	@deploy/compose-test
