@@ -12,7 +12,7 @@ COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock \
       ! -path '*/src/lib.rs' ! -path '*/src/main.rs' ! -path '*/src/bin/*.rs' ! -name build.rs \
       ! -path '*/benches/*.rs' ! -path '*/examples/*.rs' ! -path '*/tests/*.rs' -delete \
- && find . -name '*.rs' -exec sh -c 'for file; do echo "fn main() {}" >"$file"; done' sh {} + \
+ && echo 'fn main() {}' >/empty.rs && find . -name '*.rs' -exec cp /empty.rs {} \; \
  && find . -depth -type d -empty -delete
 
 FROM ${RUST_IMAGE} AS build
@@ -22,14 +22,14 @@ COPY --from=manifests /src .
 RUN cargo build --release --locked --quiet --package greenline
 COPY . .
 # Cargo goes by time, and the empty programs are younger than the source they stood in for.
-RUN find . -name '*.rs' -exec touch {} + \
+RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
  && cargo build --release --locked --package greenline \
  && cp target/release/greenline /greenline
 
 FROM ${BASE_IMAGE}
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends ca-certificates git >/dev/null \
- && rm -rf /var/lib/apt/lists/* \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /workspace --shell /usr/sbin/nologin greenline \
  && install -d -o greenline -g greenline -m 0700 /workspace /run/greenline
 COPY --from=build /greenline /usr/local/bin/greenline

@@ -26,7 +26,7 @@ lint: ## format, clippy, rustdoc, and what is installed of cargo-deny, shellchec
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo "skipped: cargo-deny is not installed"; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check --hide-inclusion-graph; else echo "skipped: cargo-deny is not installed"; fi
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "skipped: shellcheck is not installed"; fi
 	@deploy/kubernetes/check
 
