@@ -1,0 +1,1 @@
+"""The peers' half of the benchmark. `../run` is its front door."""
