@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-SCRIPTS := .ci/run deploy/need deploy/make-secrets deploy/compose-test deploy/kubernetes/check
+SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check)
 
 .PHONY: help up test lint bench bench-peers compose-test
 
