@@ -1,7 +1,16 @@
 //! What every Greenline process needs, and nothing about what it does.
+//!
+//! - [`settings`]: the one loader of settings, and the table it reads them by.
+//! - [`stopping`]: drain at the first signal, interrupt at the second.
+//! - [`clock`]: what time it is, and a clock that tests move by hand.
+//! - [`say`]: durations, sizes and counts as people say them.
+//!
+//! Nothing here knows Redis, the queue, the lead or the worker, and nothing here is global except
+//! what its library makes global: the log subscriber and the metrics recorder.
 
 pub mod clock;
 pub mod say;
+pub mod settings;
 pub mod stopping;
 
 mod role;

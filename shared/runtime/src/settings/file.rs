@@ -1,0 +1,198 @@
+//! greenline.toml, taken apart into texts that know where they stand.
+//!
+//! Which names exist comes from the table; what a text means is judged later, in the same way
+//! for a file, the environment and a flag. A file that is broken in one line is still read in the
+//! others, so that all of its problems are told at once.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Fault, Place, Problem, nearest};
+use super::table::{SETTINGS, Setting};
+
+/// The texts of one greenline.toml by `section.key`, and what is wrong with its shape.
+#[derive(Default)]
+pub(super) struct File {
+    entries: BTreeMap<String, Entry>,
+    /// Lines that are not TOML: what was read from them anyway is not worth a second complaint.
+    broken_lines: BTreeSet<usize>,
+    pub(super) problems: Vec<Problem>,
+}
+
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) text: String,
+    pub(super) place: Place,
+}
+
+impl File {
+    pub(super) fn parse(path: &Path, text: &str) -> Self {
+        let mut file = Self::default();
+        let source = Source { path: path.to_owned(), text };
+        let (document, broken) = DeTable::parse_recoverable(text);
+        file.read_top(&source, document.get_ref());
+
+        let syntax = broken.into_iter().map(|error| {
+            let place = source.place(error.span().unwrap_or_default());
+            Fault::new(error.message().trim(), "correct the TOML in this line").at(&place)
+        });
+        let syntax: Vec<Problem> = syntax.collect();
+        file.broken_lines = syntax.iter().filter_map(|problem| problem.place.line()).collect();
+        file.problems.retain(|problem| !problem.place.is_on(&file.broken_lines));
+        file.problems.extend(syntax);
+        file
+    }
+
+    /// Whether this place is in a line that is not TOML.
+    pub(super) fn is_broken_at(&self, place: &Place) -> bool {
+        place.is_on(&self.broken_lines)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    fn read_top(&mut self, source: &Source<'_>, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let known = sections().any(|section| section == key.get_ref());
+            match value.get_ref() {
+                DeValue::Table(section) if known => {
+                    self.read_section(source, key.get_ref(), section);
+                }
+                _ if known => {
+                    let says = format!("\"{}\" is a section", key.get_ref());
+                    let fault = Fault::new(says, format!("write [{}] above it", key.get_ref()));
+                    self.problems.push(fault.at(&source.place(key.span())));
+                }
+                _ => self.read_entry(source, "", key, value),
+            }
+        }
+    }
+
+    fn read_section(&mut self, source: &Source<'_>, section: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            self.read_entry(source, section, key, value);
+        }
+    }
+
+    fn read_entry(
+        &mut self,
+        source: &Source<'_>,
+        section: &str,
+        key: &Spanned<Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let Some(setting) = find(section, key.get_ref()) else {
+            self.problems.push(unknown(section, key.get_ref()).at(&source.place(key.span())));
+            return;
+        };
+        let place = source.place(value.span());
+        match text_of(setting, value.get_ref()) {
+            Ok(text) => {
+                let name = match section {
+                    "" => key.get_ref().to_string(),
+                    _ => format!("{section}.{}", key.get_ref()),
+                };
+                self.entries.insert(name, Entry { text, place });
+            }
+            Err(fault) => self.problems.push(fault.at(&place)),
+        }
+    }
+}
+
+/// The setting that this key belongs to: by its own name, or as the file of a secret.
+fn find(section: &str, key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().copied().filter(|setting| setting.in_file).find(|setting| {
+        setting.section() == section
+            && (setting.key() == key
+                || setting.secret && key.strip_suffix("_file") == Some(setting.key()))
+    })
+}
+
+fn sections() -> impl Iterator<Item = &'static str> {
+    SETTINGS
+        .iter()
+        .filter(|setting| setting.in_file)
+        .map(|setting| setting.section())
+        .filter(|section| !section.is_empty())
+}
+
+fn unknown(section: &str, key: &str) -> Fault {
+    let says = format!("unknown setting \"{}\"", key.escape_debug());
+    let in_file = || SETTINGS.iter().filter(|setting| setting.in_file);
+    let mend = if let Some(elsewhere) = in_file().find(|setting| setting.key() == key) {
+        match elsewhere.section() {
+            "" => "it belongs above the first section".to_owned(),
+            section => format!("it belongs in [{section}]"),
+        }
+    } else {
+        let here = in_file().filter(|setting| setting.section() == section);
+        let names = here.map(|setting| setting.key());
+        let candidates: Vec<&str> = match section {
+            "" => names.chain(sections()).collect(),
+            _ => names.collect(),
+        };
+        match nearest(key, candidates) {
+            Some(name) => format!("did you mean \"{name}\"?"),
+            None => "remove it; docs/settings.md lists all settings".to_owned(),
+        }
+    };
+    Fault::new(says, mend)
+}
+
+/// The value as it would be written in the environment.
+fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<String, Fault> {
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Boolean(flag) => Ok(flag.to_string()),
+        DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),
+        DeValue::Float(number) => Ok(number.as_str().to_owned()),
+        DeValue::Array(items) if setting.list => {
+            let texts: Option<Vec<&str>> =
+                items.iter().map(|item| item.get_ref().as_str()).collect();
+            let mend = format!("write {} = [\"...\", \"...\"]", setting.key());
+            texts
+                .map(|texts| texts.join(","))
+                .ok_or_else(|| Fault::new("only texts can stand in this list", mend))
+        }
+        other => {
+            let says = format!(
+                "{} is not {}",
+                kind(other),
+                if setting.list { "a list" } else { "one value" }
+            );
+            Err(Fault::new(says, format!("write {} = \"...\"", setting.key())))
+        }
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a section",
+        DeValue::Datetime(_) => "a date",
+        _ => "this number",
+    }
+}
+
+struct Source<'a> {
+    path: PathBuf,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place::File {
+            path: self.path.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Keys for services outside, under the names that people know.
+
+use super::reader::Reader;
+use super::secret::Secret;
+use super::table::{self, Key};
+
+/// Which keys are at hand. Without any, Greenline still runs and says what it leaves undone.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// `GITHUB_TOKEN`.
+    pub github: Option<Secret>,
+    /// One entry per model provider whose key is set, in the order of the settings page.
+    pub models: Vec<ModelKey>,
+}
+
+/// A key for one model provider.
+#[derive(Debug, Clone)]
+pub struct ModelKey {
+    /// The environment variable, such as `OPENAI_API_KEY`.
+    pub env: &'static str,
+    /// The key.
+    pub key: Secret,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Keys {
+    let providers: [&'static Key<Secret>; 5] = [
+        &table::ANTHROPIC_KEY,
+        &table::OPENAI_KEY,
+        &table::GOOGLE_KEY,
+        &table::MISTRAL_KEY,
+        &table::GROQ_KEY,
+    ];
+    let models = providers.into_iter().filter_map(|provider| {
+        let key = reader.optional(provider).value?;
+        Some(ModelKey { env: provider.setting.env, key })
+    });
+    let models = models.collect();
+    Keys { github: reader.optional(&table::GITHUB_TOKEN).value, models }
+}

@@ -1,0 +1,39 @@
+//! How events are logged.
+
+use super::reader::Reader;
+use super::table;
+use super::value::{LogFilter, Parsed, one_of};
+
+/// The settings of [`crate::logging`].
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// How events are written.
+    pub format: LogFormat,
+    /// Which events are written.
+    pub filter: LogFilter,
+    /// Whether the user asked for no colour anywhere (`NO_COLOR`).
+    pub no_color: bool,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: a sentence and its fields.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
+        one_of(text, &[("text", Self::Text), ("json", Self::Json)])
+    }
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> LogSettings {
+    LogSettings {
+        format: reader.value(&table::LOG_FORMAT).value,
+        filter: reader.value(&table::LOG_FILTER).value,
+        no_color: reader.optional(&table::NO_COLOR).value.is_some(),
+    }
+}

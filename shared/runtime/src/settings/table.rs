@@ -1,0 +1,242 @@
+//! The one table of settings.
+//!
+//! The loader reads by it, unknown names are judged by it, and docs/settings.md and
+//! `greenline settings` are written from it. A setting that is not here does not exist.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::log::LogFormat;
+use super::redis::{SentinelHost, redis_url, sentinel_hosts};
+use super::secret::Secret;
+use super::value::{
+    LogFilter, Name, Parsed, any_text, count, database, duration, listen, log_filter, long_secret,
+    name, names, path, port, positive_count, positive_duration, secret, size, slots, some_text,
+    switch,
+};
+
+/// One setting, as people read about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// `section.key` as in greenline.toml, which is also how flags refer to it.
+    pub name: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+    /// What holds when it is not set.
+    pub fallback: Fallback,
+    /// Whether greenline.toml may hold it; if not, only the environment or a flag.
+    pub in_file: bool,
+    /// Whether it is a secret: never shown, and readable from a file named by `{env}_FILE`.
+    pub secret: bool,
+    /// Whether it is a list: comma-separated in the environment, an array in greenline.toml.
+    pub list: bool,
+}
+
+/// What holds when a setting is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value.
+    Value(&'static str),
+    /// No value; these words say what that means.
+    Unset(&'static str),
+}
+
+impl Setting {
+    const fn new(name: &'static str, env: &'static str, about: &'static str) -> Self {
+        let fallback = Fallback::Unset("not set");
+        Self { name, env, about, fallback, in_file: true, secret: false, list: false }
+    }
+
+    const fn default(mut self, value: &'static str) -> Self {
+        self.fallback = Fallback::Value(value);
+        self
+    }
+
+    const fn unset(mut self, means: &'static str) -> Self {
+        self.fallback = Fallback::Unset(means);
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    const fn list(mut self) -> Self {
+        self.list = true;
+        self
+    }
+
+    const fn only_environment(mut self) -> Self {
+        self.in_file = false;
+        self
+    }
+
+    /// The section in greenline.toml; empty for what stands above all sections.
+    pub fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The key within its section.
+    pub fn key(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, key)| key)
+    }
+
+    /// The environment variable that names a file holding this secret.
+    pub fn env_file(&self) -> String {
+        format!("{}_FILE", self.env)
+    }
+}
+
+/// A setting and how its text becomes a value.
+pub(super) struct Key<T> {
+    pub(super) setting: Setting,
+    pub(super) parse: fn(&str) -> Parsed<T>,
+}
+
+macro_rules! table {
+    ($($name:ident: $value:ty = $parse:expr, $setting:expr;)*) => {
+        $(pub(super) static $name: Key<$value> = Key { setting: $setting, parse: $parse };)*
+
+        /// Every setting, in the order in which the page of settings shows them.
+        pub static SETTINGS: &[&Setting] = &[$(&$name.setting),*];
+    };
+}
+
+table! {
+    CONFIG: PathBuf = path, Setting::new("config", "GREENLINE_CONFIG",
+        "The file to read settings from.").unset("`greenline.toml` if there is one").only_environment();
+    STATE_DIR: PathBuf = path, Setting::new("state_dir", "GREENLINE_STATE_DIR",
+        "Where running processes leave their sign of life.")
+        .unset("`$XDG_RUNTIME_DIR/greenline`, else `greenline-<uid>` in the temporary directory");
+    NO_COLOR: String = any_text, Setting::new("no_color", "NO_COLOR",
+        "Any value switches colour off.").unset("colour on a terminal").only_environment();
+
+    REDIS_URL: Secret = redis_url, Setting::new("redis.url", "REDIS_URL",
+        "Redis as redis://, rediss:// (TLS) or unix://; what it says wins over the settings below.")
+        .secret().unset("`sentinels` or `host`; with none of them, `greenline up` starts a Redis of its own");
+    REDIS_HOST: String = some_text, Setting::new("redis.host", "REDIS_HOST",
+        "Redis by host name, where neither a URL nor sentinels are set.");
+    REDIS_PORT: u16 = port, Setting::new("redis.port", "REDIS_PORT",
+        "The port at that host.").default("6379");
+    REDIS_USERNAME: String = some_text, Setting::new("redis.username", "REDIS_USERNAME",
+        "The ACL user.").unset("the server's default user");
+    REDIS_PASSWORD: Secret = secret, Setting::new("redis.password", "REDIS_PASSWORD",
+        "The password of that user.").secret();
+    REDIS_DATABASE: u16 = database, Setting::new("redis.database", "GREENLINE_REDIS_DATABASE",
+        "The database number.").default("10");
+    NAMESPACE: Name = name, Setting::new("redis.namespace", "GREENLINE_NAMESPACE",
+        "Goes before every key and channel, so that deployments can share a server.").unset("none");
+    REDIS_SENTINELS: Vec<SentinelHost> = sentinel_hosts, Setting::new("redis.sentinels", "GREENLINE_REDIS_SENTINELS",
+        "Sentinels to ask for the master, as host:port.").list();
+    REDIS_MASTER: String = some_text, Setting::new("redis.master", "GREENLINE_REDIS_MASTER",
+        "The name under which the sentinels know the master.");
+    SENTINEL_PASSWORD: Secret = secret, Setting::new("redis.sentinel_password", "GREENLINE_SENTINEL_PASSWORD",
+        "The sentinels' own password.").secret();
+    REDIS_TLS: bool = switch, Setting::new("redis.tls", "GREENLINE_REDIS_TLS",
+        "TLS to `redis.host` or the sentinels; a URL says it by rediss://.").default("off");
+    REDIS_CA: PathBuf = path, Setting::new("redis.ca_file", "GREENLINE_REDIS_CA_FILE",
+        "Certificates to trust, PEM.").unset("the usual public ones");
+    REDIS_CERT: PathBuf = path, Setting::new("redis.cert_file", "GREENLINE_REDIS_CERT_FILE",
+        "The certificate to show to Redis, PEM.");
+    REDIS_KEY: PathBuf = path, Setting::new("redis.key_file", "GREENLINE_REDIS_KEY_FILE",
+        "The key of that certificate, PEM.");
+
+    LEASE: Duration = positive_duration, Setting::new("queue.lease", "GREENLINE_LEASE",
+        "How long a task stays with a worker that is no longer heard from.").default("15s");
+    HEARTBEAT: Duration = positive_duration, Setting::new("queue.heartbeat", "GREENLINE_HEARTBEAT",
+        "How often a worker renews its leases; at most a third of the lease.").default("5s");
+    MAX_RETRIES: u32 = count, Setting::new("queue.max_retries", "GREENLINE_MAX_RETRIES",
+        "How often a task that failed is tried again.").default("2");
+    MAX_CRASHES: u32 = positive_count, Setting::new("queue.max_crashes", "GREENLINE_MAX_CRASHES",
+        "How often a task may lose its worker before it is given up.").default("3");
+    RETRY_BACKOFF: Duration = positive_duration, Setting::new("queue.retry_backoff", "GREENLINE_RETRY_BACKOFF",
+        "The wait before the first retry; each further one waits longer.").default("10s");
+    RETRY_BACKOFF_MAX: Duration = positive_duration, Setting::new("queue.retry_backoff_max", "GREENLINE_RETRY_BACKOFF_MAX",
+        "The longest wait before a retry.").default("10m");
+    PAYLOAD_MAX: u64 = size, Setting::new("queue.payload_max", "GREENLINE_PAYLOAD_MAX",
+        "The largest task that the queue takes.").default("256KiB");
+    RETENTION_TASKS: u32 = positive_count, Setting::new("queue.retention_tasks", "GREENLINE_RETENTION_TASKS",
+        "How many finished tasks are kept.").default("10000");
+    RETENTION_AGE: Duration = positive_duration, Setting::new("queue.retention_age", "GREENLINE_RETENTION_AGE",
+        "How long finished tasks are kept.").default("7d");
+    TASK_KEY: Secret = long_secret, Setting::new("queue.task_key", "GREENLINE_TASK_KEY",
+        "Signs tasks; with it, unsigned ones go to quarantine.").secret().unset("tasks are not signed");
+
+    SLOTS: NonZeroUsize = slots, Setting::new("worker.slots", "GREENLINE_SLOTS",
+        "How many tasks a worker runs at once.").unset("one per core");
+    LABELS: BTreeSet<Name> = names, Setting::new("worker.labels", "GREENLINE_LABELS",
+        "What this worker offers; it takes a task only if it has all of the task's labels.").list().unset("none");
+    TYPES: BTreeSet<Name> = names, Setting::new("worker.types", "GREENLINE_TYPES",
+        "The types of task this worker takes.").list().unset("all it knows");
+    PREFETCH: bool = switch, Setting::new("worker.prefetch", "GREENLINE_PREFETCH",
+        "Claim tasks of short types ahead of a free slot.").default("on");
+    GRACE: Duration = duration, Setting::new("worker.grace", "GREENLINE_GRACE",
+        "How long running tasks may finish after a stop; then they go back to the queue.").default("30s");
+    WORKSPACE: PathBuf = path, Setting::new("worker.workspace", "GREENLINE_WORKSPACE",
+        "The directory in which tasks work.").default(".greenline/workspaces");
+    WORKSPACE_LIMIT: u64 = size, Setting::new("worker.workspace_limit", "GREENLINE_WORKSPACE_LIMIT",
+        "How much disk all workspaces together may use.").default("10GiB");
+    MEMORY_LIMIT: u64 = size, Setting::new("worker.memory_limit", "GREENLINE_MEMORY_LIMIT",
+        "How much memory one task may use.").default("4GiB");
+    OUTPUT_TAIL: u64 = size, Setting::new("worker.output_tail", "GREENLINE_OUTPUT_TAIL",
+        "How much of each command's output its result keeps: the end.").default("64KiB");
+    OUTPUT_LOG: u64 = size, Setting::new("worker.output_log", "GREENLINE_OUTPUT_LOG",
+        "How much output a task's log keeps.").default("2MiB");
+
+    LISTEN: SocketAddr = listen, Setting::new("lead.listen", "GREENLINE_LISTEN",
+        "Where the lead answers HTTP; anything but loopback needs an operator token.").default("127.0.0.1:7410");
+    VIEWER_TOKEN: Secret = long_secret, Setting::new("lead.viewer_token", "GREENLINE_VIEWER_TOKEN",
+        "Lets its bearer read.").secret();
+    OPERATOR_TOKEN: Secret = long_secret, Setting::new("lead.operator_token", "GREENLINE_OPERATOR_TOKEN",
+        "Lets its bearer read, change and approve.").secret();
+    LEADER_LEASE: Duration = positive_duration, Setting::new("lead.leader_lease", "GREENLINE_LEADER_LEASE",
+        "How long a lead that is no longer heard from still leads.").default("10s");
+
+    LOG_FILTER: LogFilter = log_filter, Setting::new("log.level", "GREENLINE_LOG",
+        "Which events are logged: a level, or levels per module.").default("info");
+    LOG_FORMAT: LogFormat = LogFormat::parse, Setting::new("log.format", "GREENLINE_LOG_FORMAT",
+        "How events are written: text or json.").default("text");
+
+    GITHUB_TOKEN: Secret = secret, Setting::new("keys.github", "GITHUB_TOKEN",
+        "A token for GitHub.").secret().only_environment();
+    ANTHROPIC_KEY: Secret = secret, Setting::new("keys.anthropic", "ANTHROPIC_API_KEY",
+        "A key for Anthropic's models.").secret().only_environment();
+    OPENAI_KEY: Secret = secret, Setting::new("keys.openai", "OPENAI_API_KEY",
+        "A key for OpenAI's models.").secret().only_environment();
+    GOOGLE_KEY: Secret = secret, Setting::new("keys.google", "GOOGLE_API_KEY",
+        "A key for Google's models.").secret().only_environment();
+    MISTRAL_KEY: Secret = secret, Setting::new("keys.mistral", "MISTRAL_API_KEY",
+        "A key for Mistral's models.").secret().only_environment();
+    GROQ_KEY: Secret = secret, Setting::new("keys.groq", "GROQ_API_KEY",
+        "A key for Groq's models.").secret().only_environment();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let mut taken = BTreeSet::new();
+        for setting in SETTINGS {
+            assert!(taken.insert(setting.name), "{}", setting.name);
+            assert!(taken.insert(setting.env), "{}", setting.env);
+        }
+        for setting in SETTINGS.iter().filter(|setting| setting.secret) {
+            assert!(!taken.contains(setting.env_file().as_str()), "{}", setting.env);
+        }
+    }
+
+    #[test]
+    fn every_description_is_one_sentence() {
+        for Setting { name, about, .. } in SETTINGS {
+            assert!(about.ends_with('.') && about.len() <= 110, "{name}: {about}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! From text to a value: durations, sizes, counts, switches, names, lists.
+//!
+//! Every parser says what is wrong and what to write instead. Numbers that measure something
+//! need a unit: `15` alone would be milliseconds to one reader and minutes to another. Parsers of
+//! secrets never repeat what they read.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::problem::{Fault, nearest};
+use super::secret::Secret;
+
+pub(super) type Parsed<T> = Result<T, Fault>;
+
+/// A word that is safe inside keys, file names and labels: `[A-Za-z0-9._-]{1,64}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// The word itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(super) fn name(text: &str) -> Parsed<Name> {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if fits {
+        return Ok(Name(text.to_owned()));
+    }
+    let says = if text.is_empty() { "a name is empty".to_owned() } else { quoted(text, "a name") };
+    Err(Fault::new(says, "write 1 to 64 of A-Z a-z 0-9 . _ -"))
+}
+
+/// The parts of a list written as `a, b, c`.
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+pub(super) fn names(text: &str) -> Parsed<BTreeSet<Name>> {
+    items(text).map(name).collect()
+}
+
+pub(super) fn duration(text: &str) -> Parsed<Duration> {
+    const MEND: &str = "write a duration such as 15s or 2m";
+    if is_number(text) {
+        return Err(Fault::new(format!("\"{text}\" has no unit"), MEND));
+    }
+    let length = humantime::parse_duration(text)
+        .map_err(|_| Fault::new(quoted(text, "a duration"), MEND))?;
+    if length > Duration::from_secs(10 * 366 * 86_400) {
+        return Err(Fault::new(format!("\"{text}\" is longer than ten years"), MEND));
+    }
+    Ok(length)
+}
+
+pub(super) fn positive_duration(text: &str) -> Parsed<Duration> {
+    let length = duration(text)?;
+    if length < Duration::from_millis(1) {
+        return Err(Fault::new(format!("\"{text}\" is too short"), "write 1ms or more"));
+    }
+    Ok(length)
+}
+
+/// A size in bytes.
+pub(super) fn size(text: &str) -> Parsed<u64> {
+    const MEND: &str = "write a size such as 256KiB or 10GiB";
+    if is_number(text) {
+        return Err(Fault::new(format!("\"{text}\" has no unit"), MEND));
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .zip(unit_bytes(unit.trim()))
+        .and_then(|(number, unit)| number.checked_mul(unit))
+        .ok_or_else(|| Fault::new(quoted(text, "a size"), MEND))?;
+    if bytes == 0 {
+        return Err(Fault::new(format!("\"{text}\" leaves room for nothing"), MEND));
+    }
+    Ok(bytes)
+}
+
+fn unit_bytes(unit: &str) -> Option<u64> {
+    Some(match unit {
+        "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    })
+}
+
+pub(super) fn count(text: &str) -> Parsed<u32> {
+    text.parse().map_err(|_| Fault::new(quoted(text, "a count"), "write a whole number, 0 or more"))
+}
+
+pub(super) fn database(text: &str) -> Parsed<u16> {
+    let fault = || Fault::new(quoted(text, "a database number"), "write a number such as 10");
+    text.parse().map_err(|_| fault())
+}
+
+pub(super) fn positive_count(text: &str) -> Parsed<u32> {
+    match count(text)? {
+        0 => Err(Fault::new("0 is too few", "write 1 or more")),
+        count => Ok(count),
+    }
+}
+
+pub(super) fn slots(text: &str) -> Parsed<NonZeroUsize> {
+    const MOST: usize = 4096;
+    text.parse()
+        .ok()
+        .filter(|slots: &NonZeroUsize| slots.get() <= MOST)
+        .ok_or_else(|| Fault::new(quoted(text, "a number of slots"), format!("write 1 to {MOST}")))
+}
+
+pub(super) fn port(text: &str) -> Parsed<u16> {
+    text.parse()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or_else(|| Fault::new(quoted(text, "a port"), "write 1 to 65535"))
+}
+
+pub(super) fn switch(text: &str) -> Parsed<bool> {
+    match text {
+        "on" | "true" | "yes" | "1" => Ok(true),
+        "off" | "false" | "no" | "0" => Ok(false),
+        _ => Err(Fault::new(quoted(text, "on or off"), "write on or off")),
+    }
+}
+
+pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+    some_text(text).map(PathBuf::from)
+}
+
+pub(super) fn some_text(text: &str) -> Parsed<String> {
+    match text.trim() {
+        "" => Err(Fault::new("is empty", "write a value, or remove the setting")),
+        trimmed => Ok(trimmed.to_owned()),
+    }
+}
+
+pub(super) fn any_text(text: &str) -> Parsed<String> {
+    Ok(text.to_owned())
+}
+
+pub(super) fn listen(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| {
+        let mend = "write an IP address and a port, such as 127.0.0.1:7410 or 0.0.0.0:7410";
+        Fault::new(quoted(text, "an address to listen on"), mend)
+    })
+}
+
+pub(super) fn secret(text: &str) -> Parsed<Secret> {
+    match text {
+        "" => Err(Fault::new("is empty", "write the secret, or remove the setting")),
+        text => Ok(Secret::from(text.to_owned())),
+    }
+}
+
+/// A secret that we ask people to make up, and so one that must not be guessable.
+pub(super) fn long_secret(text: &str) -> Parsed<Secret> {
+    const LEAST: usize = 16;
+    match text.chars().count() {
+        LEAST.. => Ok(Secret::from(text.to_owned())),
+        length => Err(Fault::new(
+            format!("has {length} characters; at least {LEAST} are needed"),
+            "make one with: openssl rand -hex 32",
+        )),
+    }
+}
+
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Parsed<T> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*value);
+    }
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let says = quoted(text, &format!("one of {}", names.join(", ")));
+    let mend = match nearest(text, names.iter().copied()) {
+        Some(word) => format!("did you mean \"{word}\"?"),
+        None => format!("write one of {}", names.join(", ")),
+    };
+    Err(Fault::new(says, mend))
+}
+
+/// Which log events to write. Kept as text: the filter itself is built when logging starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// The filter that this text describes.
+    pub fn build(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match EnvFilter::try_new(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    // The filter's own parser takes a misspelt level for the name of a module, and then shows
+    // nothing at all.
+    for word in items(text).filter(|word| !word.contains(['=', '[', ':']) && !is_level(word)) {
+        if let Some(level) = nearest(word, LEVELS) {
+            let mend = format!("did you mean \"{level}\"?");
+            return Err(Fault::new(quoted(word, "a log level"), mend));
+        }
+    }
+    text.parse().map_err(|error| {
+        let mend = "write a level such as info, or per module: info,greenline_worker=debug";
+        Fault::new(format!("\"{text}\" is not a log filter: {error}"), mend)
+    })
+}
+
+fn quoted(text: &str, wanted: &str) -> String {
+    format!("\"{}\" is not {wanted}", text.escape_debug())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
+        assert_eq!(duration("7d").unwrap(), Duration::from_secs(7 * 86_400));
+        assert_eq!(duration("0s").unwrap(), Duration::ZERO);
+        for text in ["15", "", "fast", "-3s", "0", "99999999999999y"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+        assert!(positive_duration("0s").is_err());
+    }
+
+    #[test]
+    fn sizes_need_a_unit_that_fits() {
+        assert_eq!(size("256KiB").unwrap(), 262_144);
+        assert_eq!(size("10 GiB").unwrap(), 10_737_418_240);
+        assert_eq!(size("1MB").unwrap(), 1_000_000);
+        for text in ["256", "KiB", "1.5GiB", "-1MiB", "0KiB", "99999999999TiB", "5 lb"] {
+            assert!(size(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_plain() {
+        assert_eq!(names("gpu, linux-x64,,").unwrap().len(), 2);
+        for text in ["", "two words", "a/b", "ä", &"x".repeat(65)] {
+            assert!(name(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_not_taken_for_a_module() {
+        assert!(log_filter("info,greenline_worker=debug").is_ok());
+        assert!(log_filter("hyper").is_ok());
+        let fault = log_filter("inof").unwrap_err();
+        assert_eq!(fault, Fault::new("\"inof\" is not a log level", "did you mean \"info\"?"));
+    }
+
+    #[test]
+    fn short_secrets_are_refused_without_repeating_them() {
+        let fault = long_secret("swordfish").unwrap_err();
+        assert!(!format!("{fault:?}").contains("swordfish"));
+    }
+}

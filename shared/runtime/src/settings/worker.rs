@@ -1,0 +1,56 @@
+//! What a worker takes on, and within which limits.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::table;
+use super::value::Name;
+
+/// A worker's settings.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// How many tasks run at once.
+    pub slots: NonZeroUsize,
+    /// What this worker offers.
+    pub labels: BTreeSet<Name>,
+    /// The types of task it takes; all that it knows when absent.
+    pub types: Option<BTreeSet<Name>>,
+    /// Whether short tasks are claimed ahead of a free slot.
+    pub prefetch: bool,
+    /// How long running tasks may finish after a stop.
+    pub grace: Duration,
+    /// The directory in which tasks work, as it was written.
+    pub workspace: PathBuf,
+    /// How many bytes all workspaces may take on disk.
+    pub workspace_limit: u64,
+    /// How many bytes of memory one task may use.
+    pub memory_limit: u64,
+    /// How many bytes of a command's output its result keeps.
+    pub output_tail: u64,
+    /// How many bytes of output a task's log keeps.
+    pub output_log: u64,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
+    let types = reader.optional(&table::TYPES);
+    if types.value.as_ref().is_some_and(BTreeSet::is_empty) {
+        let mend = "name a type, or remove the setting to take all";
+        reader.object(&types.place, "a worker without types would do nothing", mend);
+    }
+    let cores = reader.sources().cores;
+    WorkerSettings {
+        slots: reader.optional(&table::SLOTS).value.unwrap_or(cores),
+        labels: reader.optional(&table::LABELS).value.unwrap_or_default(),
+        types: types.value,
+        prefetch: reader.value(&table::PREFETCH).value,
+        grace: reader.value(&table::GRACE).value,
+        workspace: reader.value(&table::WORKSPACE).value,
+        workspace_limit: reader.value(&table::WORKSPACE_LIMIT).value,
+        memory_limit: reader.value(&table::MEMORY_LIMIT).value,
+        output_tail: reader.value(&table::OUTPUT_TAIL).value,
+        output_log: reader.value(&table::OUTPUT_LOG).value,
+    }
+}
