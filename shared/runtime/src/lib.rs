@@ -1,14 +1,20 @@
 //! What every Greenline process needs, and nothing about what it does.
 //!
 //! - [`settings`]: the one loader of settings, and the table it reads them by.
+//! - [`logging`]: one line an event, on stderr.
+//! - [`metrics`]: the numbers a process shows, with help text for each.
 //! - [`stopping`]: drain at the first signal, interrupt at the second.
 //! - [`clock`]: what time it is, and a clock that tests move by hand.
+//! - [`liveness`]: how a process shows that it is alive, and ends itself when it is not.
 //! - [`say`]: durations, sizes and counts as people say them.
 //!
 //! Nothing here knows Redis, the queue, the lead or the worker, and nothing here is global except
 //! what its library makes global: the log subscriber and the metrics recorder.
 
 pub mod clock;
+pub mod liveness;
+pub mod logging;
+pub mod metrics;
 pub mod say;
 pub mod settings;
 pub mod stopping;

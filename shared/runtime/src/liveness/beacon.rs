@@ -1,0 +1,265 @@
+//! The file that says "I am here".
+//!
+//! One file per process, `{role}-{pid}.json` in the state directory, replaced whole at each beat
+//! and removed when the process ends well. What a killed process left behind is told apart by its
+//! age, and cleared away by the next process of that role.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::{Role, say};
+
+/// What a beacon file holds. Read by healthchecks of other versions: names stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sign {
+    pid: u32,
+    role: Role,
+    beat_at_ms: u64,
+    detail: String,
+}
+
+/// Why a beacon can't be lit.
+#[derive(Debug, thiserror::Error)]
+pub enum BeaconError {
+    /// The directory is missing and can't be made, or can't be written.
+    #[error("failed to write to the state directory {}; set GREENLINE_STATE_DIR to one that can be written", .path.display())]
+    Unwritable {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else made the directory, perhaps to mislead us.
+    #[error("the state directory {} belongs to user {owner}; remove it or set GREENLINE_STATE_DIR to another one", .path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+}
+
+/// A running process's sign of life.
+#[derive(Debug)]
+pub struct Beacon {
+    role: Role,
+    file: PathBuf,
+    clock: Clock,
+}
+
+impl Beacon {
+    /// Makes the state directory if need be, clears away what dead processes of this role left,
+    /// and beats for the first time.
+    ///
+    /// # Errors
+    ///
+    /// When the directory can't be used.
+    pub fn light(state_dir: &Path, role: Role, clock: Clock) -> Result<Self, BeaconError> {
+        prepare(state_dir)?;
+        for (path, sign) in signs(state_dir, role) {
+            if !is_running(sign.pid) {
+                // If it stays, it only looks old: nobody is misled.
+                let _ = fs::remove_file(path);
+            }
+        }
+        let file = state_dir.join(format!("{role}-{}.json", std::process::id()));
+        let beacon = Self { role, file, clock };
+        beacon.beat("starting")?;
+        Ok(beacon)
+    }
+
+    /// Says that the process is alive, and in `detail` what it is doing.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be written.
+    pub fn beat(&self, detail: &str) -> Result<(), BeaconError> {
+        let sign = Sign {
+            pid: std::process::id(),
+            role: self.role,
+            beat_at_ms: self.clock.wall_ms(),
+            detail: detail.to_owned(),
+        };
+        let unwritable = |source| BeaconError::Unwritable { path: self.file.clone(), source };
+        let text = serde_json::to_vec(&sign).map_err(|error| unwritable(error.into()))?;
+        // Readers see the old file or the new one, never half of one.
+        let draft = self.file.with_extension("tmp");
+        fs::write(&draft, text).map_err(unwritable)?;
+        fs::rename(&draft, &self.file).map_err(unwritable)
+    }
+}
+
+impl Drop for Beacon {
+    fn drop(&mut self) {
+        // If it stays, it grows stale and the next process clears it away.
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+fn prepare(directory: &Path) -> Result<(), BeaconError> {
+    let unwritable = |source| BeaconError::Unwritable { path: directory.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unwritable)?;
+    let owner = fs::symlink_metadata(directory).map_err(unwritable)?.uid();
+    // Root's may be a volume that was mounted for us.
+    if owner == 0 || owner == nix::unistd::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(BeaconError::Foreign { path: directory.to_owned(), owner })
+    }
+}
+
+/// The readable signs of this role; what is not readable is not a sign.
+fn signs(directory: &Path, role: Role) -> Vec<(PathBuf, Sign)> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let read = |path: PathBuf| {
+        let sign: Sign = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        (sign.role == role).then_some((path, sign))
+    };
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    files
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .filter_map(read)
+        .collect()
+}
+
+fn is_running(pid: u32) -> bool {
+    let Ok(pid) = i32::try_from(pid) else { return false };
+    kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
+}
+
+/// What a healthcheck learns. Prints as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// A process of that role has beaten lately.
+    Healthy(String),
+    /// There was one, but it has not beaten for too long.
+    Stale(String),
+    /// There is none.
+    Missing(String),
+}
+
+impl Health {
+    /// Whether all is well: what the exit code of a healthcheck says.
+    pub fn is_healthy(&self) -> bool {
+        matches!(self, Self::Healthy(_))
+    }
+}
+
+impl std::fmt::Display for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Healthy(sentence) | Self::Stale(sentence) | Self::Missing(sentence)) = self;
+        f.write_str(sentence)
+    }
+}
+
+/// Whether a process of this role is alive, by the freshest sign in the state directory.
+pub fn check(state_dir: &Path, role: Role, max_age: Duration, clock: &Clock) -> Health {
+    let signs = signs(state_dir, role);
+    let Some(sign) = signs.into_iter().map(|(_, sign)| sign).max_by_key(|sign| sign.beat_at_ms)
+    else {
+        let place = state_dir.display();
+        return Health::Missing(format!("no {role} has left a sign of life in {place}"));
+    };
+    judge(&sign, max_age, clock.wall_ms())
+}
+
+fn judge(sign: &Sign, max_age: Duration, now_ms: u64) -> Health {
+    let Sign { pid, role, beat_at_ms, detail } = sign;
+    let apart = Duration::from_millis(now_ms.abs_diff(*beat_at_ms));
+    let when = say::moment(*beat_at_ms, now_ms);
+    if apart <= max_age {
+        return Health::Healthy(format!("{role} {pid} is alive: {detail} ({when})"));
+    }
+    let allowed = say::duration(max_age);
+    Health::Stale(if *beat_at_ms > now_ms {
+        format!("the last sign of {role} {pid} is dated {when}: the machine's clock was set back")
+    } else {
+        format!("{role} {pid} was last seen {when}, {allowed} is allowed; it said: {detail}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const MAX_AGE: Duration = Duration::from_secs(15);
+
+    #[test]
+    fn a_worker_is_missing_then_healthy_then_stale_then_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let manual = ManualClock::at(1_000_000);
+        let look = || check(&state, Role::Worker, MAX_AGE, &manual.clock());
+
+        assert!(matches!(look(), Health::Missing(_)));
+        let beacon = Beacon::light(&state, Role::Worker, manual.clock()).unwrap();
+        beacon.beat("2 of 4 slots busy").unwrap();
+        let pid = std::process::id();
+        let alive = format!("worker {pid} is alive: 2 of 4 slots busy (just now)");
+        assert_eq!(look(), Health::Healthy(alive));
+
+        manual.advance(MAX_AGE + Duration::from_secs(1));
+        let stale = format!(
+            "worker {pid} was last seen 16 s ago, 15 s is allowed; it said: 2 of 4 slots busy"
+        );
+        assert_eq!(look(), Health::Stale(stale));
+        assert!(matches!(check(&state, Role::Lead, MAX_AGE, &manual.clock()), Health::Missing(_)));
+
+        drop(beacon);
+        assert!(matches!(look(), Health::Missing(_)));
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_clock_set_back_is_not_health() {
+        let directory = tempfile::tempdir().unwrap();
+        let manual = ManualClock::at(10_000_000);
+        let _beacon = Beacon::light(directory.path(), Role::Lead, manual.clock()).unwrap();
+        manual.set_wall(0);
+        let health = check(directory.path(), Role::Lead, MAX_AGE, &manual.clock());
+        assert!(matches!(&health, Health::Stale(why) if why.contains("set back")), "{health}");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_cleared_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let dead =
+            Sign { pid: child.id(), role: Role::Worker, beat_at_ms: 1, detail: "idle".to_owned() };
+        let left = directory.path().join(format!("worker-{}.json", dead.pid));
+        fs::write(&left, serde_json::to_vec(&dead).unwrap()).unwrap();
+        fs::write(directory.path().join("worker-x.json"), "{half").unwrap();
+
+        let manual = ManualClock::at(1_000);
+        let _beacon = Beacon::light(directory.path(), Role::Worker, manual.clock()).unwrap();
+        assert!(!left.exists());
+        assert!(check(directory.path(), Role::Worker, MAX_AGE, &manual.clock()).is_healthy());
+    }
+
+    #[test]
+    fn a_beacon_file_keeps_its_shape() {
+        let stored = r#"{"pid":7,"role":"worker","beat_at_ms":1000,"detail":"idle"}"#;
+        let sign: Sign = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&sign).unwrap(), stored);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Beacon::light(&file, Role::Lead, Clock::system()).unwrap_err();
+        assert!(error.to_string().contains("GREENLINE_STATE_DIR"), "{error}");
+    }
+}

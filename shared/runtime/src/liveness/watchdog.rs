@@ -1,0 +1,218 @@
+//! Notices a main loop that no longer turns.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::say;
+
+/// The main loop's side: it beats at every turn. Dropping the last clone ends the watch.
+#[derive(Debug, Clone)]
+pub struct Pulse(Arc<Heart>);
+
+#[derive(Debug)]
+struct Heart {
+    last_beat_ms: AtomicU64,
+    clock: Clock,
+}
+
+impl Pulse {
+    /// The main loop still turns. Cheap enough for every turn.
+    pub fn beat(&self) {
+        self.0.last_beat_ms.store(steady_ms(&self.0.clock), Ordering::Relaxed);
+    }
+}
+
+/// A main loop that has not turned for too long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the main loop of {what} has not turned for {}, {} is allowed", say::duration(*.silent), say::duration(*.allowed))]
+pub struct Stuck {
+    /// Which loop.
+    pub what: String,
+    /// For how long it has been silent.
+    pub silent: Duration,
+    /// For how long it may be.
+    pub allowed: Duration,
+}
+
+/// Watches one [`Pulse`].
+#[derive(Debug)]
+pub struct Watchdog {
+    what: String,
+    allowed: Duration,
+    heart: Weak<Heart>,
+    clock: Clock,
+    last_look: Duration,
+}
+
+impl Watchdog {
+    /// A watchdog over the loop called `what`, and the pulse that keeps it quiet. The first
+    /// period begins now.
+    pub fn new(what: impl Into<String>, allowed: Duration, clock: Clock) -> (Self, Pulse) {
+        let now = clock.steady();
+        let pulse = Pulse(Arc::new(Heart {
+            last_beat_ms: AtomicU64::new(steady_ms(&clock)),
+            clock: clock.clone(),
+        }));
+        let heart = Arc::downgrade(&pulse.0);
+        (Self { what: what.into(), allowed, heart, clock, last_look: now }, pulse)
+    }
+
+    /// Resolves when the loop is stuck, or with none when its pulse was dropped. What to do then
+    /// is the caller's decision.
+    ///
+    /// On the loop's own thread this notices a loop that waits forever, but not one that blocks
+    /// the thread: for that there is [`Watchdog::on_own_thread`].
+    pub async fn stuck(mut self) -> Option<Stuck> {
+        loop {
+            tokio::time::sleep(self.pause()).await;
+            match self.look() {
+                Look::Fine => {}
+                Look::Over => return None,
+                Look::Stuck(stuck) => return Some(stuck),
+            }
+        }
+    }
+
+    /// Watches from a thread of its own, which a blocked runtime can't hold up, and hands a stuck
+    /// loop to `act`: log it and exit. The thread ends when the pulse is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread left to give.
+    pub fn on_own_thread(mut self, act: impl FnOnce(Stuck) + Send + 'static) -> io::Result<()> {
+        let watch = move || {
+            loop {
+                thread::sleep(self.pause());
+                match self.look() {
+                    Look::Fine => {}
+                    Look::Over => return,
+                    Look::Stuck(stuck) => return act(stuck),
+                }
+            }
+        };
+        thread::Builder::new().name("watchdog".to_owned()).spawn(watch).map(|_| ())
+    }
+
+    fn pause(&self) -> Duration {
+        (self.allowed / 8).clamp(Duration::from_millis(1), Duration::from_secs(1))
+    }
+
+    fn look(&mut self) -> Look {
+        let Some(heart) = self.heart.upgrade() else { return Look::Over };
+        let now = self.clock.steady();
+        let slept = now.saturating_sub(self.last_look);
+        self.last_look = now;
+        if slept > self.allowed / 2 {
+            // The watchdog was held up itself, so the whole process was: start over.
+            heart.last_beat_ms.store(steady_ms(&self.clock), Ordering::Relaxed);
+            return Look::Fine;
+        }
+        let last_beat = Duration::from_millis(heart.last_beat_ms.load(Ordering::Relaxed));
+        let silent = now.saturating_sub(last_beat);
+        if silent <= self.allowed {
+            return Look::Fine;
+        }
+        Look::Stuck(Stuck { what: self.what.clone(), silent, allowed: self.allowed })
+    }
+}
+
+enum Look {
+    Fine,
+    Over,
+    Stuck(Stuck),
+}
+
+fn steady_ms(clock: &Clock) -> u64 {
+    u64::try_from(clock.steady().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const ALLOWED: Duration = Duration::from_secs(30);
+
+    /// Lets time pass in steps in which the watchdog looks.
+    fn pass(manual: &ManualClock, dog: &mut Watchdog, seconds: u64) -> Option<Stuck> {
+        for _ in 0..seconds {
+            manual.advance(Duration::from_secs(1));
+            if let Look::Stuck(stuck) = dog.look() {
+                return Some(stuck);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_loop_that_beats_is_left_alone_and_a_silent_one_is_not() {
+        let manual = ManualClock::default();
+        let (mut dog, pulse) = Watchdog::new("the worker", ALLOWED, manual.clock());
+        assert_eq!(pass(&manual, &mut dog, 29), None);
+        pulse.beat();
+        assert_eq!(pass(&manual, &mut dog, 30), None);
+        let stuck = pass(&manual, &mut dog, 30).unwrap();
+        assert_eq!(
+            stuck.to_string(),
+            "the main loop of the worker has not turned for 31 s, 30 s is allowed"
+        );
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_as_a_whole_gets_a_new_period() {
+        let manual = ManualClock::default();
+        let (mut dog, _pulse) = Watchdog::new("the worker", ALLOWED, manual.clock());
+        manual.advance(Duration::from_secs(600));
+        assert_eq!(pass(&manual, &mut dog, 29), None);
+        assert!(pass(&manual, &mut dog, 30).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_does_not_disturb_it() {
+        let manual = ManualClock::at(1_000);
+        let (mut dog, _pulse) = Watchdog::new("the lead", ALLOWED, manual.clock());
+        manual.set_wall(u64::MAX / 2);
+        assert_eq!(pass(&manual, &mut dog, 29), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_future_resolves_when_the_loop_is_stuck() {
+        let manual = ManualClock::default();
+        let (dog, _pulse) = Watchdog::new("the lead", ALLOWED, manual.clock());
+        let time = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                manual.advance(Duration::from_secs(1));
+            }
+        };
+        tokio::select! {
+            stuck = dog.stuck() => assert_eq!(stuck.unwrap().what, "the lead"),
+            () = time => unreachable!("time does not end"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watch_ends_with_the_loop() {
+        let (dog, pulse) = Watchdog::new("the lead", ALLOWED, ManualClock::default().clock());
+        drop(pulse);
+        assert_eq!(dog.stuck().await, None);
+    }
+
+    #[test]
+    fn a_blocked_thread_is_noticed_from_another_one() {
+        let allowed = Duration::from_millis(300);
+        let (dog, pulse) = Watchdog::new("a blocked loop", allowed, Clock::system());
+        let (tell, told) = mpsc::channel();
+        dog.on_own_thread(move |stuck| tell.send(stuck).unwrap()).unwrap();
+        // This thread blocks, as a loop would that waits for something that never comes.
+        let stuck = told.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(stuck.silent > allowed);
+        drop(pulse);
+    }
+}

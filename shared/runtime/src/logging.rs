@@ -1,0 +1,174 @@
+//! Log events: one line each, on stderr, so that stdout carries data alone.
+//!
+//! Text is for people: `Finished task ci-7 as success task.id=ci-7 duration_ms=160213`. JSON is
+//! for machines. In both, an event is exactly one line: a newline inside a value is written as
+//! `\n`, so that text from outside can't pose as an event of ours. Colour appears only on a
+//! terminal and never when `NO_COLOR` is set.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry, fmt};
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Whether to colour what a person reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text.
+    Plain,
+    /// Colours of the terminal.
+    Coloured,
+}
+
+impl Colour {
+    /// Colour for a terminal, unless the user asked for none.
+    pub fn of(stream: &impl IsTerminal, settings: &LogSettings) -> Self {
+        if stream.is_terminal() && !settings.no_color { Self::Coloured } else { Self::Plain }
+    }
+}
+
+/// Sends the events of this process to stderr from now on.
+///
+/// # Errors
+///
+/// When this process has already chosen where its events go.
+pub fn init(settings: &LogSettings) -> Result<(), TryInitError> {
+    subscriber(settings, Colour::of(&io::stderr(), settings), io::stderr).try_init()
+}
+
+/// What [`init`] installs, with a writer of one's own choice.
+pub fn subscriber<W>(
+    settings: &LogSettings,
+    colour: Colour,
+    writer: W,
+) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = match settings.format {
+        LogFormat::Text => fmt::layer()
+            .compact()
+            .with_target(false)
+            .with_ansi(colour == Colour::Coloured)
+            .with_writer(OneLineEach(writer))
+            .boxed(),
+        LogFormat::Json => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_ansi(false)
+            .with_writer(writer)
+            .boxed(),
+    };
+    Registry::default().with(lines.with_filter(settings.filter.build()))
+}
+
+/// Keeps every event on its line.
+struct OneLineEach<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLineEach<W> {
+    type Writer = OneLine<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLine(self.0.make_writer())
+    }
+}
+
+/// Gets one event in one call, which is how the formatter writes.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let (body, end) = match event.split_last() {
+            Some((b'\n', body)) => (body, "\n"),
+            _ => (event, ""),
+        };
+        if body.contains(&b'\n') || body.contains(&b'\r') {
+            let escaped = String::from_utf8_lossy(body).replace('\n', "\\n").replace('\r', "\\r");
+            self.0.write_all(format!("{escaped}{end}").as_bytes())?;
+        } else {
+            self.0.write_all(event)?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{info, info_span};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, filter: &str, events: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let filter = filter.parse().unwrap();
+        let settings = LogSettings { format, filter, no_color: false };
+        let subscriber = subscriber(&settings, Colour::Plain, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, events);
+        let bytes = captured.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn finish_a_task() {
+        let span = info_span!("task", task.id = "ci-7", task.attempt = 1);
+        span.in_scope(|| info!(duration_ms = 160_213, "Finished task ci-7 as success"));
+    }
+
+    #[test]
+    fn text_is_a_sentence_and_its_fields() {
+        let text = logged(LogFormat::Text, "info", finish_a_task);
+        let (time, rest) = text.split_once(' ').unwrap();
+        assert!(time.ends_with('Z'), "{time}");
+        assert_eq!(
+            rest.trim_start(),
+            "INFO task: Finished task ci-7 as success duration_ms=160213 task.id=\"ci-7\" task.attempt=1\n"
+        );
+    }
+
+    #[test]
+    fn json_is_one_object_with_the_ids_of_its_spans() {
+        let line = logged(LogFormat::Json, "info", finish_a_task);
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(event["message"], "Finished task ci-7 as success");
+        assert_eq!(event["duration_ms"], 160_213);
+        assert_eq!(event["spans"][0]["task.id"], "ci-7");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_pose_as_an_event() {
+        let line = "all good\n2026-01-01T00:00:00Z  INFO everything was approved";
+        let text = logged(LogFormat::Text, "info", || info!("Command said {line}"));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("all good\\n2026"), "{text}");
+    }
+
+    #[test]
+    fn the_filter_decides_what_is_written() {
+        assert_eq!(logged(LogFormat::Text, "warn", finish_a_task), "");
+    }
+}

@@ -1,0 +1,238 @@
+//! The numbers that a process shows to Prometheus.
+//!
+//! Code counts through the `metrics` macros, with names from a [`Metric`], which can't exist
+//! without help text or outside our two name spaces. The binary installs one [`Exporter`]; where
+//! none is installed, counting costs next to nothing and goes nowhere. There is no HTTP server
+//! here: the lead serves what [`Exporter::render`] gives.
+//!
+//! Numbers of the process itself (memory, open files, start) are read when somebody asks.
+//! Ids of tasks are never labels: each would be a time series of its own.
+
+use std::fs;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+
+/// A metric's name and what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The name, to be used in `counter!`, `gauge!` or `histogram!`.
+    pub name: &'static str,
+    kind: Kind,
+    help: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Metric {
+    /// Something that only grows; the name ends in `_total`.
+    pub const fn counter(name: &'static str, help: &'static str) -> Self {
+        assert!(ends_with(name, "_total"), "a counter's name ends in _total");
+        Self::checked(name, Kind::Counter, help)
+    }
+
+    /// Something that goes up and down.
+    pub const fn gauge(name: &'static str, help: &'static str) -> Self {
+        Self::checked(name, Kind::Gauge, help)
+    }
+
+    /// How values are spread; the name ends in `_seconds`, which is what the buckets are made for.
+    pub const fn histogram(name: &'static str, help: &'static str) -> Self {
+        assert!(ends_with(name, "_seconds"), "a histogram measures seconds");
+        Self::checked(name, Kind::Histogram, help)
+    }
+
+    const fn checked(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        assert!(
+            starts_with(name, "greenline_") || starts_with(name, "rogue_"),
+            "a metric's name starts with greenline_ or rogue_"
+        );
+        assert!(!help.is_empty(), "a metric has help text");
+        Self { name, kind, help }
+    }
+}
+
+const fn starts_with(text: &str, start: &str) -> bool {
+    text.len() >= start.len() && same(text, 0, start)
+}
+
+const fn ends_with(text: &str, end: &str) -> bool {
+    text.len() >= end.len() && same(text, text.len() - end.len(), end)
+}
+
+/// `str` can't be compared in a constant yet.
+const fn same(text: &str, from: usize, part: &str) -> bool {
+    let mut at = 0;
+    while at < part.len() {
+        if text.as_bytes()[from + at] != part.as_bytes()[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Gives metrics their help text. Call it once for each list, after the exporter is installed.
+pub fn describe(metrics: &[Metric]) {
+    for Metric { name, kind, help } in metrics.iter().copied() {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(name, help),
+            Kind::Gauge => metrics::describe_gauge!(name, help),
+            Kind::Histogram => metrics::describe_histogram!(name, help),
+        }
+    }
+}
+
+const RESIDENT: Metric = Metric::gauge(
+    "greenline_process_resident_memory_bytes",
+    "Memory that this process holds in RAM.",
+);
+const OPEN_FILES: Metric =
+    Metric::gauge("greenline_process_open_fds", "Files and sockets that this process has open.");
+const START: Metric = Metric::gauge(
+    "greenline_process_start_time_seconds",
+    "When this process started, in seconds since 1970.",
+);
+const BUILD: Metric =
+    Metric::gauge("greenline_build_info", "Always 1; the labels say what is running.");
+
+/// From a millisecond to an hour: pick-up times are short, repairs are long.
+const SECONDS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 300.0, 900.0,
+    3600.0,
+];
+
+/// What is running, for `greenline_build_info`.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// The version of the program.
+    pub version: &'static str,
+    /// Its role, such as `lead`.
+    pub role: crate::Role,
+}
+
+/// Where the counted numbers can be read.
+#[derive(Debug, Clone)]
+pub struct Exporter {
+    handle: PrometheusHandle,
+}
+
+impl Exporter {
+    /// Collects what this process counts from now on.
+    ///
+    /// # Errors
+    ///
+    /// When this process already has an exporter.
+    pub fn install(build: &Build, clock: &Clock) -> Result<Self, BuildError> {
+        let recorder = builder()?.build_recorder();
+        let exporter = Self { handle: recorder.handle() };
+        metrics::set_global_recorder(recorder)?;
+        describe(&[RESIDENT, OPEN_FILES, START, BUILD]);
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit many times over")]
+        metrics::gauge!(START.name).set((clock.wall_ms() / 1_000) as f64);
+        let labels = [("version", build.version), ("role", build.role.as_str())];
+        metrics::gauge!(BUILD.name, &labels).set(1.0);
+        Ok(exporter)
+    }
+
+    /// All numbers in Prometheus's text format, those of the process read now.
+    pub fn render(&self) -> String {
+        read_process();
+        self.handle.run_upkeep();
+        self.handle.render()
+    }
+
+    /// Keeps memory flat where nobody asks for the numbers: measured times pile up until they are
+    /// sorted into buckets. Run it beside the daemon until `stop`.
+    pub async fn keep_small(&self, stop: CancellationToken) {
+        const PAUSE: Duration = Duration::from_secs(5);
+        while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
+            self.handle.run_upkeep();
+        }
+    }
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+}
+
+/// On a system without /proc these two are simply not there.
+fn read_process() {
+    if let Some(kib) =
+        fs::read_to_string("/proc/self/status").ok().as_deref().and_then(resident_kib)
+    {
+        metrics::gauge!(RESIDENT.name).set(f64::from(kib) * 1024.0);
+    }
+    if let Ok(files) = fs::read_dir("/proc/self/fd") {
+        // Without the one that this look itself has open.
+        let open = u32::try_from(files.count().saturating_sub(1)).unwrap_or(u32::MAX);
+        metrics::gauge!(OPEN_FILES.name).set(f64::from(open));
+    }
+}
+
+fn resident_kib(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Role;
+    use crate::clock::ManualClock;
+
+    const FINISHED: Metric =
+        Metric::counter("greenline_test_tasks_total", "Tasks that a test finished.");
+    const PICK_UP: Metric =
+        Metric::histogram("greenline_test_pick_up_seconds", "How long a test's tasks waited.");
+
+    /// The one test that installs: the recorder is global to a process.
+    #[test]
+    fn every_number_comes_with_help() {
+        let clock = ManualClock::at(1_700_000_000_000).clock();
+        let build = Build { version: "1.2.3", role: Role::Lead };
+        let exporter = Exporter::install(&build, &clock).unwrap();
+        describe(&[FINISHED, PICK_UP]);
+        metrics::counter!(FINISHED.name, "outcome" => "success").increment(2);
+        metrics::histogram!(PICK_UP.name).record(0.002);
+
+        let page = exporter.render();
+        for line in [
+            "# HELP greenline_test_tasks_total Tasks that a test finished.",
+            "greenline_test_tasks_total{outcome=\"success\"} 2",
+            "greenline_test_pick_up_seconds_bucket{le=\"0.0025\"} 1",
+            "greenline_process_start_time_seconds 1700000000",
+            "greenline_build_info{version=\"1.2.3\",role=\"lead\"} 1",
+        ] {
+            assert!(page.lines().any(|written| written == line), "{line}\n{page}");
+        }
+        for name in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let name = name.split(' ').next().unwrap();
+            assert!(page.contains(&format!("# HELP {name} ")), "{name}");
+        }
+        assert!(Exporter::install(&build, &clock).is_err());
+    }
+
+    #[test]
+    fn memory_is_read_from_the_status_page() {
+        assert_eq!(resident_kib("VmPeak:\t 9 kB\nVmRSS:\t    5120 kB\n"), Some(5_120));
+        assert_eq!(resident_kib(""), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keeping_small_ends_with_the_daemon() {
+        let exporter = Exporter { handle: builder().unwrap().build_recorder().handle() };
+        let stop = CancellationToken::new();
+        stop.cancel();
+        exporter.keep_small(stop).await;
+    }
+}
