@@ -16,10 +16,12 @@ up: ## run everything on this machine; Redis is installed if it is missing (ARGS
 
 test: ## all tests, against a real Redis that is installed if it is missing
 	@deploy/need cargo cc git redis
-	@$(CARGO) test --locked --workspace --doc --quiet
-	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	  then $(CARGO) nextest run --locked --workspace; \
-	  else $(CARGO) test --locked --workspace --lib --bins --tests --examples --no-fail-fast; fi
+	@status=0; \
+	$(CARGO) test --locked --workspace --doc --quiet || status=1; \
+	if $(CARGO) nextest --version >/dev/null 2>&1; \
+	  then $(CARGO) nextest run --locked --workspace || status=1; \
+	  else $(CARGO) test --locked --workspace --lib --bins --tests --examples --no-fail-fast || status=1; fi; \
+	exit $$status
 
 lint: ## format, clippy, rustdoc, and what is installed of cargo-deny, shellcheck, kubernetes-validate
 	@deploy/need cargo cc
