@@ -1,0 +1,144 @@
+//! A person's yes, bound to the exact thing that was shown.
+//!
+//! Two gates share one record: before a task runs (`requires_approval`, bound
+//! to its payload), and before something is published.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use greenline_store::cmd;
+use serde::Serialize;
+
+use crate::claim::ms;
+use crate::{Queue, QueueError, TaskId};
+
+/// What was asked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approval {
+    /// Its id; for the gate before running, the task's.
+    pub id: String,
+    /// `run` or `publish`.
+    pub gate: String,
+    /// The task it is about.
+    pub task: String,
+    /// What a yes is bound to.
+    pub content_hash: String,
+    /// What was shown.
+    pub shown: String,
+    /// `open`, `approved`, `rejected`, `expired` or `withdrawn`.
+    pub state: String,
+    /// Who asked.
+    pub asked_by: Option<String>,
+    /// When, in ms.
+    pub asked_at: i64,
+    /// Until when an answer counts, in ms.
+    pub expires_at: i64,
+    /// Who answered.
+    pub answered_by: Option<String>,
+    /// When, in ms.
+    pub answered_at: Option<i64>,
+    /// Why, in their words.
+    pub why: Option<String>,
+}
+
+/// A person's answer.
+#[derive(Debug, Clone)]
+pub struct Answer<'a> {
+    /// What they answer.
+    pub approval: &'a str,
+    /// The hash of what they were shown.
+    pub content_hash: &'a str,
+    /// Who they are.
+    pub who: &'a str,
+    /// Why, if they say.
+    pub why: &'a str,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// It counts.
+    Done,
+    /// Something was answered before: it holds.
+    Before(String),
+    /// Something else would happen than was shown: look again.
+    OtherContent,
+    /// It came too late.
+    Expired,
+    /// Nothing of this id was asked.
+    Unknown,
+}
+
+impl Queue {
+    /// Says yes to what was shown.
+    pub async fn approve(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
+        self.answer(answer, "approved").await
+    }
+
+    /// Says no to what was shown.
+    pub async fn reject(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
+        self.answer(answer, "rejected").await
+    }
+
+    /// Asks for a yes before something is published. The state of the question:
+    /// an answer that was given to the same content stands.
+    pub async fn ask_approval(
+        &self,
+        approval: &TaskId,
+        task: &TaskId,
+        content_hash: &str,
+        shown: &str,
+        asked_by: &str,
+        term: Duration,
+    ) -> Result<String, QueueError> {
+        let core = self.core();
+        let expires = core.now_ms().saturating_add_unsigned(ms(term));
+        let mut call = core.call(&core.scripts.ask, 6, shown.len() + 256);
+        call.arg(approval.as_str()).arg(task.as_str()).arg(content_hash).arg(shown);
+        call.arg(asked_by).arg(expires);
+        core.run(&core.scripts.ask, &call).await
+    }
+
+    /// One approval.
+    pub async fn approval(&self, id: &str) -> Result<Option<Approval>, QueueError> {
+        let core = self.core();
+        let key = core.key(&format!("approval:{id}"));
+        let fields: HashMap<String, String> = core.store.command(cmd("HGETALL").arg(key)).await?;
+        Ok((!fields.is_empty()).then(|| read(id, &fields)))
+    }
+
+    async fn answer(&self, answer: &Answer<'_>, state: &str) -> Result<Answered, QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.answer, 5, 256);
+        call.arg(answer.approval).arg(answer.content_hash).arg(answer.who);
+        call.arg(state).arg(answer.why);
+        let said: String = core.run(&core.scripts.answer, &call).await?;
+        match said.split_once(':') {
+            Some(("answered", before)) => Ok(Answered::Before(before.to_owned())),
+            _ if said == state => Ok(Answered::Done),
+            _ if said == "mismatch" => Ok(Answered::OtherContent),
+            _ if said == "expired" => Ok(Answered::Expired),
+            _ if said == "unknown" => Ok(Answered::Unknown),
+            _ => Err(QueueError::unreadable("the answer to an approval", said)),
+        }
+    }
+}
+
+fn read(id: &str, fields: &HashMap<String, String>) -> Approval {
+    let text = |name: &str| fields.get(name).filter(|text| !text.is_empty()).cloned();
+    let number = |name: &str| fields.get(name).and_then(|text| text.parse().ok());
+    Approval {
+        id: id.to_owned(),
+        gate: text("gate").unwrap_or_default(),
+        task: text("task").unwrap_or_default(),
+        content_hash: text("content_hash").unwrap_or_default(),
+        shown: text("shown").unwrap_or_default(),
+        state: text("state").unwrap_or_default(),
+        asked_by: text("asked_by"),
+        asked_at: number("asked_at").unwrap_or(0),
+        expires_at: number("expires_at").unwrap_or(0),
+        answered_by: text("answered_by"),
+        answered_at: number("answered_at"),
+        why: text("why"),
+    }
+}

@@ -1,0 +1,359 @@
+//! A worker's side of the queue: registering, claiming, keeping claims.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use greenline_store::{Blocking, cmd};
+use serde::Serialize;
+
+use crate::queue::Core;
+use crate::{Label, Queue, QueueError, Route, Task, TaskError, TaskId, TaskType, WorkerId};
+
+/// How often an idle worker looks whether there are new routes.
+const IDLE_ROUND: Duration = Duration::from_secs(5);
+
+/// A number that only grows with each claim of a task: what is said under an
+/// older one comes too late.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Fence(pub(crate) String);
+
+impl Fence {
+    /// As Redis has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A worker's hold on a task, until it is settled or its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The task.
+    pub id: TaskId,
+    /// The number of this hold.
+    pub fence: Fence,
+    /// Which attempt this is, counted over everything that ever claimed it.
+    pub attempt: u32,
+    /// How many retries were used.
+    pub retry_count: u32,
+    /// How many workers died of it.
+    pub crashes: u32,
+    /// Its type.
+    pub kind: TaskType,
+    /// Whether the queue takes it for started. A prefetched one is not: say
+    /// [`Queue::start`] before it runs.
+    pub started: bool,
+    signature: String,
+    payload: Vec<u8>,
+}
+
+impl Claim {
+    /// What is to be done. An error here means that somebody wrote into the
+    /// task's hash by hand; no retry will help.
+    pub fn task(&self) -> Result<Task, TaskError> {
+        let text = std::str::from_utf8(&self.payload).map_err(|error| TaskError::Malformed {
+            field: "payload: ".to_owned(),
+            why: error.to_string(),
+        })?;
+        Task::from_json(text)
+    }
+}
+
+/// What a worker tells of itself.
+#[derive(Debug, Clone)]
+pub struct WorkerProfile {
+    /// A fresh id for each process.
+    pub id: WorkerId,
+    /// The types of task that it can run.
+    pub types: BTreeSet<TaskType>,
+    /// What it has: it takes tasks that want these, or none.
+    pub labels: BTreeSet<Label>,
+    /// How many tasks it runs at once.
+    pub slots: usize,
+    /// The machine, for people.
+    pub host: String,
+    /// The program's version, for people.
+    pub version: String,
+}
+
+/// How many tasks a worker wants.
+#[derive(Debug, Clone, Copy)]
+pub struct Appetite<'a> {
+    /// How many it starts at once.
+    pub start: usize,
+    /// How many more it takes of the types in `short`.
+    pub prefetch: usize,
+    /// Types whose measured run is short.
+    pub short: &'a BTreeSet<TaskType>,
+    /// How many it runs now.
+    pub running: usize,
+}
+
+/// What a claim gave.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The tasks, the first ones started.
+    pub tasks: Vec<Claim>,
+    /// Whether there may be more: ask again at once.
+    pub more: bool,
+    /// Whether a task waits that runs alone: come back with nothing running.
+    pub come_alone: bool,
+}
+
+/// What a heartbeat says of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beat {
+    /// It holds.
+    Held,
+    /// Another may have the task by now: drop the work, say nothing.
+    Lost,
+    /// It holds, and somebody asked to call it off: stop, then settle it.
+    CancelAsked(String),
+}
+
+/// What the start of a prefetched task came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It may run.
+    Go,
+    /// Its lease was lost while it waited: drop it.
+    Lost,
+}
+
+/// A worker's handle on the queue. One claim is in flight at a time.
+pub struct Worker {
+    queue: Queue,
+    profile: WorkerProfile,
+    sequence: u64,
+    place: usize,
+    routes: Vec<Route>,
+    routes_known: usize,
+    wake: Option<Blocking>,
+}
+
+impl Queue {
+    /// A worker's handle. Its first heartbeat registers it.
+    #[must_use]
+    pub fn worker(&self, profile: WorkerProfile) -> Worker {
+        Worker {
+            queue: self.clone(),
+            profile,
+            sequence: 1,
+            place: 0,
+            routes: vec![],
+            routes_known: 0,
+            wake: None,
+        }
+    }
+
+    /// Renews claims, and the registration of their worker with `words` about
+    /// it (field and value, one after the other). What it says of each, in order.
+    pub async fn heartbeat(
+        &self,
+        profile: &WorkerProfile,
+        words: &[(&str, String)],
+        claims: &[(TaskId, Fence)],
+    ) -> Result<Vec<Beat>, QueueError> {
+        let core = self.core();
+        let labels: Vec<&str> = profile.labels.iter().map(Label::as_str).collect();
+        let types: Vec<&str> = profile.types.iter().map(TaskType::as_str).collect();
+        let mut call = core.call(&core.scripts.heartbeat, 32 + 2 * claims.len(), 512);
+        call.arg(profile.id.as_str()).arg(ms(core.options.lease));
+        call.arg(ms(registration(core.options.lease)));
+        call.arg(2 * (5 + words.len()));
+        call.arg("host").arg(&profile.host).arg("version").arg(&profile.version);
+        call.arg("labels").arg(labels.join(" ")).arg("types").arg(types.join(" "));
+        call.arg("slots").arg(profile.slots);
+        for (name, value) in words {
+            call.arg(*name).arg(value);
+        }
+        for (id, fence) in claims {
+            call.arg(id.as_str()).arg(fence.as_str());
+        }
+        let answers: Vec<String> = core.run(&core.scripts.heartbeat, &call).await?;
+        Ok(answers.into_iter().map(beat).collect())
+    }
+
+    /// Ends a worker's registration.
+    pub async fn leave(&self, worker: &WorkerId) -> Result<(), QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.leave, 1, 64);
+        call.arg(worker.as_str());
+        let _one: i64 = core.run(&core.scripts.leave, &call).await?;
+        Ok(())
+    }
+
+    /// Says which prefetched tasks start now, before they do.
+    pub async fn start(&self, claims: &[(TaskId, Fence)]) -> Result<Vec<Start>, QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.start, 2 * claims.len(), 64 * claims.len());
+        for (id, fence) in claims {
+            call.arg(id.as_str()).arg(fence.as_str());
+        }
+        let answers: Vec<String> = core.run(&core.scripts.start, &call).await?;
+        let read = |answer: String| if answer == "ok" { Start::Go } else { Start::Lost };
+        Ok(answers.into_iter().map(read).collect())
+    }
+}
+
+impl Worker {
+    /// What this worker tells of itself.
+    #[must_use]
+    pub fn profile(&self) -> &WorkerProfile {
+        &self.profile
+    }
+
+    /// Claims tasks. After an error, the same call asks for the same answer:
+    /// tasks that were claimed for an answer that got lost come with the next.
+    pub async fn claim(&mut self, appetite: Appetite<'_>) -> Result<Claimed, QueueError> {
+        if self.routes_known == 0 {
+            self.refresh_routes().await?;
+        }
+        let queue = self.queue.clone();
+        let core = queue.core();
+        let mut call = core.call(&core.scripts.claim, 40, 512);
+        call.arg(self.profile.id.as_str()).arg(self.sequence);
+        call.arg(appetite.start).arg(appetite.prefetch);
+        call.arg(ms(core.options.lease)).arg(appetite.running).arg(self.place % 15);
+        call.arg(ms(registration(core.options.lease)));
+        call.arg(self.profile.types.len());
+        for kind in &self.profile.types {
+            call.arg(kind.as_str());
+        }
+        call.arg(appetite.short.len());
+        for kind in appetite.short {
+            call.arg(kind.as_str());
+        }
+        call.arg(self.routes.len());
+        for route in &self.routes {
+            call.arg(route.as_str());
+        }
+        type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<u8>>);
+        let (more, routes, alone, foreign, words): Answer =
+            core.run(&core.scripts.claim, &call).await?;
+        self.sequence += 1;
+        let tasks = core.trusted(&self.profile.id, read_claims(words)?).await?;
+        self.place = (self.place + tasks.len().max(1)) % 15;
+        let had_foreign = !foreign.is_empty();
+        if let Err(error) = core.adopt_all(foreign).await {
+            // They stay in `adopting`, and the next tick hands them out again.
+            tracing::warn!(%error, "Entries pushed by hand are read later");
+        }
+        let new_routes = routes != self.routes_known && self.refresh_routes().await?;
+        let more = more == 1 || (tasks.is_empty() && (had_foreign || new_routes));
+        Ok(Claimed { tasks, more, come_alone: alone == 1 })
+    }
+
+    /// Waits until there may be a task for this worker. Wakes one idle worker
+    /// for each new task, by taking a token; dropping this future is safe.
+    pub async fn wait(&mut self) -> Result<(), QueueError> {
+        let core = self.queue.core();
+        let wake = core.key("tasks:wake");
+        let mut keys = vec![wake.clone()];
+        keys.extend(self.routes.iter().map(|route| format!("{wake}@{}", route.as_str())));
+        let mut call = cmd("BLPOP");
+        call.arg(keys).arg(IDLE_ROUND.as_secs());
+        let mut connection = match self.wake.take() {
+            Some(connection) => connection,
+            None => core.store.blocking().await?,
+        };
+        // Taken out meanwhile: a connection whose answer nobody read is not used again.
+        let token: Option<(String, String)> = connection.command(&call, IDLE_ROUND).await?;
+        self.wake = Some(connection);
+        if token.is_none() {
+            self.refresh_routes().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads which routes there are; whether any of them is new to this worker.
+    async fn refresh_routes(&mut self) -> Result<bool, QueueError> {
+        let core = self.queue.core();
+        let all: Vec<String> =
+            core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
+        self.routes_known = all.len();
+        let mut mine: Vec<Route> = all.iter().map(|word| Route::stored(word)).collect();
+        mine.retain(|route| route.suits(&self.profile.types, &self.profile.labels));
+        mine.sort();
+        let new = mine.iter().any(|route| !self.routes.contains(route));
+        self.routes = mine;
+        Ok(new)
+    }
+}
+
+impl Core {
+    /// The claims that may run. With a key set, a task without a right
+    /// signature ends in quarantine: whoever wrote it does not have the key.
+    async fn trusted(
+        &self,
+        worker: &WorkerId,
+        claims: Vec<Claim>,
+    ) -> Result<Vec<Claim>, QueueError> {
+        let Some(key) = &self.options.task_key else { return Ok(claims) };
+        let mut trusted = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let payload = std::str::from_utf8(&claim.payload).unwrap_or_default();
+            if key.verifies(&claim.id, payload, &claim.signature) {
+                trusted.push(claim);
+            } else {
+                self.quarantine(worker, &claim).await?;
+            }
+        }
+        Ok(trusted)
+    }
+
+    async fn quarantine(&self, worker: &WorkerId, claim: &Claim) -> Result<(), QueueError> {
+        let why = "its signature is missing or wrong".to_owned();
+        tracing::warn!(task.id = %claim.id, "Put task {} into quarantine: {why}", claim.id);
+        let mut call = self.call(&self.scripts.quarantine, 5, 2 * claim.payload.len());
+        call.arg(worker.as_str()).arg(claim.id.as_str()).arg(claim.fence.as_str()).arg(&why);
+        call.arg(self.quarantined(&claim.payload, why));
+        let _answer: String = self.run(&self.scripts.quarantine, &call).await?;
+        Ok(())
+    }
+}
+
+/// How long a registration lives without a heartbeat.
+fn registration(lease: Duration) -> Duration {
+    lease * 4
+}
+
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn beat(answer: String) -> Beat {
+    match answer.as_str() {
+        "ok" => Beat::Held,
+        "lost" => Beat::Lost,
+        _ => Beat::CancelAsked(answer.trim_start_matches("cancel:").to_owned()),
+    }
+}
+
+fn read_claims(words: Vec<Vec<u8>>) -> Result<Vec<Claim>, QueueError> {
+    let mut words = words.into_iter();
+    let mut claims = Vec::with_capacity(words.len() / 9);
+    while let Some(id) = words.next() {
+        let mut text = || -> Result<String, QueueError> {
+            let word =
+                words.next().ok_or_else(|| QueueError::unreadable("a claim", "cut short"))?;
+            String::from_utf8(word).map_err(|error| QueueError::unreadable("a claim", error))
+        };
+        let (fence, attempt, retry_count) = (text()?, text()?, text()?);
+        let (crashes, started, kind, signature) = (text()?, text()?, text()?, text()?);
+        let number = |text: String| text.parse().unwrap_or(0);
+        let payload = words.next().unwrap_or_default();
+        claims.push(Claim {
+            id: String::from_utf8_lossy(&id).parse()?,
+            fence: Fence(fence),
+            attempt: number(attempt),
+            retry_count: number(retry_count),
+            crashes: number(crashes),
+            kind: kind.parse()?,
+            started: started == "1",
+            signature,
+            payload,
+        });
+    }
+    Ok(claims)
+}

@@ -1,0 +1,153 @@
+//! Who leads, and the outside actions that a leader has begun.
+//!
+//! Any number of leads may run; one holds the lease. Its epoch is a number
+//! that grows with each new leader. Outside actions can't be fenced, so each
+//! is an intent: begun here, done outside, ended here. A new leader looks at
+//! the open ones, and at the outside world, before it acts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use greenline_store::cmd;
+use serde::Serialize;
+
+use crate::claim::ms;
+use crate::{Queue, QueueError};
+
+/// Who leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leadership {
+    /// We do, under this epoch.
+    Ours(Epoch),
+    /// Another does.
+    Other {
+        /// Its name.
+        holder: String,
+    },
+}
+
+/// The number of a leadership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Epoch(pub u64);
+
+/// What a beginning intent finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Nobody has begun it before: act, then end it.
+    New,
+    /// Begun before and not ended: look at the outside world first.
+    Open {
+        /// Under which epoch.
+        epoch: Epoch,
+    },
+    /// It is done: don't act.
+    Done,
+}
+
+/// An outside action that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Intent {
+    /// Its name; deterministic, so that the same action is begun once.
+    pub action: String,
+    /// Under which epoch it was begun.
+    pub epoch: Epoch,
+    /// What it is about, as JSON.
+    pub about: String,
+    /// When it was begun, in ms.
+    pub begun_at: i64,
+}
+
+impl Queue {
+    /// Takes the lead, or keeps it. To be called several times per `lease`.
+    pub async fn lead(&self, who: &str, lease: Duration) -> Result<Leadership, QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.lead, 2, 64);
+        call.arg(who).arg(ms(lease));
+        let (epoch, holder): (u64, String) = core.run(&core.scripts.lead, &call).await?;
+        Ok(if epoch > 0 { Leadership::Ours(Epoch(epoch)) } else { Leadership::Other { holder } })
+    }
+
+    /// Steps down, so that a standby need not wait; whether we led.
+    pub async fn resign(&self, who: &str) -> Result<bool, QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.resign, 1, 64);
+        call.arg(who);
+        Ok(core.run::<i64>(&core.scripts.resign, &call).await? == 1)
+    }
+
+    /// Who leads now, and the epoch.
+    pub async fn leader(&self) -> Result<Option<(String, Epoch)>, QueueError> {
+        let core = self.core();
+        let (lead, epoch) = (core.key("lead"), core.key("lead:epoch"));
+        let found: (Option<String>, Option<u64>) =
+            core.store.command(cmd("MGET").arg(lead).arg(epoch)).await?;
+        Ok(found.0.map(|holder| (holder, Epoch(found.1.unwrap_or(0)))))
+    }
+
+    /// Writes down an outside action before it is done.
+    pub async fn begin_intent(
+        &self,
+        epoch: Epoch,
+        action: &str,
+        about: &str,
+    ) -> Result<Begun, QueueError> {
+        match self.intent("begin", epoch, action, about).await?.as_str() {
+            "begun" => Ok(Begun::New),
+            "done" => Ok(Begun::Done),
+            "deposed" => Err(QueueError::Deposed),
+            answer => match answer.strip_prefix("open:").and_then(|epoch| epoch.parse().ok()) {
+                Some(epoch) => Ok(Begun::Open { epoch: Epoch(epoch) }),
+                None => Err(QueueError::unreadable("the answer to an intent", answer)),
+            },
+        }
+    }
+
+    /// Writes down that an outside action is done; `outcome` is JSON.
+    pub async fn end_intent(
+        &self,
+        epoch: Epoch,
+        action: &str,
+        outcome: &str,
+    ) -> Result<(), QueueError> {
+        match self.intent("end", epoch, action, outcome).await?.as_str() {
+            "done" => Ok(()),
+            "deposed" => Err(QueueError::Deposed),
+            answer => Err(QueueError::unreadable(format!("intent {action}"), answer)),
+        }
+    }
+
+    /// The actions that were begun and not ended, oldest first.
+    pub async fn open_intents(&self) -> Result<Vec<Intent>, QueueError> {
+        let core = self.core();
+        let open = core.key("lead:intents");
+        let actions: Vec<String> =
+            core.store.command(cmd("ZRANGE").arg(open).arg(0).arg(-1)).await?;
+        let mut intents = Vec::with_capacity(actions.len());
+        for action in actions {
+            let key = core.key(&format!("lead:intent:{action}"));
+            let fields: HashMap<String, String> =
+                core.store.command(cmd("HGETALL").arg(key)).await?;
+            let number = |name: &str| fields.get(name).and_then(|text| text.parse().ok());
+            intents.push(Intent {
+                epoch: Epoch(number("epoch").unwrap_or(0)),
+                about: fields.get("about").cloned().unwrap_or_default(),
+                begun_at: number("begun_at").and_then(|at| i64::try_from(at).ok()).unwrap_or(0),
+                action,
+            });
+        }
+        Ok(intents)
+    }
+
+    async fn intent(
+        &self,
+        step: &str,
+        epoch: Epoch,
+        action: &str,
+        json: &str,
+    ) -> Result<String, QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.intent, 4, json.len() + 128);
+        call.arg(step).arg(action).arg(epoch.0).arg(json);
+        core.run(&core.scripts.intent, &call).await
+    }
+}

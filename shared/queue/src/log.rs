@@ -1,0 +1,132 @@
+//! A task's live output: a capped stream that anyone may follow.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, Stream};
+use greenline_store::{Blocking, Cmd, Value, cmd, from_redis_value, pipe};
+use serde::Serialize;
+
+use crate::claim::ms;
+use crate::{Queue, QueueError, TaskId};
+
+/// How many pieces of output are kept of a task.
+const MOST_PIECES: usize = 512;
+
+/// The largest piece, in bytes.
+pub const LARGEST_PIECE: usize = 8 * 1024;
+
+/// A piece of output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Piece {
+    /// Its place in the stream.
+    pub at: String,
+    /// The attempt that printed it.
+    pub attempt: u32,
+    /// `out`, `err`, or `note` for what Greenline itself has to say.
+    pub stream: String,
+    /// The text.
+    pub text: String,
+}
+
+/// A piece to be written.
+#[derive(Debug, Clone)]
+pub struct NewPiece {
+    /// The attempt that prints it.
+    pub attempt: u32,
+    /// `out`, `err` or `note`.
+    pub stream: &'static str,
+    /// The text, at most [`LARGEST_PIECE`] bytes.
+    pub text: String,
+}
+
+impl Queue {
+    /// Adds to a task's output. Older pieces give way to newer ones.
+    pub async fn write_log(&self, id: &TaskId, pieces: &[NewPiece]) -> Result<(), QueueError> {
+        let core = self.core();
+        let key = core.task_key(&format!("{id}:log"));
+        let mut calls = pipe();
+        for piece in pieces {
+            let mut call = cmd("XADD");
+            call.arg(&key).arg("MAXLEN").arg(MOST_PIECES).arg("*");
+            call.arg("a").arg(piece.attempt).arg("s").arg(piece.stream).arg("t").arg(&piece.text);
+            calls.add_command(call);
+        }
+        // It goes with its task; this is for what outlives one by mistake.
+        calls.cmd("PEXPIRE").arg(&key).arg(ms(core.options.keep_age));
+        for answer in core.store.pipeline(&calls).await? {
+            answer.extract_error().map_err(|error| QueueError::unreadable(&key, error))?;
+        }
+        Ok(())
+    }
+
+    /// What is kept of a task's output, after the piece `after` (all of it: `0`).
+    pub async fn read_log(&self, id: &TaskId, after: &str) -> Result<Vec<Piece>, QueueError> {
+        let core = self.core();
+        let key = core.task_key(&format!("{id}:log"));
+        let mut call = cmd("XRANGE");
+        call.arg(&key).arg(format!("({after}")).arg("+");
+        let entries: Vec<Entry> = core.store.command(&call).await?;
+        Ok(entries.into_iter().map(read_piece).collect())
+    }
+
+    /// A task's output as it comes, from the piece after `after`; ends only
+    /// with an error.
+    pub fn follow_log(
+        &self,
+        id: &TaskId,
+        after: &str,
+    ) -> impl Stream<Item = Result<Vec<Piece>, QueueError>> + use<> {
+        let key = self.core().task_key(&format!("{id}:log"));
+        let start = (self.clone(), None::<Blocking>, after.to_owned());
+        stream::try_unfold(start, move |(queue, connection, after)| {
+            let key = key.clone();
+            async move {
+                let mut connection = match connection {
+                    Some(connection) => connection,
+                    None => queue.core().store.blocking().await?,
+                };
+                let entries = read_stream(&mut connection, &key, &after, FOLLOW_ROUND).await?;
+                let after = entries.last().map_or(after, |(at, _)| at.clone());
+                let pieces = entries.into_iter().map(read_piece).collect();
+                Ok(Some((pieces, (queue, Some(connection), after))))
+            }
+        })
+    }
+}
+
+/// How long a follower waits before it says that nothing came.
+const FOLLOW_ROUND: Duration = Duration::from_secs(1);
+
+/// An entry of a stream: its place, and its fields and values.
+pub(crate) type Entry = (String, Vec<String>);
+
+/// What came into a stream after a place, waiting up to `wait` for it.
+pub(crate) async fn read_stream(
+    connection: &mut Blocking,
+    key: &str,
+    after: &str,
+    wait: Duration,
+) -> Result<Vec<Entry>, QueueError> {
+    let mut call: Cmd = cmd("XREAD");
+    call.arg("COUNT").arg(200).arg("BLOCK").arg(ms(wait)).arg("STREAMS").arg(key).arg(after);
+    let answer: Value = connection.command(&call, wait).await?;
+    if answer == Value::Nil {
+        return Ok(vec![]);
+    }
+    let streams: Vec<(String, Vec<Entry>)> =
+        from_redis_value(answer).map_err(|error| QueueError::unreadable(key, error))?;
+    Ok(streams.into_iter().next().map(|(_, entries)| entries).unwrap_or_default())
+}
+
+fn read_piece((at, fields): Entry) -> Piece {
+    let mut piece = Piece { at, attempt: 0, stream: String::new(), text: String::new() };
+    for pair in fields.chunks_exact(2) {
+        match pair[0].as_str() {
+            "a" => piece.attempt = pair[1].parse().unwrap_or(0),
+            "s" => piece.stream.clone_from(&pair[1]),
+            "t" => piece.text.clone_from(&pair[1]),
+            _ => {}
+        }
+    }
+    piece
+}

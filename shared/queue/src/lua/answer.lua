@@ -1,0 +1,39 @@
+-- answer.lua: a person's yes or no; approve and reject are this script.
+--
+-- ARGV[3] approval   ARGV[4] hash of the content that was shown
+-- ARGV[5] who   ARGV[6] 'approved' or 'rejected'   ARGV[7] why
+--
+-- Returns 'approved' or 'rejected'; or, with nothing changed: 'unknown',
+-- 'expired', 'mismatch' (something else would happen than was shown), or
+-- 'answered:STATE'.
+-- A yes before running moves the task on; a no cancels it.
+local id, state = ARGV[3], ARGV[6]
+local key = P .. 'approval:' .. id
+ask_if_missing(id)
+local asked = call('HMGET', key, 'state', 'content_hash', 'expires_at', 'gate', 'task')
+if not asked[1] then return 'unknown' end
+if asked[1] ~= 'open' then return 'answered:' .. asked[1] end
+if asked[2] ~= ARGV[4] then return 'mismatch' end
+if tonumber(asked[3]) <= now then return 'expired' end
+
+local task = asked[5]
+if asked[4] == 'run' then
+  local fields = call('HMGET', TASK .. task, 'status', 'depends_on', unpack(FINISH))
+  if fields[1] == 'awaiting_approval' then
+    if state == 'rejected' then
+      finish(task, 'cancelled', {fields[3], fields[4], fields[5]},
+        {'error', 'rejected by ' .. ARGV[5] .. (ARGV[7] ~= '' and (': ' .. ARGV[7]) or '')})
+      call('ZREM', TASKS .. 'waiting', task)
+      publish('completed', {task})
+    elseif all_succeeded(fields[2]) then
+      ready(task, call('HMGET', TASK .. task, unpack(READY)))
+      call('ZREM', TASKS .. 'waiting', task)
+    else
+      call('ZADD', TASKS .. 'waiting', 9999999999999, task)
+      call('HSET', TASK .. task, 'status', 'waiting')
+    end
+  end
+end
+call('HSET', key, 'state', state, 'answered_by', ARGV[5], 'answered_at', now, 'why', ARGV[7])
+event(state, {task}, ARGV[5], id)
+return state

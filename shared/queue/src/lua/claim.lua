@@ -1,0 +1,258 @@
+-- claim.lua: gives a worker tasks to run.
+--
+-- ARGV[3] worker   ARGV[4] number of this claim; the same again asks for the
+-- same answer   ARGV[5] how many it starts at once   ARGV[6] how many more it
+-- takes of short types   ARGV[7] lease in ms   ARGV[8] how many it runs now
+-- ARGV[9] where in the row of priorities it is   ARGV[10] ms its registration lives
+-- ARGV[11] number of types it knows, then these; number of short types, then
+-- these; number of its routes, then these
+--
+-- Returns {more, routes, alone, foreign entries, tasks}: more is 1 when it
+-- should ask again at once; routes is how many there are; alone is 1 when it
+-- should come back with nothing running; a task is id, fence, attempt,
+-- retry_count, crashes, started, type, signature, payload, one after the other.
+--
+-- A lease and the hash are written before an id leaves its list: a script that
+-- breaks leaves an id twice, and the status tells which one counts.
+local worker, sequence = ARGV[3], ARGV[4]
+local limit, prefetch = tonumber(ARGV[5]), tonumber(ARGV[6])
+local lease, running = tonumber(ARGV[7]), tonumber(ARGV[8])
+local at = 11
+local function words()
+  local set, row, count = {}, {}, tonumber(ARGV[at])
+  for i = 1, count do
+    row[i] = ARGV[at + i]
+    set[row[i]] = true
+  end
+  at = at + count + 1
+  return set, row
+end
+local known = words()
+local short = words()
+local _, routes = words()
+
+local WANTED = {'status', 'type', 'fence', 'attempt', 'retry_count', 'crashes', 'rate_at',
+  'signature', 'payload'}
+local tasks, foreign = {}, {}
+local claimed, claimed_words = {}, {}
+
+local function give(id, task, fence, attempt, started)
+  local n = #tasks
+  tasks[n + 1], tasks[n + 2], tasks[n + 3] = id, fence, attempt
+  tasks[n + 4], tasks[n + 5], tasks[n + 6] = task[5] or '0', task[6] or '0', started
+  tasks[n + 7], tasks[n + 8], tasks[n + 9] = task[2], task[8] or '', task[9] or ''
+end
+
+-- The answer to this claim was lost: give it again, as far as it still holds.
+local me = P .. 'worker:' .. worker
+local last = call('HMGET', me, 'claim_seq', 'claimed')
+if last[1] == sequence then
+  for id, fence, started in string.gmatch(last[2], '(%S+) (%S+) (%S+)') do
+    local task = call('HMGET', TASK .. id, unpack(WANTED))
+    if task[1] == 'running' and task[3] == fence then give(id, task, fence, task[4], started) end
+  end
+  return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
+end
+
+local paused = {}
+for _, what in ipairs(call('HKEYS', TASKS .. 'paused')) do paused[what] = true end
+if paused['all'] then return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks} end
+
+local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
+for i = 1, #limits, 2 do per_minute[limits[i]] = tonumber(limits[i + 1]) end
+
+-- When the next task of a type may start: each takes its place in the row of
+-- the last `n` starts, so that no minute sees more than `n`.
+local function start_time(kind, n)
+  local key = TASKS .. 'rate:' .. kind
+  local oldest = call('LINDEX', key, n - 1)
+  local start = oldest and math.max(now, tonumber(oldest) + 60000) or now
+  call('LPUSH', key, start)
+  call('LTRIM', key, 0, n - 1)
+  call('PEXPIRE', key, start - now + 60000)
+  return start
+end
+
+local function quarantine(id, why)
+  call('LPUSH', TASKS .. 'quarantine',
+    '{"at":' .. int(now) .. ',"reason":"' .. why .. '","entry":"' .. id .. '"}')
+end
+
+local function later(id, ms, fields)
+  call('ZADD', TASKS .. 'scheduled', ms, id)
+  call('HSET', TASK .. id, 'status', 'scheduled', unpack(fields))
+end
+
+-- Deals with one entry of a list. True if it is to be claimed; otherwise it
+-- has been put where it belongs.
+local function consider(entry, list, route, task)
+  local id = entry
+  local kind = task[2]
+  if task[1] ~= 'pending' then
+    if not task[1] then
+      quarantine(id, 'there is no hash ' .. TASK .. id)
+    elseif task[1] == 'cancelled' and call('HINCRBY', TASKS .. 'marked', list, -1) < 1 then
+      call('HDEL', TASKS .. 'marked', list)
+    end
+    return false
+  end
+  if not known[kind] and route == '' then
+    call('HSET', TASK .. id, 'route', kind)
+    push(list .. '@' .. kind, kind, {id})
+    return false
+  end
+  if paused['type:' .. kind] then
+    block(id, '@type:' .. kind)
+    return false
+  end
+  if per_minute[kind] and (not task[7] or tonumber(task[7]) < now - 60000) then
+    local start = start_time(kind, per_minute[kind])
+    if start > now then
+      later(id, start, {'rate_at', start})
+      return false
+    end
+  end
+  local lock = TASK .. id .. ':lock'
+  if not call('SET', lock, worker, 'NX', 'PX', lease) and call('GET', lock) ~= worker then
+    later(id, now + 5000, {'deferred', 'its lock is held by another'})
+    return false
+  end
+  return true
+end
+
+-- A foreign entry is read by a program, not by Lua: it waits in `adopting`.
+local function is_foreign(entry)
+  return #entry > 128 or not string.find(entry, '^[A-Za-z0-9._-]+$')
+end
+
+local examined = 0
+
+-- Claims up to `n` tasks of one list. Returns how many, and whether the list
+-- may hold more.
+local function serve(list, route, n)
+  local got = 0
+  while got < n and examined < 1000 do
+    local entries = redis.pcall('LRANGE', TASKS .. list, -(n - got), -1)
+    if entries.err or #entries == 0 then return got, false end
+    local consumed, full = 0, false
+    local ids, chosen, scored = {}, {}, {}
+    for i = #entries, 1, -1 do
+      local entry = entries[i]
+      if is_foreign(entry) then
+        call('LPUSH', TASKS .. 'adopting', entry)
+        foreign[#foreign + 1] = entry
+      else
+        local task = redis.pcall('HMGET', TASK .. entry, unpack(WANTED))
+        if task.err then
+          quarantine(entry, TASK .. entry .. ' is not a hash')
+        else
+          if #claimed + #ids >= limit and not short[task[2]] then
+            full = true
+            break
+          end
+          if consider(entry, list, route, task) then
+            ids[#ids + 1], chosen[#chosen + 1] = entry, task
+            scored[#scored + 1] = now + lease
+            scored[#scored + 1] = entry
+          end
+        end
+      end
+      consumed = consumed + 1
+      examined = examined + 1
+    end
+    if #ids > 0 then call('ZADD', TASKS .. 'leases', unpack(scored)) end
+    for i, id in ipairs(ids) do
+      local task = chosen[i]
+      local fence = int(math.max(tonumber(task[3] or 0) + 1, now_us))
+      local attempt = int(tonumber(task[4] or 0) + 1)
+      local started = #claimed < limit and '1' or '0'
+      call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
+        'worker_id', worker, 'claimed_at', now, 'started_at', started == '1' and now or '')
+      give(id, task, fence, attempt, started)
+      claimed[#claimed + 1] = id
+      claimed_words[#claimed_words + 1] = id .. ' ' .. fence .. ' ' .. started
+    end
+    if consumed > 0 then call('RPOP', TASKS .. list, consumed) end
+    got = got + #ids
+    if full then return got, false end
+  end
+  return got, got >= n or examined >= 1000
+end
+
+-- A task that may have killed its workers runs alone: only a worker that runs
+-- nothing takes it; one that does is asked to come back empty, one at a time.
+local come_alone = 0
+local function serve_alone(route)
+  for _, priority in ipairs({'critical', 'high', 'normal', 'low'}) do
+    local list = list_of(priority, route)
+    if call('LLEN', TASKS .. list) > 0 then
+      if running > 0 then
+        local asked = call('SET', TASKS .. 'alone', worker, 'NX', 'PX', 60000)
+        if asked or call('GET', TASKS .. 'alone') == worker then come_alone = 1 end
+      elseif serve(list, route, 1) > 0 then
+        return true
+      end
+    end
+  end
+  return false
+end
+local alone = false
+for _, route in ipairs(routes) do
+  if string.sub(route, 1, 1) == '!' and not paused['route:' .. route] then
+    alone = serve_alone(route)
+    if alone then break end
+  end
+end
+
+-- The others: 8 of critical for 4 of high, 2 of normal and 1 of low; then
+-- whatever there is. Routes take turns with the list of all workers.
+local ROW = 'chcnchcchcnchcl'
+local NAMES = {c = 'critical', h = 'high', n = 'normal', l = 'low'}
+local wanted = limit + prefetch
+local more = false
+local function serve_priority(letter, n)
+  local lists = {''}
+  for _, route in ipairs(routes) do
+    if string.sub(route, 1, 1) ~= '!' and not paused['route:' .. route] then
+      lists[#lists + 1] = route
+    end
+  end
+  local turn = tonumber(sequence) % #lists
+  local got = 0
+  for i = 1, #lists do
+    local route = lists[(turn + i) % #lists + 1]
+    if got < n then
+      local served, left = serve(list_of(NAMES[letter], route), route, n - got)
+      got = got + served
+      more = more or left
+    end
+  end
+  return got
+end
+if not alone then
+  local share = {c = 0, h = 0, n = 0, l = 0}
+  local place = tonumber(ARGV[9])
+  for i = 0, wanted - 1 do
+    local spot = (place + i) % 15 + 1
+    local letter = string.sub(ROW, spot, spot)
+    share[letter] = share[letter] + 1
+  end
+  for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
+    if share[letter] > 0 then serve_priority(letter, share[letter]) end
+  end
+  more = false
+  for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
+    if #claimed < wanted then serve_priority(letter, wanted - #claimed) end
+  end
+end
+
+if #claimed > 0 then
+  redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(claimed_words, ' '))
+  redis.pcall('PEXPIRE', me, ARGV[10])
+  event('claimed', claimed, worker)
+elseif not more and #foreign == 0 then
+  -- Nothing for this worker: tokens that are left would only wake others in vain.
+  call('DEL', TASKS .. 'wake')
+  for _, route in ipairs(routes) do call('DEL', TASKS .. 'wake@' .. route) end
+end
+return {more and 1 or 0, call('HLEN', TASKS .. 'routes'), come_alone, foreign, tasks}

@@ -1,0 +1,68 @@
+-- parts/finish.lua: how a task ends for good. Needs base, ready, say.
+
+local FINISH = {'dedup_key', 'concurrency_key', 'children'}
+
+local function all_succeeded(parents)
+  for parent in string.gmatch(parents or '', '%S+') do
+    if call('HGET', TASK .. parent, 'status') ~= 'success' then return false end
+  end
+  return true
+end
+
+-- Lets those run that waited for this one and wait for nobody else.
+local function release_children(id)
+  for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
+    local parents = call('HMGET', TASK .. child, 'status', 'depends_on')
+    if parents[1] == 'waiting' and all_succeeded(parents[2]) then
+      ready(child, call('HMGET', TASK .. child, unpack(READY)))
+      call('ZREM', TASKS .. 'waiting', child)
+    end
+  end
+end
+
+-- Ends one task: where it is listed first, then its own words, then whatever
+-- it held. Returns the children that can't run any more.
+local function finish_one(id, status, task, fields)
+  local orphans = {}
+  call('ZADD', TASKS .. (status == 'failed' and 'dead' or 'done'), now, id)
+  call('ZADD', TASKS .. 'outbox', now, id)
+  call('HSET', TASK .. id, 'status', status, 'finished_at', now, unpack(fields))
+  if task[1] and call('GET', TASKS .. 'dedup:' .. task[1]) == id then
+    call('DEL', TASKS .. 'dedup:' .. task[1])
+  end
+  free_slot(id, task[2])
+  if task[3] then
+    if status == 'success' then
+      release_children(id)
+    else
+      orphans = call('SMEMBERS', TASK .. id .. ':children')
+    end
+  end
+  return orphans
+end
+
+-- Ends a task, and with it whatever waits for it if it did not succeed.
+-- A list instead of recursion: chains may be long.
+local function finish(id, status, task, fields)
+  local orphans, cancelled = finish_one(id, status, task, fields), {}
+  local todo = {}
+  for _, child in ipairs(orphans) do todo[#todo + 1] = {child, id, status} end
+  while #todo > 0 do
+    local child, parent, how = unpack(table.remove(todo))
+    local state = call('HMGET', TASK .. child, 'status', unpack(FINISH))
+    if state[1] == 'waiting' or state[1] == 'awaiting_approval' then
+      local why = 'its parent ' .. parent .. ' ended as ' .. how
+      local more = finish_one(child, 'cancelled', {state[2], state[3], state[4]},
+        {'error', why, 'cancelled_by_parent', parent})
+      call('ZREM', TASKS .. 'waiting', child)
+      cancelled[#cancelled + 1] = child
+      for _, grandchild in ipairs(more) do
+        todo[#todo + 1] = {grandchild, child, 'cancelled'}
+      end
+    end
+  end
+  if #cancelled > 0 then
+    event('cancelled', cancelled, '', 'parent ' .. id)
+    publish('completed', cancelled)
+  end
+end

@@ -1,0 +1,81 @@
+-- parts/ready.lua: where a task goes that may run. Needs base.
+
+local READY = {'status', 'priority', 'route', 'not_before', 'concurrency_key'}
+
+-- The list in which such a task waits for a worker, without the prefix. A route
+-- is a type and labels; with '!' before it, of tasks that run alone.
+local function list_of(priority, route)
+  local list = 'pending'
+  if priority and priority ~= 'normal' then list = list .. ':' .. priority end
+  if route and route ~= '' then list = list .. '@' .. route end
+  return list
+end
+
+-- One token for each of `n` new tasks, at most 1,024 in all: each wakes one
+-- idle worker.
+local function wake(route, n)
+  local key = TASKS .. 'wake'
+  if route and route ~= '' then key = key .. '@' .. route end
+  if n > 1 then n = math.min(n, 1024 - call('LLEN', key)) end
+  if n < 1 then return end
+  local tokens = {}
+  for i = 1, n do tokens[i] = '1' end
+  if call('LPUSH', key, unpack(tokens)) > 1024 then call('LTRIM', key, 0, 1023) end
+end
+
+-- Files ids that may run. `first` puts them where the next claim looks.
+local function push(list, route, ids, first)
+  if route and route ~= '' then call('HSET', TASKS .. 'routes', route, now) end
+  call(first and 'RPUSH' or 'LPUSH', TASKS .. list, unpack(ids))
+  wake(route, #ids)
+end
+
+-- Parks a task behind a key. `blocked` names the keys that have such a list.
+local function block(id, by)
+  call('SADD', TASKS .. 'blocked', by)
+  call('RPUSH', TASKS .. 'blocked:' .. by, id)
+  call('HSET', TASK .. id, 'status', 'blocked', 'blocked_by', by)
+end
+
+-- Moves a task that nothing else holds back to where it belongs: later, behind
+-- another of its concurrency key, or to the workers. `task` has the fields of
+-- READY. Returns its new status. The caller removes it from where it was.
+local function ready(id, task, first)
+  local _, priority, route, not_before, slot = unpack(task, 1, 5)
+  local key = TASK .. id
+  if not_before and tonumber(not_before) > now then
+    call('ZADD', TASKS .. 'scheduled', not_before, id)
+    call('HSET', key, 'status', 'scheduled')
+    return 'scheduled'
+  end
+  if slot and slot ~= '' then
+    local slots = TASKS .. 'slots:' .. slot
+    if call('SISMEMBER', slots, id) == 0 then
+      if call('SCARD', slots) > 0 then
+        block(id, slot)
+        return 'blocked'
+      end
+      call('SADD', slots, id)
+    end
+  end
+  push(list_of(priority, route), route, {id}, first)
+  call('HSET', key, 'status', 'pending')
+  return 'pending'
+end
+
+-- Gives up a task's slot, and lets the next one of its concurrency key run.
+local function free_slot(id, slot)
+  if not slot or slot == '' then return end
+  local slots, blocked = TASKS .. 'slots:' .. slot, TASKS .. 'blocked:' .. slot
+  call('SREM', slots, id)
+  while call('SCARD', slots) == 0 do
+    local other = call('LINDEX', blocked, 0)
+    if not other then
+      call('SREM', TASKS .. 'blocked', slot)
+      return
+    end
+    local task = call('HMGET', TASK .. other, unpack(READY))
+    if task[1] == 'blocked' then ready(other, task) end
+    call('LPOP', blocked)
+  end
+end

@@ -1,0 +1,15 @@
+-- start.lua: a worker says which of its prefetched tasks it starts, before it
+-- does: if it dies, only these have cost it its life.
+--
+-- ARGV[3] id, ARGV[4] fence, and so on
+--
+-- Returns for each: 'ok', 'already' or 'lost'.
+local results = {}
+for i = 3, #ARGV, 2 do
+  local id, fence = ARGV[i], ARGV[i + 1]
+  local task = call('HMGET', TASK .. id, 'status', 'fence')
+  local no = not_held(id, task[1], task[2], fence)
+  if not no then call('HSET', TASK .. id, 'started_at', now) end
+  results[#results + 1] = no or 'ok'
+end
+return results

@@ -1,0 +1,191 @@
+-- tick.lua: what time brings about. Every process calls it; at most one call a
+-- second takes effect, more if the last one left work.
+--
+-- ARGV[3] lease in ms   ARGV[4] crashes a task has   ARGV[5] finished tasks to
+-- keep   ARGV[6] ms to keep them   ARGV[7] ms after which nothing is trimmed
+-- that is younger   ARGV[8] 1 to look at once, whatever the last tick was
+--
+-- Returns {1 if it took effect, ms since the last that did, reaped, due,
+-- expired, trimmed, mended, entries left in adopting}.
+local lease, crashes_allowed = tonumber(ARGV[3]), tonumber(ARGV[4])
+local mark = TASKS .. 'tick'
+local last, more_left = unpack(call('HMGET', mark, 'at', 'more'))
+local since = last and now - tonumber(last) or -1
+if ARGV[8] ~= '1' and last and since >= 0 and since < 1000 and more_left ~= '1' then
+  return {0, since, 0, 0, 0, 0, 0, {}}
+end
+local more = false
+
+-- Nobody looked for a while (Redis was away, or everyone), or the clock jumped:
+-- whoever is alive gets the time to say so.
+local function extend_all()
+  local leases, ids = TASKS .. 'leases', {}
+  local all = call('ZRANGE', leases, 0, -1)
+  for i = 1, #all, 500 do
+    local scored = {}
+    for j = i, math.min(i + 499, #all) do
+      scored[#scored + 1] = now + lease
+      scored[#scored + 1] = all[j]
+    end
+    call('ZADD', leases, unpack(scored))
+  end
+end
+
+local CLAIM = {'status', 'fence', 'worker_id', 'attempt', 'claimed_at', 'started_at', 'crashes',
+  'priority', 'route', 'type', 'cancel_requested'}
+
+-- Takes a task from a worker that has not renewed its lease.
+local function reap(id)
+  local task = call('HMGET', TASK .. id, unpack(CLAIM))
+  if task[1] ~= 'running' then return nil end
+  local fence, worker, started = task[2], task[3], task[6] and task[6] ~= ''
+  local crashes = tonumber(task[7] or 0) + (started and 1 or 0)
+  local route = task[9] or ''
+  local was_alone = string.sub(route, 1, 1) == '!'
+  local links = call('HMGET', TASK .. id, unpack(FINISH))
+  local claim = {task[4], fence, worker, task[5], task[6]}
+  -- The fence moves on: whatever this worker still says comes too late.
+  local fields = {'fence', int(tonumber(fence) + 1), 'crashes', crashes}
+  local outcome
+  if task[11] then
+    outcome = 'cancelled'
+    fields[5], fields[6] = 'error', task[11]
+    finish(id, 'cancelled', links, fields)
+  elseif started and crashes >= crashes_allowed and was_alone then
+    outcome = 'failed'
+    fields[5] = 'error'
+    fields[6] = 'its worker died ' .. crashes .. ' times while it ran, the last time alone with it'
+    finish(id, 'failed', links, fields)
+  else
+    if started and crashes >= crashes_allowed - 1 and not was_alone then
+      route = '!' .. (route ~= '' and route or task[10])
+      fields[5], fields[6] = 'route', route
+    end
+    outcome = 'pending'
+    push(list_of(task[8], route), route, {id}, true)
+    call('HSET', TASK .. id, 'status', 'pending', unpack(fields))
+  end
+  record(id, claim, started and 'lost' or 'lost unstarted',
+    started and '"its worker stopped renewing the lease"' or nil)
+  unlock({id}, worker or '')
+  return outcome, started
+end
+
+local reaped, requeued, failed, cancelled, crashed = 0, {}, {}, {}, {}
+if not last or since < 0 or since > 5000 then
+  extend_all()
+else
+  local expired = call('ZRANGEBYSCORE', TASKS .. 'leases', '-inf', now, 'LIMIT', 0, 500)
+  for _, id in ipairs(expired) do
+    local outcome, started = reap(id)
+    call('ZREM', TASKS .. 'leases', id)
+    if outcome then
+      reaped = reaped + 1
+      local where = outcome == 'pending' and requeued or outcome == 'failed' and failed or cancelled
+      where[#where + 1] = id
+      if started and outcome ~= 'cancelled' then crashed[#crashed + 1] = id end
+    end
+  end
+  more = more or #expired == 500
+end
+call('HSET', mark, 'at', now)
+event('lost', requeued)
+event('failed', failed)
+event('cancelled', cancelled)
+publish('failed', crashed)
+publish('completed', cancelled)
+
+-- What is due.
+local due = call('ZRANGEBYSCORE', TASKS .. 'scheduled', '-inf', now, 'LIMIT', 0, 1000)
+for _, id in ipairs(due) do
+  local task = call('HMGET', TASK .. id, unpack(READY))
+  if task[1] == 'scheduled' then
+    task[4] = false
+    ready(id, task)
+  end
+  call('ZREM', TASKS .. 'scheduled', id)
+end
+more = more or #due == 1000
+
+-- Approvals that nobody gave in time.
+local late = call('ZRANGEBYSCORE', TASKS .. 'waiting', '-inf', now, 'LIMIT', 0, 500)
+local expired = {}
+for _, id in ipairs(late) do
+  local task = call('HMGET', TASK .. id, 'status', unpack(FINISH))
+  if task[1] == 'awaiting_approval' then
+    finish(id, 'cancelled', {task[2], task[3], task[4]}, {'error', 'nobody approved it in time'})
+    redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'expired', 'answered_at', now)
+    expired[#expired + 1] = id
+  end
+  call('ZREM', TASKS .. 'waiting', id)
+end
+event('cancelled', expired, '', 'approval expired')
+publish('completed', expired)
+
+-- Workers that are gone, counts of marks whose list is empty.
+call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - 4 * lease)
+for _, list in ipairs(call('HKEYS', TASKS .. 'marked')) do
+  if call('LLEN', TASKS .. list) == 0 then call('HDEL', TASKS .. 'marked', list) end
+end
+
+-- Tokens, for tasks that were pushed by hand and for tokens whose worker died.
+local function set_tokens(route, lists)
+  local key = TASKS .. 'wake' .. (route ~= '' and '@' .. route or '')
+  local runnable = 0
+  for _, list in ipairs(lists) do
+    local length = redis.pcall('LLEN', TASKS .. list)
+    if type(length) == 'number' then runnable = runnable + length end
+  end
+  local missing = math.min(runnable, 1024) - call('LLEN', key)
+  if missing > 0 then wake(route, missing) end
+  return runnable
+end
+if call('HEXISTS', TASKS .. 'paused', 'all') == 0 then
+  set_tokens('', {'pending', 'pending:critical', 'pending:high', 'pending:low'})
+  local routes = call('HGETALL', TASKS .. 'routes')
+  for i = 1, #routes, 2 do
+    local route, used = routes[i], tonumber(routes[i + 1]) or 0
+    local lists = {}
+    for j, priority in ipairs({'normal', 'critical', 'high', 'low'}) do
+      lists[j] = list_of(priority, route)
+    end
+    if set_tokens(route, lists) == 0 and used < now - 3600000 then
+      call('HDEL', TASKS .. 'routes', route)
+      call('DEL', TASKS .. 'wake@' .. route)
+    end
+  end
+end
+
+-- Finished tasks beyond what is kept: never what the lead has not seen, what
+-- is young, or what somebody waits for.
+local function may_forget(id)
+  if call('ZSCORE', TASKS .. 'outbox', id) then return false end
+  for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
+    if live(child) then return false end
+  end
+  return true
+end
+local trimmed = 0
+for _, name in ipairs({'done', 'dead'}) do
+  local index = TASKS .. name
+  local surplus = call('ZCARD', index) - tonumber(ARGV[5])
+  local young = now - tonumber(ARGV[7])
+  local old = math.min(now - tonumber(ARGV[6]), young)
+  local some = call('ZRANGEBYSCORE', index, '-inf', surplus > 0 and young or old, 'LIMIT', 0, 500)
+  for i, id in ipairs(some) do
+    local score = tonumber(call('ZSCORE', index, id) or 0)
+    if (i <= surplus or score <= old) and may_forget(id) then
+      forget(id)
+      trimmed = trimmed + 1
+    end
+  end
+  if trimmed >= 500 then more = true end
+end
+
+-- A slow walk over all keys mends what fell out of its list: by a key that was
+-- deleted by hand, or by a script that met a key of the wrong type.
+local mended = sweep(250, lease)
+
+call('HSET', mark, 'more', more and 1 or 0)
+local left = call('LRANGE', TASKS .. 'adopting', -16, -1)
+return {1, since, reaped, #due, #expired, trimmed, mended, left}

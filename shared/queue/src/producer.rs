@@ -1,0 +1,277 @@
+//! Giving work to the queue.
+
+use std::fmt;
+use std::sync::Arc;
+
+use greenline_store::Cmd;
+use serde::Serialize;
+
+use crate::queue::Core;
+use crate::signature::content_hash;
+use crate::{Queue, QueueError, Route, Status, Task, TaskError, TaskId};
+
+/// How many tasks go in one call.
+pub(crate) const MOST_AT_ONCE: usize = 500;
+
+/// How many bytes of tasks go in one call, so that no call holds Redis long.
+const MOST_BYTES_AT_ONCE: usize = 1024 * 1024;
+
+/// What became of a task that was enqueued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Enqueued {
+    /// It is new, and has this status.
+    Filed {
+        /// Its status.
+        status: Status,
+    },
+    /// A task of this id was there already; nothing changed.
+    Exists {
+        /// That task's status.
+        status: Status,
+    },
+    /// A live task has its `dedup_key`; nothing changed.
+    Duplicate {
+        /// That task.
+        of: TaskId,
+    },
+    /// It was not filed: mend it and enqueue it again.
+    Refused {
+        /// Why, and what to do.
+        why: String,
+    },
+}
+
+impl Enqueued {
+    /// Whether the task, or another in its place, is in the queue now.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        !matches!(self, Self::Refused { .. })
+    }
+
+    fn from_answer(answer: &str) -> Result<Self, QueueError> {
+        if let Ok(status) = answer.parse() {
+            return Ok(Self::Filed { status });
+        }
+        let (what, detail) = answer.split_once(':').unwrap_or((answer, ""));
+        match what {
+            "exists" => Ok(Self::Exists { status: detail.parse()? }),
+            "duplicate" => Ok(Self::Duplicate { of: detail.parse()? }),
+            "orphan" => Ok(Self::refused(format!(
+                "depends_on names {detail}, and there is no such task: enqueue parents first"
+            ))),
+            "routes" => Ok(Self::refused(
+                "there are 256 combinations of type and labels already: use fewer labels",
+            )),
+            "wrongtype" => Ok(Self::refused(
+                "the task's key in Redis holds something that is no task: delete that key",
+            )),
+            _ => Err(QueueError::unreadable("the answer to an enqueue", answer)),
+        }
+    }
+
+    fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { why: why.into() }
+    }
+}
+
+impl fmt::Display for Enqueued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filed { status } => write!(f, "{status}"),
+            Self::Exists { status } => write!(f, "was there already ({status})"),
+            Self::Duplicate { of } => write!(f, "duplicate of {of}"),
+            Self::Refused { why } => write!(f, "refused: {why}"),
+        }
+    }
+}
+
+/// A task as the scripts take it.
+pub(crate) struct Filing {
+    task: Task,
+    signature: Option<String>,
+    approval_expires: Option<i64>,
+}
+
+impl Queue {
+    /// Enqueues one task. Callers at the same time share round trips.
+    ///
+    /// When the answer is lost, enqueue it again: the same id is filed once.
+    pub async fn enqueue(&self, task: Task) -> Result<Enqueued, QueueError> {
+        let filing = self.filing(task)?;
+        self.enqueues.call(filing).await
+    }
+
+    /// Enqueues many tasks; what became of each, in order. Parents go before
+    /// their children.
+    pub async fn enqueue_many(&self, tasks: Vec<Task>) -> Result<Vec<Enqueued>, QueueError> {
+        let mut outcomes = Vec::with_capacity(tasks.len());
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for task in tasks {
+            bytes += task.payload().len();
+            batch.push(self.filing(task)?);
+            if batch.len() == MOST_AT_ONCE || bytes >= MOST_BYTES_AT_ONCE {
+                outcomes.extend(self.core().enqueue(&std::mem::take(&mut batch)).await?);
+                bytes = 0;
+            }
+        }
+        if !batch.is_empty() {
+            outcomes.extend(self.core().enqueue(&batch).await?);
+        }
+        Ok(outcomes)
+    }
+
+    fn filing(&self, task: Task) -> Result<Filing, QueueError> {
+        self.core().filing(task)
+    }
+}
+
+/// One batch of the coalescer; split where it is too large for one call.
+pub(crate) async fn file(
+    core: Arc<Core>,
+    filings: Vec<Filing>,
+) -> Result<Vec<Enqueued>, QueueError> {
+    let mut outcomes = Vec::with_capacity(filings.len());
+    let mut rest = filings.as_slice();
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|filing| {
+            let first = bytes == 0;
+            bytes += filing.task.payload().len();
+            first || bytes <= MOST_BYTES_AT_ONCE
+        });
+        let (now, later) = rest.split_at(fits.count());
+        outcomes.extend(core.enqueue(now).await?);
+        rest = later;
+    }
+    Ok(outcomes)
+}
+
+impl Core {
+    /// Checks a task's size, signs it if there is a key, and sets the term of
+    /// its approval if it needs one.
+    pub(crate) fn filing(&self, task: Task) -> Result<Filing, QueueError> {
+        let (bytes, most) = (task.payload().len(), self.options.payload_most);
+        if bytes > most {
+            return Err(TaskError::TooLarge { bytes, most }.into());
+        }
+        let key = self.options.task_key.as_ref();
+        let signature = key.map(|key| key.sign(task.id(), task.payload()));
+        Ok(self.described(task, signature))
+    }
+
+    /// A task with the signature that it came with, or none.
+    pub(crate) fn described(&self, task: Task, signature: Option<String>) -> Filing {
+        let expiry = i64::try_from(self.options.approval_expiry.as_millis()).unwrap_or(i64::MAX);
+        let approval_expires =
+            task.spec().requires_approval.then(|| self.now_ms().saturating_add(expiry));
+        Filing { task, signature, approval_expires }
+    }
+
+    /// This machine's time, moved as the queue's clock is: good enough for terms
+    /// of days.
+    pub(crate) fn now_ms(&self) -> i64 {
+        chrono::Utc::now().timestamp_millis() + self.options.clock.ms()
+    }
+
+    async fn enqueue(&self, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
+        let bytes: usize = filings.iter().map(|filing| filing.task.payload().len() + 400).sum();
+        let mut call = self.call(&self.scripts.enqueue, filings.len() * 32, bytes);
+        call.arg(filings.len());
+        for filing in filings {
+            filing.describe(&mut call);
+        }
+        let answers: Vec<String> = self.run(&self.scripts.enqueue, &call).await?;
+        answers.iter().map(|answer| Enqueued::from_answer(answer)).collect()
+    }
+
+    /// Files an entry that somebody pushed by hand. `None` if another has dealt
+    /// with it.
+    pub(crate) async fn adopt(
+        &self,
+        entry: &[u8],
+        filing: &Filing,
+    ) -> Result<Option<Enqueued>, QueueError> {
+        let mut call = self.call(&self.scripts.adopt, 40, 2 * entry.len() + 400);
+        call.arg(entry).arg("");
+        filing.describe(&mut call);
+        let answer: String = self.run(&self.scripts.adopt, &call).await?;
+        if answer == "gone" { Ok(None) } else { Enqueued::from_answer(&answer).map(Some) }
+    }
+
+    /// Puts an entry that can't be read where people look for such things.
+    pub(crate) async fn reject(&self, entry: &[u8], record: &str) -> Result<(), QueueError> {
+        let mut call = self.call(&self.scripts.adopt, 4, entry.len() + record.len());
+        call.arg(entry).arg(record);
+        let _gone_or_done: String = self.run(&self.scripts.adopt, &call).await?;
+        Ok(())
+    }
+}
+
+impl Filing {
+    /// The task as `lua/parts/file.lua` wants it described.
+    fn describe(&self, call: &mut Cmd) {
+        let spec = self.task.spec();
+        let route = spec.route();
+        let route = route.as_ref().map_or("", Route::as_str);
+        let list = list_of(spec.priority, route);
+        let not_before = spec.not_before.map(|time| time.timestamp_millis().to_string());
+        let parents: Vec<&str> = spec.depends_on.iter().map(TaskId::as_str).collect();
+        let parents = parents.join(" ");
+        call.arg(spec.task_id.as_str()).arg(list).arg(route);
+        call.arg(not_before.as_deref().unwrap_or(""));
+        call.arg(spec.dedup_key.as_ref().map_or("", |key| key.as_str()));
+        call.arg(spec.concurrency_key.as_ref().map_or("", |key| key.as_str()));
+        call.arg(&parents);
+        if let Some(expires) = self.approval_expires {
+            call.arg(expires).arg(content_hash(self.task.payload().as_bytes()));
+            call.arg(self.task.payload());
+        } else {
+            call.arg("").arg("").arg("");
+        }
+        self.describe_hash(call, route, not_before.as_deref(), &parents);
+    }
+
+    fn describe_hash(&self, call: &mut Cmd, route: &str, not_before: Option<&str>, parents: &str) {
+        let spec = self.task.spec();
+        let text = |value: &Option<crate::SharedKey>| value.as_ref().map(ToString::to_string);
+        let created_at = spec.created_at.map(|time| time.to_rfc3339());
+        let rare = [
+            ("created_at", created_at),
+            ("route", (!route.is_empty()).then(|| route.to_owned())),
+            ("not_before", not_before.map(str::to_owned)),
+            ("dedup_key", text(&spec.dedup_key)),
+            ("concurrency_key", text(&spec.concurrency_key)),
+            ("depends_on", (!parents.is_empty()).then(|| parents.to_owned())),
+            ("traceparent", spec.traceparent.clone()),
+            ("signature", self.signature.clone()),
+        ];
+        let present = rare.iter().filter(|(_, value)| value.is_some()).count();
+        call.arg(2 * (5 + present));
+        call.arg("type").arg(spec.kind.as_str());
+        call.arg("priority").arg(spec.priority.as_str());
+        call.arg("timeout_minutes").arg(spec.timeout_minutes);
+        call.arg("retry_count").arg(spec.retry_count);
+        for (name, value) in rare {
+            if let Some(value) = value {
+                call.arg(name).arg(value);
+            }
+        }
+        call.arg("payload").arg(self.task.payload());
+    }
+}
+
+/// The list that a task of this priority and route waits in.
+pub(crate) fn list_of(priority: crate::Priority, route: &str) -> String {
+    let mut list = "pending".to_owned();
+    if priority != crate::Priority::Normal {
+        list.push(':');
+        list.push_str(priority.as_str());
+    }
+    if !route.is_empty() {
+        list.push('@');
+        list.push_str(route);
+    }
+    list
+}

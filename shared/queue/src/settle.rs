@@ -1,0 +1,158 @@
+//! Ending an attempt: complete, fail, release. Each claim is settled once; the
+//! same said again is answered with "already", and said too late with "lost".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::claim::ms;
+use crate::queue::Core;
+use crate::{Claim, Fence, Queue, QueueError, TaskId, WorkerId};
+
+/// How many settlements go in one call.
+pub(crate) const MOST_AT_ONCE: usize = 500;
+
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It counts.
+    Accepted,
+    /// It failed, and will be tried again.
+    WillRetry,
+    /// It failed for good.
+    Failed,
+    /// It was called off meanwhile, and has ended as that.
+    Cancelled,
+    /// This claim was settled before: nothing changed.
+    Already,
+    /// The claim was lost before: nothing changed, and another may have the
+    /// task by now.
+    Lost,
+}
+
+/// A success to be told.
+pub(crate) struct Completion {
+    worker: WorkerId,
+    id: TaskId,
+    fence: Fence,
+    result: String,
+}
+
+/// Why a task did not succeed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// For people.
+    pub error: String,
+    /// Whether trying again may help. A task that can't be read, say, never will.
+    pub retryable: bool,
+    /// What it produced all the same, as JSON.
+    pub result: Option<String>,
+}
+
+impl Queue {
+    /// A task succeeded. `result` is JSON. Callers at the same time share round
+    /// trips.
+    pub async fn complete(
+        &self,
+        worker: &WorkerId,
+        claim: &Claim,
+        result: String,
+    ) -> Result<Settled, QueueError> {
+        let (worker, id, fence) = (worker.clone(), claim.id.clone(), claim.fence.clone());
+        self.completions.call(Completion { worker, id, fence, result }).await
+    }
+
+    /// A task did not succeed: it is scheduled again, or it has failed for good.
+    pub async fn fail(
+        &self,
+        worker: &WorkerId,
+        claim: &Claim,
+        failure: &Failure,
+    ) -> Result<Settled, QueueError> {
+        let core = self.core();
+        let delay = core.options.delay_before_retry(claim.retry_count, fastrand::f64());
+        self.fail_after(worker, claim, failure, delay).await
+    }
+
+    /// The same with the wait before the retry given, instead of drawn.
+    pub async fn fail_after(
+        &self,
+        worker: &WorkerId,
+        claim: &Claim,
+        failure: &Failure,
+        delay: Duration,
+    ) -> Result<Settled, QueueError> {
+        let core = self.core();
+        let mut call = core.call(&core.scripts.fail, 9, 1024);
+        call.arg(worker.as_str()).arg(core.options.max_retries);
+        call.arg(claim.id.as_str()).arg(claim.fence.as_str());
+        call.arg(&failure.error).arg(json_text(&failure.error));
+        call.arg(u8::from(failure.retryable)).arg(ms(delay));
+        call.arg(failure.result.as_deref().unwrap_or(""));
+        let answers: Vec<String> = core.run(&core.scripts.fail, &call).await?;
+        first(&answers)
+    }
+
+    /// Hands tasks back: they go where the next claim looks, and it costs them
+    /// nothing.
+    pub async fn release(
+        &self,
+        worker: &WorkerId,
+        claims: &[&Claim],
+        why: &str,
+    ) -> Result<Vec<Settled>, QueueError> {
+        if claims.is_empty() {
+            return Ok(vec![]);
+        }
+        let core = self.core();
+        let mut call = core.call(&core.scripts.release, 2 + 2 * claims.len(), 64 * claims.len());
+        call.arg(worker.as_str()).arg(json_text(why));
+        for claim in claims {
+            call.arg(claim.id.as_str()).arg(claim.fence.as_str());
+        }
+        let answers: Vec<String> = core.run(&core.scripts.release, &call).await?;
+        answers.iter().map(|answer| read(answer)).collect()
+    }
+}
+
+/// One batch of the coalescer. All of one process's workers, so nearly always
+/// of one worker.
+pub(crate) async fn complete(
+    core: Arc<Core>,
+    completions: Vec<Completion>,
+) -> Result<Vec<Settled>, QueueError> {
+    let mut settled = Vec::with_capacity(completions.len());
+    for group in completions.chunk_by(|one, other| one.worker == other.worker) {
+        let bytes: usize = group.iter().map(|one| one.result.len() + 96).sum();
+        let mut call = core.call(&core.scripts.complete, 1 + 3 * group.len(), bytes);
+        call.arg(group[0].worker.as_str());
+        for one in group {
+            call.arg(one.id.as_str()).arg(one.fence.as_str()).arg(&one.result);
+        }
+        let answers: Vec<String> = core.run(&core.scripts.complete, &call).await?;
+        for answer in &answers {
+            settled.push(read(answer)?);
+        }
+    }
+    Ok(settled)
+}
+
+fn first(answers: &[String]) -> Result<Settled, QueueError> {
+    read(answers.first().map_or("", String::as_str))
+}
+
+fn read(answer: &str) -> Result<Settled, QueueError> {
+    match answer {
+        "ok" => Ok(Settled::Accepted),
+        "scheduled" => Ok(Settled::WillRetry),
+        "failed" => Ok(Settled::Failed),
+        "cancelled" => Ok(Settled::Cancelled),
+        "already" => Ok(Settled::Already),
+        "lost" => Ok(Settled::Lost),
+        _ => Err(QueueError::unreadable("the answer to a settlement", answer)),
+    }
+}
+
+/// A text as JSON: Lua puts it into a record without reading it.
+fn json_text(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is JSON")
+}

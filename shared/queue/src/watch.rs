@@ -1,0 +1,142 @@
+//! Watching the queue: events and channels are hints; the outbox is the truth
+//! about what has ended.
+
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use greenline_store::{Blocking, cmd};
+use serde::Serialize;
+
+use crate::log::read_stream;
+use crate::{Queue, QueueError, TaskId, TaskRecord};
+
+/// A hint that something happened. Hints are capped and may be missed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Its place in the stream.
+    pub at: String,
+    /// What: `new`, `claimed`, `success`, `retry`, `failed`, `cancelled`, `lost`, …
+    pub what: String,
+    /// The tasks (or what else it is about).
+    pub ids: Vec<String>,
+    /// Who did it, where somebody did.
+    pub by: String,
+    /// More about it.
+    pub detail: String,
+}
+
+/// A channel that carries bare task ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// A task is new.
+    New,
+    /// A task has ended with success, or was called off.
+    Completed,
+    /// An attempt has failed.
+    Failed,
+}
+
+/// The stream of events, read from one place on.
+pub struct Events {
+    queue: Queue,
+    connection: Option<Blocking>,
+    after: String,
+}
+
+impl Queue {
+    /// Events from now on (`$`), or after a place.
+    #[must_use]
+    pub fn events(&self, after: &str) -> Events {
+        Events { queue: self.clone(), connection: None, after: after.to_owned() }
+    }
+
+    /// Ids as they come on a channel. Messages that nobody hears are gone.
+    pub async fn listen(
+        &self,
+        channel: Channel,
+    ) -> Result<impl Stream<Item = String> + use<>, QueueError> {
+        let core = self.core();
+        let name = match channel {
+            Channel::New => "new",
+            Channel::Completed => "completed",
+            Channel::Failed => "failed",
+        };
+        let heard = core.store.subscribe(&[core.key(&format!("tasks:{name}"))]).await?;
+        Ok(heard
+            .into_on_message()
+            .filter_map(|message| async move { message.get_payload::<String>().ok() }))
+    }
+
+    /// Tasks that have ended and that the lead has not acknowledged, oldest first.
+    pub async fn outbox(&self, most: usize) -> Result<Vec<TaskRecord>, QueueError> {
+        let core = self.core();
+        let mut call = cmd("ZRANGE");
+        call.arg(core.key("tasks:outbox")).arg(0).arg(most.saturating_sub(1));
+        let ids: Vec<String> = core.store.command(&call).await?;
+        self.records(&ids).await
+    }
+
+    /// How many tasks have ended that the lead has not acknowledged.
+    pub async fn outbox_len(&self) -> Result<u64, QueueError> {
+        let core = self.core();
+        Ok(core.store.command(cmd("ZCARD").arg(core.key("tasks:outbox"))).await?)
+    }
+
+    /// Takes note of ended tasks, each as it was read: one that ran again since
+    /// stays in the outbox. Returns how many were acknowledged.
+    pub async fn acknowledge(&self, seen: &[(TaskId, String)]) -> Result<u64, QueueError> {
+        if seen.is_empty() {
+            return Ok(0);
+        }
+        let core = self.core();
+        let mut call = core.call(&core.scripts.acknowledge, 2 * seen.len(), 64 * seen.len());
+        for (id, fence) in seen {
+            call.arg(id.as_str()).arg(fence);
+        }
+        core.run(&core.scripts.acknowledge, &call).await
+    }
+}
+
+impl Events {
+    /// The next events, or none if none came within `wait`. After an error, the
+    /// same call goes on where it was.
+    pub async fn next(&mut self, wait: Duration) -> Result<Vec<Event>, QueueError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.queue.core().store.blocking().await?,
+        };
+        let key = self.queue.core().key("tasks:events");
+        if self.after == "$" {
+            self.after = self.last_place(&key).await?;
+        }
+        let entries = read_stream(&mut connection, &key, &self.after, wait).await?;
+        self.connection = Some(connection);
+        if let Some((at, _)) = entries.last() {
+            self.after.clone_from(at);
+        }
+        Ok(entries.into_iter().map(|(at, fields)| read(at, &fields)).collect())
+    }
+
+    /// Where the stream ends now, so that nothing is missed between two reads.
+    async fn last_place(&self, key: &str) -> Result<String, QueueError> {
+        let mut call = cmd("XREVRANGE");
+        call.arg(key).arg("+").arg("-").arg("COUNT").arg(1);
+        let last: Vec<(String, Vec<String>)> = self.queue.core().store.command(&call).await?;
+        Ok(last.into_iter().next().map_or_else(|| "0".to_owned(), |(at, _)| at))
+    }
+}
+
+fn read(at: String, fields: &[String]) -> Event {
+    let mut event =
+        Event { at, what: String::new(), ids: vec![], by: String::new(), detail: String::new() };
+    for pair in fields.chunks_exact(2) {
+        match pair[0].as_str() {
+            "event" => event.what.clone_from(&pair[1]),
+            "ids" => event.ids = pair[1].split_whitespace().map(str::to_owned).collect(),
+            "by" => event.by.clone_from(&pair[1]),
+            "detail" => event.detail.clone_from(&pair[1]),
+            _ => {}
+        }
+    }
+    event
+}

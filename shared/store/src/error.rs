@@ -1,0 +1,82 @@
+//! Why a call to Redis failed, by what the caller can do about it.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Why a call to Redis failed, by what the caller can do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Redis did not answer, or not in time. The call may have taken effect.
+    /// Try again later; a new connection is made by itself.
+    #[error("failed to reach Redis at {address}: {source}")]
+    Unavailable {
+        /// Where Redis was looked for, without credentials.
+        address: String,
+        /// What the connection said.
+        source: RedisError,
+    },
+    /// Redis is full (`maxmemory`): nothing was written. Finish or purge tasks,
+    /// or give it more memory, then try again.
+    #[error("Redis is out of memory: raise maxmemory, or purge finished tasks")]
+    Full(#[source] RedisError),
+    /// Redis refuses writes for now (its disk is full, or it is a replica).
+    #[error("Redis refuses to write: {0}")]
+    ReadOnly(#[source] RedisError),
+    /// The user may not do this: mend its ACL.
+    #[error("Redis does not allow this user to do that: {0}")]
+    Denied(#[source] RedisError),
+    /// A key holds another type than it should. `greenline doctor` names it.
+    #[error("a key in Redis has the wrong type: {0}")]
+    WrongType(#[source] RedisError),
+    /// Redis answered with an error that trying again will not mend.
+    #[error("Redis refused the call: {0}")]
+    Refused(#[source] RedisError),
+    /// The settings can't work.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl StoreError {
+    /// Sorts an error of the client by what can be done about it.
+    pub(crate) fn of(source: RedisError, address: &str) -> Self {
+        let code = source.code().unwrap_or_default().to_owned();
+        let says = |word: &str| source.to_string().contains(word);
+        match source.kind() {
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Denied(source),
+            ErrorKind::AuthenticationFailed => Self::Denied(source),
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::ReadOnly(source),
+            ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown) => {
+                Self::Unavailable { address: address.to_owned(), source }
+            }
+            _ if code == "OOM" || says("-OOM ") || says("OOM command not allowed") => {
+                Self::Full(source)
+            }
+            _ if code == "MISCONF" || says("MISCONF") || code == "NOREPLICAS" => {
+                Self::ReadOnly(source)
+            }
+            _ if code == "NOAUTH" || code == "WRONGPASS" => Self::Denied(source),
+            _ if code == "WRONGTYPE" || says("WRONGTYPE") => Self::WrongType(source),
+            _ if source.is_io_error()
+                || source.is_timeout()
+                || source.is_connection_dropped()
+                || source.is_unrecoverable_error() =>
+            {
+                Self::Unavailable { address: address.to_owned(), source }
+            }
+            ErrorKind::MasterNameNotFoundBySentinel => {
+                Self::Unavailable { address: address.to_owned(), source }
+            }
+            _ => Self::Refused(source),
+        }
+    }
+
+    /// Whether the same call may work later, without anyone changing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::ReadOnly(_) | Self::Full(_))
+    }
+
+    /// Whether the connection that gave this error should be made anew.
+    pub(crate) fn wants_new_connection(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::ReadOnly(_))
+    }
+}

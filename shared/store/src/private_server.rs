@@ -1,0 +1,258 @@
+//! A redis-server that belongs to this process: for `greenline up` without a
+//! Redis, for benchmarks and for tests.
+//!
+//! It listens on a socket in its own folder (and on a port if asked to), and
+//! it ends with its handle. One left behind by a process that was killed is
+//! taken over by the next that uses the same folder.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::StoreError;
+
+/// What a private server keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// Nothing: its data goes with it.
+    None,
+    /// An append-only file, written out every second.
+    EverySecond,
+    /// An append-only file, written out at each command.
+    Always,
+}
+
+/// How to start a private server.
+#[derive(Debug, Clone)]
+pub struct PrivateServerConfig {
+    /// Where its socket, its log and its data are.
+    pub folder: PathBuf,
+    /// Whether its data outlives it.
+    pub persistence: Persistence,
+    /// A port on loopback to listen on besides the socket.
+    pub port: Option<u16>,
+    /// More settings, as they would stand in redis.conf.
+    pub settings: Vec<(String, String)>,
+}
+
+impl PrivateServerConfig {
+    /// A server in `folder` that keeps nothing and listens on no port.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), persistence: Persistence::None, port: None, settings: vec![] }
+    }
+
+    /// The same with one more setting of redis.conf.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// A running server; it is stopped when this is dropped.
+#[derive(Debug)]
+pub struct PrivateServer {
+    config: PrivateServerConfig,
+    socket: SocketPath,
+    process: Process,
+}
+
+#[derive(Debug)]
+enum Process {
+    Ours(Child),
+    TakenOver(Pid),
+    Stopped,
+}
+
+/// The socket's path. Sockets have at most 107 bytes of path, folders don't:
+/// a long one gets a short link to it.
+#[derive(Debug)]
+struct SocketPath {
+    path: PathBuf,
+    _link: Option<tempfile::TempDir>,
+}
+
+/// The server program to start: `redis-server`, or `valkey-server`.
+#[must_use]
+pub fn server_program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    ["redis-server", "valkey-server"].iter().find_map(|name| {
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    })
+}
+
+impl PrivateServer {
+    /// Starts a server, or takes over the one that runs in the same folder.
+    pub fn start(config: PrivateServerConfig) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(&config.folder).map_err(|error| cannot(&config.folder, &error))?;
+        let socket = SocketPath::in_folder(&config.folder)?;
+        if let Some(pid) = running(&socket.path) {
+            return Ok(Self { config, socket, process: Process::TakenOver(pid) });
+        }
+        let child = spawn(&config, &socket.path)?;
+        let mut server = Self { config, socket, process: Process::Ours(child) };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// The URL of its socket, with no database in it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.socket.path.display())
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        match &self.process {
+            Process::Ours(child) => Some(child.id()),
+            Process::TakenOver(pid) => pid.as_raw().try_into().ok(),
+            Process::Stopped => None,
+        }
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(&mut self) {
+        self.end(Signal::SIGKILL);
+    }
+
+    /// Starts it again, on the data that it left.
+    pub fn restart(&mut self) -> Result<(), StoreError> {
+        self.end(Signal::SIGTERM);
+        self.process = Process::Ours(spawn(&self.config, &self.socket.path)?);
+        self.wait_until_ready()
+    }
+
+    /// Sends it a signal, such as SIGSTOP.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid() {
+            let _gone = kill(Pid::from_raw(pid.cast_signed()), signal);
+        }
+    }
+
+    fn end(&mut self, signal: Signal) {
+        self.signal(signal);
+        match std::mem::replace(&mut self.process, Process::Stopped) {
+            Process::Ours(mut child) => {
+                let _reaped = child.wait();
+            }
+            Process::TakenOver(pid) => {
+                let end = Instant::now() + Duration::from_secs(10);
+                while kill(pid, None).is_ok() && Instant::now() < end {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            Process::Stopped => {}
+        }
+    }
+
+    /// Ready is what answers a PING; a big data set takes its time to load.
+    fn wait_until_ready(&mut self) -> Result<(), StoreError> {
+        let patience = Duration::from_secs(60);
+        let end = Instant::now() + patience;
+        loop {
+            if answers(&self.socket.path) {
+                return Ok(());
+            }
+            let exited = match &mut self.process {
+                Process::Ours(child) => child.try_wait().ok().flatten(),
+                _ => None,
+            };
+            if exited.is_some() || Instant::now() > end {
+                return Err(StoreError::Settings(format!(
+                    "the private redis-server did not start; its log says:\n{}",
+                    last_lines(&self.config.folder.join("redis.log"))
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for PrivateServer {
+    fn drop(&mut self) {
+        self.end(Signal::SIGTERM);
+    }
+}
+
+impl SocketPath {
+    fn in_folder(folder: &Path) -> Result<Self, StoreError> {
+        let folder = folder.canonicalize().map_err(|error| cannot(folder, &error))?;
+        let path = folder.join("redis.sock");
+        if path.as_os_str().len() <= 100 {
+            return Ok(Self { path, _link: None });
+        }
+        let place = tempfile::Builder::new()
+            .prefix("greenline-")
+            .tempdir()
+            .map_err(|error| cannot(&std::env::temp_dir(), &error))?;
+        let link = place.path().join("r");
+        std::os::unix::fs::symlink(&folder, &link).map_err(|error| cannot(&link, &error))?;
+        Ok(Self { path: link.join("redis.sock"), _link: Some(place) })
+    }
+}
+
+fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreError> {
+    let program = server_program().ok_or_else(|| {
+        StoreError::Settings(
+            "redis-server is not installed: install the package redis-server (or valkey-server), \
+             or set REDIS_URL"
+                .to_owned(),
+        )
+    })?;
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg("--dir").arg(&config.folder).arg("--logfile").arg("redis.log");
+    command.arg("--unixsocket").arg(socket).args(["--unixsocketperm", "700"]);
+    command.args(["--port", &config.port.unwrap_or(0).to_string(), "--bind", "127.0.0.1"]);
+    command.args(["--daemonize", "no", "--maxmemory-policy", "noeviction", "--save", ""]);
+    command.args(match config.persistence {
+        Persistence::None => ["--appendonly", "no", "--appendfsync", "no"],
+        Persistence::EverySecond => ["--appendonly", "yes", "--appendfsync", "everysec"],
+        Persistence::Always => ["--appendonly", "yes", "--appendfsync", "always"],
+    });
+    for (name, value) in &config.settings {
+        command.arg(format!("--{name}")).args(value.split(' '));
+    }
+    // A group of its own: Ctrl-C is for us, and we stop the server last.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+        .spawn()
+        .map_err(|error| StoreError::Settings(format!("redis-server can't be started: {error}")))
+}
+
+fn answers(socket: &Path) -> bool {
+    ask(socket, "PING\r\n").is_some_and(|answer| answer.starts_with("+PONG"))
+}
+
+/// The process that answers on a socket, if one does.
+fn running(socket: &Path) -> Option<Pid> {
+    let info = ask(socket, "INFO server\r\n")?;
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:"))?;
+    pid.trim().parse().ok().map(Pid::from_raw)
+}
+
+fn ask(socket: &Path, question: &str) -> Option<String> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+    stream.write_all(question.as_bytes()).ok()?;
+    let mut answer = vec![0; 16 * 1024];
+    let read = stream.read(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(answer.get(..read)?).into_owned())
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Settings(format!("can't use {}: {error}", path.display()))
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
+}
