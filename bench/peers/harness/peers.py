@@ -4,6 +4,7 @@ A peer's own scripts sit in the folder of its name. The runner never looks at a 
 tell whether a task is done: it asks the peer's own record in Redis, by the functions here.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,12 @@ def run(command: list[str], cwd: Path) -> None:
         raise NotInstalled(f"{command[0]} is not on this machine")
     # stdout carries the report, so installers talk on stderr.
     if subprocess.run(command, cwd=cwd, stdout=sys.stderr).returncode != 0:
-        raise NotInstalled(f"`{' '.join(command)}` failed")
+        raise NotInstalled(f"`{' '.join([Path(command[0]).name, *command[1:3]])}` failed")
+
+
+def pinned(file: str, before: str) -> str:
+    """The version that a peer's own file pins, so that it is written once."""
+    return re.search(re.escape(before) + r"([0-9.]+)", (HERE / file).read_text())[1]
 
 
 def is_current(stamp: Path, source: Path) -> bool:
@@ -69,7 +75,7 @@ def install_bullmq() -> None:
 
 bullmq = Peer(
     name="bullmq",
-    version="6.7.0",
+    version=pinned("bullmq/package.json", '"bullmq": "'),
     concurrency=100,
     bulk=True,
     install=install_bullmq,
@@ -101,7 +107,7 @@ def promote_scheduled(redis: Redis) -> None:
 
 apalis = Peer(
     name="apalis",
-    version="1.0.0",
+    version=pinned("apalis/Cargo.toml", 'apalis-redis = "='),
     concurrency=100,
     bulk=True,
     install=install_apalis,
@@ -142,7 +148,7 @@ def acknowledged(redis: Redis) -> int:
 
 taskiq = Peer(
     name="taskiq",
-    version="0.13.0",
+    version=pinned("taskiq/requirements.txt", 'taskiq=='),
     concurrency=100,
     bulk=False,
     install=install_taskiq,
@@ -162,7 +168,7 @@ install_dramatiq, DRAMATIQ = python_peer("dramatiq")
 
 dramatiq = Peer(
     name="dramatiq",
-    version="2.2.1",
+    version=pinned("dramatiq/requirements.txt", 'dramatiq=='),
     concurrency=8,
     bulk=False,
     install=install_dramatiq,

@@ -4,7 +4,6 @@ The client speaks just enough of the protocol to watch counters, so that the run
 but Python. It counts what it sends: those commands are not the peer's.
 """
 
-import os
 import shutil
 import socket
 import subprocess
@@ -41,15 +40,18 @@ class Redis:
         encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         message = b"*%d\r\n" % len(encoded)
         message += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
-        self.socket.sendall(message)
-        self.sent += 1
-        return self._reply()
+        try:
+            self.socket.sendall(message)
+            self.sent += 1
+            return self._reply()
+        except OSError as error:
+            raise Refused(f"Redis went away: {error}") from error
 
     def _reply(self):
         line = self.reader.readline()
         kind, rest = line[:1], line[1:-2]
         if kind == b"-":
-            raise RuntimeError(rest.decode())
+            raise Refused(f"Redis answered: {rest.decode()}")
         if kind == b"+":
             return rest
         if kind == b":":
@@ -59,7 +61,7 @@ class Redis:
             return None if size < 0 else self.reader.read(size + 2)[:-2]
         if kind == b"*":
             return [self._reply() for _ in range(int(rest))]
-        raise RuntimeError("Redis closed the connection")
+        raise Refused("Redis closed the connection")
 
     def info(self, section: str) -> dict[str, str]:
         lines = self.call("INFO", section).decode().splitlines()
@@ -137,7 +139,3 @@ class PrivateServer:
         self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-
-def loopback_only() -> dict[str, str]:
-    """The environment for peers: ours, without what would send them elsewhere."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}

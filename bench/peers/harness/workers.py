@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from .peers import Peer
-from .server import loopback_only
 
 
 class Failed(Exception):
@@ -31,9 +30,13 @@ class Workers:
         self.processes = processes
 
     def __enter__(self) -> "Workers":
-        for _ in range(self.processes):
-            self.start()
-        self.wait_for(lambda: len(self.notes("ready")) == self.processes, 60, "no worker came up")
+        try:
+            for _ in range(self.processes):
+                self.start()
+            self.wait_for(lambda: len(self.notes("ready")) == self.processes, 60, "not every worker came up")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def start(self) -> None:
@@ -81,10 +84,10 @@ class Workers:
         group = self.running[0].pid
         return max(resident(pid) for pid in members(group)) / 1e6
 
-    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+    def kill(self) -> None:
         for process in self.running:
             try:
-                os.killpg(process.pid, how)
+                os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
             process.wait()
@@ -96,7 +99,7 @@ class Workers:
 
 
 def environment(url: str, out: Path, gate: Path, mode: str) -> dict[str, str]:
-    return loopback_only() | {
+    return dict(os.environ) | {
         "BENCH_REDIS_URL": url,
         "BENCH_OUT": str(out),
         "BENCH_GATE": str(gate),

@@ -18,7 +18,8 @@ CALLERS = 10
 PACE_PER_SECOND = 200
 PACE_SECONDS = 10
 WARM_UP = 40
-DRAIN_LIMIT = 300
+#: A peer slower than this is given up, with a minute more for its start.
+SLOWEST_PER_SECOND = 200
 RECOVERY_TASKS = 100
 RECOVERY_AT_ONCE = 10
 RECOVERY_LIMIT = 90
@@ -34,9 +35,13 @@ class Bench:
         """Runs the peer's producer and gives the seconds that it measured itself."""
         command = [*self.peer.producer, *map(str, words)]
         places = environment(self.redis.url, self.scratch / "notes", self.scratch / "gate", "noop")
-        ended = subprocess.run(
-            command, cwd=self.peer.folder, env=places, capture_output=True, text=True, timeout=DRAIN_LIMIT
-        )
+        try:
+            ended = subprocess.run(
+                command, cwd=self.peer.folder, env=places, capture_output=True, text=True,
+                timeout=time_limit(int(words[1])),
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"the producer had not enqueued all after {error.timeout:.0f} s") from error
         if ended.returncode != 0:
             raise Failed(f"the producer failed: {ended.stderr.strip()[-300:]}")
         return json.loads(ended.stdout.strip().splitlines()[-1])["seconds"]
@@ -62,7 +67,7 @@ class Bench:
             workers.open_gate()
             ended = workers.wait_for(
                 lambda: bool(workers.notes("first")) and peer.done(redis, tasks) >= tasks,
-                DRAIN_LIMIT, f"not all of {tasks} tasks were done",
+                time_limit(tasks), f"not all of {tasks} tasks were done",
             )  # fmt: skip
             cpu, commands = redis.cpu_seconds() - cpu, redis.commands() - commands
             seconds = (ended - min(workers.notes("first"))) / 1e9
@@ -116,6 +121,7 @@ class Bench:
             workers.kill()
             killed = time.monotonic_ns()
             workers.start()
+            workers.wait_for(lambda: len(workers.notes("ready")) == 2, 60, "no fresh worker came up")
             try:
                 ended = workers.wait_for(
                     lambda: len(set(workers.notes("end"))) >= RECOVERY_TASKS, RECOVERY_LIMIT, "not all ran", 0.05
@@ -123,6 +129,10 @@ class Bench:
             except Failed:
                 return {"recovery_s": None, "missing": RECOVERY_TASKS - len(set(workers.notes("end")))}
         return {"recovery_s": (ended - killed) / 1e9, "missing": 0}
+
+
+def time_limit(tasks: int) -> float:
+    return 60 + tasks / SLOWEST_PER_SECOND
 
 
 def percentile(ordered: list[int], percent: float) -> int:
