@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use greenline_store::{Blocking, cmd};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::queue::Core;
 use crate::{Label, Queue, QueueError, Route, Task, TaskError, TaskId, TaskType, WorkerId};
@@ -43,6 +44,8 @@ pub struct Claim {
     /// Whether the queue takes it for started. A prefetched one is not: say
     /// [`Queue::start`] before it runs.
     pub started: bool,
+    /// Whether it runs alone on its worker: it may have killed others.
+    pub alone: bool,
     signature: String,
     payload: Vec<u8>,
 }
@@ -126,9 +129,8 @@ pub struct Worker {
     profile: WorkerProfile,
     sequence: u64,
     place: usize,
-    routes: Vec<Route>,
+    routes: watch::Sender<Vec<Route>>,
     routes_known: usize,
-    wake: Option<Blocking>,
 }
 
 impl Queue {
@@ -140,9 +142,8 @@ impl Queue {
             profile,
             sequence: 1,
             place: 0,
-            routes: vec![],
+            routes: watch::Sender::new(vec![]),
             routes_known: 0,
-            wake: None,
         }
     }
 
@@ -224,8 +225,8 @@ impl Worker {
         for kind in appetite.short {
             call.arg(kind.as_str());
         }
-        call.arg(self.routes.len());
-        for route in &self.routes {
+        call.arg(self.routes.borrow().len());
+        for route in self.routes.borrow().iter() {
             call.arg(route.as_str());
         }
         type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<u8>>);
@@ -244,30 +245,15 @@ impl Worker {
         Ok(Claimed { tasks, more, come_alone: alone == 1 })
     }
 
-    /// Waits until there may be a task for this worker. Wakes one idle worker
-    /// for each new task, by taking a token; dropping this future is safe.
-    pub async fn wait(&mut self) -> Result<(), QueueError> {
-        let core = self.queue.core();
-        let wake = core.key("tasks:wake");
-        let mut keys = vec![wake.clone()];
-        keys.extend(self.routes.iter().map(|route| format!("{wake}@{}", route.as_str())));
-        let mut call = cmd("BLPOP");
-        call.arg(keys).arg(IDLE_ROUND.as_secs());
-        let mut connection = match self.wake.take() {
-            Some(connection) => connection,
-            None => core.store.blocking().await?,
-        };
-        // Taken out meanwhile: a connection whose answer nobody read is not used again.
-        let token: Option<(String, String)> = connection.command(&call, IDLE_ROUND).await?;
-        self.wake = Some(connection);
-        if token.is_none() {
-            self.refresh_routes().await?;
-        }
-        Ok(())
+    /// What waits for work on this worker's behalf, beside it.
+    #[must_use]
+    pub fn waiter(&self) -> Waiter {
+        Waiter { queue: self.queue.clone(), routes: self.routes.subscribe(), connection: None }
     }
 
-    /// Reads which routes there are; whether any of them is new to this worker.
-    async fn refresh_routes(&mut self) -> Result<bool, QueueError> {
+    /// Reads which routes there are; whether any of them is new to this worker,
+    /// so that it should claim.
+    pub async fn refresh_routes(&mut self) -> Result<bool, QueueError> {
         let core = self.queue.core();
         let all: Vec<String> =
             core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
@@ -275,9 +261,48 @@ impl Worker {
         let mut mine: Vec<Route> = all.iter().map(|word| Route::stored(word)).collect();
         mine.retain(|route| route.suits(&self.profile.types, &self.profile.labels));
         mine.sort();
-        let new = mine.iter().any(|route| !self.routes.contains(route));
-        self.routes = mine;
+        let new = mine.iter().any(|route| !self.routes.borrow().contains(route));
+        self.routes.send_replace(mine);
         Ok(new)
+    }
+}
+
+/// Waits for work on a worker's behalf, on a connection of its own.
+///
+/// Each new task lays a token, and whoever waits longest takes it: so one idle
+/// worker comes for it, and not a thousand.
+pub struct Waiter {
+    queue: Queue,
+    routes: watch::Receiver<Vec<Route>>,
+    connection: Option<Blocking>,
+}
+
+/// What waiting came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// There may be a task: claim.
+    ForWork,
+    /// Nothing for a while: see whether there are new routes.
+    ByTime,
+}
+
+impl Waiter {
+    /// Waits until there may be a task. Not to be dropped half-way: a token
+    /// that was taken and not heeded leaves its task to the next tick.
+    pub async fn wait(&mut self) -> Result<Woken, QueueError> {
+        let core = self.queue.core();
+        let wake = core.key("tasks:wake");
+        let mut keys = vec![wake.clone()];
+        keys.extend(self.routes.borrow().iter().map(|route| format!("{wake}@{}", route.as_str())));
+        let mut call = cmd("BLPOP");
+        call.arg(keys).arg(IDLE_ROUND.as_secs());
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => core.store.blocking().await?,
+        };
+        let token: Option<(String, String)> = connection.command(&call, IDLE_ROUND).await?;
+        self.connection = Some(connection);
+        Ok(if token.is_some() { Woken::ForWork } else { Woken::ByTime })
     }
 }
 
@@ -350,7 +375,8 @@ fn read_claims(words: Vec<Vec<u8>>) -> Result<Vec<Claim>, QueueError> {
             retry_count: number(retry_count),
             crashes: number(crashes),
             kind: kind.parse()?,
-            started: started == "1",
+            started: started != "0",
+            alone: started == "2",
             signature,
             payload,
         });

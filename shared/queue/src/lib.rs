@@ -67,7 +67,9 @@ mod tick;
 mod watch;
 
 pub use approvals::{Answer, Answered, Approval};
-pub use claim::{Appetite, Beat, Claim, Claimed, Fence, Start, Worker, WorkerProfile};
+pub use claim::{
+    Appetite, Beat, Claim, Claimed, Fence, Start, Waiter, Woken, Worker, WorkerProfile,
+};
 pub use control::{Cancelled, Pausable, Pause, Purged, Retried};
 pub use error::QueueError;
 pub use foreign::Quarantined;

@@ -10,7 +10,8 @@
 -- Returns {more, routes, alone, foreign entries, tasks}: more is 1 when it
 -- should ask again at once; routes is how many there are; alone is 1 when it
 -- should come back with nothing running; a task is id, fence, attempt,
--- retry_count, crashes, started, type, signature, payload, one after the other.
+-- retry_count, crashes, started (2: alone), type, signature, payload, one after
+-- the other.
 --
 -- A lease and the hash are written before an id leaves its list: a script that
 -- breaks leaves an id twice, and the status tells which one counts.
@@ -166,8 +167,9 @@ local function serve(list, route, n)
       local fence = int(math.max(tonumber(task[3] or 0) + 1, now_us))
       local attempt = int(tonumber(task[4] or 0) + 1)
       local started = #claimed < limit and '1' or '0'
+      if string.sub(route, 1, 1) == '!' then started = '2' end
       call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
-        'worker_id', worker, 'claimed_at', now, 'started_at', started == '1' and now or '')
+        'worker_id', worker, 'claimed_at', now, 'started_at', started == '0' and '' or now)
       give(id, task, fence, attempt, started)
       claimed[#claimed + 1] = id
       claimed_words[#claimed_words + 1] = id .. ' ' .. fence .. ' ' .. started
