@@ -34,6 +34,6 @@ if asked[4] == 'run' then
     end
   end
 end
-call('HSET', key, 'state', state, 'answered_by', ARGV[5], 'answered_at', now, 'why', ARGV[7])
+call('HSET', key, 'state', state, 'answered_by', ARGV[5], 'answered_at', NOW, 'why', ARGV[7])
 event(state, {task}, ARGV[5], id)
 return state

@@ -10,7 +10,7 @@ local old = call('HMGET', key, 'state', 'content_hash')
 if old[1] and old[2] == ARGV[5] then return old[1] end
 call('DEL', key)
 call('HSET', key, 'gate', 'publish', 'task', ARGV[4], 'content_hash', ARGV[5], 'shown', ARGV[6],
-  'asked_by', ARGV[7], 'asked_at', now, 'expires_at', ARGV[8], 'state', 'open')
+  'asked_by', ARGV[7], 'asked_at', NOW, 'expires_at', ARGV[8], 'state', 'open')
 call('PEXPIREAT', key, tonumber(ARGV[8]) + 2592000000)
 event('approval_asked', {ARGV[4]}, ARGV[7], ARGV[3])
 return 'open'

@@ -43,7 +43,7 @@ for i = 5, #ARGV do
     finish(id, 'cancelled', {task[5], task[6], task[7]}, {'error', why})
     take_out(id, task)
     if status == 'awaiting_approval' then
-      redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'withdrawn', 'answered_at', now)
+      redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'withdrawn', 'answered_at', NOW)
     end
     ended[#ended + 1] = id
     results[#results + 1] = 'cancelled'

@@ -35,7 +35,7 @@ local _, routes = words()
 local WANTED = {'status', 'type', 'fence', 'attempt', 'retry_count', 'crashes', 'rate_at',
   'signature', 'payload'}
 local tasks, foreign = {}, {}
-local claimed, claimed_words = {}, {}
+local claimed, claimed_words, taken = {}, {}, {}
 
 local function give(id, task, fence, attempt, started)
   local n = #tasks
@@ -49,9 +49,14 @@ local me = P .. 'worker:' .. worker
 local last = call('HMGET', me, 'claim_seq', 'claimed')
 if last[1] == sequence then
   for id, fence, started in string.gmatch(last[2], '(%S+) (%S+) (%S+)') do
-    local task = call('HMGET', TASK .. id, unpack(WANTED))
+    local task = fields_of(id, unpack(WANTED))
     if task[1] == 'running' and task[3] == fence then give(id, task, fence, task[4], started) end
   end
+  return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
+end
+-- A call that was long under way: its worker has asked again since, and would
+-- never hear what it was given.
+if num(sequence) < num(last[1]) then
   return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
 end
 
@@ -62,15 +67,32 @@ if paused['all'] then return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, ta
 local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
 for i = 1, #limits, 2 do per_minute[limits[i]] = tonumber(limits[i + 1]) end
 
--- When the next task of a type may start: each takes its place in the row of
--- the last `n` starts, so that no minute sees more than `n`.
-local function start_time(kind, n)
-  local key = TASKS .. 'rate:' .. kind
-  local oldest = call('LINDEX', key, n - 1)
-  local start = oldest and math.max(now, tonumber(oldest) + 60000) or now
-  call('LPUSH', key, start)
+-- Puts a time in front of the last `n` of its kind.
+local function note_time(key, n, ms)
+  call('LPUSH', key, int(ms))
   call('LTRIM', key, 0, n - 1)
-  call('PEXPIRE', key, start - now + 60000)
+  call('PEXPIRE', key, int(ms - now + 60000))
+end
+
+-- The earliest time that is a minute after the `n`th last one of `key`.
+local function minute_after(key, n)
+  local nth = num(call('LINDEX', key, n - 1))
+  return nth > 0 and nth + 60000 or 0
+end
+
+-- When a task of a limited type may start. One that comes too early takes its
+-- place in a row, so that those that wait come back one after the other; when
+-- it does, only the starts that there were count, so that no minute sees more
+-- than `n`.
+local function start_time(kind, n, has_place)
+  local row, starts = TASKS .. 'rate:' .. kind, TASKS .. 'rate:' .. kind .. ':starts'
+  -- The clock was set back: what it says of the past is worth nothing.
+  if num(call('LINDEX', starts, 0)) > now then call('DEL', row, starts) end
+  local start = math.max(now, minute_after(starts, n))
+  if not has_place then
+    start = math.max(start, minute_after(row, n))
+    note_time(row, n, start)
+  end
   return start
 end
 
@@ -79,9 +101,18 @@ local function quarantine(id, why)
     '{"at":' .. int(now) .. ',"reason":"' .. why .. '","entry":"' .. id .. '"}')
 end
 
+-- Meanwhile another of its concurrency key may run.
 local function later(id, ms, fields)
   call('ZADD', TASKS .. 'scheduled', ms, id)
   call('HSET', TASK .. id, 'status', 'scheduled', unpack(fields))
+  free_slot(id, call('HGET', TASK .. id, 'concurrency_key'))
+end
+
+-- Takes note that a marked entry has left its list.
+local function unmark(list)
+  if call('HINCRBY', TASKS .. 'marked', list, -1) < 1 then
+    call('HDEL', TASKS .. 'marked', list)
+  end
 end
 
 -- Deals with one entry of a list. True if it is to be claimed; otherwise it
@@ -89,12 +120,20 @@ end
 local function consider(entry, list, route, task)
   local id = entry
   local kind = task[2]
+  if taken[id] then return false end
   if task[1] ~= 'pending' then
-    if not task[1] then
+    if task[1] then
+      if call('HDEL', TASK .. id, 'marked') == 1 then unmark(list) end
+    elseif call('HEXISTS', TASKS .. 'marked', list) == 1 then
+      -- Marked as cancelled, and forgotten since.
+      unmark(list)
+    else
       quarantine(id, 'there is no hash ' .. TASK .. id)
-    elseif task[1] == 'cancelled' and call('HINCRBY', TASKS .. 'marked', list, -1) < 1 then
-      call('HDEL', TASKS .. 'marked', list)
     end
+    return false
+  end
+  if not kind then
+    quarantine(id, 'the hash ' .. TASK .. id .. ' has no type')
     return false
   end
   if not known[kind] and route == '' then
@@ -106,18 +145,23 @@ local function consider(entry, list, route, task)
     block(id, '@type:' .. kind)
     return false
   end
-  if per_minute[kind] and (not task[7] or tonumber(task[7]) < now - 60000) then
-    local start = start_time(kind, per_minute[kind])
+  if per_minute[kind] then
+    local start = start_time(kind, per_minute[kind], task[7])
     if start > now then
       later(id, start, {'rate_at', start})
       return false
     end
   end
   local lock = TASK .. id .. ':lock'
-  if not call('SET', lock, worker, 'NX', 'PX', lease) and call('GET', lock) ~= worker then
+  if not call('SET', lock, worker, 'NX', 'PX', lease) and redis.pcall('GET', lock) ~= worker then
     later(id, now + 5000, {'deferred', 'its lock is held by another'})
     return false
   end
+  if per_minute[kind] then
+    note_time(TASKS .. 'rate:' .. kind .. ':starts', per_minute[kind], now)
+    call('HDEL', TASK .. id, 'rate_at')
+  end
+  taken[id] = true
   return true
 end
 
@@ -164,12 +208,12 @@ local function serve(list, route, n)
     if #ids > 0 then call('ZADD', TASKS .. 'leases', unpack(scored)) end
     for i, id in ipairs(ids) do
       local task = chosen[i]
-      local fence = int(math.max(tonumber(task[3] or 0) + 1, now_us))
-      local attempt = int(tonumber(task[4] or 0) + 1)
+      local fence = int(math.max(num(task[3]) + 1, now_us))
+      local attempt = int(num(task[4]) + 1)
       local started = #claimed < limit and '1' or '0'
       if string.sub(route, 1, 1) == '!' then started = '2' end
       call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
-        'worker_id', worker, 'claimed_at', now, 'started_at', started == '0' and '' or now)
+        'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or now)
       give(id, task, fence, attempt, started)
       claimed[#claimed + 1] = id
       claimed_words[#claimed_words + 1] = id .. ' ' .. fence .. ' ' .. started
@@ -231,7 +275,7 @@ local function serve_priority(letter, n)
   end
   return got
 end
-if not alone then
+local function serve_all()
   local share = {c = 0, h = 0, n = 0, l = 0}
   local place = tonumber(ARGV[9])
   for i = 0, wanted - 1 do
@@ -247,10 +291,15 @@ if not alone then
     if #claimed < wanted then serve_priority(letter, wanted - #claimed) end
   end
 end
+if not alone then
+  -- A broken key ends this call, not what it has claimed so far.
+  local whole, problem = pcall(serve_all)
+  if not whole and #claimed == 0 and #foreign == 0 then error(problem) end
+end
 
+redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(claimed_words, ' '))
+redis.pcall('PEXPIRE', me, ARGV[10])
 if #claimed > 0 then
-  redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(claimed_words, ' '))
-  redis.pcall('PEXPIRE', me, ARGV[10])
   event('claimed', claimed, worker)
 elseif not more and #foreign == 0 then
   -- Nothing for this worker: tokens that are left would only wake others in vain.

@@ -7,7 +7,7 @@ local worker = ARGV[3]
 local results, ids, listed, outcome = {}, {}, {}, {}
 for i = 4, #ARGV, 3 do
   local id, fence = ARGV[i], ARGV[i + 1]
-  local task = call('HMGET', TASK .. id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
+  local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
     unpack(FINISH))
   local no = not_held(id, task[1], task[2], fence)
   if not no then
@@ -24,7 +24,7 @@ call('ZADD', TASKS .. 'done', unpack(listed))
 call('ZADD', TASKS .. 'outbox', unpack(listed))
 for _, one in ipairs(outcome) do
   local id, task = one[1], one[2]
-  call('HSET', TASK .. id, 'status', 'success', 'finished_at', now, 'result', one[3])
+  call('HSET', TASK .. id, 'status', 'success', 'finished_at', NOW, 'result', one[3])
   record(id, {task[3], task[2], worker, task[4], task[5]}, 'success')
   if task[6] or task[7] or task[8] then
     finish(id, 'success', {task[6], task[7], task[8]}, {'result', one[3]})

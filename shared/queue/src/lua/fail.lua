@@ -10,13 +10,13 @@ local worker, retries = ARGV[3], tonumber(ARGV[4])
 local results, ids, ended = {}, {}, {}
 for i = 5, #ARGV, 7 do
   local id, fence, why = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local task = call('HMGET', TASK .. id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
+  local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
     'retry_count', 'failures', 'cancel_requested', unpack(FINISH))
   local result = not_held(id, task[1], task[2], fence)
   if not result then
     local links = {task[9], task[10], task[11]}
     local claim = {task[3], task[2], worker, task[4], task[5]}
-    local used, failures = tonumber(task[6] or 0), tonumber(task[7] or 0)
+    local used, failures = num(task[6]), num(task[7])
     local fields = {'error', why}
     if ARGV[i + 6] ~= '' then
       fields[3], fields[4] = 'result', ARGV[i + 6]

@@ -11,14 +11,14 @@ local worker, lease = ARGV[3], tonumber(ARGV[4])
 local me = P .. 'worker:' .. worker
 local words = tonumber(ARGV[6])
 if words > 0 then call('HSET', me, unpack(ARGV, 7, 6 + words)) end
-call('HSET', me, 'seen_at', now)
+call('HSET', me, 'seen_at', NOW)
 call('PEXPIRE', me, ARGV[5])
-call('ZADD', P .. 'workers', now, worker)
+call('ZADD', P .. 'workers', NOW, worker)
 
 local results, leases = {}, {}
 for i = 7 + words, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
-  local task = call('HMGET', TASK .. id, 'status', 'fence', 'cancel_requested')
+  local task = fields_of(id, 'status', 'fence', 'cancel_requested')
   if task[1] ~= 'running' or task[2] ~= fence then
     results[#results + 1] = 'lost'
   else

@@ -15,13 +15,13 @@ local state = call('HMGET', key, 'state', 'epoch')
 if ARGV[3] == 'begin' then
   if state[1] == 'open' then return 'open:' .. state[2] end
   if state[1] then return 'done' end
-  call('ZADD', open, now, ARGV[4])
-  call('HSET', key, 'state', 'open', 'epoch', ARGV[5], 'about', ARGV[6], 'begun_at', now)
+  call('ZADD', open, NOW, ARGV[4])
+  call('HSET', key, 'state', 'open', 'epoch', ARGV[5], 'about', ARGV[6], 'begun_at', NOW)
   return 'begun'
 end
 if not state[1] then return 'unknown' end
 if state[1] == 'open' then
-  call('HSET', key, 'state', 'done', 'outcome', ARGV[6], 'ended_at', now, 'ended_by', ARGV[5])
+  call('HSET', key, 'state', 'done', 'outcome', ARGV[6], 'ended_at', NOW, 'ended_by', ARGV[5])
 end
 -- Kept for a week: long enough for a late repeat to find it done.
 call('PEXPIRE', key, 604800000)

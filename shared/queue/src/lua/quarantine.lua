@@ -6,7 +6,7 @@
 --
 -- Returns 'ok', 'already' or 'lost'.
 local worker, id, fence = ARGV[3], ARGV[4], ARGV[5]
-local task = call('HMGET', TASK .. id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
+local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
   unpack(FINISH))
 local no = not_held(id, task[1], task[2], fence)
 if no then return no end

@@ -8,7 +8,7 @@ local worker = ARGV[3]
 local results, ids, back, cancelled = {}, {}, {}, {}
 for i = 5, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
-  local task = call('HMGET', TASK .. id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
+  local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
     'priority', 'route', 'cancel_requested', unpack(FINISH))
   local result = not_held(id, task[1], task[2], fence)
   if not result then

@@ -88,7 +88,7 @@ else
   end
   more = more or #expired == 500
 end
-call('HSET', mark, 'at', now)
+call('HSET', mark, 'at', NOW)
 event('lost', requeued)
 event('failed', failed)
 event('cancelled', cancelled)
@@ -114,7 +114,7 @@ for _, id in ipairs(late) do
   local task = call('HMGET', TASK .. id, 'status', unpack(FINISH))
   if task[1] == 'awaiting_approval' then
     finish(id, 'cancelled', {task[2], task[3], task[4]}, {'error', 'nobody approved it in time'})
-    redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'expired', 'answered_at', now)
+    redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'expired', 'answered_at', NOW)
     expired[#expired + 1] = id
   end
   call('ZREM', TASKS .. 'waiting', id)

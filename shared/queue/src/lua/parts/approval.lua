@@ -6,7 +6,7 @@
 local function ask_before_running(id, hash, shown, expires)
   local key = P .. 'approval:' .. id
   redis.pcall('HSET', key, 'gate', 'run', 'task', id, 'content_hash', hash, 'shown', shown,
-    'asked_at', now, 'expires_at', expires, 'state', 'open')
+    'asked_at', NOW, 'expires_at', expires, 'state', 'open')
   redis.pcall('PEXPIREAT', key, tonumber(expires) + 2592000000)
 end
 

@@ -50,7 +50,7 @@ local function file_special(id, at, fields)
       call('HSET', TASK .. parent, 'children', 1)
     end
   end
-  call('HSET', key, 'status', 'waiting', 'enqueued_at', now, unpack(fields))
+  call('HSET', key, 'status', 'waiting', 'enqueued_at', NOW, unpack(fields))
   if dedup ~= '' then call('SET', TASKS .. 'dedup:' .. dedup, id) end
   local failed, state = parents_of(parents)
   if failed then

@@ -4,7 +4,7 @@ local FINISH = {'dedup_key', 'concurrency_key', 'children'}
 
 local function all_succeeded(parents)
   for parent in string.gmatch(parents or '', '%S+') do
-    if call('HGET', TASK .. parent, 'status') ~= 'success' then return false end
+    if fields_of(parent, 'status')[1] ~= 'success' then return false end
   end
   return true
 end
@@ -12,7 +12,7 @@ end
 -- Lets those run that waited for this one and wait for nobody else.
 local function release_children(id)
   for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
-    local parents = call('HMGET', TASK .. child, 'status', 'depends_on')
+    local parents = fields_of(child, 'status', 'depends_on')
     if parents[1] == 'waiting' and all_succeeded(parents[2]) then
       ready(child, call('HMGET', TASK .. child, unpack(READY)))
       call('ZREM', TASKS .. 'waiting', child)
@@ -24,9 +24,9 @@ end
 -- it held. Returns the children that can't run any more.
 local function finish_one(id, status, task, fields)
   local orphans = {}
-  call('ZADD', TASKS .. (status == 'failed' and 'dead' or 'done'), now, id)
-  call('ZADD', TASKS .. 'outbox', now, id)
-  call('HSET', TASK .. id, 'status', status, 'finished_at', now, unpack(fields))
+  call('ZADD', TASKS .. (status == 'failed' and 'dead' or 'done'), NOW, id)
+  call('ZADD', TASKS .. 'outbox', NOW, id)
+  call('HSET', TASK .. id, 'status', status, 'finished_at', NOW, unpack(fields))
   if task[1] and call('GET', TASKS .. 'dedup:' .. task[1]) == id then
     call('DEL', TASKS .. 'dedup:' .. task[1])
   end
@@ -49,7 +49,7 @@ local function finish(id, status, task, fields)
   for _, child in ipairs(orphans) do todo[#todo + 1] = {child, id, status} end
   while #todo > 0 do
     local child, parent, how = unpack(table.remove(todo))
-    local state = call('HMGET', TASK .. child, 'status', unpack(FINISH))
+    local state = fields_of(child, 'status', unpack(FINISH))
     if state[1] == 'waiting' or state[1] == 'awaiting_approval' then
       local why = 'its parent ' .. parent .. ' ended as ' .. how
       local more = finish_one(child, 'cancelled', {state[2], state[3], state[4]},

@@ -25,7 +25,7 @@ end
 
 -- Files ids that may run. `first` puts them where the next claim looks.
 local function push(list, route, ids, first)
-  if route and route ~= '' then call('HSET', TASKS .. 'routes', route, now) end
+  if route and route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
   call(first and 'RPUSH' or 'LPUSH', TASKS .. list, unpack(ids))
   wake(route, #ids)
 end
@@ -74,7 +74,7 @@ local function free_slot(id, slot)
       call('SREM', TASKS .. 'blocked', slot)
       return
     end
-    local task = call('HMGET', TASK .. other, unpack(READY))
+    local task = fields_of(other, unpack(READY))
     if task[1] == 'blocked' then ready(other, task) end
     call('LPOP', blocked)
   end

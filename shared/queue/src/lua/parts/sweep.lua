@@ -47,15 +47,15 @@ local function sweep_task(id, lease)
   elseif status == 'pending' then
     return sweep_pending(id)
   elseif status == 'scheduled' then
-    return call('ZADD', TASKS .. 'scheduled', 'NX', now, id)
+    return call('ZADD', TASKS .. 'scheduled', 'NX', NOW, id)
   elseif status == 'blocked' then
     return sweep_blocked(id)
   elseif status == 'waiting' or status == 'awaiting_approval' then
     return sweep_waiting(id, status)
   elseif status == 'failed' then
-    return call('ZADD', TASKS .. 'dead', 'NX', now, id)
+    return call('ZADD', TASKS .. 'dead', 'NX', NOW, id)
   end
-  return call('ZADD', TASKS .. 'done', 'NX', now, id)
+  return call('ZADD', TASKS .. 'done', 'NX', NOW, id)
 end
 
 -- A slot is held by a task that runs or is about to.
