@@ -1,1 +1,22 @@
-//! The worker daemon.
+//! The worker daemon: claim, run, settle.
+//!
+//! [`WorkerDaemon`] takes tasks from the queue and hands each to the
+//! [`Handler`] of its type; [`RunCommand`] is the first of these.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("the worker runs commands with Linux's /proc, prctl and flock: build it for Linux");
+
+mod alarm;
+pub mod command;
+mod daemon;
+mod handler;
+mod holdings;
+mod pace;
+mod run_command;
+mod settle;
+mod weather;
+pub mod workspace;
+
+pub use daemon::{WorkerDaemon, WorkerOptions};
+pub use handler::{Assignment, Attempt, Handler, TaskLog, Verdict};
+pub use run_command::RunCommand;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::queue::Core;
 use crate::signature::content_hash;
-use crate::{Queue, QueueError, Route, Status, Task, TaskError, TaskId};
+use crate::{Priority, Queue, QueueError, Route, Status, Task, TaskError, TaskId};
 
 /// How many tasks go in one call.
 pub(crate) const MOST_AT_ONCE: usize = 500;
@@ -177,7 +177,7 @@ impl Core {
 
     async fn enqueue(&self, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
         let bytes: usize = filings.iter().map(|filing| filing.task.payload().len() + 400).sum();
-        let mut call = self.call(&self.scripts.enqueue, filings.len() * 32, bytes);
+        let mut call = self.call(&self.scripts.enqueue, filings.len() * 16, bytes);
         call.arg(filings.len());
         for filing in filings {
             filing.describe(&mut call);
@@ -215,57 +215,47 @@ impl Filing {
         let spec = self.task.spec();
         let route = spec.route();
         let route = route.as_ref().map_or("", Route::as_str);
-        let list = list_of(spec.priority, route);
-        let not_before = spec.not_before.map(|time| time.timestamp_millis().to_string());
-        let parents: Vec<&str> = spec.depends_on.iter().map(TaskId::as_str).collect();
-        let parents = parents.join(" ");
-        call.arg(spec.task_id.as_str()).arg(list).arg(route);
-        call.arg(not_before.as_deref().unwrap_or(""));
-        call.arg(spec.dedup_key.as_ref().map_or("", |key| key.as_str()));
-        call.arg(spec.concurrency_key.as_ref().map_or("", |key| key.as_str()));
-        call.arg(&parents);
-        if let Some(expires) = self.approval_expires {
-            call.arg(expires).arg(content_hash(self.task.payload().as_bytes()));
-            call.arg(self.task.payload());
-        } else {
-            call.arg("").arg("").arg("");
+        call.arg(spec.task_id.as_str()).arg(list_of(spec.priority, route)).arg(route);
+        call.arg(spec.kind.as_str()).arg(spec.priority.as_str());
+        call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(self.task.payload());
+        let rare = self.rare_fields(route);
+        call.arg(2 * rare.len());
+        for (name, value) in rare {
+            call.arg(name).arg(value);
         }
-        self.describe_hash(call, route, not_before.as_deref(), &parents);
     }
 
-    fn describe_hash(&self, call: &mut Cmd, route: &str, not_before: Option<&str>, parents: &str) {
+    /// The fields of its hash that most tasks don't have.
+    fn rare_fields(&self, route: &str) -> Vec<(&'static str, String)> {
         let spec = self.task.spec();
-        let text = |value: &Option<crate::SharedKey>| value.as_ref().map(ToString::to_string);
-        let created_at = spec.created_at.map(|time| time.to_rfc3339());
-        let rare = [
-            ("created_at", created_at),
-            ("route", (!route.is_empty()).then(|| route.to_owned())),
-            ("not_before", not_before.map(str::to_owned)),
-            ("dedup_key", text(&spec.dedup_key)),
-            ("concurrency_key", text(&spec.concurrency_key)),
-            ("depends_on", (!parents.is_empty()).then(|| parents.to_owned())),
-            ("traceparent", spec.traceparent.clone()),
-            ("signature", self.signature.clone()),
-        ];
-        let present = rare.iter().filter(|(_, value)| value.is_some()).count();
-        call.arg(2 * (5 + present));
-        call.arg("type").arg(spec.kind.as_str());
-        call.arg("priority").arg(spec.priority.as_str());
-        call.arg("timeout_minutes").arg(spec.timeout_minutes);
-        call.arg("retry_count").arg(spec.retry_count);
-        for (name, value) in rare {
-            if let Some(value) = value {
-                call.arg(name).arg(value);
-            }
+        let mut rare = Vec::new();
+        let mut add = |name, value: Option<String>| rare.extend(value.map(|value| (name, value)));
+        add("created_at", spec.created_at.map(|time| time.to_rfc3339()));
+        add("route", (!route.is_empty()).then(|| route.to_owned()));
+        add("not_before", spec.not_before.map(|time| time.timestamp_millis().to_string()));
+        add("dedup_key", spec.dedup_key.as_ref().map(ToString::to_string));
+        add("concurrency_key", spec.concurrency_key.as_ref().map(ToString::to_string));
+        if spec.dedup_key.is_some() || spec.concurrency_key.is_some() {
+            add("links", Some("1".to_owned()));
         }
-        call.arg("payload").arg(self.task.payload());
+        if !spec.depends_on.is_empty() {
+            let parents: Vec<&str> = spec.depends_on.iter().map(TaskId::as_str).collect();
+            add("depends_on", Some(parents.join(" ")));
+        }
+        if let Some(expires) = self.approval_expires {
+            add("approval_expires", Some(expires.to_string()));
+            add("approval_hash", Some(content_hash(self.task.payload().as_bytes())));
+        }
+        add("traceparent", spec.traceparent.clone());
+        add("signature", self.signature.clone());
+        rare
     }
 }
 
 /// The list that a task of this priority and route waits in.
-pub(crate) fn list_of(priority: crate::Priority, route: &str) -> String {
+pub(crate) fn list_of(priority: Priority, route: &str) -> String {
     let mut list = "pending".to_owned();
-    if priority != crate::Priority::Normal {
+    if priority != Priority::Normal {
         list.push(':');
         list.push_str(priority.as_str());
     }

@@ -36,7 +36,7 @@ macro_rules! scripts {
 scripts! {
     enqueue [""] "say" "ready" "finish" "approval" "file";
     adopt ["flags=allow-oom"] "say" "ready" "finish" "approval" "file";
-    claim ["flags=allow-oom"] "say" "ready";
+    claim ["flags=allow-oom"] "say" "ready" "aside";
     start ["flags=allow-oom"] "held";
     heartbeat ["flags=allow-oom"];
     leave ["flags=allow-oom"];
@@ -45,7 +45,7 @@ scripts! {
     release ["flags=allow-oom"] "say" "ready" "finish" "held";
     quarantine ["flags=allow-oom"] "say" "ready" "finish" "held";
     cancel ["flags=allow-oom"] "say" "ready" "finish";
-    retry ["flags=allow-oom"] "say" "ready" "finish";
+    retry ["flags=allow-oom"] "say" "ready" "finish" "approval";
     ask ["flags=allow-oom"] "say";
     answer ["flags=allow-oom"] "say" "ready" "finish" "approval";
     pause ["flags=allow-oom"] "say";
@@ -53,7 +53,7 @@ scripts! {
     acknowledge ["flags=allow-oom"];
     purge ["flags=allow-oom"] "forget";
     requeue ["flags=allow-oom"] "ready";
-    tick ["flags=allow-oom"] "say" "ready" "finish" "held" "forget" "approval" "sweep";
+    tick ["flags=allow-oom"] "say" "ready" "finish" "held" "forget" "approval" "aside" "sweep";
     lead ["flags=allow-oom"] "say";
     resign ["flags=allow-oom"];
     intent ["flags=allow-oom"];

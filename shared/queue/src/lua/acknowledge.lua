@@ -6,10 +6,8 @@
 -- Returns how many were acknowledged.
 local count = 0
 for i = 3, #ARGV, 2 do
-  local fence = call('HGET', TASK .. ARGV[i], 'fence') or ''
-  if fence == ARGV[i + 1] then
-    count = count + call('ZREM', TASKS .. 'outbox', ARGV[i])
-  elseif call('EXISTS', TASK .. ARGV[i]) == 0 then
+  local task = fields_of(ARGV[i], 'status', 'fence')
+  if not task[1] or (task[2] or '') == ARGV[i + 1] then
     count = count + call('ZREM', TASKS .. 'outbox', ARGV[i])
   end
 end

@@ -5,9 +5,11 @@
 -- ARGV[4] '' to file it, or what goes into quarantine for it (JSON with why)
 -- ARGV[5] the task, as parts/file.lua describes it
 --
--- Returns its status or why it was not filed, as enqueue does; 'quarantined';
--- or 'gone' if somebody else has dealt with the entry.
--- Takes the entry off `adopting` only when it stands elsewhere.
+-- Returns its status or why it was not filed, as enqueue does; 'taken' if its
+-- id is another task's; 'quarantined'; or 'gone' if somebody else has dealt with
+-- the entry.
+-- Takes the entry off `adopting` only when it stands elsewhere: one that is
+-- refused stays for its reader to put it into quarantine.
 local adopting = TASKS .. 'adopting'
 if not call('LPOS', adopting, ARGV[3]) then return 'gone' end
 
@@ -17,10 +19,14 @@ if ARGV[4] ~= '' then
   result = 'quarantined'
 else
   local id = ARGV[5]
-  result = refusal(id, ARGV[7], ARGV[9], ARGV[11], false)
-  if not result then
-    local last = 5 + DESCRIBED - 1 + tonumber(ARGV[15])
-    result = file_special(id, 5, {unpack(ARGV, 5 + DESCRIBED, last)})
+  local rare = rare_of(5)
+  result = refusal(id, ARGV[7], rare, false)
+  if result and string.find(result, '^exists') then
+    if fields_of(id, 'payload')[1] ~= ARGV[3] then return 'taken' end
+  elseif result and not string.find(result, '^duplicate') then
+    return result
+  elseif not result then
+    result = file_special(id, 5, rare)
     event('new', {id})
     publish('new', {id})
   end

@@ -18,8 +18,12 @@ if tonumber(asked[3]) <= now then return 'expired' end
 
 local task = asked[5]
 if asked[4] == 'run' then
-  local fields = call('HMGET', TASK .. task, 'status', 'depends_on', unpack(FINISH))
-  if fields[1] == 'awaiting_approval' then
+  local fields = fields_of(task, 'status', 'depends_on', unpack(FINISH))
+  if fields[1] ~= 'awaiting_approval' then
+    -- The task was called off, by somebody who may not write approvals.
+    call('HSET', key, 'state', 'withdrawn', 'answered_at', NOW)
+    return 'answered:withdrawn'
+  else
     if state == 'rejected' then
       finish(task, 'cancelled', {fields[3], fields[4], fields[5]},
         {'error', 'rejected by ' .. ARGV[5] .. (ARGV[7] ~= '' and (': ' .. ARGV[7]) or '')})

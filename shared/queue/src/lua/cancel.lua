@@ -16,6 +16,7 @@ local function take_out(id, task)
       call('LREM', TASKS .. list, 0, id)
     else
       call('HINCRBY', TASKS .. 'marked', list, 1)
+      call('HSET', TASK .. id, 'marked', list)
     end
   elseif status == 'blocked' then
     call('LREM', TASKS .. 'blocked:' .. (task[4] or ''), 0, id)
@@ -28,7 +29,7 @@ end
 
 for i = 5, #ARGV do
   local id = ARGV[i]
-  local task = call('HMGET', TASK .. id, 'status', 'priority', 'route', 'blocked_by',
+  local task = fields_of(id, 'status', 'priority', 'route', 'blocked_by',
     unpack(FINISH))
   local status = task[1]
   if not status then

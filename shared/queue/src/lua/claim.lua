@@ -32,16 +32,18 @@ local known = words()
 local short = words()
 local _, routes = words()
 
-local WANTED = {'status', 'type', 'fence', 'attempt', 'retry_count', 'crashes', 'rate_at',
-  'signature', 'payload'}
+-- What is read of each task; and what else of one that has run before.
+local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'signature'}
+local MORE = {'fence', 'crashes'}
+local FENCE, LEASE_END = int(now_us), int(now + lease)
 local tasks, foreign = {}, {}
 local claimed, claimed_words, taken = {}, {}, {}
 
-local function give(id, task, fence, attempt, started)
+local function give(id, task, fence, attempt, crashes, started)
   local n = #tasks
   tasks[n + 1], tasks[n + 2], tasks[n + 3] = id, fence, attempt
-  tasks[n + 4], tasks[n + 5], tasks[n + 6] = task[5] or '0', task[6] or '0', started
-  tasks[n + 7], tasks[n + 8], tasks[n + 9] = task[2], task[8] or '', task[9] or ''
+  tasks[n + 4], tasks[n + 5], tasks[n + 6] = task[4] or '0', crashes or '0', started
+  tasks[n + 7], tasks[n + 8], tasks[n + 9] = task[2], task[6] or '', task[5] or ''
 end
 
 -- The answer to this claim was lost: give it again, as far as it still holds.
@@ -49,8 +51,10 @@ local me = P .. 'worker:' .. worker
 local last = call('HMGET', me, 'claim_seq', 'claimed')
 if last[1] == sequence then
   for id, fence, started in string.gmatch(last[2], '(%S+) (%S+) (%S+)') do
-    local task = fields_of(id, unpack(WANTED))
-    if task[1] == 'running' and task[3] == fence then give(id, task, fence, task[4], started) end
+    local task, held = fields_of(id, unpack(WANTED)), fields_of(id, unpack(MORE))
+    if task[1] == 'running' and held[1] == fence then
+      give(id, task, fence, task[3], held[2], started)
+    end
   end
   return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
 end
@@ -60,8 +64,12 @@ if num(sequence) < num(last[1]) then
   return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
 end
 
-local paused = {}
-for _, what in ipairs(call('HKEYS', TASKS .. 'paused')) do paused[what] = true end
+local paused, paused_types = {}, {}
+for _, what in ipairs(call('HKEYS', TASKS .. 'paused')) do
+  paused[what] = true
+  local kind = string.match(what, '^type:(.+)$')
+  if kind then paused_types[kind] = true end
+end
 if paused['all'] then return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks} end
 
 local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
@@ -96,11 +104,6 @@ local function start_time(kind, n, has_place)
   return start
 end
 
-local function quarantine(id, why)
-  call('LPUSH', TASKS .. 'quarantine',
-    '{"at":' .. int(now) .. ',"reason":"' .. why .. '","entry":"' .. id .. '"}')
-end
-
 -- Meanwhile another of its concurrency key may run.
 local function later(id, ms, fields)
   call('ZADD', TASKS .. 'scheduled', ms, id)
@@ -128,12 +131,12 @@ local function consider(entry, list, route, task)
       -- Marked as cancelled, and forgotten since.
       unmark(list)
     else
-      quarantine(id, 'there is no hash ' .. TASK .. id)
+      put_aside(id, 'there is no hash ' .. TASK .. id)
     end
     return false
   end
   if not kind then
-    quarantine(id, 'the hash ' .. TASK .. id .. ' has no type')
+    put_aside(id, 'the hash ' .. TASK .. id .. ' has no type')
     return false
   end
   if not known[kind] and route == '' then
@@ -141,12 +144,12 @@ local function consider(entry, list, route, task)
     push(list .. '@' .. kind, kind, {id})
     return false
   end
-  if paused['type:' .. kind] then
+  if paused_types[kind] then
     block(id, '@type:' .. kind)
     return false
   end
   if per_minute[kind] then
-    local start = start_time(kind, per_minute[kind], task[7])
+    local start = start_time(kind, per_minute[kind], call('HGET', TASK .. id, 'rate_at'))
     if start > now then
       later(id, start, {'rate_at', start})
       return false
@@ -167,7 +170,7 @@ end
 
 -- A foreign entry is read by a program, not by Lua: it waits in `adopting`.
 local function is_foreign(entry)
-  return #entry > 128 or not string.find(entry, '^[A-Za-z0-9._-]+$')
+  return #entry > 128 or entry == '' or string.find(entry, '[^%w._-]')
 end
 
 local examined = 0
@@ -175,7 +178,7 @@ local examined = 0
 -- Claims up to `n` tasks of one list. Returns how many, and whether the list
 -- may hold more.
 local function serve(list, route, n)
-  local got = 0
+  local got, alone = 0, string.sub(route, 1, 1) == '!'
   while got < n and examined < 1000 do
     local entries = redis.pcall('LRANGE', TASKS .. list, -(n - got), -1)
     if entries.err or #entries == 0 then return got, false end
@@ -189,7 +192,7 @@ local function serve(list, route, n)
       else
         local task = redis.pcall('HMGET', TASK .. entry, unpack(WANTED))
         if task.err then
-          quarantine(entry, TASK .. entry .. ' is not a hash')
+          put_aside(entry, TASK .. entry .. ' is not a hash')
         else
           if #claimed + #ids >= limit and not short[task[2]] then
             full = true
@@ -197,7 +200,7 @@ local function serve(list, route, n)
           end
           if consider(entry, list, route, task) then
             ids[#ids + 1], chosen[#chosen + 1] = entry, task
-            scored[#scored + 1] = now + lease
+            scored[#scored + 1] = LEASE_END
             scored[#scored + 1] = entry
           end
         end
@@ -208,13 +211,17 @@ local function serve(list, route, n)
     if #ids > 0 then call('ZADD', TASKS .. 'leases', unpack(scored)) end
     for i, id in ipairs(ids) do
       local task = chosen[i]
-      local fence = int(math.max(num(task[3]) + 1, now_us))
-      local attempt = int(num(task[4]) + 1)
-      local started = #claimed < limit and '1' or '0'
-      if string.sub(route, 1, 1) == '!' then started = '2' end
+      local fence, attempt, crashes = FENCE, '1', '0'
+      if task[3] then
+        local before = call('HMGET', TASK .. id, unpack(MORE))
+        fence = int(math.max(num(before[1]) + 1, now_us))
+        attempt = int(num(task[3]) + 1)
+        crashes = before[2]
+      end
+      local started = #claimed < limit and (alone and '2' or '1') or '0'
       call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
-        'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or now)
-      give(id, task, fence, attempt, started)
+        'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or NOW)
+      give(id, task, fence, attempt, crashes, started)
       claimed[#claimed + 1] = id
       claimed_words[#claimed_words + 1] = id .. ' ' .. fence .. ' ' .. started
     end

@@ -4,16 +4,16 @@
 --
 -- Returns for each: 'ok', 'already' or 'lost'.
 local worker = ARGV[3]
-local results, ids, listed, outcome = {}, {}, {}, {}
+local results, ids, listed, outcome, seen = {}, {}, {}, {}, {}
 for i = 4, #ARGV, 3 do
   local id, fence = ARGV[i], ARGV[i + 1]
-  local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
-    unpack(FINISH))
-  local no = not_held(id, task[1], task[2], fence)
+  local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at', 'links')
+  local no = seen[id] and 'already' or not_held(id, task[1], task[2], fence)
   if not no then
+    seen[id] = true
     ids[#ids + 1] = id
     outcome[#outcome + 1] = {id, task, ARGV[i + 2]}
-    listed[#listed + 1] = now
+    listed[#listed + 1] = NOW
     listed[#listed + 1] = id
   end
   results[#results + 1] = no or 'ok'
@@ -26,8 +26,8 @@ for _, one in ipairs(outcome) do
   local id, task = one[1], one[2]
   call('HSET', TASK .. id, 'status', 'success', 'finished_at', NOW, 'result', one[3])
   record(id, {task[3], task[2], worker, task[4], task[5]}, 'success')
-  if task[6] or task[7] or task[8] then
-    finish(id, 'success', {task[6], task[7], task[8]}, {'result', one[3]})
+  if task[6] then
+    finish(id, 'success', call('HMGET', TASK .. id, unpack(FINISH)), {'result', one[3]})
   end
 end
 unlock(ids, worker)

@@ -12,54 +12,48 @@ local results, starts, keys = {}, {}, {}
 local at = 4
 for i = 1, count do
   starts[i], keys[i] = at, TASK .. ARGV[at]
-  at = at + DESCRIBED + tonumber(ARGV[at + 10])
+  at = at + DESCRIBED + tonumber(ARGV[at + 8])
 end
 
 local all_fresh = call('EXISTS', unpack(keys)) == 0
 local seen, plain, order, filed = {}, {}, {}, {}
-local function hash_of(start)
-  return start + DESCRIBED, start + DESCRIBED - 1 + tonumber(ARGV[start + 10])
-end
 
 -- Parents may stand before their children in one call: they are filed first.
 local function file_plain()
   for _, list in ipairs(order) do
     local group = plain[list]
     push(list, group.route, group.ids)
-    for i = 1, #group.ids do
-      call('HSET', TASK .. group.ids[i], 'status', 'pending', 'enqueued_at', now,
-        unpack(ARGV, hash_of(group.starts[i])))
-    end
+    for i = 1, #group.ids do write_hash(group.ids[i], group.starts[i], 'pending') end
   end
   plain, order = {}, {}
 end
 
 for i = 1, count do
   local start = starts[i]
-  if ARGV[start + 6] ~= '' then file_plain() end
   local id, list, route = ARGV[start], ARGV[start + 1], ARGV[start + 2]
-  local special = ARGV[start + 3] ~= '' or ARGV[start + 4] ~= '' or ARGV[start + 5] ~= ''
-    or ARGV[start + 6] ~= '' or ARGV[start + 7] ~= ''
+  local rare = rare_of(start)
+  local special = is_special(rare)
+  if special then file_plain() end
   local fresh = all_fresh and not seen[id]
   local no = seen[id] and 'exists:pending'
   if not no and (special or not fresh or route ~= '') then
-    no = refusal(id, route, ARGV[start + 4], ARGV[start + 6], fresh)
+    no = refusal(id, route, rare, fresh)
   end
   if no then
     results[i] = no
-  elseif special then
-    results[i] = file_special(id, start, {unpack(ARGV, hash_of(start))})
-    filed[#filed + 1] = id
-    seen[id] = true
   else
-    if not plain[list] then
-      plain[list] = {route = route, ids = {}, starts = {}}
-      order[#order + 1] = list
+    if special then
+      results[i] = file_special(id, start, rare)
+    else
+      if not plain[list] then
+        plain[list] = {route = route, ids = {}, starts = {}}
+        order[#order + 1] = list
+      end
+      local group = plain[list]
+      group.ids[#group.ids + 1] = id
+      group.starts[#group.starts + 1] = start
+      results[i] = 'pending'
     end
-    local group = plain[list]
-    group.ids[#group.ids + 1] = id
-    group.starts[#group.starts + 1] = start
-    results[i] = 'pending'
     filed[#filed + 1] = id
     seen[id] = true
   end

@@ -2,17 +2,20 @@
 --
 -- ARGV[3] 1 to forget also what the lead has not acknowledged   then ids
 --
--- Returns for each: 'purged', 'live:STATUS', 'unacknowledged' or 'unknown'.
+-- Returns for each: 'purged', 'live:STATUS', 'unacknowledged', 'needed:ID' (that
+-- task waits, and has to know how this one ended) or 'unknown'.
 local results = {}
 for i = 4, #ARGV do
   local id = ARGV[i]
-  local status = call('HGET', TASK .. id, 'status')
+  local status = fields_of(id, 'status')[1]
   if not status then
     results[#results + 1] = 'unknown'
   elseif live(id) then
     results[#results + 1] = 'live:' .. status
   elseif ARGV[3] ~= '1' and call('ZSCORE', TASKS .. 'outbox', id) then
     results[#results + 1] = 'unacknowledged'
+  elseif waiting_child(id) then
+    results[#results + 1] = 'needed:' .. waiting_child(id)
   else
     forget(id)
     results[#results + 1] = 'purged'

@@ -9,7 +9,7 @@ local parked = TASKS .. 'blocked:@' .. ARGV[3]
 local ids = call('LRANGE', parked, -1000, -1)
 -- From the youngest to the oldest, each to the very front: the oldest is first.
 for i = #ids, 1, -1 do
-  local task = call('HMGET', TASK .. ids[i], unpack(READY))
+  local task = fields_of(ids[i], unpack(READY))
   if task[1] == 'blocked' then ready(ids[i], task, true) end
 end
 if #ids > 0 then call('RPOP', parked, #ids) end

@@ -5,16 +5,46 @@
 -- then ids
 --
 -- Returns for each: its new status, 'final:success', 'live:STATUS',
--- 'duplicate:ID' (its dedup_key is another's by now) or 'unknown'.
+-- 'duplicate:ID' (its dedup_key is another's by now), 'orphan:ID' (this parent
+-- did not succeed and does not run) or 'unknown'.
 local results, again = {}, {}
 local revive = ARGV[4] == '1'
 
+-- A task that has to be approved, and was not, is asked for once more, with as
+-- much time as at first.
+local function ask_again(id)
+  local task = fields_of(id, 'approval_hash', 'approval_expires', 'enqueued_at', 'payload')
+  if not task[1] then return false end
+  local answer = call('HMGET', P .. 'approval:' .. id, 'state', 'content_hash')
+  if answer[1] == 'approved' and answer[2] == task[1] then return false end
+  local expires = int(now + math.max(num(task[2]) - num(task[3]), 0))
+  call('ZADD', TASKS .. 'waiting', expires, id)
+  call('HSET', TASK .. id, 'status', 'awaiting_approval', 'approval_expires', expires,
+    'enqueued_at', NOW)
+  ask_before_running(id, task[1], task[4], expires)
+  return true
+end
+
+-- A marked task is still in its list, where it would be found twice.
+local function take_out_marked(id)
+  local list = call('HGET', TASK .. id, 'marked')
+  if not list then return end
+  call('LREM', TASKS .. list, 0, id)
+  if call('HINCRBY', TASKS .. 'marked', list, -1) < 1 then
+    call('HDEL', TASKS .. 'marked', list)
+  end
+end
+
 local function start_over(id)
-  local task = call('HMGET', TASK .. id, 'status', 'dedup_key', 'depends_on', 'route', 'children')
+  local task = fields_of(id, 'status', 'dedup_key', 'depends_on', 'route', 'children')
   local status = task[1]
   if not status then return 'unknown' end
   if status == 'success' then return 'final:success' end
   if status ~= 'failed' and status ~= 'cancelled' then return 'live:' .. status end
+  -- One that failed has run: its parents succeeded, and may be forgotten by now.
+  local parents = status == 'cancelled' and task[3]
+  local parent = hopeless(parents)
+  if parent then return 'orphan:' .. parent end
   if task[2] then
     local other = call('GET', TASKS .. 'dedup:' .. task[2])
     if other and other ~= id and live(other) then return 'duplicate:' .. other end
@@ -27,8 +57,11 @@ local function start_over(id)
     if call('HGET', key, 'type') == plain then plain = '' end
     call('HSET', key, 'route', plain)
   end
+  take_out_marked(id)
   local now_is
-  if task[3] and not all_succeeded(task[3]) then
+  if ask_again(id) then
+    now_is = 'awaiting_approval'
+  elseif parents and not all_succeeded(parents) then
     call('ZADD', TASKS .. 'waiting', 9999999999999, id)
     call('HSET', key, 'status', 'waiting')
     now_is = 'waiting'
@@ -39,7 +72,7 @@ local function start_over(id)
   end
   call('HSET', key, 'retry_count', 0, 'failures', 0, 'crashes', 0)
   call('HDEL', key, 'error', 'finished_at', 'cancel_requested', 'cancelled_by_parent', 'result',
-    'not_before')
+    'not_before', 'marked', 'rate_at')
   call('ZREM', TASKS .. 'dead', id)
   call('ZREM', TASKS .. 'done', id)
   call('ZREM', TASKS .. 'outbox', id)
@@ -52,7 +85,7 @@ local function start_children(id)
   while #todo > 0 do
     local parent = table.remove(todo)
     for _, child in ipairs(call('SMEMBERS', TASK .. parent .. ':children')) do
-      if call('HGET', TASK .. child, 'cancelled_by_parent') == parent then
+      if fields_of(child, 'cancelled_by_parent')[1] == parent then
         start_over(child)
         todo[#todo + 1] = child
       end
@@ -60,11 +93,20 @@ local function start_children(id)
   end
 end
 
-for i = 5, #ARGV do
-  local result, children = start_over(ARGV[i])
-  if revive and children then start_children(ARGV[i]) end
-  results[#results + 1] = result
+local function retry(at)
+  local result, children = start_over(ARGV[at])
+  if revive and children then start_children(ARGV[at]) end
+  results[at - 4] = result
 end
+for i = 5, #ARGV do retry(i) end
+-- A parent may stand behind its child.
+local before
+repeat
+  before = #again
+  for i = 5, #ARGV do
+    if string.find(results[i - 4], '^orphan:') then retry(i) end
+  end
+until #again == before
 event('retried', again, ARGV[3])
 publish('new', again)
 return results

@@ -6,15 +6,25 @@
 -- that is younger   ARGV[8] 1 to look at once, whatever the last tick was
 --
 -- Returns {1 if it took effect, ms since the last that did, reaped, due,
--- expired, trimmed, mended, entries left in adopting}.
+-- expired, trimmed, mended, entries left in adopting, what is broken}.
+-- Each part is for itself: a key that somebody broke stops what needs it, and
+-- is named; the rest goes on.
 local lease, crashes_allowed = tonumber(ARGV[3]), tonumber(ARGV[4])
 local mark = TASKS .. 'tick'
 local last, more_left = unpack(call('HMGET', mark, 'at', 'more'))
-local since = last and now - tonumber(last) or -1
+local since = last and now - num(last) or -1
 if ARGV[8] ~= '1' and last and since >= 0 and since < 1000 and more_left ~= '1' then
-  return {0, since, 0, 0, 0, 0, 0, {}}
+  return {0, since, 0, 0, 0, 0, 0, {}, {}}
 end
 local more = false
+
+local broken = {}
+local function part(what, work)
+  local whole, problem = pcall(work)
+  if not whole then
+    broken[#broken + 1] = what .. ': ' .. (type(problem) == 'table' and problem.err or problem)
+  end
+end
 
 -- Nobody looked for a while (Redis was away, or everyone), or the clock jumped:
 -- whoever is alive gets the time to say so.
@@ -36,16 +46,17 @@ local CLAIM = {'status', 'fence', 'worker_id', 'attempt', 'claimed_at', 'started
 
 -- Takes a task from a worker that has not renewed its lease.
 local function reap(id)
-  local task = call('HMGET', TASK .. id, unpack(CLAIM))
+  local task = fields_of(id, unpack(CLAIM))
+  if not task[1] then put_aside(id, 'its hash was gone when its lease ended') end
   if task[1] ~= 'running' then return nil end
   local fence, worker, started = task[2], task[3], task[6] and task[6] ~= ''
-  local crashes = tonumber(task[7] or 0) + (started and 1 or 0)
+  local crashes = num(task[7]) + (started and 1 or 0)
   local route = task[9] or ''
   local was_alone = string.sub(route, 1, 1) == '!'
   local links = call('HMGET', TASK .. id, unpack(FINISH))
   local claim = {task[4], fence, worker, task[5], task[6]}
   -- The fence moves on: whatever this worker still says comes too late.
-  local fields = {'fence', int(tonumber(fence) + 1), 'crashes', crashes}
+  local fields = {'fence', int(num(fence) + 1), 'crashes', crashes}
   local outcome
   if task[11] then
     outcome = 'cancelled'
@@ -72,9 +83,7 @@ local function reap(id)
 end
 
 local reaped, requeued, failed, cancelled, crashed = 0, {}, {}, {}, {}
-if not last or since < 0 or since > 5000 then
-  extend_all()
-else
+local function reap_expired()
   local expired = call('ZRANGEBYSCORE', TASKS .. 'leases', '-inf', now, 'LIMIT', 0, 500)
   for _, id in ipairs(expired) do
     local outcome, started = reap(id)
@@ -88,6 +97,9 @@ else
   end
   more = more or #expired == 500
 end
+part('leases', function()
+  if not last or since < 0 or since > 5000 then extend_all() else reap_expired() end
+end)
 call('HSET', mark, 'at', NOW)
 event('lost', requeued)
 event('failed', failed)
@@ -96,22 +108,26 @@ publish('failed', crashed)
 publish('completed', cancelled)
 
 -- What is due.
-local due = call('ZRANGEBYSCORE', TASKS .. 'scheduled', '-inf', now, 'LIMIT', 0, 1000)
-for _, id in ipairs(due) do
-  local task = call('HMGET', TASK .. id, unpack(READY))
-  if task[1] == 'scheduled' then
-    task[4] = false
-    ready(id, task)
+local due = {}
+part('scheduled', function()
+  due = call('ZRANGEBYSCORE', TASKS .. 'scheduled', '-inf', now, 'LIMIT', 0, 1000)
+  for _, id in ipairs(due) do
+    local task = fields_of(id, unpack(READY))
+    if task[1] == 'scheduled' then
+      task[4] = false
+      ready(id, task)
+    elseif not task[1] then
+      put_aside(id, 'its hash was gone when it was due')
+    end
+    call('ZREM', TASKS .. 'scheduled', id)
   end
-  call('ZREM', TASKS .. 'scheduled', id)
-end
-more = more or #due == 1000
+  more = more or #due == 1000
+end)
 
 -- Approvals that nobody gave in time.
-local late = call('ZRANGEBYSCORE', TASKS .. 'waiting', '-inf', now, 'LIMIT', 0, 500)
 local expired = {}
-for _, id in ipairs(late) do
-  local task = call('HMGET', TASK .. id, 'status', unpack(FINISH))
+local function expire(id)
+  local task = fields_of(id, 'status', unpack(FINISH))
   if task[1] == 'awaiting_approval' then
     finish(id, 'cancelled', {task[2], task[3], task[4]}, {'error', 'nobody approved it in time'})
     redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'expired', 'answered_at', NOW)
@@ -119,14 +135,34 @@ for _, id in ipairs(late) do
   end
   call('ZREM', TASKS .. 'waiting', id)
 end
+part('waiting', function()
+  local late = call('ZRANGEBYSCORE', TASKS .. 'waiting', '-inf', now, 'LIMIT', 0, 500)
+  for _, id in ipairs(late) do expire(id) end
+  -- Nothing is ever due of one whose hash was deleted: some are looked at.
+  for _, id in ipairs(call('ZRANDMEMBER', TASKS .. 'waiting', 10)) do
+    if not fields_of(id, 'status')[1] then
+      put_aside(id, 'its hash was gone while it waited')
+      call('ZREM', TASKS .. 'waiting', id)
+    end
+  end
+end)
 event('cancelled', expired, '', 'approval expired')
 publish('completed', expired)
 
--- Workers that are gone, counts of marks whose list is empty.
-call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - 4 * lease)
-for _, list in ipairs(call('HKEYS', TASKS .. 'marked')) do
-  if call('LLEN', TASKS .. list) == 0 then call('HDEL', TASKS .. 'marked', list) end
-end
+-- Workers that are gone, counts and names of lists that are empty.
+part('workers', function()
+  call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - 4 * lease)
+end)
+part('marked', function()
+  for _, list in ipairs(call('HKEYS', TASKS .. 'marked')) do
+    if call('LLEN', TASKS .. list) == 0 then call('HDEL', TASKS .. 'marked', list) end
+  end
+end)
+part('blocked', function()
+  for _, by in ipairs(call('SMEMBERS', TASKS .. 'blocked')) do
+    if call('LLEN', TASKS .. 'blocked:' .. by) == 0 then call('SREM', TASKS .. 'blocked', by) end
+  end
+end)
 
 -- Tokens, for tasks that were pushed by hand and for tokens whose worker died.
 local function set_tokens(route, lists)
@@ -136,11 +172,12 @@ local function set_tokens(route, lists)
     local length = redis.pcall('LLEN', TASKS .. list)
     if type(length) == 'number' then runnable = runnable + length end
   end
-  local missing = math.min(runnable, 1024) - call('LLEN', key)
+  local missing = math.min(runnable, 1024) - num(redis.pcall('LLEN', key))
   if missing > 0 then wake(route, missing) end
   return runnable
 end
-if call('HEXISTS', TASKS .. 'paused', 'all') == 0 then
+part('routes', function()
+  if call('HEXISTS', TASKS .. 'paused', 'all') == 1 then return end
   set_tokens('', {'pending', 'pending:critical', 'pending:high', 'pending:low'})
   local routes = call('HGETALL', TASKS .. 'routes')
   for i = 1, #routes, 2 do
@@ -154,38 +191,40 @@ if call('HEXISTS', TASKS .. 'paused', 'all') == 0 then
       call('DEL', TASKS .. 'wake@' .. route)
     end
   end
-end
+end)
 
 -- Finished tasks beyond what is kept: never what the lead has not seen, what
 -- is young, or what somebody waits for.
-local function may_forget(id)
-  if call('ZSCORE', TASKS .. 'outbox', id) then return false end
-  for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
-    if live(child) then return false end
-  end
-  return true
-end
 local trimmed = 0
-for _, name in ipairs({'done', 'dead'}) do
-  local index = TASKS .. name
+local function may_forget(id)
+  return not call('ZSCORE', TASKS .. 'outbox', id) and not waiting_child(id)
+end
+local function trim(index)
   local surplus = call('ZCARD', index) - tonumber(ARGV[5])
   local young = now - tonumber(ARGV[7])
   local old = math.min(now - tonumber(ARGV[6]), young)
   local some = call('ZRANGEBYSCORE', index, '-inf', surplus > 0 and young or old, 'LIMIT', 0, 500)
   for i, id in ipairs(some) do
-    local score = tonumber(call('ZSCORE', index, id) or 0)
-    if (i <= surplus or score <= old) and may_forget(id) then
+    local score = num(call('ZSCORE', index, id))
+    if live(id) then
+      -- Left here by a script that broke off, or by hand.
+      call('ZREM', index, id)
+    elseif (i <= surplus or score <= old) and may_forget(id) then
       forget(id)
       trimmed = trimmed + 1
     end
   end
   if trimmed >= 500 then more = true end
 end
+part('done', function() trim(TASKS .. 'done') end)
+part('dead', function() trim(TASKS .. 'dead') end)
 
 -- A slow walk over all keys mends what fell out of its list: by a key that was
 -- deleted by hand, or by a script that met a key of the wrong type.
-local mended = sweep(250, lease)
+local mended = 0
+part('walk', function() mended = sweep(250, lease) end)
 
 call('HSET', mark, 'more', more and 1 or 0)
-local left = call('LRANGE', TASKS .. 'adopting', -16, -1)
-return {1, since, reaped, #due, #expired, trimmed, mended, left}
+local left = {}
+part('adopting', function() left = call('LRANGE', TASKS .. 'adopting', -16, -1) end)
+return {1, since, reaped, #due, #expired, trimmed, mended, left, broken}

@@ -1,25 +1,47 @@
--- parts/file.lua: files new tasks. Needs base, ready, say, finish.
+-- parts/file.lua: files new tasks. Needs base, ready, say, finish, approval.
 --
--- A task is described by 11 arguments and then its hash:
---   id, list, route, not_before (ms), dedup_key, concurrency_key, parents
---   (with spaces between), approval ('' or the ms it expires at), content hash,
---   what is shown for approval, number of the hash's fields and values; then these.
+-- A task is described by 9 arguments and its rarer fields:
+--   id, list, route, type, priority, timeout_minutes, retry_count, payload,
+--   number of words that follow; then field, value, and so on.
 
-local DESCRIBED = 11
+local DESCRIBED = 9
+
+-- The rarer fields of the task described from `at` on.
+local COMMON = {}
+local function rare_of(at)
+  local words = tonumber(ARGV[at + 8])
+  if words == 0 then return COMMON end
+  local rare = {}
+  for i = at + DESCRIBED, at + DESCRIBED + words - 1, 2 do rare[ARGV[i]] = ARGV[i + 1] end
+  return rare
+end
+
+-- Whether more is to be done than to push it into its list.
+local function is_special(rare)
+  return rare.depends_on or rare.dedup_key or rare.concurrency_key or rare.not_before
+    or rare.approval_expires
+end
+
+local function write_hash(id, at, status)
+  call('HSET', TASK .. id, 'status', status, 'enqueued_at', NOW, 'type', ARGV[at + 3],
+    'priority', ARGV[at + 4], 'timeout_minutes', ARGV[at + 5], 'retry_count', ARGV[at + 6],
+    'payload', ARGV[at + 7],
+    unpack(ARGV, at + DESCRIBED, at + DESCRIBED + tonumber(ARGV[at + 8]) - 1))
+end
 
 -- Why a task can't be filed, or nil.
-local function refusal(id, route, dedup, parents, fresh)
+local function refusal(id, route, rare, fresh)
   if not fresh then
     local status = redis.pcall('HGET', TASK .. id, 'status')
     if type(status) == 'table' then return 'wrongtype' end
     if status then return 'exists:' .. status end
   end
-  if dedup ~= '' then
-    local other = call('GET', TASKS .. 'dedup:' .. dedup)
+  if rare.dedup_key then
+    local other = call('GET', TASKS .. 'dedup:' .. rare.dedup_key)
     if other and live(other) then return 'duplicate:' .. other end
   end
-  for parent in string.gmatch(parents, '%S+') do
-    if parent == id or call('EXISTS', TASK .. parent) == 0 then return 'orphan:' .. parent end
+  for parent in string.gmatch(rare.depends_on or '', '%S+') do
+    if parent == id or not fields_of(parent, 'status')[1] then return 'orphan:' .. parent end
   end
   if route ~= '' and call('HEXISTS', TASKS .. 'routes', route) == 0
     and call('HLEN', TASKS .. 'routes') >= 256 then
@@ -31,7 +53,7 @@ end
 local function parents_of(parents)
   local outstanding = false
   for parent in string.gmatch(parents, '%S+') do
-    local status = call('HGET', TASK .. parent, 'status')
+    local status = fields_of(parent, 'status')[1]
     if status == 'failed' or status == 'cancelled' then return parent, status end
     outstanding = outstanding or status ~= 'success'
   end
@@ -39,31 +61,25 @@ local function parents_of(parents)
 end
 
 -- Files a task that is not simply runnable.
-local function file_special(id, at, fields)
-  local route, not_before = ARGV[at + 2], ARGV[at + 3]
-  local dedup, slot, parents = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
-  local expires = ARGV[at + 7]
-  local key = TASK .. id
-  if parents ~= '' then
-    for parent in string.gmatch(parents, '%S+') do
-      call('SADD', TASK .. parent .. ':children', id)
-      call('HSET', TASK .. parent, 'children', 1)
-    end
+local function file_special(id, at, rare)
+  local key, parents = TASK .. id, rare.depends_on or ''
+  for parent in string.gmatch(parents, '%S+') do
+    call('SADD', TASK .. parent .. ':children', id)
+    call('HSET', TASK .. parent, 'children', 1, 'links', 1)
   end
-  call('HSET', key, 'status', 'waiting', 'enqueued_at', NOW, unpack(fields))
-  if dedup ~= '' then call('SET', TASKS .. 'dedup:' .. dedup, id) end
+  write_hash(id, at, 'waiting')
+  if rare.dedup_key then call('SET', TASKS .. 'dedup:' .. rare.dedup_key, id) end
   local failed, state = parents_of(parents)
   if failed then
     local why = 'its parent ' .. failed .. ' ended as ' .. state
-    finish(id, 'cancelled', {dedup ~= '' and dedup, false, false},
+    finish(id, 'cancelled', {rare.dedup_key, false, false},
       {'error', why, 'cancelled_by_parent', failed})
     return 'cancelled'
   end
-  if expires ~= '' then
-    call('ZADD', TASKS .. 'waiting', expires, id)
-    call('HSET', key, 'status', 'awaiting_approval', 'approval_hash', ARGV[at + 8],
-      'approval_expires', expires)
-    ask_before_running(id, ARGV[at + 8], ARGV[at + 9], expires)
+  if rare.approval_expires then
+    call('ZADD', TASKS .. 'waiting', rare.approval_expires, id)
+    call('HSET', key, 'status', 'awaiting_approval')
+    ask_before_running(id, rare.approval_hash, ARGV[at + 7], rare.approval_expires)
     return 'awaiting_approval'
   end
   if state then

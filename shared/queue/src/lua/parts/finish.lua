@@ -9,6 +9,14 @@ local function all_succeeded(parents)
   return true
 end
 
+-- The parent that keeps a task from ever running, if one does.
+local function hopeless(parents)
+  for parent in string.gmatch(parents or '', '%S+') do
+    local status = fields_of(parent, 'status')[1]
+    if not status or status == 'failed' or status == 'cancelled' then return parent end
+  end
+end
+
 -- Lets those run that waited for this one and wait for nobody else.
 local function release_children(id)
   for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do

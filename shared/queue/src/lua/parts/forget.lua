@@ -1,5 +1,12 @@
 -- parts/forget.lua: removes a task that has ended, with all it left. Needs base.
 
+-- A task that has not ended and names this one as a parent, if there is one.
+local function waiting_child(id)
+  for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
+    if live(child) then return child end
+  end
+end
+
 local function forget(id)
   local key = TASK .. id
   call('UNLINK', key, key .. ':attempts', key .. ':log', key .. ':children', key .. ':lock')

@@ -23,7 +23,8 @@ local function record(id, claim, outcome, why)
   local text = '{"attempt":' .. (claim[1] or '0') .. ',"fence":' .. (claim[2] or '0')
     .. ',"outcome":"' .. outcome .. '","worker":"' .. (claim[3] or '')
     .. '","claimed_at":' .. (claim[4] or 'null')
-    .. ',"started_at":' .. (claim[5] and claim[5] ~= '' and claim[5] or 'null') .. ',"ended_at":' .. int(now)
+    .. ',"started_at":' .. (claim[5] and claim[5] ~= '' and claim[5] or 'null')
+    .. ',"ended_at":' .. NOW
   if why and why ~= '' then text = text .. ',"error":' .. why end
   local key = TASK .. id .. ':attempts'
   if call('RPUSH', key, text .. '}') > 50 then call('LTRIM', key, -50, -1) end

@@ -1,0 +1,4 @@
+//! The benchmark.
+
+mod clock;
+pub mod worker;

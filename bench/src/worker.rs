@@ -1,0 +1,73 @@
+//! The worker process that a benchmark starts: the real claim loop, with a
+//! handler that does nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use greenline_queue::{Queue, QueueOptions, TaskType};
+use greenline_runtime::stopping::Stop;
+use greenline_store::{Store, StoreConfig};
+use greenline_worker::{Assignment, Attempt, Handler, Verdict, WorkerDaemon, WorkerOptions};
+
+/// What a benchmark's worker does with a task.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// How long each task takes.
+    pub task: Duration,
+    /// Whether to tell, on standard output, how late each task was picked up.
+    pub tell: bool,
+}
+
+/// Runs tasks that do nothing but take their time.
+struct Nothing(Load);
+
+impl Handler for Nothing {
+    fn run(&self, assignment: Assignment) -> Attempt<'_> {
+        let load = self.0;
+        Box::pin(async move {
+            if load.tell {
+                tell_lateness(&assignment);
+            }
+            if !load.task.is_zero() {
+                tokio::time::sleep(load.task).await;
+            }
+            Verdict::Done("{}".to_owned())
+        })
+    }
+}
+
+/// Prints how many µs passed since the time that the task's prompt begins with.
+#[expect(clippy::print_stdout, reason = "this process's output is read by the benchmark")]
+fn tell_lateness(assignment: &Assignment) {
+    let prompt = assignment.task.spec().prompt.as_deref().unwrap_or_default();
+    let sent: Option<u128> = prompt.split(' ').next().and_then(|text| text.parse().ok());
+    if let Some(sent) = sent {
+        println!("{}", crate::clock::now_us().saturating_sub(sent));
+    }
+}
+
+/// Works until the process is told to stop.
+///
+/// # Errors
+///
+/// When Redis can't be reached or used.
+pub async fn work(url: &str, slots: usize, load: Load) -> anyhow::Result<()> {
+    let store = Store::connect(StoreConfig::at(url)).await?;
+    let queue = Queue::open(store, QueueOptions::default()).await?;
+    let options = WorkerOptions {
+        id: format!("bench-{}-{}", std::process::id(), crate::clock::now_us()).parse()?,
+        labels: BTreeSet::new(),
+        slots,
+        prefetch: 0,
+        heartbeat: Duration::from_secs(5),
+        grace: Duration::from_secs(30),
+        host: "bench".to_owned(),
+    };
+    let stop = Stop::new();
+    let signals = stop.on_signals(|_| {})?;
+    let worker = WorkerDaemon::new(queue, options).handle(TaskType::run_command(), Nothing(load));
+    tokio::select! {
+        done = worker.run(stop) => done,
+        never = signals => match never {},
+    }
+}

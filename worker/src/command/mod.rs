@@ -1,0 +1,39 @@
+//! Running a task's commands: the executor behind the task type `run_command`.
+//!
+//! Setup commands run first, then validation commands, each by `sh -c`, until one fails. They run
+//! in a [`crate::workspace::Workspace`], with a clean environment, and under [`Limits`].
+//!
+//! - However a run ends, every process that it started ends with it: also those that left their
+//!   session, or were forked twice, or emptied their environment.
+//! - No process of another task, and no other child of the worker, is ever signalled or reaped.
+//! - Commands see none of the worker's variables and none of its open files.
+//! - Commands never wait for whoever reads their output, and no run waits for a process that keeps
+//!   an output open.
+//! - The future returned by [`CommandRunner::run`] may be dropped: the processes end then too.
+//!
+//! There is no sandbox here: a command may read what the worker's user may read, and reach the
+//! network. Nothing here knows the queue: what a report means for the task, the caller decides.
+
+mod amounts;
+mod cancellation;
+mod command_list;
+mod environment;
+mod limits;
+mod output;
+mod process_table;
+mod process_tree;
+mod pump;
+mod report;
+mod runner;
+mod shell;
+mod tail;
+mod watch;
+
+pub use amounts::Bytes;
+pub use cancellation::{CancelReason, Cancellation};
+pub use command_list::{CommandList, CommandListError, MAX_COMMAND_BYTES, MAX_COMMANDS, Phase};
+pub use environment::{DEFAULT_PATH, Environment, EnvironmentError};
+pub use limits::Limits;
+pub use output::{OutputEvent, OutputLog, OutputReader, Stream};
+pub use report::{CommandReport, CommandRun, Ended, Outcome};
+pub use runner::{CommandRunner, Job, RunError, RunnerError};

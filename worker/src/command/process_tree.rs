@@ -1,0 +1,225 @@
+//! All processes of one run, wherever they went.
+//!
+//! The worker is a *child subreaper*: whoever is orphaned below it becomes its child and nobody
+//! else's. So a run's processes always hang below children of the worker; which children are this
+//! run's is told by any of four signs:
+//!
+//! - it is the command that is running now;
+//! - its limit on resident memory is this run's *tag*. Linux does not enforce that limit, and
+//!   keeps it across fork, exec, setsid and an emptied environment, so it makes a label that
+//!   nothing strips by accident;
+//! - it was started with this run's mark in its environment;
+//! - it was seen below the run before it was orphaned.
+//!
+//! A process that removes all four signs between two looks is lost; so is one that asks another
+//! service (systemd, a container engine) to start something for it.
+//!
+//! Orphans are reaped here, one by one and never the running command: that one is tokio's.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use tokio::task::spawn_blocking;
+
+use super::process_table::{
+    Process, ProcessKey, ProcessTable, carries_mark, proportional_bytes, resident_limit, still_is,
+};
+
+/// How long SIGKILL is repeated. What survives that hangs in the kernel.
+const KILLING: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// This run's limit on resident memory, in KiB: unique in this process, and larger than any
+/// machine's memory, for programs that size their buffers by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tag(u64);
+
+impl Tag {
+    fn next() -> Self {
+        // A tag has to be unique among all runs of this process, whoever started them.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff;
+        // The pid keeps a worker that runs inside another one's task apart from that one.
+        Self(1 << 52 | u64::from(std::process::id() & 0x3f_ffff) << 24 | count)
+    }
+
+    /// As `ulimit -m` takes it.
+    pub(super) fn kibibytes(self) -> u64 {
+        self.0
+    }
+
+    fn bytes(self) -> u64 {
+        self.0 * 1024
+    }
+}
+
+/// What a run's processes use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TreeUse {
+    pub(super) processes: usize,
+    pub(super) resident_bytes: u64,
+}
+
+/// The processes of one run. Dropped before [`ProcessTree::end`] is done, it kills them at once.
+#[derive(Debug)]
+pub(super) struct ProcessTree {
+    members: Arc<Members>,
+    ended: bool,
+}
+
+impl ProcessTree {
+    pub(super) fn new(mark: String) -> Self {
+        let known = Mutex::new(Known::default());
+        Self { members: Arc::new(Members { tag: Tag::next(), mark, known }), ended: false }
+    }
+
+    pub(super) fn members(&self) -> &Arc<Members> {
+        &self.members
+    }
+
+    /// Ends all of them: SIGTERM, then SIGKILL after `grace`. The running command stays a zombie
+    /// for its owner to reap.
+    pub(super) async fn end(&mut self, grace: Duration) {
+        let members = Arc::clone(&self.members);
+        let ended = spawn_blocking(move || members.end(grace)).await;
+        self.ended = ended.unwrap_or(false);
+    }
+}
+
+impl Drop for ProcessTree {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.members.kill_until(Instant::now() + Duration::from_secs(1));
+        }
+    }
+}
+
+/// Finds and signals a run's processes. All calls read /proc and block for milliseconds.
+#[derive(Debug)]
+pub(super) struct Members {
+    tag: Tag,
+    mark: String,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    running: Option<i32>,
+    seen: HashSet<ProcessKey>,
+}
+
+impl Members {
+    pub(super) fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// Starts the next command. No look happens meanwhile: it could take a command that ended at
+    /// once for an orphan.
+    pub(super) fn start<T, E>(
+        &self,
+        spawn: impl FnOnce() -> Result<(T, Option<u32>), E>,
+    ) -> Result<T, E> {
+        let mut known = self.known();
+        let (child, pid) = spawn()?;
+        known.running = pid.and_then(|pid| i32::try_from(pid).ok());
+        Ok(child)
+    }
+
+    /// Forgets the running command: its owner has reaped it.
+    pub(super) fn reaped(&self) {
+        self.known().running = None;
+    }
+
+    pub(super) fn usage(&self) -> TreeUse {
+        let found = self.look();
+        TreeUse {
+            processes: found.len(),
+            resident_bytes: found.iter().map(|process| process.resident_bytes).sum(),
+        }
+    }
+
+    /// Memory of all of them, with pages that they share counted once.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let memory = |p: &Process| proportional_bytes(p.key.pid).unwrap_or(p.resident_bytes);
+        self.look().iter().map(memory).sum()
+    }
+
+    /// Everyone of the run who is not yet gone. Reaps orphans that have ended.
+    fn look(&self) -> Vec<Process> {
+        let mut known = self.known();
+        let worker = std::process::id().cast_signed();
+        let table = ProcessTable::read();
+        let mut found = table.families(worker, |child| self.owns(child, &known));
+        found.retain(|process| !(process.zombie && known.settles(process, worker)));
+        known.seen = found.iter().map(|process| process.key).collect();
+        found
+    }
+
+    fn owns(&self, child: &Process, known: &Known) -> bool {
+        let pid = child.key.pid;
+        known.running == Some(pid)
+            || known.seen.contains(&child.key)
+            || resident_limit(pid) == Some(self.tag.bytes())
+            || carries_mark(pid, &self.mark)
+    }
+
+    fn signal(&self, signal: Signal) -> usize {
+        let found = self.look();
+        for process in &found {
+            // Between the look and this line its pid may have gone to another process.
+            if still_is(process.key) {
+                // It may have ended since: then there is nothing left to signal.
+                let _ = kill(Pid::from_raw(process.key.pid), signal);
+            }
+        }
+        found.len()
+    }
+
+    fn end(&self, grace: Duration) -> bool {
+        if self.signal(Signal::SIGTERM) == 0 {
+            return true;
+        }
+        let patience = Instant::now() + grace;
+        while Instant::now() < patience {
+            if self.look().is_empty() {
+                return true;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        self.kill_until(Instant::now() + KILLING)
+    }
+
+    fn kill_until(&self, deadline: Instant) -> bool {
+        while self.signal(Signal::SIGKILL) > 0 {
+            if Instant::now() > deadline {
+                tracing::warn!(task.mark = self.mark, "Processes of {} can't be killed", self.mark);
+                return false;
+            }
+            std::thread::sleep(BETWEEN_LOOKS / 5);
+        }
+        true
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Whether this zombie needs no more attention: the running command, which its owner reaps, or
+    /// an orphan, which is reaped now. Others are their parent's as long as that lives.
+    fn settles(&self, zombie: &Process, worker: i32) -> bool {
+        let pid = zombie.key.pid;
+        if self.running == Some(pid) {
+            return true;
+        }
+        zombie.parent == worker
+            && waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG))
+                .is_ok_and(|status| status.pid().is_some())
+    }
+}

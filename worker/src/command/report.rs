@@ -1,0 +1,242 @@
+//! What a run did. Stored as the task's result: names here outlive a release.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::amounts::{Bytes, Spoken};
+use super::cancellation::CancelReason;
+use super::command_list::Phase;
+
+/// What a run did, command by command, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandReport {
+    /// The commands that were started, in order.
+    pub commands: Vec<CommandRun>,
+    /// How the run ended.
+    pub outcome: Outcome,
+}
+
+/// What one command did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRun {
+    /// As the task gave it.
+    pub command: String,
+    /// The list it was in.
+    pub phase: Phase,
+    /// `exit_code` or `signal`.
+    #[serde(flatten)]
+    pub ended: Ended,
+    /// From its start to its end.
+    pub duration_ms: u64,
+    /// The end of what it wrote to both outputs, as it came.
+    pub tail: String,
+    /// How many bytes it wrote before those in `tail`.
+    pub truncated_bytes: u64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// By itself.
+    ExitCode(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// All commands exited with 0.
+    Passed,
+    /// A command did not; those after it were not started.
+    Failed {
+        /// Its place in the report's `commands`, from 0.
+        which: usize,
+    },
+    /// The time was up.
+    TimedOut {
+        /// The time that all commands had together.
+        limit_ms: u64,
+    },
+    /// Its processes used too much memory.
+    OutOfMemory {
+        /// What they used when they were stopped.
+        used_bytes: u64,
+        /// What they may use.
+        limit_bytes: u64,
+    },
+    /// It had too many processes.
+    TooManyProcesses {
+        /// How many it had when they were stopped.
+        used: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// Its workspace took too much of the disk.
+    DiskFull {
+        /// What it used when it was stopped.
+        used_bytes: u64,
+        /// What it may use.
+        limit_bytes: u64,
+    },
+    /// It was told to stop.
+    Cancelled {
+        /// By whom.
+        reason: CancelReason,
+    },
+}
+
+impl CommandReport {
+    /// Whether all commands exited with 0.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.outcome == Outcome::Passed
+    }
+}
+
+impl fmt::Display for CommandReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = match self.outcome {
+            Outcome::Failed { which } => self.commands.get(which),
+            _ => None,
+        };
+        if let Some(run) = failed {
+            return write!(f, "{} `{}` {}", run.phase.as_str(), run.command, run.ended);
+        }
+        write!(f, "{}", self.outcome)?;
+        match self.commands.last() {
+            Some(run) if !self.passed() => {
+                write!(f, ", in {} `{}`", run.phase.as_str(), run.command)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Passed => f.write_str("passed"),
+            Self::Failed { which } => write!(f, "command {} failed", which + 1),
+            Self::TimedOut { limit_ms } => {
+                write!(f, "timed out after {}", Spoken(Duration::from_millis(limit_ms)))
+            }
+            Self::OutOfMemory { used_bytes, limit_bytes } => {
+                write!(f, "out of memory: used {}, limit {}", Bytes(used_bytes), Bytes(limit_bytes))
+            }
+            Self::TooManyProcesses { used, limit } => {
+                write!(f, "too many processes: used {used}, limit {limit}")
+            }
+            Self::DiskFull { used_bytes, limit_bytes } => write!(
+                f,
+                "the workspace is full: used {}, limit {}",
+                Bytes(used_bytes),
+                Bytes(limit_bytes)
+            ),
+            Self::Cancelled { reason: CancelReason::Operator } => {
+                f.write_str("cancelled by an operator")
+            }
+            Self::Cancelled { reason: CancelReason::WorkerStopping } => {
+                f.write_str("stopped because the worker stops")
+            }
+            Self::Cancelled { reason: CancelReason::LeaseLost } => {
+                f.write_str("stopped because the lease was lost")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExitCode(code) => write!(f, "exited with {code}"),
+            Self::Signal(number) => match nix::sys::signal::Signal::try_from(*number) {
+                Ok(signal) => write!(f, "was killed by {signal}"),
+                Err(_) => write!(f, "was killed by signal {number}"),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(ended: Ended) -> CommandRun {
+        CommandRun {
+            command: "cargo test".into(),
+            phase: Phase::Validation,
+            ended,
+            duration_ms: 1200,
+            tail: "boom\n".into(),
+            truncated_bytes: 7,
+        }
+    }
+
+    #[test]
+    fn stored_reports_keep_their_shape() {
+        let report = CommandReport {
+            commands: vec![run(Ended::ExitCode(101)), run(Ended::Signal(9))],
+            outcome: Outcome::Failed { which: 1 },
+        };
+        let stored = concat!(
+            r#"{"commands":["#,
+            r#"{"command":"cargo test","phase":"validation","exit_code":101,"#,
+            r#""duration_ms":1200,"tail":"boom\n","truncated_bytes":7},"#,
+            r#"{"command":"cargo test","phase":"validation","signal":9,"#,
+            r#""duration_ms":1200,"tail":"boom\n","truncated_bytes":7}],"#,
+            r#""outcome":{"kind":"failed","which":1}}"#,
+        );
+        assert_eq!(serde_json::to_string(&report).unwrap(), stored);
+        assert_eq!(serde_json::from_str::<CommandReport>(stored).unwrap(), report);
+    }
+
+    #[test]
+    fn stored_outcomes_keep_their_shape() {
+        let shapes = [
+            (Outcome::Passed, r#"{"kind":"passed"}"#),
+            (Outcome::TimedOut { limit_ms: 5 }, r#"{"kind":"timed_out","limit_ms":5}"#),
+            (
+                Outcome::OutOfMemory { used_bytes: 2, limit_bytes: 1 },
+                r#"{"kind":"out_of_memory","used_bytes":2,"limit_bytes":1}"#,
+            ),
+            (
+                Outcome::TooManyProcesses { used: 2, limit: 1 },
+                r#"{"kind":"too_many_processes","used":2,"limit":1}"#,
+            ),
+            (
+                Outcome::DiskFull { used_bytes: 2, limit_bytes: 1 },
+                r#"{"kind":"disk_full","used_bytes":2,"limit_bytes":1}"#,
+            ),
+            (
+                Outcome::Cancelled { reason: CancelReason::WorkerStopping },
+                r#"{"kind":"cancelled","reason":"worker_stopping"}"#,
+            ),
+        ];
+        for (outcome, stored) in shapes {
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), stored);
+            assert_eq!(serde_json::from_str::<Outcome>(stored).unwrap(), outcome);
+        }
+    }
+
+    #[test]
+    fn a_report_says_what_happened_in_one_line() {
+        let said =
+            |ended, outcome| CommandReport { commands: vec![run(ended)], outcome }.to_string();
+        assert_eq!(
+            said(Ended::ExitCode(101), Outcome::Failed { which: 0 }),
+            "validation `cargo test` exited with 101"
+        );
+        let (used_bytes, limit_bytes) = ((4 << 30) + (1 << 20), 4 << 30);
+        assert_eq!(
+            said(Ended::Signal(9), Outcome::OutOfMemory { used_bytes, limit_bytes }),
+            "out of memory: used 4.1 GiB, limit 4 GiB, in validation `cargo test`"
+        );
+        assert_eq!(said(Ended::ExitCode(0), Outcome::Passed), "passed");
+        assert_eq!(Ended::Signal(9).to_string(), "was killed by SIGKILL");
+    }
+}

@@ -1,0 +1,275 @@
+//! One run, from its first command to the death of its last process.
+
+use std::ffi::OsString;
+use std::future::{Future, ready};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::pin::{Pin, pin};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use process_wrap::tokio::ChildWrapper;
+use tokio::select;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::cancellation::Cancellation;
+use super::command_list::{CommandList, Phase};
+use super::environment::Environment;
+use super::limits::Limits;
+use super::output::OutputLog;
+use super::process_tree::{Members, ProcessTree};
+use super::pump::{Destination, Pump};
+use super::report::{CommandReport, CommandRun, Ended, Outcome};
+use super::shell::Shell;
+use super::tail::Tail;
+use super::watch;
+use crate::workspace::Workspace;
+
+/// How long something that ought to be there already is waited for, when every process is dead.
+const AFTERMATH: Duration = Duration::from_secs(1);
+
+/// Why commands can't be run in this process at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// Orphans would escape.
+    #[error("failed to become the one who adopts orphans (prctl PR_SET_CHILD_SUBREAPER)")]
+    Adopt(#[source] Errno),
+    /// Commands of the same user could read the worker's memory and environment in /proc.
+    #[error("failed to close /proc against commands (prctl PR_SET_DUMPABLE)")]
+    Close(#[source] Errno),
+}
+
+/// Why a run ended without a report: by no fault of its commands. Another attempt may succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The shell did not start.
+    #[error("failed to start a shell in {directory}")]
+    Start {
+        /// Where it was to start.
+        directory: String,
+        /// Why it did not.
+        #[source]
+        source: io::Error,
+    },
+    /// The shell ran, and the system would not say how it ended.
+    #[error("failed to learn how a command ended")]
+    Wait(#[source] io::Error),
+}
+
+/// Runs commands for any number of tasks at once.
+#[derive(Debug, Clone)]
+pub struct CommandRunner {
+    environment: Arc<Environment>,
+}
+
+/// One task's commands and what they are run with.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// What to run.
+    pub commands: &'a CommandList,
+    /// Where. It names the attempt, too.
+    pub workspace: &'a Workspace,
+    /// With how much.
+    pub limits: Limits,
+    /// Who is told what they write.
+    pub output: OutputLog,
+    /// Who may stop it.
+    pub cancellation: &'a Cancellation,
+}
+
+impl CommandRunner {
+    /// Prepares this process for running commands, for as long as it lives: it adopts whoever is
+    /// orphaned below it, and is not *dumpable*, so that commands of the same user can't read its
+    /// variables and open files in /proc. At each start all its open files are marked as not to be
+    /// inherited.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn new(environment: Environment) -> Result<Self, RunnerError> {
+        prctl::set_child_subreaper(true).map_err(RunnerError::Adopt)?;
+        prctl::set_dumpable(false).map_err(RunnerError::Close)?;
+        Ok(Self { environment: Arc::new(environment) })
+    }
+
+    /// Runs a task's commands. When this returns, or is dropped, none of their processes lives.
+    ///
+    /// # Errors
+    /// When the worker itself could not do its part. What the commands did is never an error.
+    pub async fn run(&self, job: Job<'_>) -> Result<CommandReport, RunError> {
+        let tree = ProcessTree::new(job.workspace.attempt().to_string());
+        let end = reason_to_end(&job, Arc::clone(tree.members()));
+        let run = Run {
+            variables: self.environment.of_run_in(job.workspace),
+            job: &job,
+            tree,
+            end: pin!(end),
+            background: JoinSet::new(),
+            commands: Vec::new(),
+        };
+        run.into_report().await
+    }
+}
+
+/// Waits for whatever may end a run before its commands do.
+async fn reason_to_end(job: &Job<'_>, members: Arc<Members>) -> Outcome {
+    let Job { workspace, limits, cancellation, .. } = job;
+    select! {
+        biased;
+        reason = cancellation.cancelled() => Outcome::Cancelled { reason },
+        () = sleep(limits.time) => Outcome::TimedOut { limit_ms: millis(limits.time) },
+        outcome = watch::breach(members, workspace.path(), limits) => outcome,
+    }
+}
+
+struct Run<'a, 'p, E> {
+    job: &'a Job<'a>,
+    variables: Vec<(OsString, OsString)>,
+    tree: ProcessTree,
+    end: Pin<&'p mut E>,
+    /// Pumps of commands that have ended, for processes that they left in the background.
+    background: JoinSet<()>,
+    commands: Vec<CommandRun>,
+}
+
+/// How one command ended, and what ended it if that was not the command itself.
+struct CommandEnd {
+    ended: Ended,
+    cause: Option<Outcome>,
+}
+
+impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
+    async fn into_report(mut self) -> Result<CommandReport, RunError> {
+        let outcome = self.run_all().await;
+        // Also after an error, and also when all passed: something may run in the background.
+        self.tree.end(self.job.limits.grace).await;
+        // All writers are dead, unless a pipe was handed to a process that is not ours.
+        let closing = async { while self.background.join_next().await.is_some() {} };
+        let _ = timeout(AFTERMATH, closing).await;
+        Ok(CommandReport { outcome: outcome?, commands: self.commands })
+    }
+
+    async fn run_all(&mut self) -> Result<Outcome, RunError> {
+        for (phase, command) in self.job.commands.iter() {
+            // Nothing is started for a run that is to end already.
+            select! {
+                biased;
+                outcome = &mut self.end => return Ok(outcome),
+                () = ready(()) => {}
+            }
+            if let Some(outcome) = self.run_one(phase, command).await? {
+                return Ok(outcome);
+            }
+        }
+        Ok(Outcome::Passed)
+    }
+
+    /// Runs one command; says how the run ends, if it ends with this.
+    async fn run_one(&mut self, phase: Phase, command: &str) -> Result<Option<Outcome>, RunError> {
+        let which = self.commands.len();
+        let begun = Instant::now();
+        let (mut child, mut pump) = self.start(which, command)?;
+        let end = pump.run_while(self.wait_or_end(&mut *child)).await?;
+        pump.drain();
+        let (tail, truncated_bytes) = pump.tail();
+        self.background.spawn(pump.run_to_end());
+        self.commands.push(CommandRun {
+            command: command.to_owned(),
+            phase,
+            ended: end.ended,
+            duration_ms: millis(begun.elapsed()),
+            tail,
+            truncated_bytes,
+        });
+        Ok(match end {
+            CommandEnd { cause: Some(outcome), .. } => Some(outcome),
+            CommandEnd { ended: Ended::ExitCode(0), .. } => None,
+            CommandEnd { .. } => Some(self.cause_of_failure(which).await),
+        })
+    }
+
+    fn start(
+        &self,
+        which: usize,
+        command: &str,
+    ) -> Result<(Box<dyn ChildWrapper>, Pump), RunError> {
+        let Job { workspace, limits, output, .. } = self.job;
+        let directory = workspace.work();
+        let members = self.tree.members();
+        let (variables, tag) = (self.variables.as_slice(), members.tag());
+        let shell = Shell { variables, directory: &directory, limits, tag };
+        let to = Destination {
+            command: which,
+            tail: Tail::new(limits.tail_bytes),
+            log: output.clone(),
+            log_limit: limits.log_bytes,
+        };
+        let started = members.start(|| {
+            let child = shell.start(command)?;
+            let pid = child.id();
+            Ok((child, pid))
+        });
+        let piped = started.and_then(|mut child| {
+            let pump = pump_of(&mut *child, to)?;
+            Ok((child, pump))
+        });
+        piped.map_err(|source| RunError::Start {
+            directory: directory.display().to_string(),
+            source,
+        })
+    }
+
+    async fn wait_or_end(&mut self, child: &mut dyn ChildWrapper) -> Result<CommandEnd, RunError> {
+        let end = select! {
+            // A command that has ended has ended, whatever happens at the same time.
+            biased;
+            status = child.wait() => CommandEnd { ended: ended(status)?, cause: None },
+            outcome = &mut self.end => {
+                self.tree.end(self.job.limits.grace).await;
+                CommandEnd { ended: wait_for_the_dead(child).await?, cause: Some(outcome) }
+            }
+        };
+        self.tree.members().reaped();
+        Ok(end)
+    }
+
+    /// A command that finds its disk full often fails before anyone looks.
+    async fn cause_of_failure(&self, which: usize) -> Outcome {
+        let path = self.job.workspace.path().to_owned();
+        let limit = self.job.limits.disk_bytes;
+        let look = spawn_blocking(move || watch::look_at_disk(&path, limit));
+        look.await.ok().flatten().unwrap_or(Outcome::Failed { which })
+    }
+}
+
+fn pump_of(child: &mut dyn ChildWrapper, to: Destination) -> io::Result<Pump> {
+    let not_piped = || io::Error::other("the shell has no output pipes");
+    let stdout = child.stdout().take().ok_or_else(not_piped)?.into_owned_fd()?;
+    let stderr = child.stderr().take().ok_or_else(not_piped)?.into_owned_fd()?;
+    Pump::new(stdout, stderr, to)
+}
+
+/// A killed command is there to be reaped, unless it hangs in the kernel: then it was SIGKILL that
+/// will end it one day, and the run does not wait for that.
+async fn wait_for_the_dead(child: &mut dyn ChildWrapper) -> Result<Ended, RunError> {
+    match timeout(AFTERMATH, child.wait()).await {
+        Ok(status) => ended(status),
+        Err(_) => Ok(Ended::Signal(Signal::SIGKILL as i32)),
+    }
+}
+
+fn ended(status: io::Result<ExitStatus>) -> Result<Ended, RunError> {
+    let status = status.map_err(RunError::Wait)?;
+    Ok(match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::ExitCode(code),
+        (None, signal) => Ended::Signal(signal.unwrap_or(Signal::SIGKILL as i32)),
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

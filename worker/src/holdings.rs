@@ -1,0 +1,73 @@
+//! The claims that this worker holds: renewed together, stopped one by one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use greenline_queue::{Beat, Claim, Fence, TaskId};
+
+use crate::command::{CancelReason, Cancellation};
+
+/// All claims of one worker, prefetched ones too. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Holdings(Arc<Mutex<HashMap<TaskId, Held>>>);
+
+struct Held {
+    fence: Fence,
+    cancellation: Cancellation,
+}
+
+impl Holdings {
+    /// Takes a claim in.
+    pub(crate) fn add(&self, claim: &Claim) {
+        let held = Held { fence: claim.fence.clone(), cancellation: Cancellation::new() };
+        self.lock().insert(claim.id.clone(), held);
+    }
+
+    /// Lets a claim go.
+    pub(crate) fn remove(&self, claim: &Claim) {
+        let mut held = self.lock();
+        if held.get(&claim.id).is_some_and(|one| one.fence == claim.fence) {
+            held.remove(&claim.id);
+        }
+    }
+
+    /// What stops a claim's run; a fresh one if it is not held any more.
+    pub(crate) fn cancellation(&self, claim: &Claim) -> Cancellation {
+        self.lock().get(&claim.id).map(|held| held.cancellation.clone()).unwrap_or_default()
+    }
+
+    /// What a heartbeat renews.
+    pub(crate) fn claims(&self) -> Vec<(TaskId, Fence)> {
+        self.lock().iter().map(|(id, held)| (id.clone(), held.fence.clone())).collect()
+    }
+
+    /// Passes on what a heartbeat said.
+    pub(crate) fn heed(&self, claims: &[(TaskId, Fence)], beats: &[Beat]) {
+        let held = self.lock();
+        for ((id, fence), beat) in claims.iter().zip(beats) {
+            let Some(one) = held.get(id).filter(|one| one.fence == *fence) else { continue };
+            match beat {
+                Beat::Held => {}
+                Beat::Lost => {
+                    tracing::warn!(task.id = %id, "Lost the lease on task {id}, dropping its work");
+                    one.cancellation.cancel(CancelReason::LeaseLost);
+                }
+                Beat::CancelAsked(why) => {
+                    tracing::info!(task.id = %id, why, "Stopping task {id}, as asked");
+                    one.cancellation.cancel(CancelReason::Operator);
+                }
+            }
+        }
+    }
+
+    /// Stops everything, as the worker stops.
+    pub(crate) fn stop_all(&self) {
+        for held in self.lock().values() {
+            held.cancellation.cancel(CancelReason::WorkerStopping);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

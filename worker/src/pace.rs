@@ -1,0 +1,70 @@
+//! How long tasks of each type take here, so that only short ones are
+//! prefetched: a prefetched task waits while others could have it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use greenline_queue::TaskType;
+
+/// Tasks that take less are short.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// How many runs it takes to know a type.
+const ENOUGH: u32 = 5;
+
+/// The measured runs of each type: a mean in which the last ones weigh most.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    types: HashMap<TaskType, Measured>,
+    short: BTreeSet<TaskType>,
+}
+
+#[derive(Debug, Default)]
+struct Measured {
+    runs: u32,
+    mean: Duration,
+}
+
+impl Pace {
+    /// Takes note of a run.
+    pub(crate) fn note(&mut self, kind: &TaskType, run: Duration) {
+        let measured = match self.types.get_mut(kind) {
+            Some(measured) => measured,
+            None => self.types.entry(kind.clone()).or_default(),
+        };
+        measured.mean = if measured.runs == 0 { run } else { (measured.mean * 7 + run) / 8 };
+        measured.runs = measured.runs.saturating_add(1);
+        let is_short = measured.runs >= ENOUGH && measured.mean < SHORT;
+        if is_short != self.short.contains(kind) {
+            if is_short {
+                self.short.insert(kind.clone());
+            } else {
+                self.short.remove(kind);
+            }
+        }
+    }
+
+    /// The types whose tasks are short.
+    pub(crate) fn short(&self) -> &BTreeSet<TaskType> {
+        &self.short
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_short_once_enough_runs_were() {
+        let mut pace = Pace::default();
+        let kind = TaskType::run_command();
+        for _ in 0..4 {
+            pace.note(&kind, Duration::from_millis(1));
+        }
+        assert!(pace.short().is_empty());
+        pace.note(&kind, Duration::from_millis(1));
+        assert!(pace.short().contains(&kind));
+        pace.note(&kind, Duration::from_secs(2));
+        assert!(pace.short().is_empty());
+    }
+}

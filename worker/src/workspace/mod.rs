@@ -1,0 +1,337 @@
+//! Workspaces: the directories that tasks run in.
+//!
+//! One *root* is shared by any number of workers. Each worker owns one directory under it, held by
+//! a lock for as long as its process lives; each task attempt gets one workspace in there.
+//!
+//! ```text
+//! root/starting.lock              held while a worker creates or looks for owners
+//! root/{owner}/lock               flock: held means that the owner lives
+//! root/{owner}/live/{id}.{fence}  one workspace: work/, home/ and tmp/
+//! root/{owner}/removing/{n}       trees on their way out
+//! ```
+//!
+//! - A workspace is 0700 and nobody else's: two attempts never share one.
+//! - What a dead worker left is recognised by its free lock and swept, with the processes that
+//!   still run in it; what a live neighbour has is never touched.
+//! - The root stays under its limit: leftovers go first, then new workspaces are refused.
+//!
+//! A single task's use of its workspace is watched by [`crate::command`], not here.
+
+mod attempt;
+mod orphans;
+mod ownership;
+mod removal;
+mod room;
+mod usage;
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use attempt::{InvalidAttempt, TaskAttempt};
+use ownership::Ownership;
+pub use room::RoomLimits;
+use room::{Room, Shortage};
+pub(crate) use usage::disk_use;
+
+/// Why a workspace could not be had or removed, by what one can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// The workspaces use more than they may: wait for tasks to end, or raise the limit.
+    #[error(
+        "the workspaces in {root} use {used}, limit {limit}: \
+         wait for running tasks to end, or raise the limit"
+    )]
+    OverLimit {
+        /// The directory that all workspaces share.
+        root: PathBuf,
+        /// What they use, for people.
+        used: String,
+        /// What they may use, for people.
+        limit: String,
+    },
+    /// The file system is nearly full, whoever filled it: free some space.
+    #[error("the disk of {root} is full: {free} free, {wanted} wanted: free some space there")]
+    DiskFull {
+        /// The directory that all workspaces share.
+        root: PathBuf,
+        /// What is free, for people.
+        free: String,
+        /// What should be, for people.
+        wanted: String,
+    },
+    /// This attempt has a workspace already: it is being run.
+    #[error("attempt {0} already has a workspace")]
+    InUse(TaskAttempt),
+    /// Another live process uses this owner name: start with another one.
+    #[error("{path} belongs to a worker that is running: use another worker id")]
+    OwnerAlive {
+        /// The owner's directory.
+        path: PathBuf,
+    },
+    /// Some of it could not be removed; it is tried again before the next workspace is created.
+    #[error("failed to remove {path}, which stays until it can be removed")]
+    NotRemoved {
+        /// What was in the way.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file system refused: look at the path's permissions and its disk.
+    #[error("failed to use {path}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl WorkspaceError {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// One worker's workspaces under a shared root.
+#[derive(Debug, Clone)]
+pub struct Workspaces {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ownership: Ownership,
+    room: Room,
+    live: Mutex<HashSet<String>>,
+    /// Held by whoever removes: two removals in one bin would meet.
+    removing: Mutex<()>,
+}
+
+impl Workspaces {
+    /// Takes the directory `{root}/{owner}` and sweeps what dead workers left under the root.
+    ///
+    /// `owner` is the worker's id, fresh for each process. This blocks while it sweeps: call it
+    /// before the worker takes work.
+    ///
+    /// # Errors
+    /// When the root can't be used or `owner` belongs to a live process. A leftover that can't be
+    /// removed is logged and stays: it counts against the limit.
+    pub fn open(
+        root: &Path,
+        owner: &WorkerName,
+        limits: RoomLimits,
+    ) -> Result<Self, WorkspaceError> {
+        create_private(root)?;
+        let root = root.canonicalize().map_err(WorkspaceError::io(root))?;
+        let ownership = Ownership::take(&root, owner.as_str())?;
+        let room = Room::new(root, limits);
+        let (live, removing) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { ownership, room, live, removing });
+        shared.sweep();
+        Ok(Self { shared })
+    }
+
+    /// Creates the workspace of one attempt, after making sure that there is room for it.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::OverLimit`] and [`WorkspaceError::DiskFull`] when there is no room even
+    /// without leftovers; [`WorkspaceError::InUse`] when this attempt has one.
+    pub async fn create(&self, attempt: TaskAttempt) -> Result<Workspace, WorkspaceError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.create(attempt)).await
+    }
+}
+
+impl Shared {
+    fn create(self: Arc<Self>, attempt: TaskAttempt) -> Result<Workspace, WorkspaceError> {
+        let name = attempt.directory_name();
+        if !self.live().insert(name.clone()) {
+            return Err(WorkspaceError::InUse(attempt));
+        }
+        // From here on, dropping the workspace makes the directory a leftover.
+        let path = self.ownership.live_dir().join(&name);
+        let workspace = Workspace { path, name, attempt, shared: self };
+        workspace.shared.make_room()?;
+        if workspace.path.symlink_metadata().is_ok() {
+            workspace.shared.remove(&workspace.path)?;
+        }
+        create_private(&workspace.path)?;
+        for part in [workspace.work(), workspace.home(), workspace.tmp()] {
+            create_private(&part)?;
+        }
+        Ok(workspace)
+    }
+
+    fn make_room(&self) -> Result<(), WorkspaceError> {
+        if !self.own_leftovers().is_empty() {
+            self.sweep_own();
+        }
+        if self.room.shortage_lately().is_none() {
+            return Ok(());
+        }
+        self.sweep();
+        self.room.shortage_now().map_or(Ok(()), |shortage| Err(self.refusal(&shortage)))
+    }
+
+    fn refusal(&self, shortage: &Shortage) -> WorkspaceError {
+        let root = self.room.root().to_owned();
+        match shortage {
+            Shortage::OverLimit { used, limit } => {
+                WorkspaceError::OverLimit { root, used: used.to_string(), limit: limit.to_string() }
+            }
+            Shortage::DiskFull { free, wanted } => WorkspaceError::DiskFull {
+                root,
+                free: free.to_string(),
+                wanted: wanted.to_string(),
+            },
+        }
+    }
+
+    /// Removes what dead workers left, and what this one could not remove before.
+    fn sweep(&self) {
+        for dead in self.ownership.dead_neighbours(self.room.root()) {
+            orphans::kill_those_in(dead.dir());
+            warn_if_left(dead.remove());
+        }
+        self.sweep_own();
+        let _removing = self.removing_alone();
+        warn_if_left(removal::empty(&self.ownership.removing_dir()));
+    }
+
+    fn sweep_own(&self) {
+        for path in self.own_leftovers() {
+            warn_if_left(self.remove(&path));
+        }
+    }
+
+    fn own_leftovers(&self) -> Vec<PathBuf> {
+        // Held for as long as the directory is read: a workspace being created is in the set
+        // before it is on disk.
+        let live = self.live();
+        let mut found = children(&self.ownership.live_dir());
+        found.retain(|path| {
+            path.file_name().is_none_or(|name| !live.contains(name.to_string_lossy().as_ref()))
+        });
+        found
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), WorkspaceError> {
+        let _removing = self.removing_alone();
+        removal::remove_tree(path, &self.ownership.removing_dir())
+    }
+
+    fn removing_alone(&self) -> MutexGuard<'_, ()> {
+        self.removing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn warn_if_left(removal: Result<(), WorkspaceError>) {
+    if let Err(error) = removal {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(cause, "Left a workspace behind: {error}");
+    }
+}
+
+/// A worker's name under the root: its id, as one path component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerName(String);
+
+impl WorkerName {
+    /// Checks a worker id.
+    ///
+    /// # Errors
+    /// When it is not 1 to 128 of `A-Za-z0-9._-`, or is made of dots only.
+    pub fn new(name: &str) -> Result<Self, InvalidAttempt> {
+        if !attempt::is_id(name) || name.bytes().all(|byte| byte == b'.') {
+            return Err(InvalidAttempt(name.to_owned()));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The directory of one attempt. Dropped without [`Workspace::remove`], it becomes a leftover that
+/// is swept before the worker creates its next one.
+#[derive(Debug)]
+pub struct Workspace {
+    path: PathBuf,
+    name: String,
+    attempt: TaskAttempt,
+    shared: Arc<Shared>,
+}
+
+impl Workspace {
+    /// Whose it is.
+    #[must_use]
+    pub fn attempt(&self) -> &TaskAttempt {
+        &self.attempt
+    }
+
+    /// All of it: what counts against a task's disk limit.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where commands start.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// The commands' `HOME`.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.path.join("home")
+    }
+
+    /// The commands' `TMPDIR`.
+    #[must_use]
+    pub fn tmp(&self) -> PathBuf {
+        self.path.join("tmp")
+    }
+
+    /// Removes it with everything in it. Symbolic links are removed, never followed.
+    ///
+    /// # Errors
+    /// When something in it can't be removed: the rest is gone, and this is tried again later.
+    pub async fn remove(self) -> Result<(), WorkspaceError> {
+        blocking(move || self.shared.remove(&self.path)).await
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        self.shared.live().remove(&self.name);
+    }
+}
+
+fn create_private(path: &Path) -> Result<(), WorkspaceError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(WorkspaceError::io(path))
+}
+
+fn children(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten();
+    entries.filter_map(Result::ok).map(|entry| entry.path()).collect()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

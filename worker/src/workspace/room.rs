@@ -1,0 +1,88 @@
+//! Whether there is room for one more workspace.
+//!
+//! Measuring walks all trees under the root. A measurement serves for twenty times as long as it
+//! took, so that short tasks beside large ones don't spend their time in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::statvfs::statvfs;
+
+use super::disk_use;
+use crate::command::Bytes;
+
+/// What the workspaces of all workers under one root may use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomLimits {
+    /// No new workspace while those there are use more than this.
+    pub total_bytes: u64,
+    /// No new workspace while the file system has less than this free.
+    pub free_bytes: u64,
+}
+
+impl Default for RoomLimits {
+    fn default() -> Self {
+        Self { total_bytes: 50 << 30, free_bytes: 1 << 30 }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Shortage {
+    OverLimit { used: Bytes, limit: Bytes },
+    DiskFull { free: Bytes, wanted: Bytes },
+}
+
+#[derive(Debug)]
+pub(super) struct Room {
+    root: PathBuf,
+    limits: RoomLimits,
+    measured: Mutex<Option<Measurement>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Measurement {
+    used: u64,
+    serves_until: Instant,
+}
+
+impl Room {
+    pub(super) fn new(root: PathBuf, limits: RoomLimits) -> Self {
+        Self { root, limits, measured: Mutex::new(None) }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// By a measurement that may be a little old.
+    pub(super) fn shortage_lately(&self) -> Option<Shortage> {
+        let last = *self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        match last {
+            Some(last) if Instant::now() < last.serves_until => self.judge(last.used),
+            _ => self.shortage_now(),
+        }
+    }
+
+    /// By a measurement taken now.
+    pub(super) fn shortage_now(&self) -> Option<Shortage> {
+        let begun = Instant::now();
+        let used = disk_use(&self.root);
+        let serves_for = (begun.elapsed() * 20).min(Duration::from_secs(60));
+        let measurement = Measurement { used, serves_until: Instant::now() + serves_for };
+        *self.measured.lock().unwrap_or_else(PoisonError::into_inner) = Some(measurement);
+        self.judge(used)
+    }
+
+    fn judge(&self, used: u64) -> Option<Shortage> {
+        let RoomLimits { total_bytes, free_bytes } = self.limits;
+        if used > total_bytes {
+            return Some(Shortage::OverLimit { used: Bytes(used), limit: Bytes(total_bytes) });
+        }
+        // A file system that won't say how full it is, is not held to be full.
+        let disk = statvfs(&self.root).ok()?;
+        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+        (free < free_bytes)
+            .then_some(Shortage::DiskFull { free: Bytes(free), wanted: Bytes(free_bytes) })
+    }
+}
