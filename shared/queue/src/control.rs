@@ -48,6 +48,12 @@ pub enum Retried {
         /// That task.
         of: TaskId,
     },
+    /// It waited for a task that did not succeed: retry that one first, or both
+    /// at once.
+    Orphan {
+        /// That task.
+        parent: TaskId,
+    },
     /// There is no such task.
     Unknown,
 }
@@ -65,6 +71,11 @@ pub enum Purged {
     },
     /// The lead has not taken note of its end yet.
     Unacknowledged,
+    /// A task that has not ended has it for a parent.
+    Needed {
+        /// That task.
+        by: TaskId,
+    },
     /// There is no such task.
     Unknown,
 }
@@ -301,6 +312,7 @@ fn read_retried(answer: &str) -> Result<Retried, QueueError> {
     match answer.split_once(':') {
         Some(("final" | "live", status)) => Ok(Retried::NotFailed { status: status.parse()? }),
         Some(("duplicate", of)) => Ok(Retried::Duplicate { of: of.parse()? }),
+        Some(("orphan", parent)) => Ok(Retried::Orphan { parent: parent.parse()? }),
         _ if answer == "unknown" => Ok(Retried::Unknown),
         _ => Ok(Retried::Done { status: answer.parse()? }),
     }
@@ -309,6 +321,7 @@ fn read_retried(answer: &str) -> Result<Retried, QueueError> {
 fn read_purged(answer: &str) -> Result<Purged, QueueError> {
     match answer.split_once(':') {
         Some(("live", status)) => Ok(Purged::Live { status: status.parse()? }),
+        Some(("needed", by)) => Ok(Purged::Needed { by: by.parse()? }),
         _ if answer == "purged" => Ok(Purged::Done),
         _ if answer == "unacknowledged" => Ok(Purged::Unacknowledged),
         _ if answer == "unknown" => Ok(Purged::Unknown),

@@ -23,6 +23,9 @@ pub struct Tick {
 
 impl Queue {
     /// Lets time take effect. Every process calls it about once a second.
+    ///
+    /// An error that names a part of the queue means that somebody broke a key
+    /// which that part needs; the other parts were done.
     pub async fn tick(&self) -> Result<Tick, QueueError> {
         self.tick_once(false).await
     }
@@ -38,10 +41,13 @@ impl Queue {
         let mut call = core.call(&core.scripts.tick, 6, 64);
         call.arg(ms(options.lease)).arg(options.max_crashes).arg(options.keep_count);
         call.arg(ms(options.keep_age)).arg(ms(options.keep_at_least)).arg(u8::from(at_once));
-        type Answer = (u8, i64, u64, u64, u64, u64, u64, Vec<Vec<u8>>);
-        let (took_effect, _since, reaped, due, expired, trimmed, mended, adopting): Answer =
+        type Answer = (u8, i64, u64, u64, u64, u64, u64, Vec<Vec<u8>>, Vec<String>);
+        let (took_effect, _since, reaped, due, expired, trimmed, mended, adopting, broken): Answer =
             core.run(&core.scripts.tick, &call).await?;
         core.adopt_all(adopting).await?;
+        if !broken.is_empty() {
+            return Err(QueueError::unreadable("a part of the queue", broken.join("; ")));
+        }
         Ok(Tick { took_effect: took_effect == 1, reaped, due, expired, trimmed, mended })
     }
 }

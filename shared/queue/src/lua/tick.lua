@@ -21,7 +21,7 @@ local more = false
 local broken = {}
 local function part(what, work)
   local whole, problem = pcall(work)
-  if not whole then
+  if not whole and #broken < 10 then
     broken[#broken + 1] = what .. ': ' .. (type(problem) == 'table' and problem.err or problem)
   end
 end
@@ -86,14 +86,16 @@ local reaped, requeued, failed, cancelled, crashed = 0, {}, {}, {}, {}
 local function reap_expired()
   local expired = call('ZRANGEBYSCORE', TASKS .. 'leases', '-inf', now, 'LIMIT', 0, 500)
   for _, id in ipairs(expired) do
-    local outcome, started = reap(id)
-    call('ZREM', TASKS .. 'leases', id)
-    if outcome then
-      reaped = reaped + 1
-      local where = outcome == 'pending' and requeued or outcome == 'failed' and failed or cancelled
-      where[#where + 1] = id
-      if started and outcome ~= 'cancelled' then crashed[#crashed + 1] = id end
-    end
+    part('lease of ' .. id, function()
+      local outcome, started = reap(id)
+      call('ZREM', TASKS .. 'leases', id)
+      if outcome then
+        reaped = reaped + 1
+        local where = outcome == 'pending' and requeued or outcome == 'failed' and failed or cancelled
+        where[#where + 1] = id
+        if started and outcome ~= 'cancelled' then crashed[#crashed + 1] = id end
+      end
+    end)
   end
   more = more or #expired == 500
 end
@@ -112,14 +114,16 @@ local due = {}
 part('scheduled', function()
   due = call('ZRANGEBYSCORE', TASKS .. 'scheduled', '-inf', now, 'LIMIT', 0, 1000)
   for _, id in ipairs(due) do
-    local task = fields_of(id, unpack(READY))
-    if task[1] == 'scheduled' then
-      task[4] = false
-      ready(id, task)
-    elseif not task[1] then
-      put_aside(id, 'its hash was gone when it was due')
-    end
-    call('ZREM', TASKS .. 'scheduled', id)
+    part('scheduled ' .. id, function()
+      local task = fields_of(id, unpack(READY))
+      if task[1] == 'scheduled' then
+        task[4] = false
+        ready(id, task)
+      elseif not task[1] then
+        put_aside(id, 'its hash was gone when it was due')
+      end
+      call('ZREM', TASKS .. 'scheduled', id)
+    end)
   end
   more = more or #due == 1000
 end)
@@ -137,7 +141,7 @@ local function expire(id)
 end
 part('waiting', function()
   local late = call('ZRANGEBYSCORE', TASKS .. 'waiting', '-inf', now, 'LIMIT', 0, 500)
-  for _, id in ipairs(late) do expire(id) end
+  for _, id in ipairs(late) do part('waiting ' .. id, function() expire(id) end) end
   -- Nothing is ever due of one whose hash was deleted: some are looked at.
   for _, id in ipairs(call('ZRANDMEMBER', TASKS .. 'waiting', 10)) do
     if not fields_of(id, 'status')[1] then
@@ -222,7 +226,7 @@ part('dead', function() trim(TASKS .. 'dead') end)
 -- A slow walk over all keys mends what fell out of its list: by a key that was
 -- deleted by hand, or by a script that met a key of the wrong type.
 local mended = 0
-part('walk', function() mended = sweep(250, lease) end)
+part('walk', function() mended = sweep(250, lease, part) end)
 
 call('HSET', mark, 'more', more and 1 or 0)
 local left = {}

@@ -12,15 +12,15 @@ local function list_of(priority, route)
 end
 
 -- One token for each of `n` new tasks, at most 1,024 in all: each wakes one
--- idle worker.
+-- idle worker. A hint: the next tick sets what is missing.
 local function wake(route, n)
   local key = TASKS .. 'wake'
   if route and route ~= '' then key = key .. '@' .. route end
-  if n > 1 then n = math.min(n, 1024 - call('LLEN', key)) end
+  if n > 1 then n = math.min(n, 1024 - num(redis.pcall('LLEN', key))) end
   if n < 1 then return end
   local tokens = {}
   for i = 1, n do tokens[i] = '1' end
-  if call('LPUSH', key, unpack(tokens)) > 1024 then call('LTRIM', key, 0, 1023) end
+  if num(redis.pcall('LPUSH', key, unpack(tokens))) > 1024 then call('LTRIM', key, 0, 1023) end
 end
 
 -- Files ids that may run. `first` puts them where the next claim looks.

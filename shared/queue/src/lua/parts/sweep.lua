@@ -1,68 +1,105 @@
 -- parts/sweep.lua: finds tasks that no list or index knows. Needs base, ready,
 -- finish, approval.
 
-local function sweep_waiting(id, status)
-  if status == 'awaiting_approval' then ask_if_missing(id) end
-  if call('ZSCORE', TASKS .. 'waiting', id) then return 0 end
-  if status == 'waiting' and all_succeeded(call('HGET', TASK .. id, 'depends_on')) then
-    ready(id, call('HMGET', TASK .. id, unpack(READY)))
-  else
-    local expires = call('HGET', TASK .. id, 'approval_expires')
-    call('ZADD', TASKS .. 'waiting', status == 'waiting' and 9999999999999 or expires or now, id)
+-- A long list is searched for one task a step only, as Redis waits meanwhile.
+local SHORT = 500
+local long_search_left = true
+
+local function is_in(list, id)
+  local length = call('LLEN', list)
+  if length > SHORT then
+    if not long_search_left then return true end
+    long_search_left = false
   end
-  return 1
+  return length > 0 and call('LPOS', list, id) ~= false
 end
 
+-- Also what a script has left undone that broke off while it ended a parent.
+local function sweep_waiting(id, status)
+  local task = fields_of(id, 'depends_on', 'approval_expires', unpack(FINISH))
+  local parent = hopeless(task[1])
+  if parent then
+    finish(id, 'cancelled', {task[3], task[4], task[5]},
+      {'error', 'its parent ' .. parent .. ' did not succeed', 'cancelled_by_parent', parent})
+    call('ZREM', TASKS .. 'waiting', id)
+    event('cancelled', {id}, '', 'parent ' .. parent)
+    publish('completed', {id})
+    return 1
+  end
+  if status == 'waiting' and all_succeeded(task[1]) then
+    ready(id, fields_of(id, unpack(READY)))
+    call('ZREM', TASKS .. 'waiting', id)
+    return 1
+  end
+  if status == 'awaiting_approval' then ask_if_missing(id) end
+  local due = status == 'waiting' and 9999999999999 or task[2] or now
+  return call('ZADD', TASKS .. 'waiting', 'NX', due, id)
+end
+
+-- Lists are served from their end: in a long one only a task that came before
+-- the one that is next can be missing.
 local function sweep_pending(id)
-  local task = call('HMGET', TASK .. id, unpack(READY))
-  if call('EXISTS', TASKS .. list_of(task[2], task[3])) == 1 then return 0 end
+  local task = fields_of(id, unpack(READY))
+  local list = TASKS .. list_of(task[2], task[3])
+  if call('LLEN', list) > SHORT then
+    local next_one = fields_of(call('LINDEX', list, -1), 'enqueued_at')[1]
+    if num(fields_of(id, 'enqueued_at')[1]) >= num(next_one) then return 0 end
+  end
+  if is_in(list, id) then return 0 end
   ready(id, task)
   return 1
 end
 
 local function sweep_blocked(id)
-  local by = call('HGET', TASK .. id, 'blocked_by') or ''
+  local by = fields_of(id, 'blocked_by')[1] or ''
   local kind = string.match(by, '^@(.+)$')
   local stays
   if kind then
     stays = call('HEXISTS', TASKS .. 'paused', kind) == 1
   else
     stays = call('SCARD', TASKS .. 'slots:' .. by) > 0
+      and call('SISMEMBER', TASKS .. 'slots:' .. by, id) == 0
   end
-  if stays and call('EXISTS', TASKS .. 'blocked:' .. by) == 1 then return 0 end
+  if stays and is_in(TASKS .. 'blocked:' .. by, id) then return 0 end
   if stays then
     block(id, by)
   else
-    ready(id, call('HMGET', TASK .. id, unpack(READY)))
+    ready(id, fields_of(id, unpack(READY)))
     call('LREM', TASKS .. 'blocked:' .. by, 0, id)
   end
   return 1
 end
 
+-- Not before the time that its producer named.
+local function sweep_scheduled(id)
+  local due = math.max(now, num(fields_of(id, 'not_before')[1]))
+  return call('ZADD', TASKS .. 'scheduled', 'NX', due, id)
+end
+
 local function sweep_task(id, lease)
-  local status = redis.pcall('HGET', TASK .. id, 'status')
-  if type(status) == 'table' or not status then return 0 end
+  local status = fields_of(id, 'status')[1]
+  if not status then return 0 end
   if status == 'running' then
     return call('ZADD', TASKS .. 'leases', 'NX', now + lease, id)
   elseif status == 'pending' then
     return sweep_pending(id)
   elseif status == 'scheduled' then
-    return call('ZADD', TASKS .. 'scheduled', 'NX', NOW, id)
+    return sweep_scheduled(id)
   elseif status == 'blocked' then
     return sweep_blocked(id)
   elseif status == 'waiting' or status == 'awaiting_approval' then
     return sweep_waiting(id, status)
   elseif status == 'failed' then
-    return call('ZADD', TASKS .. 'dead', 'NX', NOW, id)
+    return call('ZADD', TASKS .. 'dead', 'NX', now, id)
   end
-  return call('ZADD', TASKS .. 'done', 'NX', NOW, id)
+  return call('ZADD', TASKS .. 'done', 'NX', now, id)
 end
 
--- A slot is held by a task that runs or is about to.
+-- A slot is held by a task that runs or is about to; a parked one keeps it.
 local function sweep_slots(slot)
   local freed = 0
   for _, id in ipairs(call('SMEMBERS', TASKS .. 'slots:' .. slot)) do
-    local status = redis.pcall('HGET', TASK .. id, 'status')
+    local status = fields_of(id, 'status')[1]
     if status ~= 'running' and status ~= 'pending' and status ~= 'blocked' then
       free_slot(id, slot)
       freed = freed + 1
@@ -86,16 +123,18 @@ local function sweep_key(key, lease)
   return 0
 end
 
--- One step of the walk: about `count` keys.
-local function sweep(count, lease)
+-- One step of the walk: about `count` keys, each for itself.
+local function sweep(count, lease, each)
   local pattern = string.gsub(P, '([%*%?%[%]\\])', '\\%1') .. 'task*'
   local cursor = call('HGET', TASKS .. 'tick', 'cursor') or '0'
   local step = call('SCAN', cursor, 'MATCH', pattern, 'COUNT', count)
+  call('HSET', TASKS .. 'tick', 'cursor', step[1])
   local mended = 0
   for _, key in ipairs(step[2]) do
-    local result = sweep_key(key, lease)
-    if type(result) == 'number' then mended = mended + result end
+    each(key, function()
+      local result = sweep_key(key, lease)
+      if type(result) == 'number' then mended = mended + result end
+    end)
   end
-  call('HSET', TASKS .. 'tick', 'cursor', step[1])
   return mended
 end
