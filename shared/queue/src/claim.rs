@@ -232,17 +232,26 @@ impl Worker {
         type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<u8>>);
         let (more, routes, alone, foreign, words): Answer =
             core.run(&core.scripts.claim, &call).await?;
-        self.sequence += 1;
         let tasks = core.trusted(&self.profile.id, read_claims(words)?).await?;
+        // From here on nothing may fail: what was claimed would be forgotten.
+        self.sequence += 1;
         self.place = (self.place + tasks.len().max(1)) % 15;
         let had_foreign = !foreign.is_empty();
         if let Err(error) = core.adopt_all(foreign).await {
             // They stay in `adopting`, and the next tick hands them out again.
             tracing::warn!(%error, "Entries pushed by hand are read later");
         }
-        let new_routes = routes != self.routes_known && self.refresh_routes().await?;
+        let new_routes = routes != self.routes_known && self.has_new_routes().await;
         let more = more == 1 || (tasks.is_empty() && (had_foreign || new_routes));
         Ok(Claimed { tasks, more, come_alone: alone == 1 })
+    }
+
+    async fn has_new_routes(&mut self) -> bool {
+        self.refresh_routes().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "Routes are read at the next claim");
+            self.routes_known = 0;
+            false
+        })
     }
 
     /// What waits for work on this worker's behalf, beside it.
