@@ -1,1 +1,70 @@
-//! The lead daemon.
+//! The lead daemon: who leads, what time brings about, what has ended, and HTTP.
+//!
+//! Any number of leads may run over one queue. All of them tick and answer HTTP; one of them
+//! *leads*: it alone takes note of what has ended, and later acts outside.
+//!
+//! - A lead acts only while its lease holds by its own steady clock, which ends before Redis's
+//!   does. One that can't renew in time stops leading by itself, before another may begin.
+//! - Whoever takes over reads the open intents, and says which there are, before it acts.
+//! - Events are hints that wake it up. The outbox is the truth about what has ended, so nothing
+//!   is missed when events are lost.
+//! - Redis may go away: everything waits, says so once, and goes on when it is back.
+//!
+//! Nothing here knows GitHub. Intents are read and shown; closing them belongs to the code that
+//! begins them.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use greenline_lead::{Lead, LeadOptions, Tokens};
+//! use greenline_queue::{Queue, QueueOptions};
+//! use greenline_runtime::Role;
+//! use greenline_runtime::clock::Clock;
+//! use greenline_runtime::liveness::Watchdog;
+//! use greenline_runtime::metrics::{Build, Exporter};
+//! use greenline_runtime::stopping::Stop;
+//! use greenline_store::{Store, StoreConfig};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = Clock::system();
+//! let build = Build { version: env!("CARGO_PKG_VERSION"), role: Role::Lead };
+//! let exporter = Exporter::install(&build, &clock)?;
+//! let (watchdog, pulse) = Watchdog::new("the lead", Duration::from_secs(60), clock.clone());
+//! watchdog.on_own_thread(|stuck| panic!("{stuck}"))?;
+//! let store = Store::connect(StoreConfig::at("redis://localhost")).await?;
+//! let lead = Lead::bind(LeadOptions {
+//!     id: "laptop-4711-0198f3".to_owned(),
+//!     queue: Queue::open(store, QueueOptions::default()).await?,
+//!     listen: "127.0.0.1:7410".parse()?,
+//!     tokens: Tokens::Operator("a long random text".to_owned().into()),
+//!     lease: Duration::from_secs(10),
+//!     clock,
+//!     pulse,
+//!     exporter,
+//! })
+//! .await?;
+//! println!("http://{}", lead.address());
+//! lead.run(Stop::new()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+mod daemon;
+mod election;
+mod health_check;
+mod http;
+mod numbers;
+mod office;
+mod outbox;
+mod snapshot;
+mod status;
+mod ticking;
+mod trouble;
+mod turns;
+
+pub use access::Tokens;
+pub use daemon::{Lead, LeadError, LeadOptions};
+pub use health_check::{HealthCheckError, health_check};
+pub use office::Standing;

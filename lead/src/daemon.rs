@@ -1,0 +1,231 @@
+//! The daemon: listens first, runs its loops, stops in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenline_queue::Queue;
+use greenline_runtime::clock::Clock;
+use greenline_runtime::liveness::Pulse;
+use greenline_runtime::metrics::Exporter;
+use greenline_runtime::stopping::Stop;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::access::Tokens;
+use crate::http::{Desk, router, serve};
+use crate::office::{Office, Standing};
+use crate::snapshot::Snapshots;
+use crate::turns::Turns;
+use crate::{election, numbers, outbox, ticking};
+
+/// How long a lead takes at most to stop: its container grants 20 s.
+const STOP_WITHIN: Duration = Duration::from_secs(12);
+
+/// What a lead is made of.
+pub struct LeadOptions {
+    /// Its name: fresh for each process, or two would take themselves for one leader.
+    pub id: String,
+    /// The queue.
+    pub queue: Queue,
+    /// Where to answer HTTP; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whom to let in.
+    pub tokens: Tokens,
+    /// How long leadership holds without being renewed.
+    pub lease: Duration,
+    /// What time it is.
+    pub clock: Clock,
+    /// Beats while all loops turn. Its watchdog should allow more than 30 s.
+    pub pulse: Pulse,
+    /// Where `/metrics` reads.
+    pub exporter: Exporter,
+}
+
+/// Why a lead could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LeadError {
+    /// Something else listens there.
+    #[error(
+        "{address} is taken by another program (perhaps another lead): stop that one, or set \
+         GREENLINE_LISTEN (lead.listen in greenline.toml) to another address"
+    )]
+    Taken {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The system does not let it listen there.
+    #[error(
+        "failed to listen on {address}: {source}; set GREENLINE_LISTEN (lead.listen in \
+         greenline.toml) to an address of this machine and a port above 1023"
+    )]
+    CannotListen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A loop panicked, which is a bug: start a new process.
+    #[error("a part of the lead broke: {0}")]
+    Broke(#[source] JoinError),
+    /// A loop ended though nobody asked it to, which is a bug: start a new process.
+    #[error("a part of the lead ended by itself")]
+    Ended,
+}
+
+/// A lead that listens, and answers as soon as it [runs](Lead::run).
+pub struct Lead {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    address: SocketAddr,
+    tokens: Tokens,
+    exporter: Exporter,
+}
+
+/// What all parts of a lead share.
+pub(crate) struct Shared {
+    pub(crate) id: String,
+    pub(crate) queue: Queue,
+    pub(crate) lease: Duration,
+    pub(crate) clock: Clock,
+    /// By the steady clock.
+    pub(crate) started_at: Duration,
+    pub(crate) office: Office,
+    pub(crate) turns: Turns,
+}
+
+impl Lead {
+    /// Takes its address, before anything else is begun.
+    ///
+    /// # Errors
+    ///
+    /// When it can't listen there.
+    pub async fn bind(options: LeadOptions) -> Result<Self, LeadError> {
+        let LeadOptions { id, queue, listen, tokens, lease, clock, pulse, exporter } = options;
+        let cannot = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => LeadError::Taken { address: listen },
+            _ => LeadError::CannotListen { address: listen, source },
+        };
+        let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let shared = Shared {
+            id,
+            queue,
+            lease,
+            started_at: clock.steady(),
+            office: Office::new(clock.clone(), lease),
+            turns: Turns::new(clock.clone(), pulse),
+            clock,
+        };
+        Ok(Self { shared: Arc::new(shared), listener, address, tokens, exporter })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it leads, and news of that.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.shared.office.standing()
+    }
+
+    /// Runs until it is told to stop. Draining ends what was begun, resigns, and takes a few
+    /// seconds at most; interrupting cuts everything off and then resigns.
+    ///
+    /// # Errors
+    ///
+    /// When a part of it breaks. What it had begun is then left to the next leader.
+    pub async fn run(self, stop: Stop) -> Result<(), LeadError> {
+        numbers::describe_all();
+        info!(
+            lead.id = self.shared.id,
+            "Lead {} answers at http://{}", self.shared.id, self.address
+        );
+        let shared = self.shared.clone();
+        let parts = Parts::start(self);
+        let ended = tokio::select! {
+            ended = parts.run(&stop) => ended,
+            () = stop.interrupt.cancelled() => Ok(()),
+        };
+        if shared.office.time_left().is_some() {
+            // Cut off in the middle: nothing of it acts any more.
+            election::resign(&shared).await;
+        }
+        ended
+    }
+}
+
+/// The running parts. Dropping them ends them all at once.
+struct Parts {
+    shared: Arc<Shared>,
+    /// Whatever acts or may act because this lead leads, and the tick.
+    loops: JoinSet<()>,
+    stop_loops: CancellationToken,
+    election: JoinSet<()>,
+    stop_election: CancellationToken,
+    http: JoinSet<()>,
+}
+
+impl Parts {
+    fn start(lead: Lead) -> Self {
+        let Lead { shared, listener, tokens, exporter, .. } = lead;
+        let (stop_loops, stop_election) = (CancellationToken::new(), CancellationToken::new());
+        let (mut loops, mut election, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        loops.spawn(ticking::run(shared.clone(), stop_loops.clone()));
+        loops.spawn(outbox::run(shared.clone(), stop_loops.clone()));
+        election.spawn(election::run(shared.clone(), stop_election.clone()));
+        let snapshots = Snapshots::new(shared.queue.clone(), shared.clock.clone());
+        let desk = Desk { shared: shared.clone(), tokens, exporter, snapshots };
+        http.spawn(serve(listener, router(desk), stop_loops.clone()));
+        Self { shared, loops, stop_loops, election, stop_election, http }
+    }
+
+    async fn run(mut self, stop: &Stop) -> Result<(), LeadError> {
+        tokio::select! {
+            () = stop.drain.cancelled() => {}
+            broken = self.broken() => return Err(broken),
+        }
+        // A Redis that hangs may hold up any of them: then the rest is cut off.
+        match tokio::time::timeout(STOP_WITHIN, self.end()).await {
+            Ok(ended) => ended,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Resolves when a part ends, which none should.
+    async fn broken(&mut self) -> LeadError {
+        let ended = tokio::select! {
+            ended = self.loops.join_next() => ended,
+            ended = self.election.join_next() => ended,
+            ended = self.http.join_next() => ended,
+        };
+        match ended {
+            Some(Err(error)) => LeadError::Broke(error),
+            Some(Ok(())) | None => LeadError::Ended,
+        }
+    }
+
+    /// In order: nothing acts any more when the lead resigns.
+    async fn end(&mut self) -> Result<(), LeadError> {
+        self.stop_loops.cancel();
+        all(&mut self.loops).await?;
+        self.stop_election.cancel();
+        all(&mut self.election).await?;
+        election::resign(&self.shared).await;
+        all(&mut self.http).await
+    }
+}
+
+async fn all(parts: &mut JoinSet<()>) -> Result<(), LeadError> {
+    while let Some(ended) = parts.join_next().await {
+        ended.map_err(LeadError::Broke)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The election: takes the lead, keeps it, gives it up.
+//!
+//! Everyone asks every second: the leader to renew its lease, and to learn soon of a Redis that
+//! has lost it; a standby to take over soon after a leader that said goodbye, and a lease after
+//! one that did not. While an answer of Redis is outstanding, the office is given up as soon as
+//! its time is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenline_queue::{Epoch, Intent, Leadership, QueueError};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::daemon::Shared;
+use crate::numbers;
+use crate::trouble::Trouble;
+use crate::turns::Turning;
+
+/// How often to ask, if the lease is long enough for it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a goodbye may take; after it, the standby waits for the lease to end.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Stands for election until it is to stop. To [resign] is for the caller, once nothing acts.
+pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut trouble = Trouble::new("hold the election");
+    let mut election = Election { shared, last_leader: None };
+    loop {
+        election.shared.turns.turned(Turning::Election);
+        let wait = match stop.run_until_cancelled(election.round()).await {
+            None => break,
+            Some(Ok(())) => {
+                trouble.over();
+                PAUSE.min(election.shared.lease / 4)
+            }
+            Some(Err(error)) => trouble.met(&error),
+        };
+        let wait = election.while_it_lasts(tokio::time::sleep(wait));
+        if stop.run_until_cancelled(wait).await.is_none() {
+            break;
+        }
+    }
+}
+
+struct Election {
+    shared: Arc<Shared>,
+    last_leader: Option<String>,
+}
+
+impl Election {
+    /// Asks Redis who leads, and acts on it.
+    async fn round(&mut self) -> Result<(), QueueError> {
+        let shared = self.shared.clone();
+        let asked_at = shared.clock.steady();
+        let answer = self.while_it_lasts(shared.queue.lead(&shared.id, shared.lease)).await?;
+        match answer {
+            Leadership::Ours(epoch) => {
+                self.saw(&shared.id);
+                if shared.office.epoch() == Some(epoch) {
+                    shared.office.hold(epoch, asked_at);
+                    return Ok(());
+                }
+                self.step_down(None, "Redis had lost or ended the lease");
+                // First the intents, then the office: who acts knows what was left open.
+                let intents = shared.queue.open_intents().await?;
+                if shared.office.hold(epoch, asked_at) {
+                    took_over(epoch, &intents);
+                }
+            }
+            Leadership::Other { holder } => {
+                self.saw(&holder);
+                self.step_down(Some(holder), "another lead has taken over");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for something, and gives the office up in time if it takes too long.
+    async fn while_it_lasts<T>(&self, what: impl Future<Output = T>) -> T {
+        tokio::pin!(what);
+        if let Some(left) = self.shared.office.time_left() {
+            tokio::select! {
+                done = &mut what => return done,
+                () = tokio::time::sleep(left) => {
+                    self.step_down(None, "the lease could not be renewed in time");
+                }
+            }
+        }
+        what.await
+    }
+
+    fn step_down(&self, leader: Option<String>, why: &str) {
+        if self.shared.office.time_left().is_some() {
+            warn!(
+                lead.id = self.shared.id,
+                "Lead {} does not lead any more: {why}", self.shared.id
+            );
+            numbers::leads(false);
+        }
+        self.shared.office.stand_by(leader);
+    }
+
+    /// Counts changes of leader, whoever they are.
+    fn saw(&mut self, leader: &str) {
+        if self.last_leader.as_deref() == Some(leader) {
+            return;
+        }
+        if self.last_leader.is_some() {
+            numbers::leader_changed();
+        }
+        if leader != self.shared.id {
+            info!(leader, "Standing by, {leader} leads");
+        }
+        self.last_leader = Some(leader.to_owned());
+    }
+}
+
+/// Says goodbye, so that a standby need not wait for the lease to end. Said even if this lead
+/// does not believe to lead: the last answer may have been lost.
+pub(crate) async fn resign(shared: &Shared) {
+    let led = shared.office.time_left().is_some();
+    shared.office.stand_by(None);
+    numbers::leads(false);
+    let goodbye = tokio::time::timeout(GOODBYE, shared.queue.resign(&shared.id));
+    match goodbye.await {
+        Ok(Ok(true)) => info!(lead.id = shared.id, "Lead {} resigned", shared.id),
+        Ok(Ok(false)) => {}
+        Ok(Err(_)) | Err(_) if led => {
+            warn!("Could not resign, as Redis can't be used; the lease ends by itself");
+        }
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+fn took_over(epoch: Epoch, intents: &[Intent]) {
+    numbers::took_over(epoch, intents.len());
+    info!(epoch = epoch.0, open_intents = intents.len(), "Leading under epoch {}", epoch.0);
+    for intent in intents {
+        warn!(
+            intent.action = intent.action,
+            intent.epoch = intent.epoch.0,
+            intent.begun_at = intent.begun_at,
+            "The outside action {} was begun before and not ended",
+            intent.action
+        );
+    }
+}

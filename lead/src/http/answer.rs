@@ -1,0 +1,110 @@
+//! Errors as JSON, and the headers that all answers carry.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::access::Refusal;
+use crate::snapshot::NoSnapshot;
+
+/// Something that went wrong, and what the asker can do.
+pub(super) struct Problem<T = &'static str> {
+    status: StatusCode,
+    error: T,
+    mend: &'static str,
+}
+
+impl Problem {
+    pub(super) const NO_SUCH_PAGE: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        error: "there is nothing here",
+        mend: "look at / for what is where",
+    };
+    pub(super) const WRONG_METHOD: Self = Self {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        error: "this can't be done here",
+        mend: "use GET; the Allow header says what is possible",
+    };
+    pub(super) const TOO_LARGE: Self = Self {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        error: "the request's body is too large",
+        mend: "send at most 64 KiB",
+    };
+    pub(super) const TOO_SLOW: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        error: "the answer took too long",
+        mend: "look at /ready and the lead's log, then try again",
+    };
+}
+
+impl Problem<String> {
+    pub(super) fn without_redis(error: &NoSnapshot) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: error.to_string(),
+            mend: "the lead goes on by itself as soon as Redis can be used; greenline doctor looks \
+                   into it",
+        }
+    }
+}
+
+impl<T: serde::Serialize> IntoResponse for Problem<T> {
+    fn into_response(self) -> Response {
+        let body = Json(json!({"error": self.error, "mend": self.mend}));
+        (self.status, body).into_response()
+    }
+}
+
+/// The answer to whom we do not let in.
+pub(super) fn refused(refusal: Refusal) -> Response {
+    let (status, error, mend, challenge) = match refusal {
+        Refusal::NoToken => (
+            StatusCode::UNAUTHORIZED,
+            "a token is needed",
+            "send one header \"Authorization: Bearer TOKEN\", with the lead's \
+             GREENLINE_VIEWER_TOKEN or GREENLINE_OPERATOR_TOKEN",
+            "Bearer realm=\"greenline\"",
+        ),
+        Refusal::WrongToken => (
+            StatusCode::UNAUTHORIZED,
+            "this token is not one of this lead",
+            "use the lead's GREENLINE_VIEWER_TOKEN or GREENLINE_OPERATOR_TOKEN as it is set now",
+            "Bearer realm=\"greenline\", error=\"invalid_token\"",
+        ),
+        Refusal::NotAllowed => (
+            StatusCode::FORBIDDEN,
+            "the viewer's token may only read",
+            "use the operator's token (GREENLINE_OPERATOR_TOKEN)",
+            "Bearer realm=\"greenline\", error=\"insufficient_scope\"",
+        ),
+    };
+    let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))];
+    (challenge, Problem { status, error, mend }).into_response()
+}
+
+/// Answers are for the asker alone, load nothing from elsewhere, and are what they say.
+pub(super) async fn with_security_headers(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 5] = [
+        (CACHE_CONTROL, "no-store"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+    ];
+    let mut answer = next.run(request).await;
+    for (name, value) in HEADERS {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}

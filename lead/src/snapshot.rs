@@ -1,0 +1,97 @@
+//! The queue at a moment, read at most about once a second however many ask.
+//!
+//! Those who ask while it is being read wait for that one reading. If reading is slow, because
+//! the queue is long or Redis busy, it is read less often: it takes at most a tenth of the time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenline_queue::{Epoch, Intent, Pause, Queue, QueueError, Stats, TaskRecord};
+use greenline_runtime::clock::Clock;
+use greenline_store::ServerFacts;
+use tokio::sync::Mutex;
+
+/// How many finished tasks are shown.
+pub(crate) const RECENT: usize = 20;
+
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Longer than this, nobody wants to wait for a page.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The queue at a moment.
+pub(crate) struct Snapshot {
+    pub(crate) taken_at_ms: u64,
+    pub(crate) stats: Stats,
+    pub(crate) recent: Vec<TaskRecord>,
+    pub(crate) paused: BTreeMap<String, Pause>,
+    pub(crate) leader: Option<(String, Epoch)>,
+    pub(crate) intents: Vec<Intent>,
+    pub(crate) redis: ServerFacts,
+}
+
+/// Why there is none. Kept as long as a snapshot would be, so that a crowd of askers does not
+/// wait one by one for a Redis that is away.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum NoSnapshot {
+    #[error(transparent)]
+    Failed(#[from] QueueError),
+    #[error("Redis did not answer within {} s", PATIENCE.as_secs())]
+    TooSlow,
+}
+
+/// The last snapshot, and whoever wants a newer one.
+pub(crate) struct Snapshots {
+    queue: Queue,
+    clock: Clock,
+    last: Mutex<Option<Taken>>,
+}
+
+struct Taken {
+    fresh_until: Duration,
+    snapshot: Result<Arc<Snapshot>, NoSnapshot>,
+}
+
+impl Snapshots {
+    pub(crate) fn new(queue: Queue, clock: Clock) -> Self {
+        Self { queue, clock, last: Mutex::new(None) }
+    }
+
+    /// A snapshot that is fresh enough.
+    pub(crate) async fn get(&self) -> Result<Arc<Snapshot>, NoSnapshot> {
+        let mut last = self.last.lock().await;
+        let asked_at = self.clock.steady();
+        if let Some(taken) = last.as_ref().filter(|taken| asked_at < taken.fresh_until) {
+            return taken.snapshot.clone();
+        }
+        let snapshot = match tokio::time::timeout(PATIENCE, self.take()).await {
+            Ok(taken) => taken.map(Arc::new).map_err(NoSnapshot::Failed),
+            Err(_) => Err(NoSnapshot::TooSlow),
+        };
+        let now = self.clock.steady();
+        let pause = match &snapshot {
+            Ok(_) => FRESH.max(10 * now.saturating_sub(asked_at)),
+            Err(_) => FRESH,
+        };
+        *last = Some(Taken { fresh_until: now + pause, snapshot: snapshot.clone() });
+        snapshot
+    }
+
+    async fn take(&self) -> Result<Snapshot, QueueError> {
+        let queue = &self.queue;
+        let facts = async { queue.store().facts().await.map_err(QueueError::from) };
+        let (stats, mut recent, paused, leader, intents, redis) = tokio::try_join!(
+            queue.stats(),
+            queue.recent(RECENT),
+            queue.paused(),
+            queue.leader(),
+            queue.open_intents(),
+            facts,
+        )?;
+        // Listed, and forgotten before its hash was read.
+        recent.retain(|task| !task.status.is_empty());
+        let taken_at_ms = self.clock.wall_ms();
+        Ok(Snapshot { taken_at_ms, stats, recent, paused, leader, intents, redis })
+    }
+}

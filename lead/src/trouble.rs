@@ -1,0 +1,48 @@
+//! What a loop does about errors: say each once, wait longer each time, go on.
+
+use std::time::Duration;
+
+use greenline_queue::QueueError;
+use greenline_store::{Backoff, backoff};
+use tracing::{debug, info, warn};
+
+/// One loop's trouble. That Redis is away is said by the tick loop alone, so here it is not
+/// said again; everything else is said when it is new.
+pub(crate) struct Trouble {
+    doing: &'static str,
+    said: Option<String>,
+    waits: Option<Backoff>,
+}
+
+impl Trouble {
+    /// For a loop that is `doing` something, such as "take note of what has ended".
+    pub(crate) fn new(doing: &'static str) -> Self {
+        Self { doing, said: None, waits: None }
+    }
+
+    /// It went wrong; how long to wait before trying again.
+    pub(crate) fn met(&mut self, error: &QueueError) -> Duration {
+        let text = error.to_string();
+        if error.is_passing() {
+            debug!(error = text, "Failed to {}, as Redis can't be used", self.doing);
+        } else if self.said.as_ref() != Some(&text) {
+            warn!(error = text, "Failed to {}; trying again", self.doing);
+            self.said = Some(text);
+        }
+        next_wait(&mut self.waits)
+    }
+
+    /// It went well.
+    pub(crate) fn over(&mut self) {
+        self.waits = None;
+        if self.said.take().is_some() {
+            info!("Managed to {} again", self.doing);
+        }
+    }
+}
+
+/// The next wait of a row that begins with the first call after `None`.
+pub(crate) fn next_wait(waits: &mut Option<Backoff>) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(3);
+    waits.get_or_insert_with(backoff).next().unwrap_or(LONGEST)
+}

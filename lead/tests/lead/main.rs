@@ -1,0 +1,9 @@
+//! Leads against a real Redis, asked over real connections.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on has failed")]
+
+mod bed;
+mod election;
+mod http;
+mod outage;
+mod outbox;
+mod status;
