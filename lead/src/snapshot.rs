@@ -17,8 +17,8 @@ pub(crate) const RECENT: usize = 20;
 
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Longer than this, nobody wants to wait for a page.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a reading may take: less than an answer may.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The queue at a moment.
 pub(crate) struct Snapshot {
@@ -31,8 +31,8 @@ pub(crate) struct Snapshot {
     pub(crate) redis: ServerFacts,
 }
 
-/// Why there is none. Kept as long as a snapshot would be, so that a crowd of askers does not
-/// wait one by one for a Redis that is away.
+/// Why there is none. Kept for a while like a snapshot, so that a crowd of askers does not wait
+/// one by one for a Redis that is away.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NoSnapshot {
     #[error(transparent)]
@@ -70,11 +70,11 @@ impl Snapshots {
             Err(_) => Err(NoSnapshot::TooSlow),
         };
         let now = self.clock.steady();
-        let pause = match &snapshot {
-            Ok(_) => FRESH.max(10 * now.saturating_sub(asked_at)),
-            Err(_) => FRESH,
-        };
-        *last = Some(Taken { fresh_until: now + pause, snapshot: snapshot.clone() });
+        let cost = now.saturating_sub(asked_at);
+        // After a failure sooner, so that a Redis that is back is not missed for long.
+        let pause = if snapshot.is_ok() { 10 * cost } else { cost };
+        let fresh_until = now + pause.max(FRESH);
+        *last = Some(Taken { fresh_until, snapshot: snapshot.clone() });
         snapshot
     }
 

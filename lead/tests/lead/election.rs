@@ -26,6 +26,25 @@ async fn a_standby_takes_over_from_a_leader_that_was_killed() {
 }
 
 #[tokio::test]
+async fn of_many_that_start_at_once_one_leads() {
+    let bed = TestBed::new().await;
+    let names = ["one", "two", "three", "four", "five"];
+    let mut leads = Vec::new();
+    for name in names {
+        leads.push(start(&bed, name, LONG).await);
+    }
+    let mut leading = Vec::new();
+    for (name, lead) in names.iter().zip(&mut leads) {
+        lead.stands(|standing| !matches!(standing, Standing::Standby { leader: None, .. })).await;
+        if matches!(*lead.standing.borrow(), Standing::Leading { .. }) {
+            leading.push((*name).to_owned());
+        }
+    }
+    let (holder, _) = bed.queue.leader().await.unwrap().unwrap();
+    assert_eq!(leading, [holder]);
+}
+
+#[tokio::test]
 async fn a_leader_that_stops_well_leaves_the_place_at_once() {
     let bed = TestBed::new().await;
     let mut one = start(&bed, "one", LONG).await;

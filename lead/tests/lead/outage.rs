@@ -1,5 +1,8 @@
 //! Redis goes away and comes back.
 
+use std::fs::{self, File};
+use std::sync::Arc;
+
 use greenline_testbed::TestBed;
 use nix::sys::signal::Signal;
 
@@ -8,6 +11,10 @@ use crate::bed::{LONG, VIEWER, eventually, start, succeed};
 #[tokio::test]
 async fn a_lead_outlives_redis_and_goes_on_with_it() {
     let mut bed = TestBed::new().await;
+    let log = bed.folder().join("lead.log");
+    let lines = Arc::new(File::create(&log).unwrap());
+    let listener = tracing_subscriber::fmt().with_ansi(false).with_writer(lines).finish();
+    let _listening = tracing::subscriber::set_default(listener);
     let mut lead = start(&bed, "one", LONG).await;
     lead.leads().await;
     assert_eq!(lead.get("/ready").await.status, 200);
@@ -22,6 +29,12 @@ async fn a_lead_outlives_redis_and_goes_on_with_it() {
     .await;
     assert_eq!(lead.get_as(VIEWER, "/metrics").await.status, 200, "numbers say that it is away");
 
+    let said = |text: &str| {
+        let log = fs::read_to_string(&log).unwrap();
+        log.lines().filter(|line| line.contains(text)).count()
+    };
+    eventually("it says so", async || said("Redis can't be used") > 0).await;
+
     bed.redis.restart().unwrap();
     eventually("ready again", async || lead.get("/ready").await.status == 200).await;
     // This Redis kept nothing: who leads is settled anew.
@@ -32,6 +45,7 @@ async fn a_lead_outlives_redis_and_goes_on_with_it() {
     let mut worker = bed.worker("w").await;
     succeed(&bed, &mut worker, "after").await;
     eventually("acknowledged", async || bed.queue.outbox_len().await.unwrap() == 0).await;
+    assert_eq!((said("Redis can't be used"), said("Redis is back")), (1, 1), "one line each");
 }
 
 #[tokio::test]
