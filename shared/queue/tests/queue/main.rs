@@ -1,0 +1,26 @@
+//! The queue, proved at the level of its API against a real Redis.
+//!
+//! One file for each theme. A story is a function that takes the bed it is told
+//! on; [`on_a_fresh_bed`] makes a test of it, and `mutants` tells the same story
+//! on a bed whose scripts are broken on purpose, where it has to fail. Stories
+//! move the bed's clock instead of waiting.
+
+/// Makes a test of each story: told on a bed of its own, with nothing broken.
+macro_rules! on_a_fresh_bed {
+    ($($story:ident)*) => {
+        mod on_a_fresh_bed {
+            $(
+                #[tokio::test]
+                async fn $story() {
+                    super::$story(greenline_testbed::TestBed::new().await).await;
+                }
+            )*
+        }
+    };
+}
+
+mod keys;
+mod leases;
+mod life;
+mod names;
+mod tasks;
