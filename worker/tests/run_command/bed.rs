@@ -147,8 +147,8 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-pub(crate) async fn until_exists(path: &Path) {
-    until(&path.display().to_string(), || path.exists()).await;
+pub(crate) async fn until_written(path: &Path) {
+    until(&path.display().to_string(), || path.metadata().is_ok_and(|file| file.len() > 0)).await;
 }
 
 /// Whether a process, alive or zombie, has the pid that a command wrote into `path`.

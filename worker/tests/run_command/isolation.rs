@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
-use crate::bed::{Bed, exists, until_exists, written};
+use crate::bed::{Bed, exists, until_written, written};
 use greenline_worker::command::{CancelReason, Outcome, Stream};
 
 #[tokio::test]
@@ -82,9 +82,9 @@ async fn two_tasks_at_once_do_not_touch_each_other() {
     let wait_for_ever = format!("{} {}", hidden(&going), going.sleeper());
 
     let first = staying.run_beside(&wait_for_word, async {
-        until_exists(&staying.file("pid")).await;
+        until_written(&staying.file("pid")).await;
         let second = going.run_beside(&wait_for_ever, async {
-            until_exists(&going.file("pid")).await;
+            until_written(&going.file("pid")).await;
             going.cancellation.cancel(CancelReason::Operator);
         });
         let cancelled = Outcome::Cancelled { reason: CancelReason::Operator };
