@@ -1,2 +1,5 @@
 //! `greenline`: the operator's command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    greenline_cli::main()
+}

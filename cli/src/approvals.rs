@@ -1,0 +1,229 @@
+//! `greenline approvals`: what waits for a person's yes.
+//!
+//! An answer is bound to the hash of what was shown: if something else would happen by the time it
+//! arrives, it does not count.
+
+use clap::Subcommand;
+use greenline_queue::{
+    Answer, Answered, Approval, Queue, Status, TaskFilter, TaskId, TaskRecord, content_hash,
+};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::ending::{Complaint, Ended};
+use crate::print::style::{BOLD, DIM};
+use crate::print::{text, when};
+use crate::queue::resolve;
+use crate::session::Session;
+use crate::{ask, operator};
+
+/// How many are shown.
+const MOST: usize = 1_000;
+
+/// See what waits for a person's yes, and answer
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline approvals
+  greenline approvals approve deploy-17
+  greenline approvals reject deploy-17 --reason 'not on a Friday'")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show what waits, with exactly what would run
+    List,
+    /// Say yes to what is shown
+    Approve(ApproveArgs),
+    /// Say no; the task is cancelled
+    Reject(RejectArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ApproveArgs {
+    /// The task's id, shortened while it is unique
+    id: String,
+    /// Why, for those who look later
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reason: String,
+    /// The hash of what you have seen, as the list shows it; then nothing is asked
+    #[arg(long, value_name = "HASH")]
+    hash: Option<String>,
+    /// Say yes to whatever it is now
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RejectArgs {
+    /// The task's id, shortened while it is unique
+    id: String,
+    /// Why, for those who asked
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
+    Session::client(global)?.run(async |session| match args.action {
+        None | Some(Action::List) => list(&session).await,
+        Some(Action::Approve(args)) => approve(&session, args).await,
+        Some(Action::Reject(args)) => reject(&session, args).await,
+    })
+}
+
+/// What was asked, and what would run.
+#[derive(Debug, Serialize)]
+struct Question {
+    task_id: TaskId,
+    content_hash: String,
+    asked_at: Option<i64>,
+    expires_at: Option<i64>,
+    /// The task's JSON, byte for byte.
+    shown: String,
+}
+
+impl Question {
+    /// A worker may have taken the task in, and may not ask: then the task itself says it all.
+    fn of(record: &TaskRecord, approval: Option<Approval>) -> anyhow::Result<Self> {
+        let task_id = record.id.parse()?;
+        Ok(match approval.filter(|approval| approval.state == "open") {
+            Some(approval) => Self {
+                task_id,
+                content_hash: approval.content_hash,
+                asked_at: Some(approval.asked_at),
+                expires_at: Some(approval.expires_at),
+                shown: approval.shown,
+            },
+            None => Self {
+                task_id,
+                content_hash: content_hash(record.payload.as_bytes()),
+                asked_at: record.enqueued_at,
+                expires_at: None,
+                shown: record.payload.clone(),
+            },
+        })
+    }
+
+    async fn find(queue: &Queue, id: &str) -> anyhow::Result<Self> {
+        let id = resolve(queue, id).await?;
+        let approval = queue.approval(id.as_str()).await?;
+        match queue.record(&id).await? {
+            Some(record) if record.status == Status::AwaitingApproval.as_str() => {
+                Self::of(&record, approval)
+            }
+            Some(record) => {
+                let says = format!("task {id} does not wait for approval: it is {}", record.status);
+                Err(Complaint::no(says).into())
+            }
+            None => Err(Complaint::no(format!("task {id} was forgotten meanwhile")).into()),
+        }
+    }
+
+    fn show(&self, session: &Session) -> std::io::Result<()> {
+        let now = when::now_ms();
+        let asked =
+            self.asked_at.map_or(String::new(), |at| format!(", asked {}", when::age(at, now)));
+        let until =
+            self.expires_at.map_or(String::new(), |at| format!(", until {}", when::clock(at, now)));
+        session.out.line(format_args!("{BOLD}{}{BOLD:#}{asked}{until}", self.task_id))?;
+        let pretty = serde_json::from_str::<serde_json::Value>(&self.shown)
+            .and_then(|value| serde_json::to_string_pretty(&value))
+            .unwrap_or_else(|_| self.shown.clone());
+        for line in text::harmless(&pretty).lines() {
+            session.out.line(format_args!("  {line}"))?;
+        }
+        session.out.line(format_args!("  {DIM}hash {}{DIM:#}", self.content_hash))
+    }
+}
+
+async fn list(session: &Session) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let filter =
+        TaskFilter { statuses: [Status::AwaitingApproval].into(), ..TaskFilter::default() };
+    let records = queue.list(&filter, MOST).await?;
+    if records.is_empty() && !session.out.json {
+        session.out.note("Nothing waits for approval.");
+    }
+    for record in records {
+        let question = Question::of(&record, queue.approval(&record.id).await?)?;
+        if session.out.json {
+            session.out.object(&question)?;
+        } else {
+            question.show(session)?;
+        }
+    }
+    Ok(Ended::Done)
+}
+
+async fn approve(session: &Session, args: ApproveArgs) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let question = Question::find(&queue, &args.id).await?;
+    let hash = match args.hash {
+        Some(seen) if seen.len() >= 8 && question.content_hash.starts_with(&seen) => {
+            question.content_hash
+        }
+        // An answer to something else: the queue refuses it, and says so.
+        Some(seen) => seen,
+        None => {
+            question.show(session)?;
+            ask::before(&format!("Let {} run", question.task_id), args.yes)?;
+            question.content_hash
+        }
+    };
+    let who = operator::name();
+    let answer = Answer {
+        approval: question.task_id.as_str(),
+        content_hash: &hash,
+        who: &who,
+        why: &args.reason,
+    };
+    tell(session, &question.task_id, "approved", queue.approve(&answer).await?)
+}
+
+async fn reject(session: &Session, args: RejectArgs) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let question = Question::find(&queue, &args.id).await?;
+    let who = operator::name();
+    let answer = Answer {
+        approval: question.task_id.as_str(),
+        content_hash: &question.content_hash,
+        who: &who,
+        why: &args.reason,
+    };
+    tell(session, &question.task_id, "rejected", queue.reject(&answer).await?)
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    task_id: &'a TaskId,
+    outcome: &'a str,
+}
+
+fn tell(
+    session: &Session,
+    task_id: &TaskId,
+    outcome: &str,
+    answered: Answered,
+) -> anyhow::Result<Ended> {
+    let complaint = match answered {
+        Answered::Done if session.out.json => {
+            session.out.object(&Told { task_id, outcome })?;
+            return Ok(Ended::Done);
+        }
+        Answered::Done => {
+            session.out.line(format_args!("{task_id}: {outcome}"))?;
+            return Ok(Ended::Done);
+        }
+        Answered::Before(state) => Complaint::no(format!("{task_id} was {state} before")),
+        Answered::OtherContent => {
+            Complaint::no(format!("{task_id} is not what you have seen: nothing was approved"))
+                .mend("look again: greenline approvals")
+        }
+        Answered::Expired => Complaint::no(format!("the time to answer for {task_id} is over"))
+            .mend(format!("ask anew: greenline queue retry {task_id}")),
+        Answered::Unknown => Complaint::no(format!("nobody asked for an approval of {task_id}")),
+    };
+    Err(complaint.into())
+}

@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anstream::ColorChoice;
+use clap::builder::PossibleValue;
+use clap::{Parser, Subcommand, ValueEnum};
+use greenline_runtime::settings::Flags;
+
+use crate::ending::Ended;
+use crate::{approvals, completions, doctor, health, lead, man, queue, settings, up, worker};
+
+/// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
+#[derive(Debug, Parser)]
+#[command(
+    name = "greenline",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_long_help = "Examples:
+  greenline up                                   everything, on this machine
+  greenline queue enqueue --command 'cargo test' give it something to do
+  greenline queue show cmd-x7                    how it went
+  greenline doctor                               what is wrong here, and how to mend it
+
+Settings come from flags, then the environment, then greenline.toml:
+`greenline settings` shows each with where it comes from.
+
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage or settings,
+3 something outside failed."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Print data as JSON: one object, or one on each line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Read settings from this file instead of greenline.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Use this Redis instead of REDIS_URL
+    #[arg(long, global = true, value_name = "URL")]
+    redis: Option<String>,
+    /// Use keys and channels with this name before them
+    #[arg(long, global = true, value_name = "NAME")]
+    namespace: Option<String>,
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub(crate) color: Color,
+}
+
+impl Global {
+    /// What these say about settings.
+    pub(crate) fn flags(&self) -> Flags {
+        let config = self.config.as_ref().map(|path| path.display().to_string());
+        Flags::none()
+            .with("config", "--config", config)
+            .with("redis.url", "--redis", self.redis.clone())
+            .with("redis.namespace", "--namespace", self.namespace.clone())
+    }
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Color(ColorChoice);
+
+impl Color {
+    /// From now on, for the whole process.
+    pub(crate) fn write_global(self) {
+        self.0.write_global();
+    }
+}
+
+impl ValueEnum for Color {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(ColorChoice::Auto), Self(ColorChoice::Always), Self(ColorChoice::Never)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self.0 {
+            ColorChoice::Always | ColorChoice::AlwaysAnsi => {
+                PossibleValue::new("always").help("colour wherever it goes")
+            }
+            ColorChoice::Never => PossibleValue::new("never").help("plain text"),
+            ColorChoice::Auto => {
+                PossibleValue::new("auto").help("colour on a terminal, unless NO_COLOR is set")
+            }
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine: a Redis if none is set, one lead, workers
+    Up(up::Args),
+    /// Run the lead: it leads or stands by, keeps time, and answers HTTP
+    Lead(lead::Args),
+    /// Run a worker: it takes tasks and runs them
+    Worker(worker::Args),
+    /// Say whether a daemon on this machine is alive, for containers
+    Health(health::Args),
+    /// Look for what is wrong here, and say how to mend it
+    Doctor(doctor::Args),
+    /// Give work to the queue, look into it, and change it
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// See what waits for a person's yes, and answer
+    Approvals(approvals::Args),
+    /// Show all settings, and where each comes from
+    Settings(settings::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Print the manual, or write all of its pages
+    Man(man::Args),
+}
+
+impl Args {
+    /// Runs the command.
+    pub(crate) fn run(self) -> anyhow::Result<Ended> {
+        let global = &self.global;
+        match self.command {
+            Command::Up(args) => up::run(global, &args),
+            Command::Lead(args) => lead::run(global, &args),
+            Command::Worker(args) => worker::run(global, &args),
+            Command::Health(args) => health::run(global, &args),
+            Command::Doctor(args) => doctor::run(global, &args),
+            Command::Queue(command) => command.run(global),
+            Command::Approvals(args) => approvals::run(global, args),
+            Command::Settings(args) => settings::run(global, &args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
+        }
+    }
+}

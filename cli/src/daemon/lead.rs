@@ -1,0 +1,54 @@
+//! A lead from settings.
+
+use greenline_lead::{Lead, LeadOptions, Tokens};
+use greenline_queue::Queue;
+use greenline_runtime::Role;
+use greenline_runtime::clock::Clock;
+use greenline_runtime::metrics::{Build, Exporter};
+use greenline_runtime::settings::{LeadSettings, Secret};
+
+use crate::home;
+
+/// Where a lead's operator token comes from.
+pub(crate) enum Token {
+    /// Somebody set one.
+    Set,
+    /// It was made before, and is kept in `.greenline/`.
+    Kept,
+    /// It was made now.
+    New(Secret),
+}
+
+/// Takes the lead's address; what it answers to, and where its token comes from.
+pub(crate) async fn bind(
+    queue: Queue,
+    settings: &LeadSettings,
+    role: Role,
+) -> anyhow::Result<(Lead, Token)> {
+    let (tokens, token) = tokens(settings)?;
+    let clock = Clock::system();
+    let build = Build { version: env!("CARGO_PKG_VERSION"), role };
+    let lead = Lead::bind(LeadOptions {
+        id: super::fresh_id(),
+        queue,
+        listen: settings.listen,
+        tokens,
+        lease: settings.leader_lease,
+        exporter: Exporter::install(&build, &clock)?,
+        clock,
+        pulse: super::pulse("the lead")?,
+    })
+    .await?;
+    Ok((lead, token))
+}
+
+/// The tokens that are set; on loopback, where none need be, one of this directory's own.
+fn tokens(settings: &LeadSettings) -> anyhow::Result<(Tokens, Token)> {
+    let LeadSettings { viewer_token, operator_token, .. } = settings.clone();
+    if let Some(tokens) = Tokens::of(viewer_token, operator_token) {
+        return Ok((tokens, Token::Set));
+    }
+    let home::OperatorToken { token, is_new } = home::operator_token()?;
+    let from = if is_new { Token::New(token.clone()) } else { Token::Kept };
+    Ok((Tokens::Operator(token), from))
+}

@@ -1,0 +1,203 @@
+//! Whether each key under `agent:` has the type that it should have.
+
+use std::collections::BTreeMap;
+
+use greenline_store::{Store, StoreError, Value, cmd, from_redis_value, pipe};
+
+use super::finding::Finding;
+
+/// How many keys are looked at: enough for most, and no burden for any.
+const MOST_KEYS: usize = 100_000;
+
+/// How many keys of a kind are named.
+const NAMED: usize = 5;
+
+/// What a walk over the keys found.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    seen: usize,
+    cut: bool,
+    /// Key, the type it should have, the type it has.
+    wrong: Vec<(String, &'static str, String)>,
+    /// Keys of task locks.
+    pub(super) locks: Vec<String>,
+}
+
+impl Walk {
+    /// Walks over the keys of the deployment.
+    pub(super) async fn over(store: &Store) -> Result<Self, StoreError> {
+        let prefix = format!("{}agent:", store.namespace().prefix());
+        let mut walk = Self::default();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(1_000);
+            let (next, keys): (u64, Vec<String>) = store.command(&scan).await?;
+            walk.look_at(store, &prefix, keys).await?;
+            cursor = next;
+            if cursor == 0 {
+                return Ok(walk);
+            }
+            if walk.seen >= MOST_KEYS {
+                walk.cut = true;
+                return Ok(walk);
+            }
+        }
+    }
+
+    async fn look_at(
+        &mut self,
+        store: &Store,
+        prefix: &str,
+        keys: Vec<String>,
+    ) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut calls = pipe();
+        for key in &keys {
+            calls.cmd("TYPE").arg(key);
+        }
+        let types: Vec<Value> = store.pipeline(&calls).await?;
+        for (key, kind) in keys.into_iter().zip(types) {
+            let kind: String = from_redis_value(kind).unwrap_or_default();
+            self.judge(prefix, key, kind);
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, prefix: &str, key: String, kind: String) {
+        self.seen += 1;
+        let name = key.strip_prefix(prefix).unwrap_or(&key);
+        let is_lock = name.starts_with("task:") && name.ends_with(":lock");
+        match expected(name) {
+            // Gone between the two looks.
+            _ if kind == "none" => {}
+            Some(wanted) if wanted != kind => self.wrong.push((key, wanted, kind)),
+            _ if is_lock => self.locks.push(key),
+            _ => {}
+        }
+    }
+
+    /// What is to be said of it.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let seen = match self.cut {
+            true => format!("the first {} keys", self.seen),
+            false => format!("all {} keys", self.seen),
+        };
+        if self.wrong.is_empty() {
+            return vec![Finding::ok(
+                "keys",
+                format!("{seen} have the type that they should have"),
+            )];
+        }
+        let mut findings: Vec<Finding> = self.wrong.iter().take(NAMED).map(of_wrong).collect();
+        if self.wrong.len() > NAMED {
+            let more = self.wrong.len() - NAMED;
+            let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+            for (_, wanted, _) in &self.wrong[NAMED..] {
+                *kinds.entry(wanted).or_default() += 1;
+            }
+            let kinds: Vec<String> =
+                kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let says = format!("{more} more keys have the wrong type ({})", kinds.join(", "));
+            findings.push(Finding::fail("keys", says));
+        }
+        findings
+    }
+}
+
+fn of_wrong((key, wanted, kind): &(String, &'static str, String)) -> Finding {
+    let says =
+        format!("{key} is a {kind}, and should be a {wanted}: whatever needs it stops there");
+    Finding::fail("keys", says)
+        .mend(format!("look at it, then redis-cli RENAME {key} {key}.set-aside"))
+}
+
+/// The type that a key should have, by its name after `agent:`; none for names that are not ours.
+fn expected(name: &str) -> Option<&'static str> {
+    let (family, rest) = name.split_once(':').unwrap_or((name, ""));
+    Some(match (family, rest) {
+        ("schema", "") | ("lead", "" | "epoch") => "string",
+        ("lead", "intents") | ("workers", "") => "zset",
+        ("lead", rest) if rest.starts_with("intent:") => "hash",
+        ("approval" | "worker", rest) if !rest.is_empty() => "hash",
+        ("task", rest) => return of_task(rest),
+        ("tasks", rest) => return of_tasks(rest),
+        _ => return None,
+    })
+}
+
+fn of_task(rest: &str) -> Option<&'static str> {
+    Some(match rest.split_once(':') {
+        None => "hash",
+        Some((_, "lock")) => "string",
+        Some((_, "attempts")) => "list",
+        Some((_, "log")) => "stream",
+        Some((_, "children")) => "set",
+        Some(_) => return None,
+    })
+}
+
+fn of_tasks(rest: &str) -> Option<&'static str> {
+    let family = rest.split([':', '@']).next().unwrap_or_default();
+    Some(match (family, rest == family) {
+        ("pending" | "wake", _) | ("adopting" | "quarantine", true) => "list",
+        ("blocked", true) | ("slots", false) => "set",
+        ("blocked" | "rate", false) => "list",
+        ("leases" | "scheduled" | "waiting" | "dead" | "done" | "outbox", true) => "zset",
+        ("routes" | "paused" | "limits" | "marked" | "tick", true) => "hash",
+        ("dedup", false) | ("alone", true) => "string",
+        ("events", true) => "stream",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_has_its_type() {
+        for (name, kind) in [
+            ("schema", Some("string")),
+            ("lead", Some("string")),
+            ("lead:intents", Some("zset")),
+            ("lead:intent:publish-1", Some("hash")),
+            ("workers", Some("zset")),
+            ("worker:w1", Some("hash")),
+            ("approval:a", Some("hash")),
+            ("task:a", Some("hash")),
+            ("task:a:lock", Some("string")),
+            ("task:a:log", Some("stream")),
+            ("task:a:children", Some("set")),
+            ("tasks:pending", Some("list")),
+            ("tasks:pending:high@run_command+gpu", Some("list")),
+            ("tasks:wake@run_command+gpu", Some("list")),
+            ("tasks:blocked", Some("set")),
+            ("tasks:blocked:@type:deploy_step", Some("list")),
+            ("tasks:slots:acme/app#812", Some("set")),
+            ("tasks:leases", Some("zset")),
+            ("tasks:dedup:x", Some("string")),
+            ("tasks:events", Some("stream")),
+            ("run:1:results", None),
+            ("mine", None),
+        ] {
+            assert_eq!(expected(name), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_both_types_and_the_mend() {
+        let mut walk = Walk::default();
+        walk.judge("agent:", "agent:tasks:pending".to_owned(), "string".to_owned());
+        walk.judge("agent:", "agent:task:a:lock".to_owned(), "string".to_owned());
+        assert_eq!(walk.locks, ["agent:task:a:lock"]);
+        let findings = walk.findings();
+        assert_eq!(findings.len(), 1);
+        assert!(
+            findings[0].says.starts_with("agent:tasks:pending is a string, and should be a list")
+        );
+        assert!(findings[0].mend.as_ref().unwrap().contains("RENAME agent:tasks:pending "));
+    }
+}

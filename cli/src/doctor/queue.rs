@@ -1,0 +1,178 @@
+//! The queue in that Redis: its schema, its keys, and what keeps tasks from running.
+
+use greenline_queue::{Queue, QueueError, SCHEMA, Stats, TaskFilter, WorkerInfo};
+use greenline_runtime::say;
+use greenline_runtime::settings::Settings;
+use greenline_store::{Store, StoreError, cmd};
+
+use super::finding::Finding;
+use super::keys::Walk;
+use crate::connection;
+
+/// How many locks set by hand are named.
+const NAMED: usize = 5;
+
+/// How many listed tasks are looked up.
+const MOST_LISTED: usize = 5_000;
+
+/// Looks at the queue. It is opened only where one was before: that alone writes.
+pub(super) async fn look(store: &Store, settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let walk = match Walk::over(store).await {
+        Ok(walk) => Some(walk),
+        Err(error) => {
+            findings.push(failed("keys", &error.into()));
+            None
+        }
+    };
+    findings.extend(walk.iter().flat_map(Walk::findings));
+    match schema(store).await {
+        Ok(Some(finding)) => findings.push(finding),
+        Ok(None) => {
+            findings.push(Finding::info("queue", "nothing was ever enqueued in this database"));
+            return findings;
+        }
+        Err(error) => {
+            findings.push(failed("queue", &error.into()));
+            return findings;
+        }
+    }
+    let queue = Queue::open(store.clone(), connection::queue_options(&settings.queue)).await;
+    let looked = match &queue {
+        Ok(queue) => of_queue(queue, walk.as_ref()).await,
+        Err(error) => Err(error.clone()),
+    };
+    match looked {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(failed("queue", &error)),
+    }
+    findings
+}
+
+fn failed(about: &'static str, error: &QueueError) -> Finding {
+    Finding::fail(about, error.to_string())
+}
+
+/// The version of what is stored, if anything is.
+async fn schema(store: &Store) -> Result<Option<Finding>, StoreError> {
+    let key = format!("{}agent:schema", store.namespace().prefix());
+    let found: Option<String> = store.command(cmd("GET").arg(key)).await?;
+    Ok(found.map(|found| match found.parse::<u32>() {
+        Ok(schema) if schema == SCHEMA => Finding::ok("queue", format!("schema {schema}")),
+        Ok(schema) if schema < SCHEMA => {
+            Finding::ok("queue", format!("schema {schema}, which this program reads"))
+        }
+        _ => {
+            Finding::fail("queue", format!("schema {found}, and this program knows up to {SCHEMA}"))
+                .mend("use the newer Greenline that wrote it, or another namespace")
+        }
+    }))
+}
+
+async fn of_queue(queue: &Queue, walk: Option<&Walk>) -> Result<Vec<Finding>, QueueError> {
+    let stats = queue.stats().await?;
+    let mut findings = vec![workers(&stats), leader(queue).await?];
+    findings.extend(unfit(&stats));
+    for (what, pause) in queue.paused().await? {
+        let name = if what == "all" { "everything" } else { &what };
+        let finding =
+            Finding::warn("queue", format!("{name} is paused by {}: {}", pause.by, pause.why));
+        findings.push(finding.mend(format!("greenline queue resume {what}")));
+    }
+    if stats.quarantine > 0 {
+        findings.push(quarantine(queue, stats.quarantine).await?);
+    }
+    if let Some(walk) = walk {
+        findings.extend(locks(queue, walk, &stats.workers).await?);
+    }
+    findings.extend(gone(queue).await?);
+    Ok(findings)
+}
+
+fn workers(stats: &Stats) -> Finding {
+    let waiting = stats.pending;
+    if stats.workers.is_empty() {
+        let tasks = say::count(waiting, "task waits", "tasks wait");
+        return Finding::warn("workers", format!("none is alive, {tasks}"))
+            .mend("start one: greenline up, greenline worker");
+    }
+    let count = say::count(stats.workers.len() as u64, "worker is", "workers are");
+    let slots: u64 = stats.workers.iter().map(|worker| worker.slots).sum();
+    Finding::ok("workers", format!("{count} alive, {} of {slots} slots busy", stats.running))
+}
+
+async fn leader(queue: &Queue) -> Result<Finding, QueueError> {
+    Ok(match queue.leader().await? {
+        Some((holder, epoch)) => Finding::ok("lead", format!("{holder} leads, epoch {}", epoch.0)),
+        None => Finding::warn("lead", "nobody leads: what has ended is not taken note of")
+            .mend("start one: greenline up, greenline lead"),
+    })
+}
+
+/// Routes that no live worker serves.
+fn unfit(stats: &Stats) -> Vec<Finding> {
+    let unserved = stats.routes.iter().filter(|route| route.workers == 0);
+    unserved
+        .map(|route| {
+            let tasks = say::count(route.pending, "task wants", "tasks want");
+            let labels: Vec<&str> = route.route.split('+').skip(1).collect();
+            let mend = match labels.as_slice() {
+                [] => "start a worker that takes tasks of this type".to_owned(),
+                labels => format!("start a worker with GREENLINE_LABELS={}", labels.join(",")),
+            };
+            let says = format!("{tasks} {}, and no worker that is alive fits", route.route);
+            Finding::warn("queue", says).mend(mend)
+        })
+        .collect()
+}
+
+async fn quarantine(queue: &Queue, count: u64) -> Result<Finding, QueueError> {
+    let entries = queue.quarantined().await?;
+    let latest =
+        entries.first().map_or(String::new(), |entry| format!(", the latest: {}", entry.reason));
+    let entries = say::count(count, "entry", "entries");
+    Ok(Finding::warn("queue", format!("{entries} in quarantine{latest}"))
+        .mend("greenline queue quarantine shows them; correct whoever pushed them"))
+}
+
+/// Locks that no worker holds: somebody holds a task back.
+async fn locks(
+    queue: &Queue,
+    walk: &Walk,
+    workers: &[WorkerInfo],
+) -> Result<Vec<Finding>, QueueError> {
+    let mut findings = Vec::new();
+    for some in walk.locks.chunks(500) {
+        let holders: Vec<Option<String>> = queue.store().command(cmd("MGET").arg(some)).await?;
+        for (key, holder) in some.iter().zip(holders) {
+            let Some(holder) = holder else { continue };
+            let is_workers = workers.iter().any(|worker| worker.id == holder);
+            if !is_workers && findings.len() < NAMED {
+                findings.push(
+                    Finding::warn(
+                        "queue",
+                        format!("{key} is held by {holder}, which is no live worker"),
+                    )
+                    .mend(format!("it goes by itself if it has a term; else redis-cli DEL {key}")),
+                );
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Tasks that a list names and that are not there: somebody deleted them by hand.
+async fn gone(queue: &Queue) -> Result<Option<Finding>, QueueError> {
+    let listed = queue.list(&TaskFilter::default(), MOST_LISTED).await?;
+    let gone: Vec<&str> = listed
+        .iter()
+        .filter(|record| record.status.is_empty())
+        .map(|record| record.id.as_str())
+        .collect();
+    Ok((!gone.is_empty()).then(|| {
+        let some = gone[..gone.len().min(NAMED)].join(", ");
+        let tasks = say::count(gone.len() as u64, "task is", "tasks are");
+        Finding::warn("queue", format!("{tasks} listed and has no hash: {some}"))
+            .mend("nothing to do: the next claim drops it with a note in quarantine")
+    }))
+}

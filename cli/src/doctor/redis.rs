@@ -1,0 +1,217 @@
+//! Redis itself: there, new enough, safe to keep tasks in.
+
+use std::time::Instant;
+
+use greenline_runtime::say;
+use greenline_runtime::settings::{RedisSource, Settings};
+use greenline_store::{ServerFacts, Store, StoreConfig, StoreError, cmd, server_program};
+
+use super::finding::Finding;
+use crate::print::when;
+use crate::{home, redis_here};
+
+/// Clocks further apart than this are worth a warning, in ms.
+const MOST_SKEW: i64 = 2_000;
+
+/// Looks at the server; a store if it answers.
+pub(super) async fn look(settings: &Settings) -> (Vec<Finding>, Option<Store>) {
+    if matches!(settings.redis.source, RedisSource::Embedded) && home::embedded_redis().is_none() {
+        return (vec![none_set()], None);
+    }
+    let found = redis_here::find(&settings.redis).and_then(|config| {
+        let store = Store::lazy(config.clone())?;
+        Ok((config, store))
+    });
+    let (config, store) = match found {
+        Ok(found) => found,
+        Err(error) => return (vec![Finding::fail("redis", format!("{error:#}"))], None),
+    };
+    match store.facts().await {
+        Ok(facts) => {
+            let mut findings = of_facts(&facts, &config);
+            findings.extend(flush(&store, &facts).await);
+            findings.extend(clock(&store).await);
+            (findings, Some(store))
+        }
+        Err(error) => (vec![unreachable(&error, settings)], None),
+    }
+}
+
+/// Nothing is set and nothing runs here: `up` would start its own.
+fn none_set() -> Finding {
+    match server_program() {
+        Some(program) => Finding::info(
+            "redis",
+            format!("none is set; `greenline up` starts its own ({})", program.display()),
+        ),
+        None => Finding::fail("redis", "none is set, and no redis-server is installed")
+            .mend("install redis-server or valkey-server, or set REDIS_URL"),
+    }
+}
+
+fn unreachable(error: &StoreError, settings: &Settings) -> Finding {
+    let finding = Finding::fail("redis", error.to_string());
+    match error {
+        StoreError::Denied(_) => finding.mend(
+            "check REDIS_USERNAME and REDIS_PASSWORD; the user needs +info (deploy/make-secrets \
+             writes users that fit)",
+        ),
+        StoreError::Unavailable { .. } => match settings.redis.source {
+            RedisSource::Embedded => finding.mend("start `greenline up` in this directory"),
+            _ => {
+                finding.mend("start Redis, or correct its address (`greenline settings` shows it)")
+            }
+        },
+        _ => finding,
+    }
+}
+
+fn of_facts(facts: &ServerFacts, config: &StoreConfig) -> Vec<Finding> {
+    let ServerFacts { product, version, .. } = facts;
+    let place = format!(
+        "{product} {version} at {}, database {}",
+        config.address(),
+        config.effective_database()
+    );
+    let namespace = match config.namespace.prefix() {
+        "" => String::new(),
+        prefix => format!(", namespace {}", prefix.trim_end_matches(':')),
+    };
+    let mut findings = vec![match facts.check() {
+        Ok(()) => Finding::ok("redis", format!("{place}{namespace}")),
+        Err(error) => Finding::fail("redis", format!("{place}: {error}")),
+    }];
+    if facts.role == "slave" {
+        let finding = Finding::fail("redis", "this is a replica: it takes no writes");
+        findings.push(finding.mend("name the master, or set GREENLINE_REDIS_SENTINELS"));
+    }
+    findings.push(policy(facts));
+    findings.push(memory(facts));
+    findings.extend(persistence(facts));
+    findings
+}
+
+fn policy(facts: &ServerFacts) -> Finding {
+    match facts.policy_warning() {
+        None => Finding::ok("redis", "maxmemory-policy is noeviction"),
+        Some(warning) => Finding::warn(
+            "redis",
+            format!("maxmemory-policy is {}: Redis may drop tasks when it is full", warning.policy),
+        )
+        .mend("redis-cli CONFIG SET maxmemory-policy noeviction"),
+    }
+}
+
+fn memory(facts: &ServerFacts) -> Finding {
+    let used = say::bytes(facts.used_memory);
+    if facts.maxmemory == 0 {
+        return Finding::ok("redis", format!("uses {used}; maxmemory sets no limit"));
+    }
+    let percent = facts.used_memory.saturating_mul(100) / facts.maxmemory;
+    let says = format!("uses {used}, {percent} % of maxmemory ({})", say::bytes(facts.maxmemory));
+    let mend = "raise maxmemory, or keep less: `greenline queue purge`, queue.retention_tasks";
+    match percent {
+        0..80 => Finding::ok("redis", says),
+        80..95 => Finding::warn("redis", says).mend(mend),
+        _ => Finding::fail("redis", format!("{says}: new tasks are refused when it is full"))
+            .mend(mend),
+    }
+}
+
+fn persistence(facts: &ServerFacts) -> Vec<Finding> {
+    let mut findings = vec![if facts.append_only {
+        Finding::ok("redis", "writes its append-only file")
+    } else {
+        Finding::warn("redis", "the append-only file is off: a crash of Redis loses tasks")
+            .mend("redis-cli CONFIG SET appendonly yes, and appendonly yes in redis.conf")
+    }];
+    if facts.append_only && !facts.append_only_healthy {
+        let says = "the last write of the append-only file failed: Redis refuses writes";
+        findings.push(
+            Finding::fail("redis", says).mend("free the disk of Redis; it recovers by itself"),
+        );
+    }
+    if !facts.snapshots_healthy {
+        let says = "the last snapshot failed: Redis may refuse writes until one succeeds";
+        let mend = "see to memory and disk of Redis, then redis-cli BGSAVE";
+        findings.push(Finding::fail("redis", says).mend(mend));
+    }
+    findings
+}
+
+/// How often the append-only file reaches the disk, if this user may ask.
+async fn flush(store: &Store, facts: &ServerFacts) -> Option<Finding> {
+    let answer: Result<Vec<String>, _> =
+        store.command(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
+    let rhythm = answer.ok()?.into_iter().nth(1)?;
+    (facts.append_only && rhythm == "no").then(|| {
+        Finding::warn(
+            "redis",
+            "appendfsync is no: a crash of its machine loses up to half a minute",
+        )
+        .mend("redis-cli CONFIG SET appendfsync everysec")
+    })
+}
+
+/// Times come from Redis; a machine whose clock differs shows them wrong.
+async fn clock(store: &Store) -> Option<Finding> {
+    let asked = Instant::now();
+    let (seconds, micros): (i64, i64) = store.command(&cmd("TIME")).await.ok()?;
+    let half = i64::try_from(asked.elapsed().as_millis() / 2).unwrap_or(0);
+    let skew = when::now_ms() - half - (seconds * 1000 + micros / 1000);
+    let apart = say::duration(std::time::Duration::from_millis(skew.unsigned_abs()));
+    Some(if skew.abs() <= MOST_SKEW {
+        Finding::ok("clock", format!("{apart} from Redis's"))
+    } else {
+        let side = if skew > 0 { "ahead of" } else { "behind" };
+        Finding::warn("clock", format!("this machine is {apart} {side} Redis"))
+            .mend("let both keep time by NTP, such as timedatectl set-ntp true")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    fn facts() -> ServerFacts {
+        ServerFacts {
+            product: "redis".to_owned(),
+            version: "7.0.15".to_owned(),
+            cluster: false,
+            maxmemory_policy: "noeviction".to_owned(),
+            maxmemory: 0,
+            used_memory: 1024,
+            append_only: true,
+            append_only_healthy: true,
+            snapshots_healthy: true,
+            role: "master".to_owned(),
+            replicas: 0,
+        }
+    }
+
+    fn levels(facts: &ServerFacts) -> Vec<Level> {
+        let config = StoreConfig::at("redis://localhost");
+        let found = of_facts(facts, &config).into_iter().map(|finding| finding.level);
+        found.filter(|level| *level != Level::Ok).collect()
+    }
+
+    #[test]
+    fn each_danger_has_its_level() {
+        assert_eq!(levels(&facts()), []);
+        let with = |change: fn(&mut ServerFacts)| {
+            let mut facts = facts();
+            change(&mut facts);
+            levels(&facts)
+        };
+        assert_eq!(with(|it| it.maxmemory_policy = "allkeys-lru".to_owned()), [Level::Warn]);
+        assert_eq!(with(|it| it.append_only = false), [Level::Warn]);
+        assert_eq!(with(|it| it.append_only_healthy = false), [Level::Fail]);
+        assert_eq!(with(|it| it.snapshots_healthy = false), [Level::Fail]);
+        assert_eq!(with(|it| it.role = "slave".to_owned()), [Level::Fail]);
+        assert_eq!(with(|it| it.cluster = true), [Level::Fail]);
+        assert_eq!(with(|it| it.version = "6.2.0".to_owned()), [Level::Fail]);
+        assert_eq!(with(|it| it.maxmemory = 1200), [Level::Warn]);
+        assert_eq!(with(|it| it.maxmemory = 1030), [Level::Fail]);
+    }
+}

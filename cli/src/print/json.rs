@@ -1,0 +1,71 @@
+//! What programs read: times as ISO, and JSON that was kept as text as itself.
+
+use serde_json::Value;
+
+use super::when;
+
+/// Fields that hold milliseconds since 1970.
+const MOMENTS: [&str; 13] = [
+    "answered_at",
+    "asked_at",
+    "at",
+    "begun_at",
+    "claimed_at",
+    "ended_at",
+    "enqueued_at",
+    "expires_at",
+    "finished_at",
+    "lease_until",
+    "scheduled_for",
+    "seen_at",
+    "started_at",
+];
+
+/// Makes data of the queue fit for programs that know nothing of it. A task itself is left as its
+/// producer wrote it.
+pub(crate) fn refine(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(refine),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match (name.as_str(), &value) {
+                    ("task", _) => {}
+                    ("result", Value::String(text)) => {
+                        if let Ok(inner) = serde_json::from_str(text) {
+                            *value = inner;
+                        }
+                    }
+                    (name, Value::Number(number)) if MOMENTS.contains(&name) => {
+                        let iso = number.as_i64().filter(|ms| *ms > 0).and_then(when::iso);
+                        *value = iso.map_or(Value::Null, Value::String);
+                    }
+                    _ => refine(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn times_become_iso_and_results_become_json() {
+        let mut value = json!({
+            "enqueued_at": 1_767_225_600_000_i64, "attempt": 1, "finished_at": null,
+            "result": "{\"commands\":[]}", "task": {"at": 5},
+            "attempts": [{"ended_at": 1_767_225_600_120_i64}],
+        });
+        refine(&mut value);
+        let expected = json!({
+            "enqueued_at": "2026-01-01T00:00:00.000Z", "attempt": 1, "finished_at": null,
+            "result": {"commands": []}, "task": {"at": 5},
+            "attempts": [{"ended_at": "2026-01-01T00:00:00.120Z"}],
+        });
+        assert_eq!(value, expected);
+    }
+}

@@ -1,0 +1,93 @@
+//! Text from outside, made fit for a terminal.
+//!
+//! Logs, errors and ids may come from anyone who can open a pull request. What they may do to a
+//! terminal is colour it: no moving of the cursor, no titles, no clipboard.
+
+use unicode_width::UnicodeWidthChar;
+
+/// Text with its lines and colours, and no other control characters.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    let mut coloured = false;
+    while let Some(letter) = rest.next() {
+        match letter {
+            '\n' | '\t' => kept.push(letter),
+            '\r' if rest.peek() != Some(&'\n') => kept.push('\n'),
+            '\x1b' if rest.peek() == Some(&'[') => {
+                let sequence: String =
+                    rest.by_ref().skip(1).take(24).scan(false, until_end).collect();
+                if sequence.ends_with('m') {
+                    coloured = true;
+                    kept.push_str("\x1b[");
+                    kept.push_str(&sequence);
+                }
+            }
+            _ if letter.is_control() => {}
+            _ => kept.push(letter),
+        }
+    }
+    if coloured {
+        kept.push_str("\x1b[0m");
+    }
+    kept
+}
+
+/// Takes the characters of a control sequence, up to the one that ends it.
+fn until_end(ended: &mut bool, letter: char) -> Option<char> {
+    if *ended {
+        return None;
+    }
+    *ended = ('\x40'..='\x7e').contains(&letter);
+    Some(letter)
+}
+
+/// Text in one line without control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// Text cut to a number of columns, with a sign that it was.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut room = columns.saturating_sub(1);
+    let fits = text.chars().take_while(|letter| {
+        let wide = letter.width().unwrap_or(0);
+        let fits = wide <= room;
+        room = room.saturating_sub(wide);
+        fits
+    });
+    fits.chain(['…']).collect()
+}
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_may_colour_a_terminal_and_do_nothing_else_to_it() {
+        assert_eq!(harmless("\x1b[31mred\x1b[0m\n"), "\x1b[31mred\x1b[0m\n\x1b[0m");
+        assert_eq!(harmless("a\x1b[2Jb\x1b]0;title\x07c"), "ab]0;titlec");
+        assert_eq!(harmless("10 %\r20 %\r\ndone"), "10 %\n20 %\ndone");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_with_a_sign() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("much longer", 5), "much…");
+        assert_eq!(cut("日本語", 4), "日…");
+    }
+
+    #[test]
+    fn an_error_of_many_lines_becomes_one() {
+        assert_eq!(one_line("a\n  b\x07\tc"), "a b c");
+    }
+}

@@ -1,0 +1,83 @@
+//! How far something is: a bar with the time left on a terminal, one line a minute elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use greenline_runtime::say;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::print::Output;
+
+/// How often something is said where there is no bar.
+const LINE_EVERY: Duration = Duration::from_secs(60);
+
+/// How far something is.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    out: Output,
+    what: &'static str,
+    began: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    /// Of `total` things, none is done yet. `what` says what happens to them.
+    pub(crate) fn new(out: Output, what: &'static str, total: u64) -> Self {
+        let now = Instant::now();
+        let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
+        Self { bar, out, what, began: now, said: now }
+    }
+
+    /// Now so many are done, of so many.
+    pub(crate) fn set(&mut self, done: u64, total: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+            bar.set_position(done);
+        } else if self.said.elapsed() >= LINE_EVERY {
+            self.said = Instant::now();
+            let left = left(self.began.elapsed(), done, total)
+                .map(|left| format!(", about {} left", say::duration(left)))
+                .unwrap_or_default();
+            let (done, total) = (say::number(done), say::number(total));
+            self.out.note(format_args!("{}: {done} of {total}{left}", self.what));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(what: &'static str, total: u64) -> ProgressBar {
+    let form = "{msg} {wide_bar} {human_pos} of {human_len}, {eta} left";
+    let style = ProgressStyle::with_template(form).expect("the template is a constant that parses");
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    bar.set_style(style);
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// How long the rest takes if it goes on as it went.
+fn left(took: Duration, done: u64, total: u64) -> Option<Duration> {
+    let rest = total.checked_sub(done)?;
+    let each = took.checked_div(u32::try_from(done).ok()?)?;
+    each.checked_mul(u32::try_from(rest).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_goes_as_the_part_before() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(left(minute, 1, 4), Some(minute * 3));
+        assert_eq!(left(minute, 0, 4), None);
+        assert_eq!(left(minute, 4, 4), Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,136 @@
+//! Which tasks a command is about: by id, shortened while that is unique, or by a filter.
+
+use std::collections::BTreeSet;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use greenline_queue::{Found, Priority, Queue, Status, TaskFilter, TaskId, TaskType};
+
+use crate::ending::Complaint;
+
+/// How many tasks one call deals with at most.
+const MOST: usize = 50_000;
+
+/// Which tasks, by what they are.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Which tasks")]
+pub(crate) struct Filter {
+    /// Of this status; several with commas
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status_parser(), hide_possible_values = true)]
+    status: Vec<Status>,
+    /// Of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<TaskType>,
+    /// Of this priority
+    #[arg(long, value_name = "PRIORITY", value_parser = priority_parser(), hide_possible_values = true)]
+    priority: Option<Priority>,
+    /// Whose id begins so
+    #[arg(long, value_name = "PREFIX")]
+    id: Option<String>,
+    /// Whose error or result holds this text
+    #[arg(long, value_name = "TEXT")]
+    containing: Option<String>,
+}
+
+/// Which tasks, by id or by what they are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Choice {
+    /// Task ids, shortened while they are unique
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "status", "kind", "priority", "id", "containing"])]
+    ids: Vec<String>,
+    /// All that it can be done to
+    #[arg(long, help_heading = "Which tasks")]
+    all: bool,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// The tasks that were chosen.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// Their ids.
+    pub(crate) ids: Vec<TaskId>,
+    /// Whether each was named, as opposed to found by a filter.
+    pub(crate) by_name: bool,
+    /// Whether there may be more than were taken.
+    pub(crate) cut: bool,
+}
+
+impl Filter {
+    /// As the queue understands it; of `usual` statuses unless some were asked for.
+    pub(crate) fn with_usual(&self, usual: &[Status]) -> TaskFilter {
+        let statuses = if self.status.is_empty() { usual } else { &self.status };
+        TaskFilter {
+            statuses: statuses.iter().copied().collect::<BTreeSet<_>>(),
+            kind: self.kind.as_ref().map(ToString::to_string),
+            priority: self.priority,
+            id_prefix: self.id.clone(),
+            containing: self.containing.clone(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self { status, kind, priority, id, containing } = self;
+        let none_of_the_texts = kind.is_none() && id.is_none() && containing.is_none();
+        status.is_empty() && priority.is_none() && none_of_the_texts
+    }
+}
+
+impl Choice {
+    /// Finds the tasks; those of `usual` statuses where nothing else is said.
+    pub(crate) async fn find(&self, queue: &Queue, usual: &[Status]) -> anyhow::Result<Chosen> {
+        if !self.ids.is_empty() {
+            let mut ids = Vec::with_capacity(self.ids.len());
+            for text in &self.ids {
+                ids.push(resolve(queue, text).await?);
+            }
+            return Ok(Chosen { ids, by_name: true, cut: false });
+        }
+        if !self.all && self.filter.is_empty() {
+            let says = "this needs to know which tasks";
+            return Err(Complaint::wrong(says)
+                .mend("name ids, or add --all or a filter such as --status dead")
+                .into());
+        }
+        let records = queue.list(&self.filter.with_usual(usual), MOST).await?;
+        let cut = records.len() == MOST;
+        let ids = records.into_iter().filter_map(|record| record.id.parse().ok()).collect();
+        Ok(Chosen { ids, by_name: false, cut })
+    }
+}
+
+/// The one task whose id is, or begins with, `text`.
+pub(crate) async fn resolve(queue: &Queue, text: &str) -> anyhow::Result<TaskId> {
+    match queue.find(text).await? {
+        Found::One(id) => Ok(id),
+        Found::None => {
+            let mend = "`greenline queue list` shows what there is; ended tasks are forgotten after a while";
+            Err(Complaint::no(format!("there is no task {text:?}")).mend(mend).into())
+        }
+        Found::Several(ids) => {
+            let some: Vec<&str> = ids.iter().take(8).map(TaskId::as_str).collect();
+            let more = if ids.len() > some.len() { ", …" } else { "" };
+            let says = format!("{text:?} begins the ids of several tasks");
+            Err(Complaint::wrong(says).mend(format!("one of {}{more}", some.join(", "))).into())
+        }
+    }
+}
+
+/// Statuses by the names that they have in Redis, and `dead` and `done` as people call them.
+fn status_parser() -> impl TypedValueParser<Value = Status> {
+    let value = |status: Status| match status {
+        Status::Failed => PossibleValue::new("failed").alias("dead"),
+        Status::Success => PossibleValue::new("success").alias("done"),
+        _ => PossibleValue::new(status.as_str()),
+    };
+    PossibleValuesParser::new(Status::ALL.map(value)).try_map(|name| match name.as_str() {
+        "dead" => Ok(Status::Failed),
+        "done" => Ok(Status::Success),
+        name => name.parse::<Status>(),
+    })
+}
+
+/// Priorities by name.
+pub(super) fn priority_parser() -> impl TypedValueParser<Value = Priority> {
+    PossibleValuesParser::new(Priority::ALL.map(Priority::as_str))
+        .try_map(|name| name.parse::<Priority>())
+}

@@ -1,0 +1,98 @@
+//! `greenline queue log`.
+
+use std::pin::pin;
+
+use futures_util::StreamExt;
+use greenline_queue::{Piece, Queue, Status, TaskId};
+
+use super::choose::resolve;
+use crate::ending::{Complaint, Ended};
+use crate::print::style::DIM;
+use crate::print::{Output, text};
+use crate::session::Session;
+
+/// Print a task's output, as it comes if you like
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline queue log ci-fix-812
+  greenline queue log -f ci-fix-812       until the task has ended
+
+The queue keeps the last of a task's output: see worker.output_log.")]
+pub(crate) struct Args {
+    /// The task's id, shortened while it is unique
+    id: String,
+    /// Go on until the task has ended
+    #[arg(long, short)]
+    follow: bool,
+    /// Only what this attempt printed
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+}
+
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let id = resolve(&queue, &args.id).await?;
+    let mut printer = Printer { out: session.out, attempt: args.attempt, last: None };
+    if args.follow {
+        follow(&queue, &id, &mut printer).await?;
+    } else {
+        let pieces = queue.read_log(&id, "0").await?;
+        printer.print(&pieces)?;
+        if pieces.is_empty() {
+            session.out.note("It has printed nothing that is still kept.");
+        }
+    }
+    Ok(Ended::Done)
+}
+
+/// Prints what comes until the task has ended and nothing more came.
+async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Result<()> {
+    let mut pieces = pin!(queue.follow_log(id, "0"));
+    let mut quiet_rounds = 0;
+    while let Some(some) = pieces.next().await {
+        let some = some?;
+        printer.print(&some)?;
+        quiet_rounds =
+            if some.is_empty() && has_ended(queue, id).await? { quiet_rounds + 1 } else { 0 };
+        // One more: what a worker printed last may come after it settled the task.
+        if quiet_rounds == 2 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn has_ended(queue: &Queue, id: &TaskId) -> anyhow::Result<bool> {
+    let Some(record) = queue.record(id).await? else {
+        return Err(Complaint::no(format!("task {id} was forgotten meanwhile")).into());
+    };
+    Ok(record.status.parse::<Status>().is_ok_and(Status::is_final))
+}
+
+struct Printer {
+    out: Output,
+    attempt: Option<u32>,
+    last: Option<u32>,
+}
+
+impl Printer {
+    fn print(&mut self, pieces: &[Piece]) -> anyhow::Result<()> {
+        let wanted = |piece: &&Piece| self.attempt.is_none_or(|attempt| attempt == piece.attempt);
+        for piece in pieces.iter().filter(wanted) {
+            if self.out.json {
+                self.out.object(piece)?;
+                continue;
+            }
+            if self.last.is_some_and(|last| last != piece.attempt) {
+                self.out.line(format_args!("{DIM}attempt {}{DIM:#}", piece.attempt))?;
+            }
+            self.last = Some(piece.attempt);
+            let words = text::harmless(&piece.text);
+            match piece.stream.as_str() {
+                "note" => self.out.line(format_args!("{DIM}{}{DIM:#}", words.trim_end()))?,
+                _ => self.out.block(words)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! `greenline queue …`: give work to the queue, look into it, and change it.
+
+mod cancel;
+mod choose;
+mod dead;
+mod drain;
+mod enqueue;
+mod input;
+mod limit;
+mod list;
+mod log;
+mod many;
+mod pause;
+mod purge;
+mod quarantine;
+mod reasons;
+mod result;
+mod retry;
+mod show;
+mod stats;
+mod story;
+mod workers;
+
+pub(crate) use choose::resolve;
+
+use clap::Subcommand;
+
+use crate::args::Global;
+use crate::ending::Ended;
+use crate::session::Session;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Enqueue tasks from files, stdin or a command
+    Enqueue(enqueue::Args),
+    /// The queue in numbers
+    Stats,
+    /// List tasks
+    List(list::Args),
+    /// Tell a task's whole story
+    Show(show::Args),
+    /// Print a task's output, as it comes if you like
+    Log(log::Args),
+    /// Run tasks once more that ended without success
+    Retry(retry::Args),
+    /// Call tasks off
+    Cancel(cancel::Args),
+    /// Start no more tasks: of any kind, of a type or of a route
+    Pause(pause::PauseArgs),
+    /// Take a pause back
+    Resume(pause::ResumeArgs),
+    /// Let at most so many tasks of a type start in a minute
+    Limit(limit::Args),
+    /// Forget tasks that have ended
+    Purge(purge::Args),
+    /// List tasks that failed for good
+    Dead(dead::Args),
+    /// Entries that could not be read: see them, have them read again, drop them
+    Quarantine(quarantine::Args),
+    /// Wait until nothing is left to do
+    Drain(drain::Args),
+    /// List the workers that are alive
+    Workers,
+}
+
+impl Command {
+    /// Runs it.
+    pub(crate) fn run(self, global: &Global) -> anyhow::Result<Ended> {
+        let session = Session::client(global)?;
+        match self {
+            Self::Enqueue(args) => session.run(async |it| enqueue::run(&it, args).await),
+            Self::Stats => session.run(async |it| stats::run(&it).await),
+            Self::List(args) => session.run(async |it| list::run(&it, &args).await),
+            Self::Show(args) => session.run(async |it| show::run(&it, &args).await),
+            Self::Log(args) => session.run(async |it| log::run(&it, &args).await),
+            Self::Retry(args) => session.run(async |it| retry::run(&it, &args).await),
+            Self::Cancel(args) => session.run(async |it| cancel::run(&it, &args).await),
+            Self::Pause(args) => session.run(async |it| pause::pause(&it, &args).await),
+            Self::Resume(args) => session.run(async |it| pause::resume(&it, &args).await),
+            Self::Limit(args) => session.run(async |it| limit::run(&it, &args).await),
+            Self::Purge(args) => session.run(async |it| purge::run(&it, &args).await),
+            Self::Dead(args) => session.run(async |it| dead::run(&it, &args).await),
+            Self::Quarantine(args) => session.run(async |it| quarantine::run(&it, &args).await),
+            Self::Drain(args) => session.run(async |it| drain::run(&it, &args).await),
+            Self::Workers => session.run(async |it| workers::run(&it).await),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `greenline queue purge`.
+
+use greenline_queue::{Purged, Status};
+use greenline_runtime::say;
+
+use super::choose::Choice;
+use super::many::{Outcome, treat};
+use crate::ask;
+use crate::ending::Ended;
+use crate::session::Session;
+
+/// Forget tasks that have ended
+///
+/// Their results and logs go with them, and can't be had back. By itself the queue forgets what
+/// retention says: see queue.retention_tasks and queue.retention_age.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline queue purge ci-fix-812
+  greenline queue purge --status cancelled
+  greenline queue purge --all --yes")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    /// Also what the lead has not taken note of: it will never hear of these
+    #[arg(long)]
+    unacknowledged: bool,
+    /// Don't ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Outcome for Purged {
+    fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Done => "forgotten".to_owned(),
+            Self::Live { status } => format!("has not ended ({status}): cancel it first"),
+            Self::Needed { by } => format!("kept: task {by} waits for it"),
+            Self::Unacknowledged => {
+                "kept: the lead has not taken note of its end; --unacknowledged forgets it all the same"
+                    .to_owned()
+            }
+            Self::Unknown => "there is no such task".to_owned(),
+        }
+    }
+}
+
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let ended = [Status::Success, Status::Failed, Status::Cancelled];
+    let chosen = args.choice.find(&queue, &ended).await?;
+    if !chosen.ids.is_empty() {
+        let count = say::count(chosen.ids.len() as u64, "task", "tasks");
+        ask::before(&format!("Forget {count} for good, with results and logs"), args.yes)?;
+    }
+    let purge = async |ids: &[_]| queue.purge(ids, args.unacknowledged).await;
+    treat(session.out, &chosen, "purging", purge).await
+}

@@ -1,0 +1,105 @@
+//! `greenline queue quarantine`.
+
+use clap::Subcommand;
+use greenline_queue::Quarantined;
+use greenline_runtime::say;
+use serde_json::json;
+
+use crate::ask;
+use crate::ending::Ended;
+use crate::print::style::DIM;
+use crate::print::{text, when};
+use crate::session::Session;
+
+/// Entries that could not be read: see them, have them read again, drop them
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline queue quarantine
+  greenline queue quarantine requeue --containing 'not signed'
+  greenline queue quarantine drop --yes
+
+What lands here was pushed into the lists by hand or by a program, and is no
+task. Correct whoever pushed it, enqueue the right task, then drop these.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show them, with why
+    List,
+    /// Have them read once more, after what kept them out was mended
+    Requeue(Change),
+    /// Be rid of them
+    Drop(Change),
+}
+
+#[derive(Debug, clap::Args)]
+struct Change {
+    /// Only those whose entry or reason holds this text
+    #[arg(long, value_name = "TEXT")]
+    containing: Option<String>,
+    /// Don't ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Change {
+    fn fits(&self, entry: &Quarantined) -> bool {
+        let holds = |part: &String| entry.entry.contains(part) || entry.reason.contains(part);
+        self.containing.as_ref().is_none_or(holds)
+    }
+}
+
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+    match &args.action {
+        None | Some(Action::List) => list(session).await,
+        Some(Action::Requeue(change)) => clear(session, change, true).await,
+        Some(Action::Drop(change)) => clear(session, change, false).await,
+    }
+}
+
+async fn list(session: &Session) -> anyhow::Result<Ended> {
+    let entries = session.queue().await?.quarantined().await?;
+    if session.out.json {
+        for entry in &entries {
+            session.out.object(entry)?;
+        }
+        return Ok(Ended::Done);
+    }
+    if entries.is_empty() {
+        session.out.note("The quarantine is empty.");
+    }
+    let columns = session.out.width().map_or(usize::MAX, |width| width - 2);
+    for Quarantined { at, reason, entry } in &entries {
+        let when =
+            if *at > 0 { when::age(*at, when::now_ms()) } else { "some time ago".to_owned() };
+        session.out.line(format_args!("{when}: {}", text::one_line(reason)))?;
+        let entry = text::cut(&text::one_line(entry), columns);
+        session.out.line(format_args!("  {DIM}{entry}{DIM:#}"))?;
+    }
+    Ok(Ended::Done)
+}
+
+async fn clear(session: &Session, change: &Change, again: bool) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let count = queue.quarantined().await?.iter().filter(|entry| change.fits(entry)).count();
+    if count > 0 {
+        let entries = say::count(count as u64, "entry", "entries");
+        let what = match again {
+            true => format!("Have {entries} of the quarantine read once more"),
+            false => format!("Drop {entries} of the quarantine for good"),
+        };
+        ask::before(&what, change.yes)?;
+    }
+    let done = queue.clear_quarantine(again, |entry| change.fits(entry)).await?;
+    if session.out.json {
+        let name = if again { "requeued" } else { "dropped" };
+        session.out.object(&json!({ name: done }))?;
+    } else {
+        let verb = if again { "is to be read once more" } else { "dropped" };
+        session.out.line(format_args!("{} {verb}", say::count(done, "entry", "entries")))?;
+    }
+    Ok(Ended::Done)
+}

@@ -1,0 +1,109 @@
+//! A task's result, for people.
+//!
+//! Results of commands are known here by the names they have in JSON; any other result is shown as
+//! it is.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use greenline_runtime::say;
+use serde::Deserialize;
+
+use crate::print::style::{BAD, DIM, GOOD};
+use crate::print::text;
+
+/// How many lines of a command's output are shown.
+const TAIL_LINES: usize = 12;
+
+/// What each command did, as the worker reports it.
+#[derive(Debug, Deserialize)]
+struct Report {
+    commands: Vec<Run>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Run {
+    command: String,
+    phase: String,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    duration_ms: u64,
+    tail: String,
+}
+
+/// Writes a result, command by command.
+pub(super) fn write(told: &mut String, result: &str) {
+    match serde_json::from_str::<Report>(result) {
+        Ok(report) => {
+            for run in &report.commands {
+                // Writing to a String can't fail.
+                let _infallible = write!(told, "{run}");
+            }
+        }
+        Err(_) => told.extend(["  ", &text::harmless(result), "\n"]),
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (style, ended) = match (self.exit_code, self.signal) {
+            (Some(0), _) => (GOOD, "exit code 0".to_owned()),
+            (Some(code), _) => (BAD, format!("exit code {code}")),
+            (None, Some(signal)) => (BAD, format!("killed by signal {signal}")),
+            (None, None) => (DIM, "no end".to_owned()),
+        };
+        let took = say::duration(Duration::from_millis(self.duration_ms));
+        let command = text::one_line(&self.command);
+        writeln!(f, "  {} `{command}`: {style}{ended}{style:#} after {took}", self.phase)?;
+        let tail = text::harmless(&self.tail);
+        let lines: Vec<&str> = tail.lines().collect();
+        let before = lines.len().saturating_sub(TAIL_LINES);
+        if before > 0 {
+            let count = say::count(before as u64, "line", "lines");
+            writeln!(f, "    {DIM}… {count} before{DIM:#}")?;
+        }
+        for line in &lines[before..] {
+            writeln!(f, "    {line}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(result: &str) -> String {
+        let mut told = String::new();
+        write(&mut told, result);
+        anstream::adapter::strip_str(&told).to_string()
+    }
+
+    #[test]
+    fn each_command_has_its_exit_code_its_time_and_its_end() {
+        let result = r#"{"commands":[
+            {"command":"cargo test","phase":"validation","exit_code":101,"duration_ms":1200,
+             "tail":"one\ntwo\n","truncated_bytes":0},
+            {"command":"x","phase":"setup","signal":9,"duration_ms":5,"tail":"","truncated_bytes":0}],
+            "outcome":{"kind":"failed","which":1}}"#;
+        let expected = "  validation `cargo test`: exit code 101 after 1.2 s\n    one\n    two\n  \
+                        setup `x`: killed by signal 9 after 5 ms\n";
+        assert_eq!(told(result), expected);
+    }
+
+    #[test]
+    fn only_the_end_of_much_output_is_shown() {
+        let tail: String = (1..=20).map(|n| format!("line {n}\\n")).collect();
+        let result = format!(
+            r#"{{"commands":[{{"command":"x","phase":"setup","exit_code":0,"duration_ms":5,"tail":"{tail}"}}]}}"#
+        );
+        let told = told(&result);
+        assert!(told.contains("… 8 lines before") && told.contains("line 9\n"), "{told}");
+        assert!(!told.contains("line 8\n"));
+    }
+
+    #[test]
+    fn another_result_is_shown_as_it_is() {
+        assert_eq!(told(r#"{"ok":true}"#), "  {\"ok\":true}\n");
+    }
+}

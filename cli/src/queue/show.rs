@@ -1,0 +1,42 @@
+//! `greenline queue show`.
+
+use greenline_queue::Approval;
+use serde_json::json;
+
+use super::choose::resolve;
+use super::{reasons, story};
+use crate::ending::{Complaint, Ended};
+use crate::print::when;
+use crate::session::Session;
+
+/// Tell a task's whole story
+///
+/// What it is, how it stands and why, what each attempt did, and what came of it.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline queue show ci-fix-812
+  greenline queue show ci-fix-812 --json | jq .result")]
+pub(crate) struct Args {
+    /// The task's id, shortened while it is unique
+    id: String,
+}
+
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+    let queue = session.queue().await?;
+    let id = resolve(&queue, &args.id).await?;
+    let Some(task) = queue.story(&id).await? else {
+        return Err(Complaint::no(format!("task {id} was forgotten just now")).into());
+    };
+    let approval: Option<Approval> = queue.approval(id.as_str()).await?;
+    let why = reasons::gather(&queue, &task, approval.as_ref()).await?;
+    if session.out.json {
+        let mut value = serde_json::to_value(&task)?;
+        value["approval"] = serde_json::to_value(&approval)?;
+        value["why"] = json!(why);
+        session.out.object(&value)?;
+    } else {
+        let told = story::tell(&task, approval.as_ref(), &why, when::now_ms());
+        session.out.block(told)?;
+    }
+    Ok(Ended::Done)
+}

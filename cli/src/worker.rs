@@ -1,0 +1,52 @@
+//! `greenline worker`.
+
+use greenline_runtime::Role;
+use greenline_runtime::clock::Clock;
+use greenline_runtime::liveness::Beacon;
+
+use crate::args::Global;
+use crate::daemon;
+use crate::ending::Ended;
+use crate::redis_here;
+
+/// Run a worker: it takes tasks and runs them
+///
+/// SIGTERM or Ctrl-C lets running tasks finish within worker.grace and gives the rest back;
+/// a second one gives all back at once.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  REDIS_URL=redis://localhost greenline worker
+  greenline worker --slots 8 --labels gpu,linux")]
+pub(crate) struct Args {
+    /// How many tasks to run at once, instead of worker.slots
+    #[arg(long, value_name = "N")]
+    slots: Option<String>,
+    /// What this worker offers, instead of worker.labels
+    #[arg(long, value_name = "LABELS")]
+    labels: Option<String>,
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+    let flags = global.flags().with("worker.slots", "--slots", args.slots.clone()).with(
+        "worker.labels",
+        "--labels",
+        args.labels.clone(),
+    );
+    daemon::run(global, Role::Worker, flags, async |session, stop| {
+        let settings = &session.settings;
+        let beacon = Beacon::light(&settings.state_dir, Role::Worker, Clock::system())?;
+        let beat = move |doing: &str| {
+            if let Err(error) = beacon.beat(doing) {
+                tracing::warn!(%error, "Could not leave a sign of life");
+            }
+        };
+        let config = redis_here::find(&settings.redis)?;
+        let wait = || beat("waiting for Redis");
+        let queue = daemon::open_queue(config, &settings.queue, &stop, wait).await?;
+        let Some(queue) = queue else { return Ok(()) };
+        let id = daemon::fresh_id();
+        let worker = daemon::worker::build(queue, settings, &id)?;
+        tracing::info!(worker.id = id, slots = settings.worker.slots, "Worker {id} takes tasks");
+        worker.on_beat(beat).run(stop).await
+    })
+}
