@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use greenline_queue::{Queue, QueueOptions, TaskType};
+use greenline_queue::{Queue, QueueOptions, Scripts, TaskType};
 use greenline_runtime::stopping::Stop;
 use greenline_store::{Store, StoreConfig};
 use greenline_worker::{Assignment, Attempt, Handler, Verdict, WorkerDaemon, WorkerOptions};
@@ -46,14 +46,14 @@ fn tell_lateness(assignment: &Assignment) {
     }
 }
 
-/// Works until the process is told to stop.
+/// Works until the process is told to stop, by scripts that may lack a part.
 ///
 /// # Errors
 ///
 /// When Redis can't be reached or used.
-pub async fn work(url: &str, slots: usize, load: Load) -> anyhow::Result<()> {
+pub async fn work(url: &str, slots: usize, load: Load, scripts: Scripts) -> anyhow::Result<()> {
     let store = Store::connect(StoreConfig::at(url)).await?;
-    let queue = Queue::open(store, QueueOptions::default()).await?;
+    let queue = Queue::open_with(store, QueueOptions::default(), scripts).await?;
     let options = WorkerOptions {
         id: format!("bench-{}-{}", std::process::id(), crate::clock::now_us()).parse()?,
         labels: BTreeSet::new(),

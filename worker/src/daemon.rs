@@ -127,19 +127,20 @@ impl WorkerDaemon {
         let beside = CancellationToken::new();
         let heart = tokio::spawn(life.clone().keep_claims(beside.clone()));
         let ticker = tokio::spawn(life.clone().let_time_pass(beside.clone()));
-        let (finished, runs) = mpsc::unbounded_channel();
+        let (tell, news) = mpsc::unbounded_channel();
         let worker = life.queue.worker(life.profile.clone());
         let mut shift = Shift {
             alarm: Alarm::new(worker.waiter()),
             worker,
             life: life.clone(),
             pulse: self.pulse,
-            finished,
-            runs,
+            tell,
+            news,
             tasks: JoinSet::new(),
             waiting: VecDeque::new(),
             pace: Pace::default(),
             running: 0,
+            settling: 0,
             alone: false,
         };
         shift.work(&stop.drain).await;
@@ -211,15 +212,18 @@ impl Life {
         }
     }
 
-    /// Runs one claimed task and settles it.
-    async fn run(self: Arc<Self>, claim: Claim) -> Finished {
+    /// Runs one claimed task and settles it. Its slot is free once it has run:
+    /// the next one need not wait until Redis has heard of this one.
+    async fn run(self: Arc<Self>, claim: Claim, news: mpsc::UnboundedSender<News>) {
         let begun = Instant::now();
         let cancellation = self.holdings.cancellation(&claim);
         let verdict = self.attempt(&claim, &cancellation).await;
         let took = begun.elapsed();
+        // The shift may have ended: then nobody counts any more.
+        let _counted = news.send(News::Ran { kind: claim.kind.clone(), took });
         settle(&self, &claim, verdict, &cancellation, took).await;
         self.holdings.remove(&claim);
-        Finished { kind: claim.kind, took }
+        let _counted = news.send(News::Settled);
     }
 
     async fn attempt(&self, claim: &Claim, cancellation: &crate::command::Cancellation) -> Verdict {
@@ -255,10 +259,12 @@ fn said(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("nothing")
 }
 
-/// A run that has ended.
-struct Finished {
-    kind: TaskType,
-    took: Duration,
+/// What the claim loop hears of a task.
+enum News {
+    /// Its handler has ended: a slot is free.
+    Ran { kind: TaskType, took: Duration },
+    /// The queue knows how.
+    Settled,
 }
 
 /// The claim loop.
@@ -267,13 +273,15 @@ struct Shift {
     worker: Worker,
     alarm: Alarm,
     pulse: Option<Pulse>,
-    finished: mpsc::UnboundedSender<Finished>,
-    runs: mpsc::UnboundedReceiver<Finished>,
+    tell: mpsc::UnboundedSender<News>,
+    news: mpsc::UnboundedReceiver<News>,
     tasks: JoinSet<()>,
     /// Prefetched and not started.
     waiting: VecDeque<Claim>,
     pace: Pace,
     running: usize,
+    /// Have run, and the queue does not know yet.
+    settling: usize,
     /// Whether the one task that runs, or the next one, is to be alone.
     alone: bool,
 }
@@ -285,7 +293,7 @@ impl Shift {
         let mut patience = backoff();
         while !drain.is_cancelled() {
             self.beat();
-            self.note_finished();
+            self.hear();
             self.start_waiting().await;
             if self.is_full() {
                 self.wait_for_a_slot(drain).await;
@@ -310,14 +318,21 @@ impl Shift {
     }
 
     fn is_full(&self) -> bool {
-        !self.waiting.is_empty() || self.running >= self.slots() || (self.alone && self.running > 0)
+        !self.waiting.is_empty()
+            || self.running >= self.slots()
+            || self.settling > 2 * self.slots()
+            || (self.alone && self.busy() > 0)
+    }
+
+    fn busy(&self) -> usize {
+        self.running + self.settling
     }
 
     async fn claim(&mut self) -> Result<Claimed, QueueError> {
         let start = self.slots() - self.running;
         let prefetch = if self.pace.short().is_empty() { 0 } else { self.life.options.prefetch };
         let short = self.pace.short();
-        self.worker.claim(Appetite { start, prefetch, short, running: self.running }).await
+        self.worker.claim(Appetite { start, prefetch, short, running: self.busy() }).await
     }
 
     fn take(&mut self, claimed: Claimed) {
@@ -335,12 +350,7 @@ impl Shift {
 
     fn spawn(&mut self, claim: Claim) {
         self.running += 1;
-        let (life, finished) = (self.life.clone(), self.finished.clone());
-        self.tasks.spawn(async move {
-            let done = life.run(claim).await;
-            // The shift may have ended: then nobody counts any more.
-            let _counted = finished.send(done);
-        });
+        self.tasks.spawn(self.life.clone().run(claim, self.tell.clone()));
     }
 
     /// Starts prefetched tasks as far as there are slots, after saying so.
@@ -369,21 +379,27 @@ impl Shift {
         }
     }
 
-    fn note_finished(&mut self) {
-        while let Ok(finished) = self.runs.try_recv() {
-            self.count(&finished);
+    fn hear(&mut self) {
+        while let Ok(news) = self.news.try_recv() {
+            self.count(&news);
         }
         while self.tasks.try_join_next().is_some() {}
     }
 
-    fn count(&mut self, finished: &Finished) {
-        self.running -= 1;
-        self.pace.note(&finished.kind, finished.took);
+    fn count(&mut self, news: &News) {
+        match news {
+            News::Ran { kind, took } => {
+                self.running -= 1;
+                self.settling += 1;
+                self.pace.note(kind, *took);
+            }
+            News::Settled => self.settling -= 1,
+        }
     }
 
     async fn wait_for_a_slot(&mut self, drain: &CancellationToken) {
         tokio::select! {
-            Some(finished) = self.runs.recv() => self.count(&finished),
+            Some(news) = self.news.recv() => self.count(&news),
             () = drain.cancelled() => {}
             () = sleep(PULSE) => {}
         }
@@ -395,8 +411,8 @@ impl Shift {
                 rung = self.alarm.ring() => rung,
                 // A slot that frees up says nothing about work; but a worker that
                 // was asked to come alone has to see when it is.
-                Some(finished) = self.runs.recv() => {
-                    self.count(&finished);
+                Some(news) = self.news.recv() => {
+                    self.count(&news);
                     if self.alone { return } else { continue }
                 }
                 () = drain.cancelled() => return,
@@ -438,19 +454,19 @@ impl Shift {
     /// Gives back what has not begun, waits for what has, then gives that back.
     async fn stop(&mut self, stop: &Stop) {
         self.give_back_waiting().await;
-        self.note_finished();
-        if self.running > 0 {
-            tracing::info!(tasks = self.running, "Waiting for tasks to end");
+        self.hear();
+        if self.busy() > 0 {
+            tracing::info!(tasks = self.busy(), "Waiting for tasks to end");
         }
         let grace = self.life.options.grace;
         let ended = timeout(grace, stop.interrupt.run_until_cancelled(self.all_ended())).await;
         if !matches!(ended, Ok(Some(()))) {
-            self.note_finished();
-            tracing::warn!(tasks = self.running, "Handing tasks back that did not end in time");
+            self.hear();
+            tracing::warn!(tasks = self.busy(), "Handing tasks back that did not end in time");
             self.life.holdings.stop_all();
             if timeout(LAST_WORD, self.all_ended()).await.is_err() {
                 tracing::warn!(
-                    tasks = self.running,
+                    tasks = self.busy(),
                     "Left tasks behind; their leases end by themselves"
                 );
             }
@@ -459,10 +475,10 @@ impl Shift {
     }
 
     async fn all_ended(&mut self) {
-        while self.running > 0 {
+        while self.busy() > 0 {
             self.beat();
-            if let Ok(Some(finished)) = timeout(PULSE, self.runs.recv()).await {
-                self.count(&finished);
+            if let Ok(Some(news)) = timeout(PULSE, self.news.recv()).await {
+                self.count(&news);
             }
         }
     }

@@ -140,7 +140,8 @@ impl Queue {
         Worker {
             queue: self.clone(),
             profile,
-            sequence: 1,
+            // Should a process take an id over, its claims are not its predecessor's.
+            sequence: chrono::Utc::now().timestamp_micros().unsigned_abs(),
             place: 0,
             routes: watch::Sender::new(vec![]),
             routes_known: 0,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use greenline_store::Cmd;
+use futures_util::{StreamExt, stream};
+use greenline_store::{Cmd, StoreError};
 use serde::Serialize;
 
 use crate::queue::Core;
@@ -60,6 +61,9 @@ impl Enqueued {
             "orphan" => Ok(Self::refused(format!(
                 "depends_on names {detail}, and there is no such task: enqueue parents first"
             ))),
+            "taken" => Ok(Self::refused(
+                "another task has this id: give it one of its own, or purge that task",
+            )),
             "routes" => Ok(Self::refused(
                 "there are 256 combinations of type and labels already: use fewer labels",
             )),
@@ -103,27 +107,48 @@ impl Queue {
     }
 
     /// Enqueues many tasks; what became of each, in order. Parents go before
-    /// their children.
+    /// their children. The next call is written while one is under way.
     pub async fn enqueue_many(&self, tasks: Vec<Task>) -> Result<Vec<Enqueued>, QueueError> {
         let mut outcomes = Vec::with_capacity(tasks.len());
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        for task in tasks {
-            bytes += task.payload().len();
-            batch.push(self.filing(task)?);
-            if batch.len() == MOST_AT_ONCE || bytes >= MOST_BYTES_AT_ONCE {
-                outcomes.extend(self.core().enqueue(&std::mem::take(&mut batch)).await?);
-                bytes = 0;
-            }
+        let mut batches = Batches { core: self.core(), tasks: tasks.into_iter() };
+        // The first goes alone: should Redis not know the script yet, order is kept.
+        if let Some(first) = batches.next() {
+            outcomes.extend(self.core().enqueue(&first?).await?);
         }
-        if !batch.is_empty() {
-            outcomes.extend(self.core().enqueue(&batch).await?);
+        let calls = batches.map(|batch| async move { self.core().enqueue(&batch?).await });
+        let mut answers = stream::iter(calls).buffered(2);
+        while let Some(answer) = answers.next().await {
+            outcomes.extend(answer?);
         }
         Ok(outcomes)
     }
 
     fn filing(&self, task: Task) -> Result<Filing, QueueError> {
         self.core().filing(task)
+    }
+}
+
+/// Tasks in batches that are fit for one call.
+struct Batches<'a> {
+    core: &'a Core,
+    tasks: std::vec::IntoIter<Task>,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<Vec<Filing>, QueueError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = 0;
+        let mut batch = Vec::new();
+        while batch.len() < MOST_AT_ONCE && bytes < MOST_BYTES_AT_ONCE {
+            let Some(task) = self.tasks.next() else { break };
+            bytes += task.payload().len();
+            match self.core.filing(task) {
+                Ok(filing) => batch.push(filing),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        (!batch.is_empty()).then_some(Ok(batch))
     }
 }
 
@@ -142,8 +167,28 @@ pub(crate) async fn file(
             first || bytes <= MOST_BYTES_AT_ONCE
         });
         let (now, later) = rest.split_at(fits.count());
-        outcomes.extend(core.enqueue(now).await?);
+        outcomes.extend(file_each(&core, now).await?);
         rest = later;
+    }
+    Ok(outcomes)
+}
+
+/// Callers who only share a call do not share a broken key: then each has a
+/// call of its own, and the others' tasks are filed.
+async fn file_each(core: &Core, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
+    let whole = core.enqueue(filings).await;
+    if filings.len() == 1 || !matches!(whole, Err(QueueError::Store(StoreError::WrongType(_)))) {
+        return whole;
+    }
+    let mut outcomes = Vec::with_capacity(filings.len());
+    for filing in filings {
+        match core.enqueue(std::slice::from_ref(filing)).await {
+            Ok(one) => outcomes.extend(one),
+            Err(QueueError::Store(error @ StoreError::WrongType(_))) => {
+                outcomes.push(Enqueued::refused(error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(outcomes)
 }

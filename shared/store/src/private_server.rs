@@ -212,6 +212,8 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
     command.arg("--unixsocket").arg(socket).args(["--unixsocketperm", "700"]);
     command.args(["--port", &config.port.unwrap_or(0).to_string(), "--bind", "127.0.0.1"]);
     command.args(["--daemonize", "no", "--maxmemory-policy", "noeviction", "--save", ""]);
+    // Up to 128 entries Redis would search a sorted set from end to end, the leases too.
+    command.args(["--zset-max-listpack-entries", "8"]);
     command.args(match config.persistence {
         Persistence::None => ["--appendonly", "no", "--appendfsync", "no"],
         Persistence::EverySecond => ["--appendonly", "yes", "--appendfsync", "everysec"],

@@ -156,7 +156,7 @@ local function consider(entry, list, route, task)
     end
   end
   local lock = TASK .. id .. ':lock'
-  if not call('SET', lock, worker, 'NX', 'PX', lease) and redis.pcall('GET', lock) ~= worker then
+  if not call('SET', lock, worker, 'NX', 'PX', ARGV[7]) and redis.pcall('GET', lock) ~= worker then
     later(id, now + 5000, {'deferred', 'its lock is held by another'})
     return false
   end

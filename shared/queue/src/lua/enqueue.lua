@@ -48,6 +48,8 @@ for i = 1, count do
       if not plain[list] then
         plain[list] = {route = route, ids = {}, starts = {}}
         order[#order + 1] = list
+        -- At once, so that the next one of this call sees how many there are.
+        if route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
       end
       local group = plain[list]
       group.ids[#group.ids + 1] = id

@@ -10,10 +10,11 @@
 local worker, lease = ARGV[3], tonumber(ARGV[4])
 local me = P .. 'worker:' .. worker
 local words = tonumber(ARGV[6])
-if words > 0 then call('HSET', me, unpack(ARGV, 7, 6 + words)) end
-call('HSET', me, 'seen_at', NOW)
-call('PEXPIRE', me, ARGV[5])
-call('ZADD', P .. 'workers', NOW, worker)
+-- Its registration is for people; its claims do not hang on it.
+if words > 0 then redis.pcall('HSET', me, unpack(ARGV, 7, 6 + words)) end
+redis.pcall('HSET', me, 'seen_at', NOW)
+redis.pcall('PEXPIRE', me, ARGV[5])
+redis.pcall('ZADD', P .. 'workers', NOW, worker)
 
 local results, leases = {}, {}
 for i = 7 + words, #ARGV, 2 do
@@ -25,10 +26,10 @@ for i = 7 + words, #ARGV, 2 do
     leases[#leases + 1] = now + lease
     leases[#leases + 1] = id
     local lock = TASK .. id .. ':lock'
-    if call('GET', lock) == worker then
-      call('PEXPIRE', lock, lease)
+    if redis.pcall('GET', lock) == worker then
+      call('PEXPIRE', lock, ARGV[4])
     else
-      call('SET', lock, worker, 'NX', 'PX', lease)
+      call('SET', lock, worker, 'NX', 'PX', ARGV[4])
     end
     results[#results + 1] = task[3] and ('cancel:' .. task[3]) or 'ok'
   end

@@ -203,22 +203,29 @@ local trimmed = 0
 local function may_forget(id)
   return not call('ZSCORE', TASKS .. 'outbox', id) and not waiting_child(id)
 end
+-- Goes on behind those that had to be kept last time, round and round: else
+-- they would be all that is ever looked at.
 local function trim(index)
   local surplus = call('ZCARD', index) - tonumber(ARGV[5])
+  local kept = num(call('HGET', mark, index))
   local young = now - tonumber(ARGV[7])
   local old = math.min(now - tonumber(ARGV[6]), young)
-  local some = call('ZRANGEBYSCORE', index, '-inf', surplus > 0 and young or old, 'LIMIT', 0, 500)
+  local some = call('ZRANGEBYSCORE', index, '-inf', surplus > 0 and young or old,
+    'LIMIT', kept, 500)
+  local here = 0
   for i, id in ipairs(some) do
     local score = num(call('ZSCORE', index, id))
     if live(id) then
       -- Left here by a script that broke off, or by hand.
       call('ZREM', index, id)
-    elseif (i <= surplus or score <= old) and may_forget(id) then
+    elseif (kept + i <= surplus or score <= old) and may_forget(id) then
       forget(id)
-      trimmed = trimmed + 1
+      here = here + 1
     end
   end
-  if trimmed >= 500 then more = true end
+  call('HSET', mark, index, #some == 500 and kept + 500 - here or 0)
+  trimmed = trimmed + here
+  if here == 500 then more = true end
 end
 part('done', function() trim(TASKS .. 'done') end)
 part('dead', function() trim(TASKS .. 'dead') end)

@@ -1,0 +1,64 @@
+//! How soon an idle worker begins: 200 tasks a second, for ten seconds.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use greenline_queue::Pausable;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::drain::{WorkerCommand, stand_by};
+use crate::produce::task;
+use crate::server::Server;
+
+/// Tasks per second.
+const RATE: u64 = 200;
+
+/// Tasks that warm up and don't count.
+const WARM_UP: usize = 40;
+
+/// Half of the tasks, and 99 of 100, begin within these ms of being enqueued.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PickUp {
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+/// Measures from just before the enqueue to the first line of the handler.
+pub(crate) async fn pick_up(
+    server: &Server,
+    command: &WorkerCommand,
+    seconds: u64,
+) -> anyhow::Result<PickUp> {
+    server.empty().await?;
+    let queue = server.queue().await?;
+    let telling = WorkerCommand { tell: true, ..command.clone() };
+    let mut children = stand_by(server, &queue, &telling, 1).await?;
+    let mut child = children.pop().context("a worker")?;
+    let output = child.stdout.take().context("the worker's output")?;
+    queue.resume(&Pausable::All).await?;
+
+    let count = WARM_UP + usize::try_from(RATE * seconds)?;
+    let hear = tokio::spawn(async move {
+        let mut lines = BufReader::new(output).lines();
+        let mut heard = Vec::with_capacity(count);
+        while heard.len() < count {
+            let Some(line) = lines.next_line().await? else { break };
+            heard.push(line.parse::<f64>()? / 1e3);
+        }
+        anyhow::Ok(heard)
+    });
+    let mut beats = interval(Duration::from_micros(1_000_000 / RATE));
+    beats.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for at in 0..count {
+        beats.tick().await;
+        queue.enqueue(task(&format!("pickup-{at}"))?).await?;
+    }
+    let heard = timeout(Duration::from_secs(30), hear).await.context("tasks were not run")???;
+    child.start_kill()?;
+    child.wait().await?;
+    let mut counted = heard.get(WARM_UP..).context("too few tasks were run")?.to_vec();
+    counted.sort_by(f64::total_cmp);
+    let at = |percent: usize| counted.get(counted.len() * percent / 100).copied();
+    Ok(PickUp { p50_ms: at(50).unwrap_or(f64::NAN), p99_ms: at(99).unwrap_or(f64::NAN) })
+}
