@@ -19,8 +19,15 @@ macro_rules! on_a_fresh_bed {
     };
 }
 
+mod approvals;
+mod ended;
+mod flow;
 mod keys;
+mod leader;
 mod leases;
 mod life;
 mod names;
+mod operator;
+mod parents;
 mod tasks;
+mod walk;
