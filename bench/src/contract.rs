@@ -49,7 +49,7 @@ impl Part {
     pub fn left_out(self) -> Scripts {
         Scripts::edited(|script, text| match (self, script) {
             (Self::Lock, "claim") => {
-                comment_out(&text, "local held = redis.pcall('SET'", "local held = true")
+                comment_out(&text, "  local locked = call('SET'", "  local locked = true")
             }
             (Self::Lock, "complete") => comment_out(&text, "unlock(ids, worker)", ""),
             (Self::Lease, "claim") => comment_out(&text, "    if #ids > 0 then call('ZADD'", ""),

@@ -8,7 +8,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use greenline_runtime::settings::Flags;
 
 use crate::ending::Ended;
-use crate::{approvals, completions, doctor, health, lead, man, queue, settings, up, worker};
+use crate::{
+    approvals, bench, completions, doctor, health, lead, man, queue, settings, up, worker,
+};
 
 /// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
 #[derive(Debug, Parser)]
@@ -120,6 +122,8 @@ enum Command {
     Queue(queue::Command),
     /// See what waits for a person's yes, and answer
     Approvals(approvals::Args),
+    /// Measure the queue on this machine, beside what its Redis can do
+    Bench(bench::Args),
     /// Show all settings, and where each comes from
     Settings(settings::Args),
     /// Print completions for a shell
@@ -140,6 +144,7 @@ impl Args {
             Command::Doctor(args) => doctor::run(global, &args),
             Command::Queue(command) => command.run(global),
             Command::Approvals(args) => approvals::run(global, args),
+            Command::Bench(args) => bench::run(global, args),
             Command::Settings(args) => settings::run(global, &args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

@@ -11,6 +11,7 @@
 mod approvals;
 mod args;
 mod ask;
+mod bench;
 mod completions;
 mod connection;
 mod daemon;

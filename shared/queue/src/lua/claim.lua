@@ -156,7 +156,8 @@ local function consider(entry, list, route, task)
     end
   end
   local lock = TASK .. id .. ':lock'
-  if not call('SET', lock, worker, 'NX', 'PX', ARGV[7]) and redis.pcall('GET', lock) ~= worker then
+  local locked = call('SET', lock, worker, 'NX', 'PX', ARGV[7])
+  if not locked and redis.pcall('GET', lock) ~= worker then
     later(id, now + 5000, {'deferred', 'its lock is held by another'})
     return false
   end
