@@ -20,9 +20,13 @@ local task = asked[5]
 if asked[4] == 'run' then
   local fields = fields_of(task, 'status', 'depends_on', unpack(FINISH))
   if fields[1] ~= 'awaiting_approval' then
-    -- The task was called off, by somebody who may not write approvals.
-    call('HSET', key, 'state', 'withdrawn', 'answered_at', NOW)
-    return 'answered:withdrawn'
+    -- Called off by somebody who may not write approvals; or answered with yes
+    -- by a call that broke off, and this one has the rest to do.
+    local had = (not fields[1] or fields[1] == 'cancelled') and 'withdrawn' or 'approved'
+    if state ~= had then
+      call('HSET', key, 'state', had, 'answered_at', NOW)
+      return 'answered:' .. had
+    end
   else
     if state == 'rejected' then
       finish(task, 'cancelled', {fields[3], fields[4], fields[5]},

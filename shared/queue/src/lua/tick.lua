@@ -142,10 +142,12 @@ end
 part('waiting', function()
   local late = call('ZRANGEBYSCORE', TASKS .. 'waiting', '-inf', now, 'LIMIT', 0, 500)
   for _, id in ipairs(late) do part('waiting ' .. id, function() expire(id) end) end
-  -- Nothing is ever due of one whose hash was deleted: some are looked at.
+  -- Nothing is ever due of one whose hash was deleted, or that a script which
+  -- broke off has left here: some are looked at.
   for _, id in ipairs(call('ZRANDMEMBER', TASKS .. 'waiting', 10)) do
-    if not fields_of(id, 'status')[1] then
-      put_aside(id, 'its hash was gone while it waited')
+    local status = fields_of(id, 'status')[1]
+    if not status then put_aside(id, 'its hash was gone while it waited') end
+    if status ~= 'waiting' and status ~= 'awaiting_approval' then
       call('ZREM', TASKS .. 'waiting', id)
     end
   end

@@ -20,6 +20,7 @@ macro_rules! on_a_fresh_bed {
 }
 
 mod approvals;
+mod broken_keys;
 mod ended;
 mod flow;
 mod keys;
@@ -28,6 +29,7 @@ mod leases;
 mod life;
 mod names;
 mod operator;
+mod oracle;
 mod parents;
 mod tasks;
 mod walk;

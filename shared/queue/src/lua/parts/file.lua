@@ -67,7 +67,8 @@ local function file_special(id, at, rare)
     call('SADD', TASK .. parent .. ':children', id)
     call('HSET', TASK .. parent, 'children', 1, 'links', 1)
   end
-  write_hash(id, at, 'waiting')
+  -- Should this break off, the walk goes on from here: never past a gate.
+  write_hash(id, at, rare.approval_expires and 'awaiting_approval' or 'waiting')
   if rare.dedup_key then call('SET', TASKS .. 'dedup:' .. rare.dedup_key, id) end
   local failed, state = parents_of(parents)
   if failed then
@@ -78,7 +79,6 @@ local function file_special(id, at, rare)
   end
   if rare.approval_expires then
     call('ZADD', TASKS .. 'waiting', rare.approval_expires, id)
-    call('HSET', key, 'status', 'awaiting_approval')
     ask_before_running(id, rare.approval_hash, ARGV[at + 7], rare.approval_expires)
     return 'awaiting_approval'
   end
