@@ -159,9 +159,9 @@ async fn clock(store: &Store) -> Option<Finding> {
     let (seconds, micros): (i64, i64) = store.command(&cmd("TIME")).await.ok()?;
     let half = i64::try_from(asked.elapsed().as_millis() / 2).unwrap_or(0);
     let skew = when::now_ms() - half - (seconds * 1000 + micros / 1000);
-    let apart = say::duration(std::time::Duration::from_millis(skew.unsigned_abs()));
+    let apart = say::duration(std::time::Duration::from_millis(skew.unsigned_abs().max(1)));
     Some(if skew.abs() <= MOST_SKEW {
-        Finding::ok("clock", format!("{apart} from Redis's"))
+        Finding::ok("clock", format!("within {apart} of Redis's"))
     } else {
         let side = if skew > 0 { "ahead of" } else { "behind" };
         Finding::warn("clock", format!("this machine is {apart} {side} Redis"))

@@ -84,6 +84,7 @@ impl Table {
             let words = text::cut(words, widths[at]);
             let gap = " ".repeat(widths[at] - text::width(&words));
             match self.columns[at].1 {
+                Align::Right if at == last && words.is_empty() => {}
                 Align::Right => write!(f, "{gap}{style}{words}{style:#}")?,
                 Align::Left if at == last => write!(f, "{style}{words}{style:#}")?,
                 Align::Left => write!(f, "{style}{words}{style:#}{gap}")?,

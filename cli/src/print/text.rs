@@ -5,6 +5,9 @@
 
 use unicode_width::UnicodeWidthChar;
 
+/// Longer sequences are no colours, or not meant well.
+const LONGEST_COLOUR: usize = 32;
+
 /// Text with its lines and colours, and no other control characters.
 pub(crate) fn harmless(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
@@ -15,12 +18,9 @@ pub(crate) fn harmless(text: &str) -> String {
             '\n' | '\t' => kept.push(letter),
             '\r' if rest.peek() != Some(&'\n') => kept.push('\n'),
             '\x1b' if rest.peek() == Some(&'[') => {
-                let sequence: String =
-                    rest.by_ref().skip(1).take(24).scan(false, until_end).collect();
-                if sequence.ends_with('m') {
+                if let Some(colour) = colour(&mut rest) {
                     coloured = true;
-                    kept.push_str("\x1b[");
-                    kept.push_str(&sequence);
+                    kept.push_str(&colour);
                 }
             }
             _ if letter.is_control() => {}
@@ -33,13 +33,18 @@ pub(crate) fn harmless(text: &str) -> String {
     kept
 }
 
-/// Takes the characters of a control sequence, up to the one that ends it.
-fn until_end(ended: &mut bool, letter: char) -> Option<char> {
-    if *ended {
-        return None;
+/// Takes what follows an escape, up to the letter that ends the sequence; the sequence, if all
+/// it does is to colour.
+fn colour(rest: &mut impl Iterator<Item = char>) -> Option<String> {
+    let mut sequence = String::from("\x1b");
+    for letter in rest {
+        sequence.push(letter);
+        let ends = ('\x40'..='\x7e').contains(&letter) && sequence.len() > 2;
+        if ends || sequence.len() > LONGEST_COLOUR {
+            break;
+        }
     }
-    *ended = ('\x40'..='\x7e').contains(&letter);
-    Some(letter)
+    sequence.ends_with('m').then_some(sequence)
 }
 
 /// Text in one line without control characters.

@@ -46,7 +46,7 @@ A task:
 Exit code 1 if a task was refused.")]
 pub(crate) struct Args {
     /// Files with tasks; - is stdin
-    #[arg(value_name = "FILE", required_unless_present = "command")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     short: ShortForm,
@@ -119,6 +119,10 @@ pub(super) async fn run(session: &Session, args: Args) -> anyhow::Result<Ended> 
 
 /// Reads all tasks, or tells all that is wrong with them.
 fn read(files: &[PathBuf], most: usize) -> anyhow::Result<Vec<Task>> {
+    if files.is_empty() {
+        let mend = "name a file, - for stdin, or say --command 'cargo test'";
+        return Err(Complaint::wrong("there is nothing to enqueue").mend(mend).into());
+    }
     let mut found = Tasks::default();
     for file in files {
         let mut bytes = Vec::new();

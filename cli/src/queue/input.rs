@@ -124,6 +124,8 @@ impl Source<'_> {
     }
 
     fn fault(&self, spot: Spot, says: String) -> Fault {
+        // A text that is no JSON has no field yet.
+        let says = says.strip_prefix("?: ").unwrap_or(&says).to_owned();
         Fault { place: format!("{}:{}:{}", self.name, spot.line, spot.column), says }
     }
 }

@@ -1,0 +1,127 @@
+//! The lead and the worker as processes of their own.
+
+use std::process::{Child, Stdio};
+
+use greenline_queue::TaskSpec;
+use greenline_testbed::TestBed;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::terminal::{Terminal, enqueue, id, until};
+
+/// A running daemon; it does not outlive its test.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(terminal: &Terminal, args: &[&str]) -> Self {
+        let mut command = terminal.command(args);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Asks it to stop; its exit code.
+    fn stop(&mut self) -> Option<i32> {
+        kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+        until("the daemon's end", || self.0.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn lead_and_worker_say_that_they_are_alive_and_stop_when_asked() {
+    let bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed).with("GREENLINE_LISTEN", &free_address());
+    terminal.run(&["health", "lead"]).ended(1).says(&["no lead answers"]);
+    terminal.run(&["health", "worker"]).ended(1).says(&["no worker has left a sign of life"]);
+
+    let mut lead = Daemon::start(&terminal, &["lead"]);
+    let mut worker = Daemon::start(&terminal, &["worker", "--slots", "2", "--labels", "gpu"]);
+    for daemon in ["lead", "worker"] {
+        until("health", || (terminal.run(&["health", daemon]).code == 0).then_some(()));
+    }
+    terminal.run(&["health", "worker"]).ended(0).says(&["is alive"]);
+
+    let on_gpu = |spec: &mut TaskSpec| {
+        spec.labels = ["gpu".parse().unwrap()].into();
+        spec.validation = vec!["echo from $GREENLINE_TASK_ID".to_owned()];
+    };
+    enqueue(&bed.queue, "a", on_gpu).await;
+    until("the task's end", || {
+        (terminal.json(&["queue", "show", "a"])[0]["status"] == "success").then_some(())
+    });
+    terminal.run(&["queue", "log", "a"]).ended(0).says(&["from a\n"]);
+    terminal.run(&["doctor"]).ended(0).says(&["workers: 1 worker is alive", "lead: "]);
+
+    assert_eq!((lead.stop(), worker.stop()), (Some(0), Some(0)));
+    assert!(bed.queue.workers().await.unwrap().is_empty(), "it said good-bye");
+    assert!(bed.queue.leader().await.unwrap().is_none(), "it resigned");
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_hands_back_what_does_not_end_in_time() {
+    let bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed).with("GREENLINE_GRACE", "100ms");
+    let mut worker = Daemon::start(&terminal, &["worker"]);
+    enqueue(&bed.queue, "a", |spec| spec.validation = vec!["sleep 300".to_owned()]).await;
+    until("the task's start", || {
+        (terminal.json(&["queue", "show", "a"])[0]["status"] == "running").then_some(())
+    });
+    assert_eq!(worker.stop(), Some(0));
+    let record = bed.queue.record(&id("a")).await.unwrap().unwrap();
+    assert_eq!((&record.status[..], record.failures, record.crashes), ("pending", 0, 0));
+    terminal.run(&["queue", "show", "a"]).ended(0).says(&["attempt 1 was given back"]);
+}
+
+#[tokio::test]
+async fn a_worker_waits_for_a_redis_that_is_away() {
+    let mut bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed);
+    bed.redis.kill();
+    let mut worker = Daemon::start(&terminal, &["worker"]);
+    until("a sign of life", || {
+        terminal.run(&["health", "worker"]).out.contains("waiting for Redis").then_some(())
+    });
+    bed.redis.restart().unwrap();
+    until("its first heartbeat", || {
+        terminal.run(&["health", "worker"]).out.contains("slots busy").then_some(())
+    });
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_the_mend() {
+    let bed = TestBed::new().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let terminal = Terminal::at(&bed);
+    for command in ["lead", "up"] {
+        let printed = terminal.run(&[command, "--listen", &address]).ended(3);
+        printed.says(&[&address, "is taken by another program", "GREENLINE_LISTEN"]);
+    }
+}
+
+#[test]
+fn a_worker_that_could_do_nothing_does_not_start() {
+    let terminal = Terminal::alone();
+    terminal.run(&["worker"]).ended(2).says(&["no Redis is set"]);
+    terminal.run(&["worker", "--slots", "0"]).ended(2).says(&["--slots"]);
+    terminal.run(&["up", "--workers", "0"]).ended(2);
+}
+
+#[tokio::test]
+async fn a_type_that_nobody_knows_is_refused_by_name() {
+    let bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed).with("GREENLINE_TYPES", "run_commands");
+    terminal.run(&["worker"]).ended(2).says(&["run_commands", "it knows run_command"]);
+}

@@ -1,0 +1,170 @@
+//! What the doctor finds.
+
+use greenline_store::cmd;
+use greenline_testbed::TestBed;
+use serde_json::Value;
+
+use crate::terminal::{Printed, Terminal, claim, enqueue};
+
+fn look(terminal: &Terminal) -> (i32, Vec<Value>) {
+    let printed: Printed = terminal.run(&["doctor", "--json"]);
+    (printed.code, printed.json())
+}
+
+/// The finding that says this.
+fn finding<'a>(findings: &'a [Value], part: &str) -> &'a Value {
+    let says = |finding: &&Value| finding["says"].as_str().unwrap().contains(part);
+    let Some(found) = findings.iter().find(says) else { panic!("{part:?} in {findings:#?}") };
+    found
+}
+
+async fn command(bed: &TestBed, words: &[&str]) {
+    let mut call = cmd(words[0]);
+    call.arg(&words[1..]);
+    bed.queue.store().command::<greenline_store::Value>(&call).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_redis_the_rest_is_still_looked_at() {
+    let terminal = Terminal::alone().with("REDIS_URL", "redis://127.0.0.1:1");
+    let (code, findings) = look(&terminal);
+    assert_eq!(code, 1);
+    let redis = finding(&findings, "failed to reach Redis at 127.0.0.1:1");
+    assert_eq!(redis["level"], "fail");
+    assert!(redis["mend"].as_str().unwrap().contains("start Redis"));
+    finding(&findings, "git version");
+    finding(&findings, "free for workspaces");
+    finding(&findings, "GREENLINE_STATE_DIR, REDIS_URL");
+    terminal.run(&["doctor"]).ended(1).says(&["fail  redis: ", "      mend: ", "1 failure"]);
+}
+
+#[tokio::test]
+async fn with_nothing_set_nothing_is_wrong() {
+    let (code, findings) = look(&Terminal::alone());
+    assert_eq!(code, 0);
+    assert_eq!(finding(&findings, "`greenline up` starts its own")["level"], "info");
+}
+
+#[tokio::test]
+async fn a_redis_that_may_lose_tasks_is_warned_of() {
+    let bed = TestBed::new().await;
+    command(&bed, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).await;
+    let (code, findings) = look(&Terminal::at(&bed));
+    assert_eq!(code, 0, "a warning is no failure");
+    let policy = finding(&findings, "maxmemory-policy is allkeys-lru");
+    assert_eq!(policy["level"], "warn");
+    assert!(policy["mend"].as_str().unwrap().contains("CONFIG SET maxmemory-policy noeviction"));
+    assert_eq!(finding(&findings, "the append-only file is off")["level"], "warn");
+    finding(&findings, "database 10");
+    finding(&findings, "of Redis's");
+    finding(&findings, "user default may work, lead and approve");
+    let (_, again) = look(&Terminal::alone().with("REDIS_URL", &bed.redis.url()));
+    assert_eq!(findings.len(), again.len(), "looking changes nothing");
+}
+
+#[tokio::test]
+async fn a_key_of_the_wrong_type_is_named() {
+    let bed = TestBed::new().await;
+    command(&bed, &["SET", "agent:tasks:scheduled", "oops"]).await;
+    command(&bed, &["SET", "agent:task:a", "oops"]).await;
+    command(&bed, &["SET", "agent:something:else", "mine"]).await;
+    let (code, findings) = look(&Terminal::at(&bed));
+    assert_eq!(code, 1);
+    let wrong = finding(&findings, "agent:tasks:scheduled is a string, and should be a zset");
+    assert_eq!(wrong["level"], "fail");
+    assert!(wrong["mend"].as_str().unwrap().contains("RENAME agent:tasks:scheduled"));
+    finding(&findings, "agent:task:a is a string, and should be a hash");
+}
+
+#[tokio::test]
+async fn what_keeps_tasks_from_running_is_found() {
+    let bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed);
+    enqueue(&bed.queue, "a", |spec| spec.labels = ["gpu".parse().unwrap()].into()).await;
+    let (code, findings) = look(&terminal);
+    assert_eq!(code, 0);
+    assert_eq!(finding(&findings, "none is alive, 1 task waits")["level"], "warn");
+    assert_eq!(finding(&findings, "nobody leads")["level"], "warn");
+
+    let mut worker = bed.worker("w").await;
+    bed.queue.lead("lead-1", std::time::Duration::from_secs(60)).await.unwrap();
+    command(&bed, &["LPUSH", "agent:tasks:pending", "{broken"]).await;
+    claim(&mut worker, 1).await;
+    command(&bed, &["SET", "agent:task:b:lock", "ada", "PX", "60000"]).await;
+    command(&bed, &["LPUSH", "agent:tasks:pending", "deleted-by-hand"]).await;
+    terminal.run(&["queue", "pause", "--reason", "upgrade"]).ended(0);
+    let (_, findings) = look(&terminal);
+    let unfit = finding(&findings, "run_command+gpu, and no worker that is alive fits");
+    assert!(unfit["mend"].as_str().unwrap().contains("GREENLINE_LABELS=gpu"));
+    finding(&findings, "1 worker is alive");
+    finding(&findings, "lead-1 leads");
+    finding(&findings, "1 entry in quarantine");
+    finding(&findings, "agent:task:b:lock is held by ada");
+    finding(&findings, "deleted-by-hand");
+    finding(&findings, "everything is paused by ada@");
+}
+
+#[tokio::test]
+async fn a_user_without_the_rights_is_told_which() {
+    let bed = TestBed::new().await;
+    enqueue(&bed.queue, "a", |_| {}).await;
+    let rights = [
+        "ACL", "SETUSER", "poor", "on", ">secret", "~agent:*", "&agent:*", "+@all", "-zadd",
+        "-scan",
+    ];
+    command(&bed, &rights).await;
+    let url = bed.redis.url();
+    let terminal = Terminal::alone()
+        .with("REDIS_URL", &url)
+        .with("REDIS_USERNAME", "poor")
+        .with("REDIS_PASSWORD", "secret");
+    let (code, findings) = look(&terminal);
+    assert_eq!(code, 1);
+    let lacks = finding(&findings, "user poor may not: ZADD on agent:tasks:*");
+    assert!(lacks["mend"].as_str().unwrap().contains("ACL SETUSER"));
+
+    let wrong = terminal.with("REDIS_PASSWORD", "wrong");
+    let (code, findings) = look(&wrong);
+    assert_eq!(code, 1);
+    let redis = findings.iter().find(|finding| finding["about"] == "redis").unwrap();
+    assert!(redis["mend"].as_str().unwrap().contains("REDIS_PASSWORD"), "{redis}");
+}
+
+#[tokio::test]
+async fn a_worker_by_the_rules_of_the_deployment_has_what_it_needs() {
+    let bed = TestBed::new().await;
+    enqueue(&bed.queue, "a", |_| {}).await;
+    let secrets = bed.folder().join("secrets");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/make-secrets");
+    let made = std::process::Command::new(script).arg(&secrets).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    for line in std::fs::read_to_string(secrets.join("redis_acl")).unwrap().lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if words[1] != "default" {
+            command(&bed, &[&["ACL", "SETUSER"], &words[1..]].concat()).await;
+        }
+    }
+    for (user, may) in
+        [("lead", "work, lead and approve"), ("worker", "work, but not lead or approve")]
+    {
+        let password = secrets.join(format!("redis_{user}_password")).display().to_string();
+        let terminal =
+            Terminal::at(&bed).with("REDIS_USERNAME", user).with("REDIS_PASSWORD_FILE", &password);
+        let (code, findings) = look(&terminal);
+        assert_eq!(code, 0, "{findings:#?}");
+        finding(&findings, &format!("user {user} may {may}"));
+    }
+}
+
+#[test]
+fn settings_that_can_not_be_are_findings_too() {
+    let terminal = Terminal::alone().with("GREENLINE_LEASE", "15").with("GREENLINE_SLOT", "4");
+    let (code, findings) = look(&terminal);
+    assert_eq!(code, 1);
+    assert_eq!(finding(&findings, "GREENLINE_LEASE: \"15\" has no unit")["level"], "fail");
+    finding(&findings, "git version");
+    let slip = Terminal::alone().with("GREENLINE_SLOT", "4");
+    let (code, findings) = look(&slip);
+    assert_eq!(code, 0);
+    assert_eq!(finding(&findings, "GREENLINE_SLOT: ")["mend"], "did you mean GREENLINE_SLOTS?");
+}

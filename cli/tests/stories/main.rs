@@ -1,0 +1,16 @@
+//! The real program, a real Redis, and what people type.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of a test fail it as the test would"
+)]
+
+mod changing;
+mod daemons;
+mod doctor;
+mod enqueueing;
+mod looking;
+mod manners;
+mod terminal;
+mod up;

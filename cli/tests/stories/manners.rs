@@ -1,0 +1,141 @@
+//! How the program behaves whatever it is asked.
+
+use greenline_testbed::TestBed;
+
+use crate::terminal::{Terminal, enqueue};
+
+const COMMANDS: [&[&str]; 26] = [
+    &[],
+    &["up"],
+    &["lead"],
+    &["worker"],
+    &["health"],
+    &["doctor"],
+    &["queue"],
+    &["queue", "enqueue"],
+    &["queue", "stats"],
+    &["queue", "list"],
+    &["queue", "show"],
+    &["queue", "log"],
+    &["queue", "retry"],
+    &["queue", "cancel"],
+    &["queue", "pause"],
+    &["queue", "resume"],
+    &["queue", "limit"],
+    &["queue", "purge"],
+    &["queue", "dead"],
+    &["queue", "quarantine"],
+    &["queue", "drain"],
+    &["queue", "workers"],
+    &["approvals"],
+    &["settings"],
+    &["completions"],
+    &["man"],
+];
+
+#[test]
+fn short_help_fits_a_screen_and_long_help_has_examples() {
+    let terminal = Terminal::alone();
+    for command in COMMANDS {
+        let short = terminal.run(&[command, &["-h"]].concat()).ended(0);
+        let lines = short.out.lines().count();
+        assert!(lines <= 32, "{command:?} has {lines} lines");
+        let widest = short.out.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 100, "{command:?} is {widest} wide");
+        let long = terminal.run(&[command, &["--help"]].concat()).ended(0);
+        let takes_nothing =
+            [["queue", "stats"], ["queue", "workers"]].iter().any(|it| it == command);
+        let is_a_group = command == ["queue"];
+        assert!(
+            takes_nothing || is_a_group || long.out.contains("Examples:"),
+            "{command:?} has no examples"
+        );
+    }
+    terminal.run(&["--version"]).ended(0).says(&["greenline "]);
+}
+
+#[test]
+fn what_can_not_be_understood_is_wrong_usage() {
+    let terminal = Terminal::alone();
+    terminal.run(&[]).ended(2).says(&["Usage:"]);
+    terminal.run(&["quene"]).ended(2).says(&["'queue'"]);
+    terminal.run(&["queue", "list", "--nope"]).ended(2);
+}
+
+#[test]
+fn settings_are_checked_before_anything_and_all_at_once() {
+    let terminal = Terminal::alone();
+    terminal.file("greenline.toml", "[queue]\nheartbaet = \"5s\"\n");
+    let terminal = terminal.with("GREENLINE_LEASE", "15").with("REDIS_URL", "http://secret@host");
+    for command in [&["queue", "stats"][..], &["up"], &["worker"], &["lead"], &["settings"]] {
+        let printed = terminal.run(command).ended(2).says(&[
+            "error: greenline.toml:2:1: unknown setting \"heartbaet\"",
+            "did you mean \"heartbeat\"?",
+            "error: GREENLINE_LEASE: \"15\" has no unit",
+            "error: REDIS_URL: ",
+        ]);
+        assert!(!printed.err.contains("secret") && printed.out.is_empty());
+    }
+}
+
+#[test]
+fn settings_show_where_each_comes_from_and_no_secret() {
+    let terminal = Terminal::alone();
+    terminal.file("greenline.toml", "[worker]\nslots = 3\n");
+    let terminal =
+        terminal.with("REDIS_URL", "redis://:hunter2@localhost").with("GREENLINE_GRACE", "9s");
+    let printed = terminal.run(&["settings", "--namespace", "acme"]).ended(0);
+    let printed = printed.says(&[
+        "redis.url",
+        "REDIS_URL",
+        "[secret, set]",
+        "redis.namespace",
+        "--namespace",
+        "acme",
+    ]);
+    assert!(printed.out.contains("greenline.toml:2:9") && !printed.out.contains("hunter2"));
+    let set = terminal.json(&["settings", "--set"]);
+    let names: Vec<&str> = set.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["state_dir", "redis.url", "worker.slots", "worker.grace"]);
+    assert!(set[1]["value"].is_null());
+    terminal.file("other.toml", "[worker]\nslots = 5\n");
+    let other = terminal.json(&["settings", "--set", "--config", "other.toml"]);
+    assert!(other.iter().any(|one| one["value"] == "5"));
+}
+
+#[test]
+fn without_a_redis_it_says_how_to_get_one() {
+    let terminal = Terminal::alone();
+    terminal.run(&["queue", "stats"]).ended(2).says(&["no Redis is set", "greenline up"]);
+    let away = terminal.with("REDIS_URL", "redis://127.0.0.1:1");
+    away.run(&["queue", "stats"])
+        .ended(3)
+        .says(&["failed to reach Redis at 127.0.0.1:1", "greenline doctor"]);
+    away.run(&["--redis", "redis://127.0.0.1:2", "queue", "list"]).ended(3).says(&["127.0.0.1:2"]);
+}
+
+#[tokio::test]
+async fn colour_appears_where_it_is_asked_for() {
+    let bed = TestBed::new().await;
+    enqueue(&bed.queue, "a", |_| {}).await;
+    let terminal = Terminal::at(&bed);
+    let coloured = |args: &[&str]| terminal.run(args).ended(0).out.contains('\x1b');
+    assert!(!coloured(&["queue", "list"]));
+    assert!(coloured(&["queue", "list", "--color", "always"]));
+    assert!(!coloured(&["queue", "list", "--color", "never"]));
+    terminal.run(&["queue", "list", "--color", "green"]).ended(2);
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let terminal = Terminal::alone();
+    for (shell, part) in
+        [("bash", "complete -F"), ("zsh", "#compdef greenline"), ("fish", "complete -c greenline")]
+    {
+        terminal.run(&["completions", shell]).ended(0).says(&[part]);
+    }
+    terminal.run(&["man"]).ended(0).says(&[".TH greenline"]);
+    terminal.run(&["man", "--out", "pages"]).ended(0);
+    let page = terminal.folder().join("pages/greenline-queue-enqueue.1");
+    assert!(std::fs::read_to_string(page).unwrap().contains("Run this command"));
+}

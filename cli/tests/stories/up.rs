@@ -1,0 +1,166 @@
+//! A whole house, from nothing to nothing.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use greenline_store::{Store, StoreConfig, cmd};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::terminal::{Terminal, until};
+
+/// `greenline up`; neither it nor its Redis outlives its test.
+struct House {
+    process: Child,
+    said: String,
+    redis: Pid,
+}
+
+impl House {
+    /// Starts it, and waits until it has said what runs where.
+    async fn start(terminal: &Terminal) -> Self {
+        let mut command = terminal.command(&["up", "--workers", "2", "--slots", "2"]);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut said = String::new();
+        for line in stdout.lines() {
+            let line = line.unwrap();
+            said.push_str(&line);
+            said.push('\n');
+            if line.starts_with("Ctrl-C") {
+                break;
+            }
+        }
+        assert!(said.contains("Ctrl-C"), "{said} {:?}", process.wait());
+        Self { process, said, redis: redis_pid(terminal).await }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().cast_signed()), signal).unwrap();
+    }
+
+    fn ended(&mut self) -> Option<i32> {
+        until("the end of the house", || self.process.try_wait().unwrap()).code()
+    }
+
+    fn redis_lives(&self) -> bool {
+        is_alive(self.redis)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _reaped = self.process.wait();
+        let _gone = kill(self.redis, Signal::SIGKILL);
+    }
+}
+
+async fn redis_pid(terminal: &Terminal) -> Pid {
+    let url = std::fs::read_to_string(terminal.folder().join(".greenline/redis.url")).unwrap();
+    let store = Store::connect(StoreConfig::at(url)).await.unwrap();
+    let info: String = store.command(cmd("INFO").arg("server")).await.unwrap();
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
+    Pid::from_raw(pid.trim().parse().unwrap())
+}
+
+/// Not a zombie either: who reaps what was orphaned is not ours to say.
+fn is_alive(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
+fn alone() -> Terminal {
+    Terminal::alone().with("GREENLINE_LISTEN", "127.0.0.1:0").with("GREENLINE_GRACE", "5s")
+}
+
+fn status(terminal: &Terminal, id: &str) -> String {
+    terminal.json(&["queue", "show", id])[0]["status"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
+    let terminal = alone();
+    let mut house = House::start(&terminal).await;
+    for part in [
+        "Redis      started for you",
+        "leading since",
+        "http://127.0.0.1:",
+        "2 × 2 slots",
+        "no token yet",
+        "repairs are off",
+    ] {
+        assert!(house.said.contains(part), "{part} in {}", house.said);
+    }
+    let token =
+        std::fs::read_to_string(terminal.folder().join(".greenline/operator_token")).unwrap();
+    assert!(house.said.contains(&token), "a new token is shown once");
+    let private = std::os::unix::fs::MetadataExt::mode(
+        &std::fs::metadata(terminal.folder().join(".greenline/operator_token")).unwrap(),
+    );
+    assert_eq!(private & 0o777, 0o600);
+
+    terminal.run(&["queue", "enqueue", "--id", "hello", "--command", "echo hello"]).ended(0);
+    until("the task's end", || (status(&terminal, "hello") == "success").then_some(()));
+    terminal.run(&["queue", "show", "hello"]).ended(0).says(&[
+        "hello succeeded",
+        "attempt 1 on ",
+        "validation `echo hello`: exit code 0",
+        "    hello\n",
+    ]);
+    terminal.run(&["doctor"]).ended(0).says(&["2 workers are alive"]);
+    terminal.run(&["up"]).ended(2).says(&["runs in this directory already", "process"]);
+
+    house.signal(Signal::SIGINT);
+    assert_eq!(house.ended(), Some(0));
+    assert!(!house.redis_lives());
+    terminal.run(&["queue", "stats"]).ended(2).says(&["no `greenline up` runs in this directory"]);
+}
+
+#[tokio::test]
+async fn running_tasks_go_back_and_what_was_done_is_kept() {
+    let terminal = alone();
+    let mut house = House::start(&terminal).await;
+    terminal.run(&["queue", "enqueue", "--id", "done", "--command", "true"]).ended(0);
+    terminal.run(&["queue", "enqueue", "--id", "long", "--command", "sleep 300"]).ended(0);
+    until("both tasks", || {
+        (status(&terminal, "done") == "success" && status(&terminal, "long") == "running")
+            .then_some(())
+    });
+    house.signal(Signal::SIGINT);
+    house.signal(Signal::SIGTERM);
+    assert_eq!(house.ended(), Some(0), "the second signal does not wait for the grace");
+    assert!(!house.redis_lives());
+
+    let mut again = House::start(&terminal).await;
+    assert!(!again.said.contains("shown this once"), "an old token is not shown: {}", again.said);
+    assert_eq!(status(&terminal, "done"), "success");
+    until("the long task's second start", || {
+        (status(&terminal, "long") == "running").then_some(())
+    });
+    terminal.run(&["queue", "cancel", "long"]).ended(0);
+    until("the cancel", || (status(&terminal, "long") == "cancelled").then_some(()));
+    again.signal(Signal::SIGTERM);
+    assert_eq!(again.ended(), Some(0));
+}
+
+#[tokio::test]
+async fn what_a_killed_house_left_is_taken_over() {
+    let terminal = alone();
+    let mut house = House::start(&terminal).await;
+    terminal.run(&["queue", "pause"]).ended(0);
+    terminal.run(&["queue", "enqueue", "--id", "kept", "--command", "true"]).ended(0);
+    house.signal(Signal::SIGKILL);
+    house.ended();
+    assert!(house.redis_lives());
+    assert_eq!(status(&terminal, "kept"), "pending");
+
+    let mut next = House::start(&terminal).await;
+    assert!(next.said.contains("taken over"), "{}", next.said);
+    assert_eq!(next.redis, house.redis);
+    terminal.run(&["queue", "resume"]).ended(0);
+    until("the kept task", || (status(&terminal, "kept") == "success").then_some(()));
+    next.signal(Signal::SIGTERM);
+    assert_eq!(next.ended(), Some(0));
+    assert!(!house.redis_lives());
+}
