@@ -38,7 +38,8 @@ bench: ## what the queue does on this machine
 
 bench-peers: ## the same workload on other queues, side by side
 	@deploy/need cargo cc redis
-	@bench/peers/run $(ARGS)
+	@$(CARGO) build --locked --release --quiet --package greenline
+	@bench/compare $(ARGS)
 
 compose-test: ## build the image, run five workers, kill two under load (needs a Docker engine)
 	@deploy/compose-test
