@@ -12,7 +12,7 @@ help: ## this list
 
 up: ## run everything on this machine; Redis is installed if it is missing (ARGS="--help")
 	@deploy/need cargo cc git redis
-	@$(CARGO) run --locked --release --quiet --package greenline -- up $(ARGS)
+	@$(CARGO) run --locked --release --package greenline -- up $(ARGS)
 
 test: ## all tests, against a real Redis that is installed if it is missing
 	@deploy/need cargo cc git redis
