@@ -130,7 +130,8 @@ pub struct Worker {
     sequence: u64,
     place: usize,
     routes: watch::Sender<Vec<Route>>,
-    routes_known: usize,
+    /// How many routes there were when they were read last.
+    routes_known: Option<usize>,
 }
 
 impl Queue {
@@ -144,7 +145,7 @@ impl Queue {
             sequence: chrono::Utc::now().timestamp_micros().unsigned_abs(),
             place: 0,
             routes: watch::Sender::new(vec![]),
-            routes_known: 0,
+            routes_known: None,
         }
     }
 
@@ -208,7 +209,7 @@ impl Worker {
     /// Claims tasks. After an error, the same call asks for the same answer:
     /// tasks that were claimed for an answer that got lost come with the next.
     pub async fn claim(&mut self, appetite: Appetite<'_>) -> Result<Claimed, QueueError> {
-        if self.routes_known == 0 {
+        if self.routes_known.is_none() {
             self.refresh_routes().await?;
         }
         let queue = self.queue.clone();
@@ -242,7 +243,7 @@ impl Worker {
             // They stay in `adopting`, and the next tick hands them out again.
             tracing::warn!(%error, "Entries pushed by hand are read later");
         }
-        let new_routes = routes != self.routes_known && self.has_new_routes().await;
+        let new_routes = Some(routes) != self.routes_known && self.has_new_routes().await;
         let more = more == 1 || (tasks.is_empty() && (had_foreign || new_routes));
         Ok(Claimed { tasks, more, come_alone: alone == 1 })
     }
@@ -250,7 +251,7 @@ impl Worker {
     async fn has_new_routes(&mut self) -> bool {
         self.refresh_routes().await.unwrap_or_else(|error| {
             tracing::debug!(%error, "Routes are read at the next claim");
-            self.routes_known = 0;
+            self.routes_known = None;
             false
         })
     }
@@ -267,7 +268,7 @@ impl Worker {
         let core = self.queue.core();
         let all: Vec<String> =
             core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
-        self.routes_known = all.len();
+        self.routes_known = Some(all.len());
         let mut mine: Vec<Route> = all.iter().map(|word| Route::stored(word)).collect();
         mine.retain(|route| route.suits(&self.profile.types, &self.profile.labels));
         mine.sort();

@@ -116,10 +116,7 @@ impl Store {
             && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
         {
             // SCRIPT FLUSH, a restart or another server: Redis forgot the text.
-            answer = match script.load().load_async(&mut connection).await {
-                Ok(_) => send(&mut connection, call).await,
-                Err(error) => Err(error),
-            };
+            answer = send(&mut connection, &script.by_text(call)).await;
         }
         match answer {
             Ok(value) => self.read(value),

@@ -20,6 +20,7 @@ macro_rules! on_a_fresh_bed {
 }
 
 mod approvals;
+mod bad_input;
 mod broken_keys;
 mod ended;
 mod flow;
@@ -27,6 +28,7 @@ mod keys;
 mod leader;
 mod leases;
 mod life;
+mod lost_calls;
 mod names;
 mod operator;
 mod oracle;

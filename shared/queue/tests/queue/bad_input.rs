@@ -1,0 +1,168 @@
+//! What people and programs get wrong: a clear error, or quarantine with the
+//! reason; the rest goes on.
+
+use std::time::Duration;
+
+use greenline_queue::{
+    Enqueued, QueueError, QueueOptions, Settled, Status, Task, TaskError, TaskKey,
+};
+use greenline_store::StoreConfig;
+use greenline_testbed::{Hand, TestBed};
+
+use crate::tasks::{file, id, task, task_with};
+
+on_a_fresh_bed! {
+    what_can_not_be_read_goes_to_quarantine_with_the_reason
+    a_task_that_is_too_large_is_refused_or_put_aside
+    a_list_that_is_no_list_stops_only_its_own
+    quarantine_keeps_the_entry_whole
+}
+
+/// Entries as people push them, and what the reason has to name.
+const BAD: [(&str, &str); 15] = [
+    ("{", "EOF"),
+    ("{}", "missing field `task_id`"),
+    ("hello world", "neither a task as JSON"),
+    ("x:lock", "neither a task as JSON"),
+    ("", "neither a task as JSON"),
+    ("[1,2]", "neither a task as JSON"),
+    (r#"{"task_id":"a b","type":"run_command"}"#, "task_id"),
+    (r#"{"task_id":"a\nb","type":"run_command"}"#, "task_id"),
+    (r#"{"task_id":"x:lock","type":"run_command"}"#, "use 1 to 128 of A-Z a-z 0-9 . _ -"),
+    (r#"{"task_id":7,"type":"run_command"}"#, "task_id: invalid type"),
+    (r#"{"task_id":"a","type":"run_command"}"#, "at least one command"),
+    (r#"{"task_id":"a","type":"deploy_step","timeout_minutes":0}"#, "timeout_minutes: 0 is not"),
+    (r#"{"task_id":"a","type":"deploy_step","timeout_minutes":525600}"#, "(a day)"),
+    (r#"{"task_id":"a","type":"deploy_step"} trailing"#, "follows the task"),
+    (r#"{"task_id":"a","type":"deploy_step","depends_on":["nobody"]}"#, "no such task"),
+];
+
+async fn what_can_not_be_read_goes_to_quarantine_with_the_reason(bed: TestBed) {
+    let mut hand = bed.hand("w").await;
+    for (entry, reason) in BAD {
+        bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", entry]).await;
+        file(&bed, task("good")).await;
+        let mut claims = hand.claim(2).await;
+        claims.extend(hand.claim(2).await);
+        assert_eq!(claims.len(), 1, "{entry}");
+        assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+        let aside = bed.queue.quarantined().await.unwrap();
+        assert_eq!(aside.len(), 1, "{entry}: {aside:?}");
+        assert_eq!(aside[0].entry, entry);
+        assert!(aside[0].reason.contains(reason), "{entry}: {}", aside[0].reason);
+        assert!(bed.keys("agent:tasks:adopting").await.is_empty());
+        bed.queue.clear_quarantine(false, |_| true).await.unwrap();
+        bed.queue.purge(&[id("good")], true).await.unwrap();
+    }
+    // Bytes that are no text.
+    let bytes: &[u8] = &[0xff, 0xfe, b'{'];
+    let mut push = greenline_store::cmd("LPUSH");
+    push.arg("agent:tasks:pending").arg(bytes);
+    bed.queue.store().command::<u64>(&push).await.unwrap();
+    assert!(hand.claim(1).await.is_empty());
+    assert!(bed.queue.quarantined().await.unwrap()[0].reason.starts_with("not UTF-8"));
+    // An id without a task.
+    bed.redis::<u64>("LPUSH agent:tasks:pending nobody").await;
+    assert!(hand.claim(1).await.is_empty());
+    let aside = bed.queue.quarantined().await.unwrap();
+    assert!(aside.iter().any(|one| one.entry == "nobody" && one.reason.contains("hash")));
+}
+
+async fn a_task_that_is_too_large_is_refused_or_put_aside(bed: TestBed) {
+    let most = 256 * 1024;
+    let sized = |text: &str, bytes: usize| {
+        let empty = task_with(text, |spec| spec.prompt = Some(String::new()));
+        let prompt = "x".repeat(bytes - empty.payload().len());
+        task_with(text, |spec| spec.prompt = Some(prompt))
+    };
+    assert_eq!(sized("fits", most).payload().len(), most);
+    assert_eq!(file(&bed, sized("fits", most)).await, Status::Pending);
+    let too_large = sized("large", 300 * 1024);
+    let error = bed.queue.enqueue(too_large.clone()).await.unwrap_err();
+    let TaskError::TooLarge { bytes, most } = (match error {
+        QueueError::Task(error) => error,
+        other => panic!("{other}"),
+    }) else {
+        panic!("another error")
+    };
+    assert_eq!((bytes, most), (300 * 1024, 256 * 1024));
+    bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", too_large.payload()]).await;
+    let mut hand = bed.hand("w").await;
+    assert_eq!(hand.claim(2).await.len(), 1);
+    let aside = bed.queue.quarantined().await.unwrap();
+    assert!(aside[0].reason.contains("at most 262144 are allowed"), "{}", aside[0].reason);
+}
+
+async fn a_list_that_is_no_list_stops_only_its_own(bed: TestBed) {
+    bed.redis::<String>("SET agent:tasks:pending:high nonsense").await;
+    let urgent = || task_with("urgent", |spec| spec.priority = "high".parse().unwrap());
+    let error = bed.queue.enqueue(urgent()).await.unwrap_err();
+    assert!(error.to_string().contains("a key in Redis has the wrong type"), "{error}");
+    assert!(!error.is_passing());
+    file(&bed, task("a")).await;
+    let mut hand = bed.hand("w").await;
+    let claim = hand.claim_one().await;
+    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    bed.pass(Duration::from_secs(3)).await;
+    bed.redis::<u64>("DEL agent:tasks:pending:high").await;
+    assert_eq!(file(&bed, urgent()).await, Status::Pending, "nothing was half filed");
+}
+
+async fn quarantine_keeps_the_entry_whole(bed: TestBed) {
+    let entry = "{\"task_id\": \"ä\u{1F600}\\u0000\",\n\t\"quotes\": \"\\\"\"";
+    bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending:low", entry]).await;
+    bed.hand("w").await.claim(1).await;
+    let raw: Vec<String> = bed.redis("LRANGE agent:tasks:quarantine 0 -1").await;
+    let record: serde_json::Value = serde_json::from_str(&raw[0]).unwrap();
+    assert_eq!(record["entry"], entry);
+    assert!(record["at"].as_i64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn with_a_key_set_only_signed_tasks_run() {
+    let task_key = Some(TaskKey::new("secret"));
+    let bed = TestBed::with(QueueOptions { task_key, ..QueueOptions::default() }).await;
+    file(&bed, task("signed")).await;
+    file(&bed, task("forged")).await;
+    bed.redis::<u64>("HSET agent:task:forged payload {}").await;
+    // A producer without the key, and a person with redis-cli.
+    let options = QueueOptions { task_key: None, ..bed.queue.options().clone() };
+    let store = greenline_store::Store::connect(StoreConfig::at(bed.redis.url())).await.unwrap();
+    let stranger = greenline_queue::Queue::open(store, options).await.unwrap();
+    stranger.enqueue(task("unsigned")).await.unwrap();
+    let json = r#"{"task_id":"pushed","type":"run_command","validation":["true"]}"#;
+    bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", json]).await;
+
+    let mut hand: Hand = bed.hand("w").await;
+    let claims = hand.claim(8).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].id.as_str(), "signed");
+    assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+    let reasons: Vec<String> =
+        bed.queue.quarantined().await.unwrap().into_iter().map(|one| one.reason).collect();
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert!(reasons.iter().all(|reason| reason.contains("sign")), "{reasons:?}");
+    for text in ["forged", "unsigned"] {
+        let record = bed.record(text).await;
+        assert_eq!(
+            (&*record.status, record.error.unwrap().as_str()),
+            ("failed", "its signature is missing or wrong")
+        );
+    }
+    assert!(bed.keys("agent:tasks:leases").await.is_empty());
+    assert!(bed.keys("agent:task:pushed").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_producer_learns_what_is_wrong_with_its_task() {
+    for (json, says) in [
+        (r#"{"task_id":"x:lock","type":"x"}"#, r#"task id "x:lock": use 1 to 128 of"#),
+        (r#"{"task_id":"a","type":"x","labels":["a b"]}"#, "labels[0]: label \"a b\""),
+        (r#"{"task_id":"a","type":"x","concurrency_key":"@type:x"}"#, "not beginning with @"),
+        (r#"{"task_id":"a","type":"x","retry_count":-1}"#, "retry_count: invalid value"),
+    ] {
+        let error = Task::from_json(json).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    assert!(!Enqueued::Refused { why: "it is bad".to_owned() }.is_accepted());
+}
