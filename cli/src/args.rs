@@ -54,7 +54,7 @@ pub(crate) struct Global {
     /// Use keys and channels with this name before them
     #[arg(long, global = true, value_name = "NAME")]
     namespace: Option<String>,
-    /// When to use colour
+    /// When to use colour: auto, always or never
     #[arg(
         long,
         global = true,

@@ -1,10 +1,11 @@
 //! How far something is: a bar with the time left on a terminal, one line a minute elsewhere.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use greenline_runtime::say;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::print::Output;
 
@@ -53,8 +54,14 @@ impl Drop for Progress {
 }
 
 fn bar(what: &'static str, total: u64) -> ProgressBar {
-    let form = "{msg} {wide_bar} {human_pos} of {human_len}, {eta} left";
+    let form = "{msg} {wide_bar} {human_pos} of {human_len}{left}";
     let style = ProgressStyle::with_template(form).expect("the template is a constant that parses");
+    let style = style.with_key("left", |state: &ProgressState, f: &mut dyn fmt::Write| {
+        // Nobody can tell before the first is done; and a bar is no place for errors.
+        if state.pos() > 0 {
+            let _drawn = write!(f, ", {} left", say::duration(state.eta()));
+        }
+    });
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     bar.set_style(style);
     bar.set_message(what);

@@ -4,7 +4,7 @@ use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, enqueue};
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["up"],
     &["lead"],
@@ -31,6 +31,7 @@ const COMMANDS: [&[&str]; 26] = [
     &["settings"],
     &["completions"],
     &["man"],
+    &["bench"],
 ];
 
 #[test]
