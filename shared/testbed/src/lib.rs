@@ -5,7 +5,8 @@
 //! that queue's clock, which tests move instead of waiting. A [`Hand`] is a
 //! worker without a program: it claims and settles when the test says so. A
 //! [`Proxy`] stands between a queue and its Redis and misbehaves, and
-//! [`Sentinels`] watch over a master and its replica.
+//! [`Sentinels`] watch over a master and its replica. A [`Program`] is the real
+//! one, in processes that a test may stop and kill.
 //!
 //! Nothing here stands in for our own code: queue, scripts and Redis are real.
 
@@ -14,11 +15,13 @@
 mod bed;
 mod hand;
 mod patience;
+mod processes;
 mod proxy;
 mod sentinels;
 
 pub use bed::{Ground, TestBed};
 pub use hand::Hand;
 pub use patience::eventually;
+pub use processes::{Program, Running};
 pub use proxy::{Proxy, Weather};
 pub use sentinels::{Sentinels, free_port};
