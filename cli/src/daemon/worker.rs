@@ -61,9 +61,28 @@ fn labels(worker: &WorkerSettings) -> anyhow::Result<BTreeSet<Label>> {
     Ok(worker.labels.iter().map(|name| name.as_str().parse()).collect::<Result<_, _>>()?)
 }
 
-fn run_command(worker: &WorkerSettings, id: &str) -> anyhow::Result<RunCommand> {
+/// What commands see of this process's variables: where programs are, and what the settings name.
+fn environment(worker: &WorkerSettings) -> anyhow::Result<Environment> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let runner = CommandRunner::new(Environment::with_path(path))?;
+    let mut environment = Environment::with_path(path);
+    // Commands have a HOME of their own, and rustup looks for its toolchains below that.
+    let rustup = std::env::var("RUSTUP_HOME").ok().or_else(|| {
+        let home = std::env::home_dir()?.join(".rustup");
+        home.is_dir().then(|| home.to_string_lossy().into_owned())
+    });
+    if let Some(rustup) = rustup {
+        environment = environment.and("RUSTUP_HOME", &rustup)?;
+    }
+    for name in &worker.pass_env {
+        if let Ok(value) = std::env::var(name.as_str()) {
+            environment = environment.and(name.as_str(), &value)?;
+        }
+    }
+    Ok(environment)
+}
+
+fn run_command(worker: &WorkerSettings, id: &str) -> anyhow::Result<RunCommand> {
+    let runner = CommandRunner::new(environment(worker)?)?;
     let room = RoomLimits { total_bytes: worker.workspace_limit, ..RoomLimits::default() };
     let workspaces = Workspaces::open(&worker.workspace, &WorkerName::new(id)?, room)
         .with_context(|| format!("failed to use the workspace {}", worker.workspace.display()))?;

@@ -174,6 +174,8 @@ table! {
         "What this worker offers; it takes a task only if it has all of the task's labels.").list().unset("none");
     TYPES: BTreeSet<Name> = names, Setting::new("worker.types", "GREENLINE_TYPES",
         "The types of task this worker takes.").list().unset("all it knows");
+    PASS_ENV: BTreeSet<Name> = names, Setting::new("worker.pass_env", "GREENLINE_PASS_ENV",
+        "Variables of the worker that commands see too, such as JAVA_HOME; secrets are refused.").list().unset("none");
     PREFETCH: bool = switch, Setting::new("worker.prefetch", "GREENLINE_PREFETCH",
         "Claim tasks of short types ahead of a free slot.").default("on");
     GRACE: Duration = duration, Setting::new("worker.grace", "GREENLINE_GRACE",

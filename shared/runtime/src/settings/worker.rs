@@ -18,6 +18,8 @@ pub struct WorkerSettings {
     pub labels: BTreeSet<Name>,
     /// The types of task it takes; all that it knows when absent.
     pub types: Option<BTreeSet<Name>>,
+    /// Variables of this process that commands see too.
+    pub pass_env: BTreeSet<Name>,
     /// Whether short tasks are claimed ahead of a free slot.
     pub prefetch: bool,
     /// How long running tasks may finish after a stop.
@@ -40,11 +42,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
         let mend = "name a type, or remove the setting to take all";
         reader.object(&types.place, "a worker without types would do nothing", mend);
     }
+    let pass_env = reader.optional(&table::PASS_ENV);
+    let names = pass_env.value.unwrap_or_default();
+    if let Some(secret) = names.iter().find(|name| is_secret(name.as_str())) {
+        let says = format!("{secret} is a secret, and any task could read it");
+        reader.object(&pass_env.place, &says, "leave it out");
+    }
     let cores = reader.sources().cores;
     WorkerSettings {
         slots: reader.optional(&table::SLOTS).value.unwrap_or(cores),
         labels: reader.optional(&table::LABELS).value.unwrap_or_default(),
         types: types.value,
+        pass_env: names,
         prefetch: reader.value(&table::PREFETCH).value,
         grace: reader.value(&table::GRACE).value,
         workspace: reader.value(&table::WORKSPACE).value,
@@ -53,4 +62,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
         output_tail: reader.value(&table::OUTPUT_TAIL).value,
         output_log: reader.value(&table::OUTPUT_LOG).value,
     }
+}
+
+/// Whether a variable holds one of our own secrets, or the file of one.
+fn is_secret(name: &str) -> bool {
+    let mut secrets = table::SETTINGS.iter().filter(|setting| setting.secret);
+    secrets.any(|setting| setting.env == name || setting.env_file() == name)
 }
