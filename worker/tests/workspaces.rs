@@ -124,6 +124,16 @@ async fn a_workspace_that_nobody_removed_goes_before_the_next_is_made() {
 }
 
 #[tokio::test]
+async fn a_worker_that_ends_well_leaves_no_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let workspaces = open(root.path(), "w", UNLIMITED);
+    let workspace = create(&workspaces, "a").await.unwrap();
+    workspace.remove().await.unwrap();
+    drop(workspaces);
+    assert!(!root.path().join("w").exists());
+}
+
+#[tokio::test]
 async fn what_a_dead_worker_left_is_swept_and_a_live_neighbour_is_not() {
     let root = tempfile::tempdir().unwrap();
     let neighbour = open(root.path(), "neighbour", UNLIMITED);
@@ -203,7 +213,8 @@ async fn a_full_root_is_said_clearly_and_leftovers_go_first() {
 async fn a_full_disk_is_said_clearly() {
     let root = tempfile::tempdir().unwrap();
     let limits = RoomLimits { total_bytes: u64::MAX, free_bytes: 1 << 60 };
-    let refusal = create(&open(root.path(), "w", limits), "t").await.unwrap_err();
+    let workspaces = open(root.path(), "w", limits);
+    let refusal = create(&workspaces, "t").await.unwrap_err();
     assert!(matches!(refusal, WorkspaceError::DiskFull { .. }));
     assert!(refusal.to_string().contains("is full"), "{refusal}");
     assert_eq!(fs::read_dir(root.path().join("w/live")).unwrap().count(), 0);

@@ -236,6 +236,15 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    /// A worker that ends well leaves nothing behind.
+    fn drop(&mut self) {
+        if let Err(error) = self.ownership.leave() {
+            tracing::debug!(%error, "Left a directory for the next worker to sweep");
+        }
+    }
+}
+
 fn warn_if_left(removal: Result<(), WorkspaceError>) {
     if let Err(error) = removal {
         let cause = std::error::Error::source(&error).map(ToString::to_string);

@@ -43,6 +43,16 @@ impl Ownership {
         owners.filter_map(dead_owner).collect()
     }
 
+    /// Removes the directory, unless something is left in it: that is for the next sweeper, which
+    /// knows it by its lock.
+    pub(super) fn leave(&self) -> std::io::Result<()> {
+        for dir in [self.live_dir(), self.removing_dir()] {
+            fs::remove_dir(dir)?;
+        }
+        fs::remove_file(self.dir.join(LOCK))?;
+        fs::remove_dir(&self.dir)
+    }
+
     pub(super) fn live_dir(&self) -> PathBuf {
         self.dir.join("live")
     }
