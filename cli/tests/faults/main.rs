@@ -1,0 +1,14 @@
+//! What may go wrong while people work, done to real processes and a real Redis.
+//!
+//! Each story has a [`house::House`] of its own, and ends with the same oracle: every task has
+//! ended in one state, each attempt was settled at most once, and nothing is left over.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of a test fail it as the test would"
+)]
+
+mod dying_workers;
+mod house;
+mod oracle;
