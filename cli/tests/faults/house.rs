@@ -82,6 +82,14 @@ impl House {
         workers
     }
 
+    /// Starts a lead, and waits until it answers; where it does.
+    pub(crate) async fn lead(&self) -> (Running, String) {
+        let mut lead = self.program.start(&["lead"], &[]);
+        let address = lead.says("answers at http://").await;
+        let address = address.split(' ').next().unwrap().to_owned();
+        (lead, address)
+    }
+
     /// Kills a worker as a crash would.
     pub(crate) fn kill(&mut self, worker: &mut Running) {
         self.killed.push(worker.pid());

@@ -12,3 +12,4 @@
 mod dying_workers;
 mod house;
 mod oracle;
+mod redis_trouble;
