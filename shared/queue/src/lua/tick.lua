@@ -41,6 +41,16 @@ local function extend_all()
   end
 end
 
+-- The clock was set back: what was to wait for some seconds does not wait for
+-- hours. A time that its producer named stays what it is.
+local function set_back(ms)
+  for _, id in ipairs(call('ZRANGE', TASKS .. 'scheduled', 0, -1)) do
+    if not fields_of(id, 'not_before')[1] then
+      call('ZINCRBY', TASKS .. 'scheduled', int(-ms), id)
+    end
+  end
+end
+
 local CLAIM = {'status', 'fence', 'worker_id', 'attempt', 'claimed_at', 'started_at', 'crashes',
   'priority', 'route', 'type', 'cancel_requested'}
 
@@ -102,6 +112,7 @@ end
 part('leases', function()
   if not last or since < 0 or since > 5000 then extend_all() else reap_expired() end
 end)
+if since < 0 and last then part('scheduled', function() set_back(-since) end) end
 call('HSET', mark, 'at', NOW)
 event('lost', requeued)
 event('failed', failed)

@@ -29,6 +29,7 @@ mod leader;
 mod leases;
 mod life;
 mod lost_calls;
+mod model;
 mod names;
 mod operator;
 mod oracle;

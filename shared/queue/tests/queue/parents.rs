@@ -19,6 +19,7 @@ on_a_fresh_bed! {
     a_child_is_not_retried_before_its_parent
     a_parent_that_a_child_waits_for_is_not_purged
     a_long_chain_is_cancelled_in_one_step
+    another_task_of_a_childs_name_is_no_child
 }
 
 pub(crate) async fn a_chain_runs_in_order(bed: TestBed) {
@@ -219,4 +220,17 @@ pub(crate) async fn a_long_chain_is_cancelled_in_one_step(bed: TestBed) {
     bed.queue.cancel(&[id("t0")], "enough").await.unwrap();
     assert_eq!(bed.redis::<u64>("ZCARD agent:tasks:done").await, 600);
     assert_eq!(bed.status("t599").await, Status::Cancelled);
+}
+
+pub(crate) async fn another_task_of_a_childs_name_is_no_child(bed: TestBed) {
+    file_all(&bed, &["a", "b"]).await;
+    file(&bed, child("c", &["a"])).await;
+    bed.queue.cancel(&[id("c")], "enough").await.unwrap();
+    bed.queue.purge(&[id("c")], true).await.unwrap();
+    assert!(bed.keys("agent:task:a:children").await.is_empty());
+    // Nor where the set still names it, as after a purge by hand.
+    bed.redis::<u64>("SADD agent:task:a:children c").await;
+    file(&bed, child("c", &["b"])).await;
+    bed.queue.cancel(&[id("a")], "enough").await.unwrap();
+    assert_eq!(bed.status("c").await, Status::Waiting);
 }

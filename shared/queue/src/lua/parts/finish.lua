@@ -49,6 +49,12 @@ local function finish_one(id, status, task, fields)
   return orphans
 end
 
+-- A task of this id may have been forgotten, and another one have come.
+local function is_child(id, parent)
+  local parents = fields_of(id, 'depends_on')[1] or ''
+  return string.find(' ' .. parents .. ' ', ' ' .. parent .. ' ', 1, true)
+end
+
 -- Ends a task, and with it whatever waits for it if it did not succeed.
 -- A list instead of recursion: chains may be long.
 local function finish(id, status, task, fields)
@@ -58,7 +64,8 @@ local function finish(id, status, task, fields)
   while #todo > 0 do
     local child, parent, how = unpack(table.remove(todo))
     local state = fields_of(child, 'status', unpack(FINISH))
-    if state[1] == 'waiting' or state[1] == 'awaiting_approval' then
+    local waits = state[1] == 'waiting' or state[1] == 'awaiting_approval'
+    if waits and is_child(child, parent) then
       local why = 'its parent ' .. parent .. ' ended as ' .. how
       local more = finish_one(child, 'cancelled', {state[2], state[3], state[4]},
         {'error', why, 'cancelled_by_parent', parent})

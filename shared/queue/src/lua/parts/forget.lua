@@ -9,6 +9,9 @@ end
 
 local function forget(id)
   local key = TASK .. id
+  for parent in string.gmatch(fields_of(id, 'depends_on')[1] or '', '%S+') do
+    call('SREM', TASK .. parent .. ':children', id)
+  end
   call('UNLINK', key, key .. ':attempts', key .. ':log', key .. ':children', key .. ':lock')
   call('ZREM', TASKS .. 'done', id)
   call('ZREM', TASKS .. 'dead', id)
