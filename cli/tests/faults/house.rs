@@ -96,6 +96,13 @@ impl House {
         worker.kill();
     }
 
+    /// Starts Redis again, on what it had written.
+    pub(crate) async fn restart_redis(&mut self) {
+        self.bed.redis.restart().unwrap();
+        let store = self.bed.queue.store();
+        eventually("a new connection", async || store.facts().await.is_ok()).await;
+    }
+
     /// A task that notes that it runs, then does `work`.
     pub(crate) fn task(&self, id: &str, work: &str) -> TaskSpec {
         let noted = format!("echo \"$GREENLINE_TASK\" >> {}", self.notes().display());

@@ -38,9 +38,7 @@ async fn crash_twice(house: &mut House) {
     for so_far in [30, 80] {
         house.have_ended(so_far).await;
         house.bed.redis.kill();
-        house.bed.redis.restart().unwrap();
-        let store = house.bed.queue.store();
-        eventually("a new connection", async || store.facts().await.is_ok()).await;
+        house.restart_redis().await;
     }
 }
 
@@ -175,25 +173,50 @@ impl Drop for StandingStill<'_> {
     }
 }
 
-#[tokio::test]
-async fn a_redis_that_stands_still_costs_no_live_task_its_worker() {
-    let house = House::new().await;
-    let workers = house.workers(2).await;
+/// Six tasks that run; three of them end while Redis is away.
+async fn six_running(house: &House) -> Vec<String> {
     let long = house.enqueue_many("long", 3, "sleep 6").await;
     let short = house.enqueue_many("short", 3, "sleep 1").await;
-    for id in long.iter().chain(&short) {
+    let all = [long, short].concat();
+    for id in &all {
         house.has_run(id, 1).await;
     }
-    {
-        let _still = StandingStill::since_now(&house.bed);
-        tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
-    }
-    let all = [long, short].concat();
-    house.have_ended(all.len()).await;
-    for id in &all {
+    all
+}
+
+async fn assert_nobody_noticed(house: &House, ids: &[String]) {
+    house.have_ended(ids.len()).await;
+    for id in ids {
         let record = house.bed.record(id).await;
         assert_eq!((record.attempt, record.crashes), (1, 0), "{id}");
         assert_eq!(house.runs()[id], 1, "{id} has run once");
     }
-    house.close(workers, &[("success", &all)]).await;
+}
+
+/// Longer than a lease, and shorter than any task's patience.
+const AWAY: Duration = Duration::from_secs(LEASE.as_secs() + 1);
+
+#[tokio::test]
+async fn a_redis_that_stands_still_costs_no_live_task_its_worker() {
+    let house = House::new().await;
+    let workers = house.workers(2).await;
+    let tasks = six_running(&house).await;
+    {
+        let _still = StandingStill::since_now(&house.bed);
+        tokio::time::sleep(AWAY).await;
+    }
+    assert_nobody_noticed(&house, &tasks).await;
+    house.close(workers, &[("success", &tasks)]).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_was_gone_for_long_costs_no_live_task_its_worker() {
+    let mut house = House::with(Ground { append_only: true, ..Ground::default() }, &[]).await;
+    let workers = house.workers(2).await;
+    let tasks = six_running(&house).await;
+    house.bed.redis.kill();
+    tokio::time::sleep(AWAY).await;
+    house.restart_redis().await;
+    assert_nobody_noticed(&house, &tasks).await;
+    house.close(workers, &[("success", &tasks)]).await;
 }
