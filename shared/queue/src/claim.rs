@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use greenline_store::{Blocking, cmd};
+use greenline_store::{Blocking, Value, cmd, from_redis_value};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -46,6 +46,8 @@ pub struct Claim {
     pub started: bool,
     /// Whether it runs alone on its worker: it may have killed others.
     pub alone: bool,
+    /// When it was claimed, in ms of Redis's clock.
+    pub claimed_at: i64,
     signature: String,
     payload: Vec<u8>,
 }
@@ -231,10 +233,10 @@ impl Worker {
         for route in self.routes.borrow().iter() {
             call.arg(route.as_str());
         }
-        type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<u8>>);
-        let (more, routes, alone, foreign, words): Answer =
+        type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<Value>>, i64);
+        let (more, routes, alone, foreign, tasks, now): Answer =
             core.run(&core.scripts.claim, &call).await?;
-        let tasks = core.trusted(&self.profile.id, read_claims(words)?).await?;
+        let tasks = core.trusted(&self.profile.id, read_claims(tasks, now)?).await?;
         // From here on nothing may fail: what was claimed would be forgotten.
         self.sequence += 1;
         self.place = (self.place + tasks.len().max(1)) % 15;
@@ -366,31 +368,35 @@ fn beat(answer: String) -> Beat {
     }
 }
 
-fn read_claims(words: Vec<Vec<u8>>) -> Result<Vec<Claim>, QueueError> {
-    let mut words = words.into_iter();
-    let mut claims = Vec::with_capacity(words.len() / 9);
-    while let Some(id) = words.next() {
-        let mut text = || -> Result<String, QueueError> {
-            let word =
-                words.next().ok_or_else(|| QueueError::unreadable("a claim", "cut short"))?;
-            String::from_utf8(word).map_err(|error| QueueError::unreadable("a claim", error))
-        };
-        let (fence, attempt, retry_count) = (text()?, text()?, text()?);
-        let (crashes, started, kind, signature) = (text()?, text()?, text()?, text()?);
-        let number = |text: String| text.parse().unwrap_or(0);
-        let payload = words.next().unwrap_or_default();
-        claims.push(Claim {
-            id: String::from_utf8_lossy(&id).parse()?,
-            fence: Fence(fence),
-            attempt: number(attempt),
-            retry_count: number(retry_count),
-            crashes: number(crashes),
-            kind: kind.parse()?,
-            started: started != "0",
-            alone: started == "2",
-            signature,
-            payload,
-        });
-    }
-    Ok(claims)
+fn read_claims(tasks: Vec<Vec<Value>>, claimed_at: i64) -> Result<Vec<Claim>, QueueError> {
+    tasks.into_iter().map(|task| read_claim(task, claimed_at)).collect()
+}
+
+/// A task of the answer, as `lua/claim.lua` gives it.
+fn read_claim(task: Vec<Value>, claimed_at: i64) -> Result<Claim, QueueError> {
+    let mut parts = task.into_iter();
+    let mut bytes = || -> Vec<u8> {
+        parts.next().and_then(|part| from_redis_value(part).ok()).unwrap_or_default()
+    };
+    let mut text = || String::from_utf8_lossy(&bytes()).into_owned();
+    let (id, kind, words, retry_count) = (text(), text(), text(), text());
+    let payload = bytes();
+    let signature = String::from_utf8_lossy(&bytes()).into_owned();
+    let words: Vec<&str> = words.split(' ').collect();
+    let [fence, attempt, crashes, started] = words[..] else {
+        return Err(QueueError::unreadable("a claim", "cut short"));
+    };
+    Ok(Claim {
+        id: id.parse()?,
+        fence: Fence(fence.to_owned()),
+        attempt: attempt.parse().unwrap_or(0),
+        retry_count: retry_count.parse().unwrap_or(0),
+        crashes: crashes.parse().unwrap_or(0),
+        kind: kind.parse()?,
+        started: started != "0",
+        alone: started == "2",
+        claimed_at,
+        signature,
+        payload,
+    })
 }

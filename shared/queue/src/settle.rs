@@ -35,6 +35,7 @@ pub(crate) struct Completion {
     id: TaskId,
     fence: Fence,
     result: String,
+    record: String,
 }
 
 /// Why a task did not succeed.
@@ -58,7 +59,8 @@ impl Queue {
         result: String,
     ) -> Result<Settled, QueueError> {
         let (worker, id, fence) = (worker.clone(), claim.id.clone(), claim.fence.clone());
-        self.completions.call(Completion { worker, id, fence, result }).await
+        let record = record_of_success(&worker, claim);
+        self.completions.call(Completion { worker, id, fence, result, record }).await
     }
 
     /// A task did not succeed: it is scheduled again, or it has failed for good.
@@ -122,11 +124,11 @@ pub(crate) async fn complete(
 ) -> Result<Vec<Settled>, QueueError> {
     let mut settled = Vec::with_capacity(completions.len());
     for group in completions.chunk_by(|one, other| one.worker == other.worker) {
-        let bytes: usize = group.iter().map(|one| one.result.len() + 96).sum();
-        let mut call = core.call(&core.scripts.complete, 1 + 3 * group.len(), bytes);
+        let bytes: usize = group.iter().map(|one| one.result.len() + 320).sum();
+        let mut call = core.call(&core.scripts.complete, 1 + 4 * group.len(), bytes);
         call.arg(group[0].worker.as_str());
         for one in group {
-            call.arg(one.id.as_str()).arg(one.fence.as_str()).arg(&one.result);
+            call.arg(one.id.as_str()).arg(one.fence.as_str()).arg(&one.result).arg(&one.record);
         }
         let answers: Vec<String> = core.run(&core.scripts.complete, &call).await?;
         for answer in &answers {
@@ -134,6 +136,19 @@ pub(crate) async fn complete(
         }
     }
     Ok(settled)
+}
+
+/// The record of an attempt up to its end, as `lua/parts/held.lua` writes it.
+/// Empty for a prefetched task: when it was started, only the queue knows.
+fn record_of_success(worker: &WorkerId, claim: &Claim) -> String {
+    let Claim { attempt, fence, claimed_at, .. } = claim;
+    if !claim.started {
+        return String::new();
+    }
+    format!(
+        r#"{{"attempt":{attempt},"fence":{},"outcome":"success","worker":"{worker}","claimed_at":{claimed_at},"started_at":{claimed_at},"ended_at":"#,
+        fence.as_str()
+    )
 }
 
 fn first(answers: &[String]) -> Result<Settled, QueueError> {

@@ -7,11 +7,11 @@
 -- ARGV[11] number of types it knows, then these; number of short types, then
 -- these; number of its routes, then these
 --
--- Returns {more, routes, alone, foreign entries, tasks}: more is 1 when it
--- should ask again at once; routes is how many there are; alone is 1 when it
--- should come back with nothing running; a task is id, fence, attempt,
--- retry_count, crashes, started (2: alone), type, signature, payload, one after
--- the other.
+-- Returns {more, routes, alone, foreign entries, tasks, now in ms}: more is 1
+-- when it should ask again at once; routes is how many there are; alone is 1
+-- when it should come back with nothing running; a task is {id, type, words,
+-- retry_count, payload, signature}, its words are fence, attempt, crashes and
+-- started (2: alone).
 --
 -- A lease and the hash are written before an id leaves its list: a script that
 -- breaks leaves an id twice, and the status tells which one counts.
@@ -32,36 +32,41 @@ local known = words()
 local short = words()
 local _, routes = words()
 
--- What is read of each task; and what else of one that has run before.
+-- What is read of each task.
 local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'signature'}
-local MORE = {'fence', 'crashes'}
 local FENCE, LEASE_END = int(now_us), int(now + lease)
+local FRESH = {}
+for _, started in ipairs({'0', '1', '2'}) do FRESH[started] = FENCE .. ' 1 0 ' .. started end
 local tasks, foreign = {}, {}
 local claimed, claimed_words, taken = {}, {}, {}
+local count = 0
 
-local function give(id, task, fence, attempt, crashes, started)
-  local n = #tasks
-  tasks[n + 1], tasks[n + 2], tasks[n + 3] = id, fence, attempt
-  tasks[n + 4], tasks[n + 5], tasks[n + 6] = task[4] or '0', crashes or '0', started
-  tasks[n + 7], tasks[n + 8], tasks[n + 9] = task[2], task[6] or '', task[5] or ''
+-- The answer is what was read of the task, with what is known already instead of
+-- its status and attempt: a table less for each.
+local function give(id, task, words)
+  task[1], task[3] = id, words
+  tasks[#tasks + 1] = task
+end
+local function answer(more, alone)
+  return {more, call('HLEN', TASKS .. 'routes'), alone, foreign, tasks, NOW}
 end
 
 -- The answer to this claim was lost: give it again, as far as it still holds.
 local me = P .. 'worker:' .. worker
 local last = call('HMGET', me, 'claim_seq', 'claimed')
 if last[1] == sequence then
-  for id, fence, started in string.gmatch(last[2], '(%S+) (%S+) (%S+)') do
-    local task, held = fields_of(id, unpack(WANTED)), fields_of(id, unpack(MORE))
-    if task[1] == 'running' and held[1] == fence then
-      give(id, task, fence, task[3], held[2], started)
+  for id, fence, rest in string.gmatch(last[2], '(%S+) (%S+) (%S+ %S+ %S+)') do
+    local task = fields_of(id, unpack(WANTED))
+    if task[1] == 'running' and fields_of(id, 'fence')[1] == fence then
+      give(id, task, fence .. ' ' .. rest)
     end
   end
-  return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
+  return answer(0, 0)
 end
 -- A call that was long under way: its worker has asked again since, and would
 -- never hear what it was given.
 if num(sequence) < num(last[1]) then
-  return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks}
+  return answer(0, 0)
 end
 
 local paused, paused_types = {}, {}
@@ -70,7 +75,7 @@ for _, what in ipairs(call('HKEYS', TASKS .. 'paused')) do
   local kind = string.match(what, '^type:(.+)$')
   if kind then paused_types[kind] = true end
 end
-if paused['all'] then return {0, call('HLEN', TASKS .. 'routes'), 0, foreign, tasks} end
+if paused['all'] then return answer(0, 0) end
 
 local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
 for i = 1, #limits, 2 do per_minute[limits[i]] = tonumber(limits[i + 1]) end
@@ -183,7 +188,7 @@ local function serve(list, route, n)
   while got < n and examined < 1000 do
     local entries = redis.pcall('LRANGE', TASKS .. list, -(n - got), -1)
     if entries.err or #entries == 0 then return got, false end
-    local consumed, full = 0, false
+    local consumed, found, full = 0, 0, false
     local ids, chosen, scored = {}, {}, {}
     for i = #entries, 1, -1 do
       local entry = entries[i]
@@ -195,39 +200,40 @@ local function serve(list, route, n)
         if task.err then
           put_aside(entry, TASK .. entry .. ' is not a hash')
         else
-          if #claimed + #ids >= limit and not short[task[2]] then
+          if count + found >= limit and not short[task[2]] then
             full = true
             break
           end
           if consider(entry, list, route, task) then
-            ids[#ids + 1], chosen[#chosen + 1] = entry, task
-            scored[#scored + 1] = LEASE_END
-            scored[#scored + 1] = entry
+            found = found + 1
+            ids[found], chosen[found] = entry, task
+            scored[2 * found - 1], scored[2 * found] = LEASE_END, entry
           end
         end
       end
       consumed = consumed + 1
       examined = examined + 1
     end
-    if #ids > 0 then call('ZADD', TASKS .. 'leases', unpack(scored)) end
-    for i, id in ipairs(ids) do
-      local task = chosen[i]
-      local fence, attempt, crashes = FENCE, '1', '0'
+    if found > 0 then call('ZADD', TASKS .. 'leases', unpack(scored)) end
+    for i = 1, found do
+      local id, task = ids[i], chosen[i]
+      local started = count < limit and (alone and '2' or '1') or '0'
+      local fence, attempt, words = FENCE, '1', FRESH[started]
       if task[3] then
-        local before = call('HMGET', TASK .. id, unpack(MORE))
+        local before = call('HMGET', TASK .. id, 'fence', 'crashes')
         fence = int(math.max(num(before[1]) + 1, now_us))
         attempt = int(num(task[3]) + 1)
-        crashes = before[2]
+        words = table.concat({fence, attempt, before[2] or '0', started}, ' ')
       end
-      local started = #claimed < limit and (alone and '2' or '1') or '0'
       call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
         'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or NOW)
-      give(id, task, fence, attempt, crashes, started)
-      claimed[#claimed + 1] = id
-      claimed_words[#claimed_words + 1] = id .. ' ' .. fence .. ' ' .. started
+      give(id, task, words)
+      count = count + 1
+      claimed[count] = id
+      claimed_words[2 * count - 1], claimed_words[2 * count] = id, words
     end
     if consumed > 0 then call('RPOP', TASKS .. list, consumed) end
-    got = got + #ids
+    got = got + found
     if full then return got, false end
   end
   return got, got >= n or examined >= 1000
@@ -296,22 +302,22 @@ local function serve_all()
   end
   more = false
   for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
-    if #claimed < wanted then serve_priority(letter, wanted - #claimed) end
+    if count < wanted then serve_priority(letter, wanted - count) end
   end
 end
 if not alone then
   -- A broken key ends this call, not what it has claimed so far.
   local whole, problem = pcall(serve_all)
-  if not whole and #claimed == 0 and #foreign == 0 then error(problem) end
+  if not whole and count == 0 and #foreign == 0 then error(problem) end
 end
 
 redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(claimed_words, ' '))
 redis.pcall('PEXPIRE', me, ARGV[10])
-if #claimed > 0 then
+if count > 0 then
   event('claimed', claimed, worker)
 elseif not more and #foreign == 0 then
   -- Nothing for this worker: tokens that are left would only wake others in vain.
   call('DEL', TASKS .. 'wake')
   for _, route in ipairs(routes) do call('DEL', TASKS .. 'wake@' .. route) end
 end
-return {more and 1 or 0, call('HLEN', TASKS .. 'routes'), come_alone, foreign, tasks}
+return answer(more and 1 or 0, come_alone)

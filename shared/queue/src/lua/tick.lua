@@ -44,10 +44,10 @@ end
 -- The clock was set back: what was to wait for some seconds does not wait for
 -- hours. A time that its producer named stays what it is.
 local function set_back(ms)
-  for _, id in ipairs(call('ZRANGE', TASKS .. 'scheduled', 0, -1)) do
-    if not fields_of(id, 'not_before')[1] then
-      call('ZINCRBY', TASKS .. 'scheduled', int(-ms), id)
-    end
+  local all = call('ZRANGE', TASKS .. 'scheduled', 0, -1, 'WITHSCORES')
+  for i = 1, #all, 2 do
+    local named = num(fields_of(all[i], 'not_before')[1])
+    call('ZADD', TASKS .. 'scheduled', int(math.max(named, num(all[i + 1]) - ms)), all[i])
   end
 end
 

@@ -17,8 +17,15 @@ local function not_held(id, status, fence, mine)
   return 'lost'
 end
 
--- What an attempt did: JSON in a list, the last 50. `claim` is attempt, fence,
--- worker, claimed_at, started_at as the hash has them; `why` is JSON already.
+-- What attempts did is kept: the last 50. A record is JSON; its fields stand in
+-- the order that `record` has them in, and settle.rs too.
+local function keep_record(id, text)
+  local key = TASK .. id .. ':attempts'
+  if call('RPUSH', key, text) > 50 then call('LTRIM', key, -50, -1) end
+end
+
+-- `claim` is attempt, fence, worker, claimed_at, started_at as the hash has them;
+-- `why` is JSON already.
 local function record(id, claim, outcome, why)
   local text = '{"attempt":' .. (claim[1] or '0') .. ',"fence":' .. (claim[2] or '0')
     .. ',"outcome":"' .. outcome .. '","worker":"' .. (claim[3] or '')
@@ -26,8 +33,7 @@ local function record(id, claim, outcome, why)
     .. ',"started_at":' .. (claim[5] and claim[5] ~= '' and claim[5] or 'null')
     .. ',"ended_at":' .. NOW
   if why and why ~= '' then text = text .. ',"error":' .. why end
-  local key = TASK .. id .. ':attempts'
-  if call('RPUSH', key, text .. '}') > 50 then call('LTRIM', key, -50, -1) end
+  keep_record(id, text .. '}')
 end
 
 -- Takes the locks off that are this worker's, and no others.
