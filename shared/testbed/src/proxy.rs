@@ -81,10 +81,16 @@ async fn carry(near: TcpStream, far: UnixStream, weather: watch::Sender<Weather>
     let (mut far_in, mut far_out) = far.into_split();
     let requests = async {
         let mut bytes = vec![0; 16 * 1024];
+        let mut swallowed = false;
         while let Ok(read @ 1..) = near_in.read(&mut bytes).await {
             let now = *weather.borrow();
             match now {
-                Weather::BlackHole => continue,
+                Weather::BlackHole => {
+                    swallowed = true;
+                    continue;
+                }
+                // A wire may fall silent or end, but it never leaves something out.
+                _ if swallowed => return,
                 Weather::Cut => return,
                 Weather::Slow(delay) => tokio::time::sleep(delay).await,
                 _ => {}
@@ -96,10 +102,15 @@ async fn carry(near: TcpStream, far: UnixStream, weather: watch::Sender<Weather>
     };
     let replies = async {
         let mut bytes = vec![0; 16 * 1024];
+        let mut swallowed = false;
         while let Ok(read @ 1..) = far_in.read(&mut bytes).await {
             let now = *weather.borrow();
             match now {
-                Weather::BlackHole | Weather::LosesReplies => continue,
+                Weather::BlackHole | Weather::LosesReplies => {
+                    swallowed = true;
+                    continue;
+                }
+                _ if swallowed => return,
                 Weather::Cut => return,
                 Weather::CutsReplyAfter(most) => {
                     weather.send_replace(Weather::Fair);
