@@ -6,6 +6,7 @@ use greenline_store::Script;
 macro_rules! scripts {
     ($($name:ident [$flags:literal] $($part:literal)*;)*) => {
         /// One script per transition. What each does stands on top of its file.
+        #[derive(Clone)]
         pub struct Scripts {
             $(pub(crate) $name: Script,)*
         }

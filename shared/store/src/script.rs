@@ -5,6 +5,7 @@ use redis::{Arg, Cmd};
 /// One Lua script: a transition that happens whole, in one round trip.
 ///
 /// It is called by its hash; the text follows only when Redis does not know it.
+#[derive(Debug, Clone)]
 pub struct Script {
     name: &'static str,
     text: String,

@@ -34,6 +34,7 @@ pub struct TestBed {
     pub queue: Queue,
     /// Moves the queue's clock.
     pub clock: ClockShift,
+    scripts: Scripts,
     folder: TempDir,
 }
 
@@ -84,8 +85,9 @@ impl TestBed {
         let mut options = ground.options;
         options.clock = clock.clone();
         let store = Store::connect(StoreConfig::at(redis.url())).await.expect("a connection");
-        let queue = Queue::open_with(store, options, ground.scripts).await.expect("a queue");
-        Self { redis, queue, clock, folder }
+        let queue = Queue::open_with(store, options, ground.scripts.clone());
+        let (queue, scripts) = (queue.await.expect("a queue"), ground.scripts);
+        Self { redis, queue, clock, scripts, folder }
     }
 
     /// Where this bed keeps its files; gone with it.
@@ -94,15 +96,16 @@ impl TestBed {
         self.folder.path()
     }
 
-    /// Another queue on the same server, clock and options, reached as `config`
-    /// says.
+    /// Another queue on the same server, with the same clock, options and scripts,
+    /// reached as `config` says.
     ///
     /// # Panics
     ///
     /// If the server does not answer.
     pub async fn queue_by(&self, config: StoreConfig) -> Queue {
         let store = Store::lazy(config).expect("settings that can work");
-        Queue::open(store, self.queue.options().clone()).await.expect("a queue")
+        let options = self.queue.options().clone();
+        Queue::open_with(store, options, self.scripts.clone()).await.expect("a queue")
     }
 
     /// Another queue on the same server and clock, in a namespace.

@@ -16,6 +16,7 @@ on_a_fresh_bed! {
     a_task_that_is_too_large_is_refused_or_put_aside
     a_list_that_is_no_list_stops_only_its_own
     quarantine_keeps_the_entry_whole
+    an_entry_is_not_lost_though_quarantine_is_broken
 }
 
 /// Entries as people push them, and what the reason has to name.
@@ -116,6 +117,17 @@ async fn quarantine_keeps_the_entry_whole(bed: TestBed) {
     let record: serde_json::Value = serde_json::from_str(&raw[0]).unwrap();
     assert_eq!(record["entry"], entry);
     assert!(record["at"].as_i64().unwrap() > 0);
+}
+
+pub(crate) async fn an_entry_is_not_lost_though_quarantine_is_broken(bed: TestBed) {
+    bed.redis::<String>("SET agent:tasks:quarantine nonsense").await;
+    bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", "{broken"]).await;
+    assert!(bed.hand("w").await.claim(1).await.is_empty());
+    assert!(bed.queue.tick_now().await.is_err(), "who ticks learns of it");
+    bed.redis::<u64>("DEL agent:tasks:quarantine").await;
+    bed.queue.tick_now().await.unwrap();
+    assert_eq!(bed.queue.quarantined().await.unwrap()[0].entry, "{broken");
+    assert!(bed.keys("agent:tasks:adopting").await.is_empty());
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::tasks::{file, file_all, id, task};
 
 on_a_fresh_bed! {
     a_zombie_can_change_nothing
+    who_was_reaped_is_not_told_already
     a_settlement_said_twice_counts_once
     a_settlement_said_twice_at_once_counts_once
     a_heartbeat_keeps_a_claim
@@ -40,6 +41,17 @@ pub(crate) async fn a_zombie_can_change_nothing(bed: TestBed) {
     assert_eq!(bed.redis::<String>("GET agent:task:a:lock").await, "w2");
     assert_eq!(live.complete(&new).await, Settled::Accepted);
     assert_eq!(dead.complete(&old).await, Settled::Lost);
+}
+
+pub(crate) async fn who_was_reaped_is_not_told_already(bed: TestBed) {
+    file(&bed, task("a")).await;
+    let mut hand = bed.hand("w").await;
+    let claim = hand.claim_one().await;
+    bed.let_leases_end().await;
+    // Nobody has the task by now; what its first worker says came too late.
+    assert_eq!(bed.status("a").await, Status::Pending);
+    assert_eq!(hand.complete(&claim).await, Settled::Lost);
+    assert_eq!(bed.status("a").await, Status::Pending);
 }
 
 pub(crate) async fn a_settlement_said_twice_counts_once(bed: TestBed) {

@@ -30,6 +30,7 @@ mod leases;
 mod life;
 mod lost_calls;
 mod model;
+mod mutants;
 mod names;
 mod operator;
 mod oracle;

@@ -15,7 +15,7 @@ use greenline_testbed::TestBed;
 use tokio::task::JoinSet;
 use world::World;
 
-const SEEDS: u64 = 1200;
+const SEEDS: u64 = 200;
 const DEEDS: usize = 140;
 
 /// How many seeds run at once: enough to keep Redis and two cores busy.
