@@ -38,6 +38,12 @@ use crate::weather::Weather;
 /// How long runs have to end once they were told to.
 const LAST_WORD: Duration = Duration::from_secs(10);
 
+/// How long giving back what was not begun may take.
+const GIVING_BACK: Duration = Duration::from_secs(5);
+
+/// How long a good-bye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// How often the claim loop shows that it lives when nothing happens.
 const PULSE: Duration = Duration::from_secs(5);
 
@@ -147,9 +153,8 @@ impl WorkerDaemon {
         shift.stop(&stop).await;
         beside.cancel();
         let _both_ended = tokio::join!(heart, ticker);
-        // Nobody waits for a worker that says good-bye.
-        let _best_effort =
-            timeout(Duration::from_secs(2), life.queue.leave(&life.profile.id)).await;
+        // Nobody waits long for a worker that says good-bye.
+        life.insist(GOODBYE, "say good-bye", || life.queue.leave(&life.profile.id)).await;
         Ok(())
     }
 }
@@ -210,6 +215,25 @@ impl Life {
                 }
             };
         }
+    }
+
+    /// Repeats a call until it has an answer: the connection may have broken
+    /// since the last one. Gives up when its time is over.
+    async fn insist<T, Answer: Future<Output = Result<T, QueueError>>>(
+        &self,
+        within: Duration,
+        doing: &str,
+        call: impl Fn() -> Answer,
+    ) {
+        let answered = async {
+            let mut patience = backoff();
+            while let Err(error) = call().await {
+                self.weather.foul(doing, &error);
+                sleep(patience.next().unwrap_or(within)).await;
+            }
+        };
+        // The leases and the registration then end by themselves.
+        let _best_effort = timeout(within, answered).await;
     }
 
     /// Runs one claimed task and settles it. Its slot is free once it has run:
@@ -294,7 +318,18 @@ impl Shift {
         while !drain.is_cancelled() {
             self.beat();
             self.hear();
-            self.start_waiting().await;
+            match self.start_waiting().await {
+                Ok(0) => {}
+                // Some may have been lost: then there are slots for others.
+                Ok(_) => {
+                    patience = backoff();
+                    continue;
+                }
+                Err(error) => {
+                    self.back_off("start tasks", &error, &mut patience, drain).await;
+                    continue;
+                }
+            }
             if self.is_full() {
                 self.wait_for_a_slot(drain).await;
                 continue;
@@ -353,30 +388,24 @@ impl Shift {
         self.tasks.spawn(self.life.clone().run(claim, self.tell.clone()));
     }
 
-    /// Starts prefetched tasks as far as there are slots, after saying so.
-    async fn start_waiting(&mut self) {
+    /// Starts prefetched tasks as far as there are slots, after saying so; of
+    /// how many it said so.
+    async fn start_waiting(&mut self) -> Result<usize, QueueError> {
         let free = self.slots().saturating_sub(self.running).min(self.waiting.len());
         if free == 0 {
-            return;
+            return Ok(0);
         }
         let starting: Vec<_> =
             self.waiting.iter().take(free).map(|one| (one.id.clone(), one.fence.clone())).collect();
-        match self.life.queue.start(&starting).await {
-            Ok(starts) => {
-                for (claim, start) in
-                    self.waiting.drain(..free).collect::<Vec<_>>().into_iter().zip(starts)
-                {
-                    match start {
-                        Start::Go => self.spawn(claim),
-                        Start::Lost => self.life.holdings.remove(&claim),
-                    }
-                }
-            }
-            Err(error) => {
-                self.life.weather.foul("start tasks", &error);
-                sleep(Duration::from_millis(200)).await;
+        let starts = self.life.queue.start(&starting).await?;
+        for (claim, start) in self.waiting.drain(..free).collect::<Vec<_>>().into_iter().zip(starts)
+        {
+            match start {
+                Start::Go => self.spawn(claim),
+                Start::Lost => self.life.holdings.remove(&claim),
             }
         }
+        Ok(free)
     }
 
     fn hear(&mut self) {
@@ -486,10 +515,9 @@ impl Shift {
     async fn give_back_waiting(&mut self) {
         let claims: Vec<Claim> = self.waiting.drain(..).collect();
         let given: Vec<&Claim> = claims.iter().collect();
-        let giving = self.life.queue.release(&self.life.profile.id, &given, "the worker stops");
-        if let Ok(Err(error)) = timeout(Duration::from_secs(5), giving).await {
-            self.life.weather.foul("give tasks back", &error);
-        }
+        let life = &self.life;
+        let give = || life.queue.release(&life.profile.id, &given, "the worker stops");
+        life.insist(GIVING_BACK, "give tasks back", give).await;
         for claim in &claims {
             self.life.holdings.remove(claim);
         }
