@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenline_queue::{Epoch, Intent, Leadership, QueueError};
+use greenline_store::backoff;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -123,14 +124,24 @@ pub(crate) async fn resign(shared: &Shared) {
     let led = shared.office.time_left().is_some();
     shared.office.stand_by(None);
     numbers::leads(false);
-    let goodbye = tokio::time::timeout(GOODBYE, shared.queue.resign(&shared.id));
-    match goodbye.await {
-        Ok(Ok(true)) => info!(lead.id = shared.id, "Lead {} resigned", shared.id),
-        Ok(Ok(false)) => {}
-        Ok(Err(_)) | Err(_) if led => {
+    match tokio::time::timeout(GOODBYE, goodbye(shared)).await {
+        Ok(true) => info!(lead.id = shared.id, "Lead {} resigned", shared.id),
+        Ok(false) => {}
+        Err(_) if led => {
             warn!("Could not resign, as Redis can't be used; the lease ends by itself");
         }
-        Ok(Err(_)) | Err(_) => {}
+        Err(_) => {}
+    }
+}
+
+/// Repeated until it has an answer: the connection may have broken since the last call.
+async fn goodbye(shared: &Shared) -> bool {
+    let mut patience = backoff();
+    loop {
+        match shared.queue.resign(&shared.id).await {
+            Ok(led) => return led,
+            Err(_) => tokio::time::sleep(patience.next().unwrap_or(GOODBYE)).await,
+        }
     }
 }
 
