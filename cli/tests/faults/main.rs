@@ -13,3 +13,4 @@ mod dying_workers;
 mod house;
 mod oracle;
 mod redis_trouble;
+mod wires;
