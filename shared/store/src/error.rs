@@ -43,6 +43,9 @@ impl StoreError {
         match source.kind() {
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Denied(source),
             ErrorKind::AuthenticationFailed => Self::Denied(source),
+            // From within a script it comes without its code; two versions of Redis.
+            _ if says("The user executing the script can't") => Self::Denied(source),
+            _ if says("ACL failure in script") => Self::Denied(source),
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::ReadOnly(source),
             ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown) => {
                 Self::Unavailable { address: address.to_owned(), source }

@@ -24,6 +24,8 @@ pub struct Ground {
     pub settings: Vec<(&'static str, String)>,
     /// Whether the Redis writes an append-only file.
     pub append_only: bool,
+    /// A port on loopback that the Redis listens on besides its socket.
+    pub port: Option<u16>,
 }
 
 /// A Redis of its own, a queue in it, and that queue's clock.
@@ -74,6 +76,7 @@ impl TestBed {
     pub async fn on(ground: Ground) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test's Redis");
         let mut config = PrivateServerConfig::new(folder.path());
+        config.port = ground.port;
         if ground.append_only {
             config.persistence = greenline_store::Persistence::Always;
         }

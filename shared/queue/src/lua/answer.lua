@@ -16,32 +16,35 @@ if asked[1] ~= 'open' then return 'answered:' .. asked[1] end
 if asked[2] ~= ARGV[4] then return 'mismatch' end
 if tonumber(asked[3]) <= now then return 'expired' end
 
-local task = asked[5]
+local task, fields = asked[5], nil
 if asked[4] == 'run' then
-  local fields = fields_of(task, 'status', 'depends_on', unpack(FINISH))
+  fields = fields_of(task, 'status', 'depends_on', unpack(FINISH))
   if fields[1] ~= 'awaiting_approval' then
-    -- Called off by somebody who may not write approvals; or answered with yes
-    -- by a call that broke off, and this one has the rest to do.
-    local had = (not fields[1] or fields[1] == 'cancelled') and 'withdrawn' or 'approved'
-    if state ~= had then
-      call('HSET', key, 'state', had, 'answered_at', NOW)
-      return 'answered:' .. had
-    end
-  else
-    if state == 'rejected' then
-      finish(task, 'cancelled', {fields[3], fields[4], fields[5]},
-        {'error', 'rejected by ' .. ARGV[5] .. (ARGV[7] ~= '' and (': ' .. ARGV[7]) or '')})
-      call('ZREM', TASKS .. 'waiting', task)
-      publish('completed', {task})
-    elseif all_succeeded(fields[2]) then
-      ready(task, call('HMGET', TASK .. task, unpack(READY)))
-      call('ZREM', TASKS .. 'waiting', task)
-    else
-      call('ZADD', TASKS .. 'waiting', 9999999999999, task)
-      call('HSET', TASK .. task, 'status', 'waiting')
-    end
+    -- Called off, by somebody who may not write approvals.
+    call('HSET', key, 'state', 'withdrawn', 'answered_at', NOW)
+    return 'answered:withdrawn'
   end
 end
+
+-- First, so that who may not answer moves nothing. Should the rest break off,
+-- the task is asked for again.
 call('HSET', key, 'state', state, 'answered_by', ARGV[5], 'answered_at', NOW, 'why', ARGV[7])
+if not fields then
+  event(state, {task}, ARGV[5], id)
+  return state
+end
+
+if state == 'rejected' then
+  finish(task, 'cancelled', {fields[3], fields[4], fields[5]},
+    {'error', 'rejected by ' .. ARGV[5] .. (ARGV[7] ~= '' and (': ' .. ARGV[7]) or '')})
+  call('ZREM', TASKS .. 'waiting', task)
+  publish('completed', {task})
+elseif all_succeeded(fields[2]) then
+  ready(task, call('HMGET', TASK .. task, unpack(READY)))
+  call('ZREM', TASKS .. 'waiting', task)
+else
+  call('ZADD', TASKS .. 'waiting', 9999999999999, task)
+  call('HSET', TASK .. task, 'status', 'waiting')
+end
 event(state, {task}, ARGV[5], id)
 return state

@@ -94,7 +94,7 @@ pub(crate) async fn every_end_of_a_task_frees_its_slot(bed: TestBed) {
     hand.give_up(&claim).await;
     bed.queue.cancel(&[id("called-off")], "enough").await.unwrap();
     let claim = hand.claim_one().await;
-    bed.queue.cancel(&[claim.id.clone()], "enough").await.unwrap();
+    bed.queue.cancel(std::slice::from_ref(&claim.id), "enough").await.unwrap();
     assert_eq!(hand.fail(&claim).await, Settled::Cancelled);
     for _ in 0..3 {
         assert_eq!(hand.claim_one().await.id.as_str(), "poison");

@@ -5,6 +5,13 @@
 //! on a bed whose scripts are broken on purpose, where it has to fail. Stories
 //! move the bed's clock instead of waiting.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test's panic is its result, and what it prints is read when it fails"
+)]
+
 /// Makes a test of each story: told on a bed of its own, with nothing broken.
 macro_rules! on_a_fresh_bed {
     ($($story:ident)*) => {
@@ -19,6 +26,7 @@ macro_rules! on_a_fresh_bed {
     };
 }
 
+mod access;
 mod approvals;
 mod bad_input;
 mod broken_keys;
@@ -34,6 +42,10 @@ mod mutants;
 mod names;
 mod operator;
 mod oracle;
+mod outages;
 mod parents;
+mod recorded;
+mod replicas;
 mod tasks;
+mod tls;
 mod walk;

@@ -9,6 +9,7 @@
 //! `MODEL_SEED=7` runs one seed alone; a failure prints it with its trace.
 
 mod deeds;
+mod rest;
 mod world;
 
 use greenline_testbed::TestBed;

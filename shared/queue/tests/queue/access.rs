@@ -1,0 +1,197 @@
+//! Rights: the users that `deploy/make-secrets` makes can do what is theirs to
+//! do, and no more.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use greenline_queue::{
+    Answer, Answered, Beat, Channel, Epoch, Leadership, NewPiece, Queue, QueueError, Settled,
+    Start, Status,
+};
+use greenline_store::{Credentials, StoreConfig, StoreError};
+use greenline_testbed::{Hand, TestBed};
+
+use crate::tasks::{child, file, file_all, id, keyed, task, task_with};
+
+on_a_fresh_bed! {
+    a_worker_may_do_all_that_a_worker_does
+    a_worker_takes_in_a_task_that_needs_a_yes
+    a_worker_may_neither_approve_nor_lead
+    a_lead_may_do_all_that_a_lead_does
+    nobody_reaches_another_namespace
+    a_wrong_password_is_told
+}
+
+/// What `deploy/make-secrets` has made, and the users in this bed's Redis.
+struct Users {
+    secrets: PathBuf,
+}
+
+impl Users {
+    async fn of(bed: &TestBed, arguments: &[&str]) -> Self {
+        let secrets = bed.folder().join("secrets");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/make-secrets");
+        let made = Command::new("bash").arg(script).args(arguments).arg(&secrets).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let rules = std::fs::read_to_string(secrets.join("redis_acl")).unwrap();
+        for line in rules.lines().filter(|line| !line.starts_with("user default")) {
+            let words: Vec<&str> =
+                ["ACL", "SETUSER"].into_iter().chain(line.split(' ').skip(1)).collect();
+            bed.redis_words::<String>(&words).await;
+        }
+        Self { secrets }
+    }
+
+    fn config(&self, bed: &TestBed, user: &str) -> StoreConfig {
+        let file = self.secrets.join(format!("redis_{user}_password"));
+        let password = std::fs::read_to_string(file).unwrap();
+        let credentials = Credentials { username: Some(user.to_owned()), password: Some(password) };
+        StoreConfig { credentials, ..StoreConfig::at(bed.redis.url()) }
+    }
+
+    async fn queue(&self, bed: &TestBed, user: &str) -> Queue {
+        bed.queue_by(self.config(bed, user)).await
+    }
+}
+
+fn is_denied<T>(answer: Result<T, QueueError>) -> bool {
+    matches!(answer, Err(QueueError::Store(StoreError::Denied(_))))
+}
+
+async fn a_worker_may_do_all_that_a_worker_does(bed: TestBed) {
+    let queue = Users::of(&bed, &[]).await.queue(&bed, "worker").await;
+    file_all(&bed, &["done", "failed", "released", "dead"]).await;
+    file(&bed, child("child", &["done"])).await;
+    file(&bed, keyed("key-1", "pr")).await;
+    file(&bed, keyed("key-2", "pr")).await;
+    let profile = bed.worker("w").await.profile().clone();
+    let mut heard = Box::pin(queue.listen(Channel::Completed).await.unwrap());
+    let mut hand = Hand::of(queue.clone(), queue.worker(profile.clone()));
+    let claims = hand.try_claim(1, 3).await.unwrap().tasks;
+    assert_eq!(claims.len(), 4);
+    let held: Vec<_> = claims.iter().map(|one| (one.id.clone(), one.fence.clone())).collect();
+    assert_eq!(queue.start(&held[1..]).await.unwrap(), [Start::Go; 3]);
+    assert_eq!(hand.beat(&claims.iter().collect::<Vec<_>>()).await, vec![Beat::Held; 4]);
+    let piece = NewPiece { attempt: 1, stream: "out", text: "hello".to_owned() };
+    queue.write_log(&claims[0].id, &[piece]).await.unwrap();
+    assert_eq!(queue.read_log(&claims[0].id, "0").await.unwrap().len(), 1);
+    assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+    assert_eq!(futures_util::StreamExt::next(&mut heard).await.unwrap(), "done");
+    assert_eq!(hand.fail(&claims[1]).await, Settled::WillRetry);
+    assert_eq!(hand.release(&claims[2]).await, Settled::Accepted);
+    // Time, the walk and waiting are everyone's.
+    for _ in 0..10 {
+        bed.clock.advance(Duration::from_secs(2));
+        queue.tick_now().await.unwrap();
+    }
+    assert_eq!(bed.status("dead").await, Status::Pending);
+    queue.worker(profile).waiter().wait().await.unwrap();
+    let claims = hand.claim(8).await;
+    assert_eq!(claims.len(), 5);
+    for claim in &claims {
+        assert_eq!(hand.complete(claim).await, Settled::Accepted);
+    }
+    assert_eq!(queue.stats().await.unwrap().pending, 1);
+    queue.leave(&hand.id()).await.unwrap();
+}
+
+async fn a_worker_takes_in_a_task_that_needs_a_yes(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let (worker, lead) = (users.queue(&bed, "worker").await, users.queue(&bed, "lead").await);
+    let json = |text: &str| {
+        let asked = task_with(text, |spec| spec.requires_approval = true);
+        asked.payload().to_owned()
+    };
+    for text in ["a", "b"] {
+        bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", &json(text)]).await;
+    }
+    let profile = bed.worker("w").await.profile().clone();
+    let mut hand = Hand::of(worker.clone(), worker.worker(profile));
+    while hand.try_claim(2, 0).await.unwrap().more {}
+    assert_eq!(bed.status("a").await, Status::AwaitingApproval);
+    // Written by the first who may: here by the lead's tick.
+    assert!(bed.keys("agent:approval:*").await.is_empty());
+    for _ in 0..3 {
+        lead.tick_now().await.unwrap();
+    }
+    let hash = lead.approval("a").await.unwrap().unwrap().content_hash;
+    let yes = Answer { approval: "a", content_hash: &hash, who: "ada", why: "" };
+    assert_eq!(lead.approve(&yes).await.unwrap(), Answered::Done);
+    let claim = hand.claim_one().await;
+    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    // The other's time runs out while only workers tick.
+    bed.clock.advance(Duration::from_hours(8 * 24));
+    assert_eq!(worker.tick_now().await.unwrap().expired, 1);
+    assert_eq!(bed.status("b").await, Status::Cancelled);
+    let late = Answer { approval: "b", ..yes };
+    assert_ne!(lead.approve(&late).await.unwrap(), Answered::Done);
+}
+
+async fn a_worker_may_neither_approve_nor_lead(bed: TestBed) {
+    let queue = Users::of(&bed, &[]).await.queue(&bed, "worker").await;
+    file(&bed, task_with("a", |spec| spec.requires_approval = true)).await;
+    let hash = queue.approval("a").await.unwrap().unwrap().content_hash;
+    let yes = Answer { approval: "a", content_hash: &hash, who: "eve", why: "" };
+    assert!(is_denied(queue.approve(&yes).await));
+    assert_eq!(bed.status("a").await, Status::AwaitingApproval, "nothing has moved");
+    assert!(is_denied(queue.lead("eve", Duration::from_secs(5)).await));
+    let Leadership::Ours(epoch) = bed.queue.lead("one", Duration::from_secs(60)).await.unwrap()
+    else {
+        panic!("nobody else leads")
+    };
+    assert!(is_denied(queue.begin_intent(epoch, "a", "{}").await));
+    let (publish, term) = (id("publish-a"), Duration::from_secs(9));
+    let asked = queue.ask_approval(&publish, &id("a"), "h", "a patch", "eve", term).await;
+    assert!(is_denied(asked));
+    assert_eq!(bed.queue.leader().await.unwrap(), Some(("one".to_owned(), epoch)));
+    for command in ["FLUSHALL", "KEYS *", "CONFIG SET maxmemory 1", "SET other 1"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let mut call = greenline_store::cmd(words[0]);
+        call.arg(&words[1..]);
+        let answer = queue.store().command::<greenline_store::Value>(&call).await;
+        assert!(matches!(answer, Err(StoreError::Denied(_))), "{command}: {answer:?}");
+    }
+}
+
+async fn a_lead_may_do_all_that_a_lead_does(bed: TestBed) {
+    let queue = Users::of(&bed, &[]).await.queue(&bed, "lead").await;
+    let Leadership::Ours(epoch) = queue.lead("one", Duration::from_secs(60)).await.unwrap() else {
+        panic!("nobody else leads")
+    };
+    queue.begin_intent(epoch, "a", "{}").await.unwrap();
+    queue.end_intent(epoch, "a", "{}").await.unwrap();
+    assert!(epoch > Epoch(0));
+    queue.enqueue(task("a")).await.unwrap();
+    queue.enqueue(task_with("b", |spec| spec.requires_approval = true)).await.unwrap();
+    queue.pause(&"all".parse().unwrap(), "ada", "a look").await.unwrap();
+    queue.resume(&"all".parse().unwrap()).await.unwrap();
+    queue.limit(&"run_command".parse().unwrap(), Some(5)).await.unwrap();
+    queue.cancel(&[id("a")], "enough").await.unwrap();
+    queue.retry(&[id("a")], "ada", false).await.unwrap();
+    queue.tick_now().await.unwrap();
+    queue.stats().await.unwrap();
+    assert_eq!(queue.outbox_len().await.unwrap(), 0);
+    assert!(queue.resign("one").await.unwrap());
+    assert!(queue.store().facts().await.unwrap().check().is_ok());
+}
+
+async fn nobody_reaches_another_namespace(bed: TestBed) {
+    let users = Users::of(&bed, &["--namespace", "acme"]).await;
+    let inside = |user: &str| users.config(&bed, user).in_namespace("acme".parse().unwrap());
+    let queue = bed.queue_by(inside("worker")).await;
+    queue.tick_now().await.unwrap();
+    assert!(queue.paused().await.unwrap().is_empty());
+    let store = greenline_store::Store::lazy(users.config(&bed, "worker")).unwrap();
+    let outside = Queue::open(store, bed.queue.options().clone()).await;
+    assert!(is_denied(outside));
+}
+
+async fn a_wrong_password_is_told(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let mut config = users.config(&bed, "worker");
+    config.credentials.password = Some("wrong".to_owned());
+    let Err(error) = greenline_store::Store::connect(config).await else { panic!("it was let in") };
+    assert!(matches!(error, StoreError::Denied(_)), "{error:?}");
+    assert!(!error.to_string().contains("wrong\""), "{error}");
+}
