@@ -9,6 +9,7 @@
     reason = "helpers of a test fail it as the test would"
 )]
 
+mod by_hand;
 mod dying_workers;
 mod house;
 mod oracle;
