@@ -364,7 +364,9 @@ impl Shift {
     }
 
     async fn claim(&mut self) -> Result<Claimed, QueueError> {
-        let start = self.slots() - self.running;
+        // Half of them at once: while Redis answers for one half, the other runs.
+        let half = self.slots().div_ceil(2);
+        let start = (self.slots() - self.running).min(half);
         let prefetch = if self.pace.short().is_empty() { 0 } else { self.life.options.prefetch };
         let short = self.pace.short();
         self.worker.claim(Appetite { start, prefetch, short, running: self.busy() }).await
