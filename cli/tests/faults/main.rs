@@ -12,6 +12,7 @@
 mod by_hand;
 mod dying_workers;
 mod house;
+mod leads;
 mod oracle;
 mod redis_trouble;
 mod wires;
