@@ -10,6 +10,7 @@
 )]
 
 mod by_hand;
+mod crowd;
 mod dying_workers;
 mod house;
 mod leads;
