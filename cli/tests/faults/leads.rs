@@ -94,8 +94,12 @@ async fn what_a_dead_leader_had_begun_is_shown_to_the_next() {
     let new = leads(&house, &address).await;
     assert!(new > old);
     second.says("comment-7 was begun before and not ended").await;
-    let shown = status(&address).await;
-    assert_eq!(shown["leader"]["epoch"], new.0);
+    let mut shown = Value::Null;
+    eventually("a status of the new leadership", async || {
+        shown = status(&address).await;
+        shown["leader"]["epoch"] == new.0
+    })
+    .await;
     let intents = shown["open_intents"].as_array().unwrap();
     assert_eq!(intents.len(), 1);
     assert_eq!(intents[0]["action"], "comment-7");
