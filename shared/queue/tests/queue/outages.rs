@@ -152,12 +152,15 @@ impl SmallDisk {
 
     async fn queue(&self) -> Queue {
         let url = format!("unix://{}", self.folder.path().join("redis.sock").display());
+        let mut opened = None;
         eventually("the server answers", async || {
-            Store::connect(StoreConfig::at(&url)).await.is_ok()
+            let Ok(store) = Store::connect(StoreConfig::at(&url)).await else { return false };
+            // It may still be reading its data.
+            opened = Queue::open(store, QueueOptions::default()).await.ok();
+            opened.is_some()
         })
         .await;
-        let store = Store::connect(StoreConfig::at(url)).await.unwrap();
-        Queue::open(store, QueueOptions::default()).await.unwrap()
+        opened.unwrap()
     }
 }
 
