@@ -2,6 +2,10 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+/// Why a node of a Redis Cluster is refused.
+pub(crate) const CLUSTER: &str = "this is a Redis Cluster, and the queue's scripts touch keys of \
+     many slots: use a standalone Redis, or one behind Sentinel";
+
 /// Why a call to Redis failed, by what the caller can do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -40,6 +44,10 @@ impl StoreError {
     pub(crate) fn of(source: RedisError, address: &str) -> Self {
         let code = source.code().unwrap_or_default().to_owned();
         let says = |word: &str| source.to_string().contains(word);
+        // A cluster has no databases, and says so before it can be asked what it is.
+        if says("not allowed in cluster mode") {
+            return Self::Settings(CLUSTER.to_owned());
+        }
         match source.kind() {
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Denied(source),
             ErrorKind::AuthenticationFailed => Self::Denied(source),

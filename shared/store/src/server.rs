@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use redis::cmd;
 
+use crate::error::CLUSTER;
 use crate::{Store, StoreError};
 
 /// What a server says of itself.
@@ -48,11 +49,7 @@ impl ServerFacts {
     /// Refuses what the queue can't live on.
     pub fn check(&self) -> Result<(), StoreError> {
         if self.cluster {
-            return Err(StoreError::Settings(
-                "this is a Redis Cluster, and the queue's scripts touch keys of many slots: use a \
-                 standalone Redis, or one behind Sentinel"
-                    .to_owned(),
-            ));
+            return Err(StoreError::Settings(CLUSTER.to_owned()));
         }
         // Valkey calls itself Redis 7.2 to clients, and is its equal here.
         if self.major() < 7 {
