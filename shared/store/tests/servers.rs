@@ -38,7 +38,7 @@ async fn a_private_server_ends_with_its_handle_and_is_taken_over_while_it_runs()
     assert_eq!(first.pid(), second.pid());
     let url = first.url();
     Store::connect(StoreConfig::at(&url)).await.unwrap();
-    drop(second);
     drop(first);
+    drop(second);
     assert!(Store::connect(StoreConfig::at(&url)).await.is_err());
 }
