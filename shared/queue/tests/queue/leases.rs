@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenline_queue::{Beat, Settled, Start, Status};
+use greenline_queue::{Beat, QueueOptions, Settled, Start, Status};
 use greenline_testbed::{Hand, TestBed};
 
 use crate::tasks::{file, file_all, id, task};
@@ -273,6 +273,21 @@ pub(crate) async fn redis_away_longer_than_a_lease_costs_nothing(bed: TestBed) {
     bed.pass(Duration::from_secs(2)).await;
     assert_eq!(bed.status("dead").await, Status::Pending);
     assert_eq!(bed.record("dead").await.crashes, 1);
+}
+
+/// A worker is sure to have been heard of within a third of its lease, however
+/// short that is.
+#[tokio::test]
+async fn a_short_lease_outlives_a_short_absence_of_redis() {
+    let options = QueueOptions { lease: Duration::from_secs(3), ..QueueOptions::default() };
+    let bed = TestBed::with(options).await;
+    file_all(&bed, &["live"]).await;
+    let mut hand = bed.hand("w").await;
+    let claim = hand.claim_one().await;
+    bed.queue.tick_now().await.unwrap();
+    bed.leap(Duration::from_secs(4)).await;
+    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    assert_eq!(bed.record("live").await.crashes, 0);
 }
 
 pub(crate) async fn a_fence_only_grows(bed: TestBed) {
