@@ -136,6 +136,9 @@ impl World {
             let twice = given.iter().any(|(other, _)| *other == name);
             self.expect(!twice, || format!("{name} was given twice at once"));
             given.push((name.clone(), claim.fence.as_str().parse().unwrap()));
+            if claim.started {
+                self.started.insert(given[given.len() - 1].clone());
+            }
             self.leases.insert(name, before + LEASE_MS);
             self.crews[at].claims.push(claim);
         }
@@ -205,6 +208,10 @@ impl World {
         let holds = matches!(self.promise(claim), Promise::Counts(_));
         self.trace.push(format!("start {}: {started:?}", claim.id));
         self.expect((started == Start::Go) == holds, || format!("start of {}", claim.id));
+        if started == Start::Go {
+            let fence = claim.fence.as_str().parse().unwrap();
+            self.started.insert((claim.id.to_string(), fence));
+        }
         started
     }
 
@@ -361,6 +368,7 @@ impl World {
         self.specs.remove(name);
         self.approved.remove(name);
         self.was_due.remove(name);
+        self.locked.remove(name);
         self.pushed.remove(name);
         self.settled.retain(|(settled, _)| settled != name);
         self.stale.retain(|(_, claim)| claim.id.as_str() != name);
@@ -429,7 +437,16 @@ impl World {
             _ => return,
         };
         self.trace.push(line.clone());
-        self.type_in(&line).await;
+        let answer = self.type_in(&line).await;
+        match line.split(' ').next() {
+            Some("SET") if answer != greenline_store::Value::Nil => {
+                self.locked.insert(one.to_string());
+            }
+            Some("DEL") => {
+                self.locked.remove(one.as_str());
+            }
+            _ => {}
+        }
         self.check(Deed::Other).await;
     }
 }

@@ -19,6 +19,7 @@ impl World {
         for name in self.specs.keys() {
             self.type_in(&format!("DEL task:{name}:lock")).await;
         }
+        self.locked.clear();
         self.check(Deed::Other).await;
         // Later than any time that a producer has named.
         let latest = self.specs.values().filter_map(|spec| spec.not_before).max();

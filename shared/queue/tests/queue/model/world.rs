@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::Utc;
 use greenline_queue::{Claim, ClockShift, Queue, QueueOptions, Settled, TaskSpec};
-use greenline_store::{Store, StoreConfig, cmd, from_redis_value, pipe};
+use greenline_store::{Store, StoreConfig, Value, cmd, from_redis_value, pipe};
 use greenline_testbed::Hand;
 
 /// The lease of the default options.
@@ -66,6 +66,10 @@ pub(super) struct World {
     /// Until when each claim holds at least; none where somebody deleted it.
     pub(super) leases: BTreeMap<String, i64>,
     pub(super) settled: HashSet<(String, u64)>,
+    /// Claims that the queue takes for started: only they can have crashed.
+    pub(super) started: HashSet<(String, u64)>,
+    /// Tasks that an operator has locked.
+    pub(super) locked: HashSet<String>,
     pub(super) approved: HashSet<String>,
     /// Tasks whose time had come once, whatever the clock did since.
     pub(super) was_due: HashSet<String>,
@@ -100,6 +104,8 @@ impl World {
             rows: BTreeMap::new(),
             leases: BTreeMap::new(),
             settled: HashSet::new(),
+            started: HashSet::new(),
+            locked: HashSet::new(),
             approved: HashSet::new(),
             was_due: HashSet::new(),
             pushed: BTreeSet::new(),
@@ -187,7 +193,10 @@ impl World {
         self.expect(now.fence >= before.fence, told);
         self.expect(now.fence == before.fence || given || reaped, told);
         self.expect(now.attempt == before.attempt + u64::from(given), told);
-        self.expect(now.crashes <= before.crashes || reaped, told);
+        let crashed = reaped && self.started.contains(&(id.to_owned(), before.fence));
+        let retried = matches!(deed, Deed::Retry) && now.crashes == 0;
+        self.expect(now.crashes == before.crashes + u64::from(crashed) || retried, told);
+        self.expect(!given || !self.locked.contains(id), told);
         if before.status == now.status {
             return;
         }
@@ -344,11 +353,11 @@ impl World {
     }
 
     /// A plain command, as an operator would type it.
-    pub(super) async fn type_in(&self, line: &str) {
+    pub(super) async fn type_in(&self, line: &str) -> Value {
         let words: Vec<&str> = line.split(' ').collect();
         let mut call = cmd(words[0]);
         call.arg(format!("{}agent:{}", self.prefix, words[1])).arg(&words[2..]);
-        let _answer: greenline_store::Value = self.queue.store().command(&call).await.unwrap();
+        self.queue.store().command(&call).await.unwrap()
     }
 }
 
