@@ -10,6 +10,7 @@ use greenline_queue::{TaskSpec, TaskType};
 use greenline_runtime::stopping::Stop;
 use greenline_testbed::{TestBed, eventually};
 use greenline_worker::{Assignment, Attempt, Handler, Verdict, WorkerDaemon, WorkerOptions};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 
 use crate::oracle::Oracle;
@@ -38,6 +39,12 @@ fn worker(bed: &TestBed, number: usize) -> WorkerDaemon {
     WorkerDaemon::new(bed.queue.clone(), options).handle(TaskType::run_command(), Idle)
 }
 
+/// Each worker has a connection, and many systems start with 1,024 files for a process.
+fn allow_many_files() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+}
+
 /// The sum of all numbers of claims: it grows by one with each.
 async fn claims(bed: &TestBed) -> u128 {
     let each = "local all = {} \
@@ -59,6 +66,7 @@ async fn all_wait(bed: &TestBed) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_task_wakes_few_of_a_thousand_idle_workers() {
+    allow_many_files();
     let bed = TestBed::new().await;
     let stop = Stop::new();
     let mut workers = JoinSet::new();

@@ -47,18 +47,21 @@ async fn runs_something(house: &House, pid: u32) -> bool {
 #[tokio::test]
 async fn a_worker_that_wakes_up_too_late_can_change_nothing() {
     let house = House::new().await;
-    let sleeper = house.worker().await;
-    let tasks = house.enqueue_many("task", 3, "sleep 1").await;
+    let mut sleeper = house.worker().await;
+    let tasks = names(&["one", "two", "three"]);
+    let woken = house.program.folder().join("woken");
+    let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", woken.display());
     for id in &tasks {
-        house.has_run(id, 1).await;
+        runs_long_once(&house, id, &wait).await;
     }
     sleeper.signal(Signal::SIGSTOP);
     let other = house.worker().await;
     house.have_ended(tasks.len()).await;
+    // What it started has ended as well by the time it wakes up.
+    std::fs::write(woken, "").unwrap();
     sleeper.signal(Signal::SIGCONT);
 
     // It goes on with other work, and has said nothing about what it lost.
-    let mut sleeper = sleeper;
     sleeper.says("Lost the lease").await;
     let more = house.enqueue_many("more", 6, "sleep 0.3").await;
     house.have_ended(tasks.len() + more.len()).await;
@@ -107,11 +110,16 @@ async fn held_by(house: &House, pid: u32) -> Vec<String> {
     held
 }
 
-/// A long task whose second run, elsewhere, is short.
-async fn long_task(house: &House, id: &str) {
+/// A task that does this in its first run only; waits until it does.
+async fn runs_long_once(house: &House, id: &str, work: &str) {
     let runs = format!("grep -c '^{id}/' {}", house.program.folder().join("notes").display());
-    house.enqueue(id, &format!("if [ $({runs}) = 1 ]; then sleep 300 & wait; fi")).await;
+    house.enqueue(id, &format!("if [ $({runs}) = 1 ]; then {work}; fi")).await;
     house.has_run(id, 1).await;
+}
+
+/// The same for work that would not end by itself.
+async fn long_task(house: &House, id: &str) {
+    runs_long_once(house, id, "sleep 300 & wait").await;
 }
 
 async fn assert_free_of_charge(house: &House, id: &str) {
