@@ -1,6 +1,7 @@
 //! Workers that are killed, stopped, or told to end.
 
 use fastrand::Rng;
+use greenline_queue::TaskSpec;
 use greenline_testbed::{Ground, Running, eventually};
 use nix::sys::signal::Signal;
 
@@ -16,7 +17,8 @@ async fn workers_that_are_killed_again_and_again_lose_nothing() {
     let mut random = Rng::with_seed(1);
     // So that no task is given up that is unlucky more often than others.
     let mut house = House::with(Ground::default(), &[("GREENLINE_MAX_CRASHES", "20")]).await;
-    let tasks = house.enqueue_many("task", 200, "sleep 0.1").await;
+    let mut tasks = house.enqueue_many("task", 176, "sleep 0.1").await;
+    tasks.extend(in_three_rows(&house, 24).await);
     let mut workers = house.workers(3).await;
     for kill in 1..=7 {
         house.have_ended(kill * 20).await;
@@ -32,6 +34,20 @@ async fn workers_that_are_killed_again_and_again_lose_nothing() {
     house.have_ended(tasks.len()).await;
     assert_eq!(house.runs().len(), tasks.len(), "every task has run");
     house.close(workers, &[("success", &tasks)]).await;
+}
+
+/// Tasks of which three can run at a time; their ids.
+async fn in_three_rows(house: &House, count: usize) -> Vec<String> {
+    let mut ids = vec![];
+    for number in 0..count {
+        let id = format!("row-{number}");
+        let key = format!("row-{}", number % 3).parse().unwrap();
+        let dedup = id.parse().unwrap();
+        let task = house.task(&id, "sleep 0.1");
+        house.file(TaskSpec { concurrency_key: Some(key), dedup_key: Some(dedup), ..task }).await;
+        ids.push(id);
+    }
+    ids
 }
 
 async fn runs_something(house: &House, pid: u32) -> bool {
