@@ -1,0 +1,5 @@
+//! Images: docker build, BuildKit, compose.
+
+use super::Recogniser;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[];

@@ -1,0 +1,5 @@
+//! .NET: compiler, restore, tests.
+
+use super::Recogniser;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[];

@@ -1,0 +1,5 @@
+//! JavaScript and TypeScript: tests, compilers, linters, packages.
+
+use super::Recogniser;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[];

@@ -1,0 +1,5 @@
+//! PHP: PHPUnit, Composer, static analysis.
+
+use super::Recogniser;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[];

@@ -1,0 +1,5 @@
+//! Python: tests, type checkers, linters, packages.
+
+use super::Recogniser;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[];

@@ -1,0 +1,5 @@
+//! Rust: the compiler, cargo, tests, lints.
+
+use super::Recogniser;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[];
