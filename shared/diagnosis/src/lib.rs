@@ -64,3 +64,11 @@ pub fn diagnose_read(reader: Reader, options: &Options) -> Diagnosis {
     let findings = recognise::findings_in(&log);
     choose::diagnosis(&log, &findings, options.budget)
 }
+
+/// The log of a text, for tests.
+#[cfg(test)]
+pub(crate) fn log_of(text: &str) -> log::Log {
+    let mut reader = Reader::new();
+    reader.push(text.as_bytes());
+    reader.finish()
+}
