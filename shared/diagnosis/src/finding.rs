@@ -7,7 +7,7 @@ use crate::contract::{Category, FailedTest, Location, Verdict};
 
 /// How much a finding explains. The order is the order of choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Strength {
+pub(crate) enum Strength {
     /// Says only that something else failed: `npm ERR! code 1`, `make: *** [test] Error 2`.
     Echo,
     /// Looks like an error, by a tool we don't know.
@@ -18,35 +18,37 @@ pub enum Strength {
     Cause,
     /// Makes everything after it fail: no network, no disk, no rights, killed.
     Root,
+    /// Somebody who was asked says that this is it.
+    Decided,
 }
 
 /// One complaint of one tool.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The tool: `pytest`, `rustc`. Also the framework's name in a diagnosis.
-    pub tool: Cow<'static, str>,
+    pub(crate) tool: Cow<'static, str>,
     /// The kind of failure it speaks for.
-    pub category: Category,
+    pub(crate) category: Category,
     /// How much it explains.
-    pub strength: Strength,
+    pub(crate) strength: Strength,
     /// The line (an index) that says it best.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The lines it takes to understand it, most telling first where they exceed a budget.
-    pub block: Range<usize>,
+    pub(crate) block: Range<usize>,
     /// The complaint in the tool's words.
-    pub message: String,
+    pub(crate) message: String,
     /// The place in the source that it points to.
-    pub location: Option<Location>,
+    pub(crate) location: Option<Location>,
     /// Tests that failed, as this finding says.
-    pub tests: Vec<FailedTest>,
+    pub(crate) tests: Vec<FailedTest>,
     /// Overrides the verdict that the category suggests.
-    pub verdict: Option<Verdict>,
+    pub(crate) verdict: Option<Verdict>,
 }
 
 impl Finding {
     /// A finding on one line, to be widened by the methods below.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         tool: &'static str,
         category: Category,
         strength: Strength,
@@ -68,28 +70,28 @@ impl Finding {
 
     /// With the lines it takes to understand it; its own line is always among them.
     #[must_use]
-    pub fn with_block(mut self, block: Range<usize>) -> Self {
+    pub(crate) fn with_block(mut self, block: Range<usize>) -> Self {
         self.block = block.start.min(self.line)..block.end.max(self.line + 1);
         self
     }
 
     /// With the place it points to.
     #[must_use]
-    pub fn at(mut self, location: Option<Location>) -> Self {
+    pub(crate) fn at(mut self, location: Option<Location>) -> Self {
         self.location = location;
         self
     }
 
     /// With a failed test.
     #[must_use]
-    pub fn with_test(mut self, test: FailedTest) -> Self {
+    pub(crate) fn with_test(mut self, test: FailedTest) -> Self {
         self.tests.push(test);
         self
     }
 
     /// With a verdict of its own.
     #[must_use]
-    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+    pub(crate) fn with_verdict(mut self, verdict: Verdict) -> Self {
         self.verdict = Some(verdict);
         self
     }

@@ -20,27 +20,34 @@ mod choose;
 mod contract;
 mod cut;
 mod finding;
+mod green;
 mod log;
 mod reader;
 mod recognise;
 mod steps;
+mod template;
+mod tie;
 mod wrapping;
 
 pub use contract::{
     Annotation, Category, Diagnosis, Excerpt, FailedTest, Location, Quote, Verdict,
 };
+pub use green::Green;
 pub use reader::Reader;
+pub use tie::{Answer, Question, Refused, TieBreaker};
 
 /// How to diagnose.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The most bytes an excerpt may have.
     pub budget: usize,
+    /// What passing runs of the same job say. Empty is fine.
+    pub green: Green,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { budget: Self::LARGEST_EXCERPT }
+        Self { budget: Self::LARGEST_EXCERPT, green: Green::new() }
     }
 }
 
@@ -60,9 +67,68 @@ pub fn diagnose(log: &[u8], options: &Options) -> Diagnosis {
 /// Diagnoses what a reader has taken.
 #[must_use]
 pub fn diagnose_read(reader: Reader, options: &Options) -> Diagnosis {
-    let log = reader.finish();
-    let findings = recognise::findings_in(&log);
-    choose::diagnosis(&log, &findings, options.budget)
+    Examined::new(reader, options).diagnosis()
+}
+
+/// A log that was read and searched: for those who want to ask more than once.
+#[derive(Debug)]
+pub struct Examined<'a> {
+    log: log::Log,
+    findings: Vec<finding::Finding>,
+    options: &'a Options,
+}
+
+impl<'a> Examined<'a> {
+    /// Searches what a reader has taken.
+    #[must_use]
+    pub fn new(reader: Reader, options: &'a Options) -> Self {
+        let log = reader.finish();
+        let findings = recognise::findings_in(&log);
+        Self { log, findings, options }
+    }
+
+    /// What the log says by itself.
+    #[must_use]
+    pub fn diagnosis(&self) -> Diagnosis {
+        choose::diagnosis(&self.log, &self.findings, &self.options.green, self.options.budget)
+    }
+
+    /// The diagnosis, after asking somebody where the log alone does not decide. An answer that is
+    /// refused, or none, leaves it as it was.
+    pub async fn asking<T: TieBreaker>(&self, breaker: &T) -> (Diagnosis, Option<Asked<T::Error>>) {
+        let diagnosis = self.diagnosis();
+        let Some(question) = tie::question(&diagnosis) else { return (diagnosis, None) };
+        match breaker.answer(&question).await {
+            Err(error) => (diagnosis, Some(Asked::NoAnswer(error))),
+            Ok(answer) => match self.decided_by(&answer) {
+                Err(refused) => (diagnosis, Some(Asked::Refused(refused))),
+                Ok(decided) => (decided, Some(Asked::Decided)),
+            },
+        }
+    }
+
+    /// The diagnosis with somebody's answer about the cause in it.
+    ///
+    /// # Errors
+    ///
+    /// The answer quotes no line of this log that says anything.
+    pub fn decided_by(&self, answer: &Answer) -> Result<Diagnosis, Refused> {
+        let line = tie::quoted(&self.log, answer)?;
+        let mut findings = self.findings.clone();
+        findings.push(tie::finding(&self.log, line, answer));
+        Ok(choose::diagnosis(&self.log, &findings, &self.options.green, self.options.budget))
+    }
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked<E> {
+    /// The answer is in the diagnosis.
+    Decided,
+    /// The answer does not speak of this log.
+    Refused(Refused),
+    /// There was none.
+    NoAnswer(E),
 }
 
 /// The log of a text, for tests.

@@ -1,12 +1,213 @@
 //! The part of the log that a repair needs, within a budget.
+//!
+//! Lines are chosen in the order of what they are worth: the headline, what failed and where, its
+//! block, the other causes, what the tools sum up, then everything else by its nearness. A block that
+//! is too large for its share gives its lines nearest to its headline first, and frames of libraries
+//! last. What is left of the budget goes to the end of the failed step.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::ops::Range;
 
 use crate::contract::Excerpt;
+use crate::cut;
 use crate::finding::Finding;
+use crate::green::Green;
 use crate::log::Log;
 
+use super::ranking::{Level, Ranked};
 use super::step::Scene;
 
+/// What a mark for left-out lines costs at most.
+const GAP: usize = 32;
+/// A line longer than this is cut: nobody reads on, and a model pays for it.
+const LONGEST_LINE: usize = 2_000;
+
 /// Chooses lines, the most telling first, until the budget is used.
-pub(super) fn excerpt(_log: &Log, _ranked: &[&Finding], _scene: &Scene, _budget: usize) -> Excerpt {
-    Excerpt::default()
+pub(super) fn excerpt(
+    log: &Log,
+    ranked: &[Ranked<'_>],
+    scene: &Scene,
+    green: &Green,
+    budget: usize,
+) -> Excerpt {
+    let mut page = Page { log, chosen: BTreeSet::new(), left: budget, largest: budget };
+    if let Some(best) = ranked.first() {
+        page.add_first(best.finding.line);
+    }
+    page.add_frame(scene);
+    page.add_findings(ranked);
+    page.add_context(ranked, scene, green);
+    page.print(budget)
+}
+
+struct Page<'a> {
+    log: &'a Log,
+    chosen: BTreeSet<usize>,
+    left: usize,
+    largest: usize,
+}
+
+impl Page<'_> {
+    /// The headline is shown whatever it costs: it is cut when printed.
+    fn add_first(&mut self, at: usize) {
+        self.left = self.left.saturating_sub(self.cost(at).min(self.largest / 2));
+        self.chosen.insert(at);
+    }
+
+    /// The job's name, the failed step's heading and its end.
+    fn add_frame(&mut self, scene: &Scene) {
+        let job = (0..self.log.len().min(200))
+            .find(|&at| self.log.text(at).starts_with("Complete job name: "));
+        let step = scene.failing.map(|step| &self.log.steps()[step]);
+        let heading = step.filter(|step| !step.script.is_empty()).map(|step| step.lines.start);
+        for at in [job, heading, step.and_then(|step| step.failed)].into_iter().flatten() {
+            self.add(at);
+        }
+    }
+
+    /// The chosen finding's block, then the lines of the others, then their blocks.
+    fn add_findings(&mut self, ranked: &[Ranked<'_>]) {
+        let telling = ranked.iter().filter(|one| one.level >= Level::Aside).map(|one| one.finding);
+        if let Some(best) = ranked.first() {
+            self.add_block(best.finding, self.largest * 2 / 5);
+        }
+        self.add_share(telling.clone().map(|finding| finding.line), self.largest / 4);
+        let sums = ranked.iter().filter(|one| one.level == Level::Summary);
+        for summary in sums.rev().take(3) {
+            self.add_block(summary.finding, self.largest / 8);
+        }
+        for finding in telling {
+            self.add_block(finding, self.largest / 6);
+        }
+    }
+
+    /// The step's script, what passing runs never say, other errors, and the step's end.
+    fn add_context(&mut self, ranked: &[Ranked<'_>], scene: &Scene, green: &Green) {
+        const SCRIPT: usize = 40;
+        if let Some(step) = scene.failing.map(|step| &self.log.steps()[step]) {
+            self.add_share(step.script.clone().take(SCRIPT), self.largest / 8);
+        }
+        if let Some(best) = ranked.first() {
+            let at = best.finding.line;
+            self.add_share(
+                (at.saturating_sub(3)..at).rev().chain(at + 1..at + 4),
+                self.largest / 8,
+            );
+        }
+        if green.is_taught() {
+            let rare = scene.lines.clone().rev().filter(|&at| !green.has_seen(self.log.text(at)));
+            self.add_share(rare.collect::<Vec<_>>().into_iter(), self.largest / 4);
+        }
+        let doubtful =
+            ranked.iter().filter(|one| one.level == Level::Suspicion).map(|one| one.finding.line);
+        self.add_share(doubtful, self.largest / 8);
+        let end = scene.failed_at(self.log);
+        self.add_share((scene.lines.start..end.min(self.log.len())).rev(), self.left);
+    }
+
+    /// Lines in the given order, until a share of the budget is used.
+    fn add_share(&mut self, lines: impl Iterator<Item = usize>, share: usize) {
+        let floor = self.left.saturating_sub(share);
+        for at in lines {
+            if self.left <= floor || self.left < 2 * GAP {
+                break;
+            }
+            self.add(at);
+        }
+    }
+
+    /// A block, or of one too large its best lines.
+    fn add_block(&mut self, finding: &Finding, share: usize) {
+        let block = finding.block.start..finding.block.end.min(self.log.len());
+        let whole: usize = block.clone().map(|at| self.cost(at)).sum();
+        if whole <= share.min(self.left) {
+            self.add_share(block, share);
+        } else {
+            self.add_share(by_worth(self.log, finding.line, block).into_iter(), share);
+        }
+    }
+
+    fn add(&mut self, at: usize) {
+        if at >= self.log.len() || self.chosen.contains(&at) {
+            return;
+        }
+        let lonely = !self.chosen.contains(&at.wrapping_sub(1)) && !self.chosen.contains(&(at + 1));
+        let price = self.cost(at) + if lonely { GAP } else { 0 };
+        if price <= self.left {
+            self.left -= price;
+            self.chosen.insert(at);
+        }
+    }
+
+    /// The line as in the log or as printed, whichever is longer: both stay within the budget.
+    fn cost(&self, at: usize) -> usize {
+        let number = 9;
+        self.log.cost(at) + number
+    }
+
+    fn print(&self, budget: usize) -> Excerpt {
+        let mut excerpt = Excerpt::default();
+        let mut last = 0;
+        for &at in &self.chosen {
+            let number = self.log.number(at);
+            let line = shown(number, self.log.text(at));
+            // Only a headline that alone exceeds the budget gets here.
+            if excerpt.text.len() + line.len() + GAP > budget && !excerpt.text.is_empty() {
+                break;
+            }
+            if number > last + 1 {
+                let _ = writeln!(excerpt.text, "       … {} left out", lines(number - last - 1));
+            }
+            excerpt.text.push_str(cut::at_char(&line, budget.saturating_sub(excerpt.text.len())));
+            match excerpt.ranges.last_mut() {
+                Some(range) if range.1 + 1 == number => range.1 = number,
+                _ => excerpt.ranges.push((number, number)),
+            }
+            last = number;
+        }
+        excerpt
+    }
+}
+
+fn lines(count: u32) -> String {
+    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
+}
+
+fn shown(number: u32, text: &str) -> String {
+    let short = cut::at_char(text, LONGEST_LINE);
+    let more = if short.len() < text.len() { " …" } else { "" };
+    format!("{number:>6}  {short}{more}\n")
+}
+
+/// A block's lines: those around its headline, then the rest by nearness, frames of libraries last.
+fn by_worth(log: &Log, headline: usize, block: Range<usize>) -> Vec<usize> {
+    const AROUND: usize = 8;
+    let mut lines: Vec<usize> = block.collect();
+    lines.sort_by_key(|&at| {
+        let far = at.abs_diff(headline);
+        (far > AROUND && of_a_library(log.said(at)), far)
+    });
+    lines
+}
+
+/// Whether a line is a stack frame in code that the project did not write.
+fn of_a_library(line: &str) -> bool {
+    const SIGNS: [&str; 14] = [
+        "site-packages/",
+        "dist-packages/",
+        "node_modules/",
+        "node:internal",
+        "/.cargo/registry/",
+        "/rustc/",
+        "/usr/lib/",
+        "/usr/local/go/src/",
+        "/go/pkg/mod/",
+        "at java.",
+        "at jdk.",
+        "at org.junit.",
+        "at org.gradle.",
+        "at sun.reflect.",
+    ];
+    SIGNS.iter().any(|sign| line.contains(sign)) || line.contains("java.base/")
 }

@@ -9,32 +9,49 @@ mod verdict;
 use crate::contract::{Annotation, Diagnosis, FailedTest, Quote};
 use crate::cut;
 use crate::finding::{Finding, Strength};
+use crate::green::Green;
 use crate::log::Log;
 
+use ranking::{Level, Ranked};
+use step::Scene;
+
 /// Puts the diagnosis together. `budget` is in bytes of excerpt.
-pub(crate) fn diagnosis(log: &Log, findings: &[Finding], budget: usize) -> Diagnosis {
+pub(crate) fn diagnosis(
+    log: &Log,
+    findings: &[Finding],
+    green: &Green,
+    budget: usize,
+) -> Diagnosis {
     let scene = step::scene(log, findings);
-    let ranked = ranking::ranked(log, findings, &scene);
-    let chosen = ranked.first().copied();
+    let ranked = ranking::ranked(log, findings, &scene, green);
+    let judged = verdict::judge(log, &ranked, &scene);
     let tests = failed_tests(findings, &scene);
-    let judged = verdict::judge(log, chosen, &ranked, &scene);
+    let step = scene.failing.map(|step| log.steps()[step].lines.start);
+    let chosen = ranked.first();
     Diagnosis {
+        headline: chosen.map(|one| quote(log, one.finding.line)),
+        evidence: evidence(log, &ranked),
+        excerpt: excerpt::excerpt(log, &ranked, &scene, green, budget),
+        failed_tests: tests.iter().map(|test| test.name.clone()).collect(),
+        failed_test_details: tests,
+        annotations: annotations(log, &ranked),
+        signature: chosen.map(|one| {
+            let same = ranked.partition_point(|other| other.level >= one.level);
+            signature::signature(
+                &ranked[..same],
+                judged.category,
+                step.map_or("", |at| log.text(at)),
+            )
+        }),
+        framework: chosen
+            .filter(|one| one.level >= Level::Aside)
+            .map(|one| one.finding.tool.to_string()),
+        job: job_name(log),
+        step: step.map(|at| quote(log, at)),
         category: judged.category,
         verdict: judged.verdict,
         confidence: judged.confidence,
         reason: judged.reason,
-        headline: chosen.map(|finding| quote(log, finding.line)),
-        evidence: evidence(log, &ranked),
-        excerpt: excerpt::excerpt(log, &ranked, &scene, budget),
-        failed_tests: tests.iter().map(|test| test.name.clone()).collect(),
-        failed_test_details: tests,
-        annotations: annotations(log, findings, &scene),
-        signature: chosen.map(|finding| signature::signature(finding, judged.category)),
-        framework: chosen
-            .filter(|finding| finding.strength >= Strength::Summary)
-            .map(|finding| finding.tool.to_string()),
-        job: job_name(log),
-        step: scene.failing.map(|step| quote(log, log.steps()[step].lines.start)),
     }
 }
 
@@ -45,28 +62,25 @@ fn quote(log: &Log, at: usize) -> Quote {
 }
 
 /// The headlines of the best findings, in the log's order.
-fn evidence(log: &Log, ranked: &[&Finding]) -> Vec<Quote> {
+fn evidence(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Quote> {
     const MOST: usize = 10;
-    let enough =
-        ranked.first().map_or(Strength::Cause, |best| best.strength.min(Strength::Summary));
-    let mut lines: Vec<usize> = ranked
-        .iter()
-        .filter(|finding| finding.strength >= enough)
-        .take(MOST)
-        .map(|finding| finding.line)
-        .collect();
+    let enough = ranked.first().map_or(Level::Cause, |best| best.level.min(Level::Summary));
+    let telling = ranked.iter().filter(|one| one.level >= enough).take(MOST);
+    let mut lines: Vec<usize> = telling.map(|one| one.finding.line).collect();
     lines.sort_unstable();
     lines.dedup();
     lines.into_iter().map(|line| quote(log, line)).collect()
 }
 
 /// Each failed test once; of two mentions the one that says more fills in what the other lacks.
-fn failed_tests(findings: &[Finding], scene: &step::Scene) -> Vec<FailedTest> {
+fn failed_tests(findings: &[Finding], scene: &Scene) -> Vec<FailedTest> {
     let mut tests: Vec<FailedTest> = Vec::new();
+    let mut place = std::collections::HashMap::new();
     for test in
         findings.iter().filter(|finding| scene.counts(finding)).flat_map(|finding| &finding.tests)
     {
-        match tests.iter_mut().find(|known| known.name == test.name) {
+        let at = *place.entry(test.name.as_str()).or_insert(tests.len());
+        match tests.get_mut(at) {
             Some(known) => {
                 known.location = known.location.take().or_else(|| test.location.clone());
                 known.message = known.message.take().or_else(|| test.message.clone());
@@ -79,21 +93,25 @@ fn failed_tests(findings: &[Finding], scene: &step::Scene) -> Vec<FailedTest> {
     tests
 }
 
-fn annotations(log: &Log, findings: &[Finding], scene: &step::Scene) -> Vec<Annotation> {
+/// Complaints with a place, in the log's order.
+fn annotations(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Annotation> {
     const MOST: usize = 1_000;
-    findings
+    let mut placed: Vec<&Finding> = ranked
         .iter()
-        .filter(|finding| scene.counts(finding) && finding.strength >= Strength::Cause)
-        .filter_map(|finding| {
-            Some(Annotation {
-                tool: finding.tool.to_string(),
-                location: finding.location.clone()?,
-                message: cut::at_char(&finding.message, 1_000).to_owned(),
-                log_line: log.number(finding.line),
-            })
+        .filter(|one| one.level >= Level::Aside && one.finding.strength >= Strength::Cause)
+        .map(|one| one.finding)
+        .filter(|finding| finding.location.is_some())
+        .collect();
+    placed.sort_by_key(|finding| finding.line);
+    let annotation = |finding: &Finding| {
+        Some(Annotation {
+            tool: finding.tool.to_string(),
+            location: finding.location.clone()?,
+            message: cut::at_char(&finding.message, 1_000).to_owned(),
+            log_line: log.number(finding.line),
         })
-        .take(MOST)
-        .collect()
+    };
+    placed.into_iter().filter_map(annotation).take(MOST).collect()
 }
 
 fn job_name(log: &Log) -> Option<String> {

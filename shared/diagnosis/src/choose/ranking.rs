@@ -1,14 +1,154 @@
 //! Which finding is the cause and which is its echo.
+//!
+//! Strength alone does not say it. A suite that tests a compiler prints compiler errors while it
+//! passes; a test that failed because a server was away asserts something else in its last line; a
+//! download that failed once may have been tried again. What decides is where a finding stands: in
+//! the block of a failed test, near the end of the step, or in the midst of what went well.
 
-use crate::finding::Finding;
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use crate::contract::Category;
+use crate::finding::{Finding, Strength};
+use crate::green::Green;
 use crate::log::Log;
 
 use super::step::Scene;
 
-/// The findings that count, the most telling first: the stronger, then the earlier.
-pub(super) fn ranked<'a>(_log: &Log, findings: &'a [Finding], scene: &Scene) -> Vec<&'a Finding> {
-    let mut ranked: Vec<&Finding> =
-        findings.iter().filter(|finding| scene.counts(finding)).collect();
-    ranked.sort_by_key(|finding| (std::cmp::Reverse(finding.strength), finding.line));
+/// How much a finding explains, where it stands. The order is the order of choosing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// Lines that passing runs print as well.
+    SeenInGreen,
+    /// Says only that something failed.
+    Echo,
+    /// An error of a tool that nobody here knows.
+    Suspicion,
+    /// A defect, but tests failed and this is not said by one of them.
+    Aside,
+    /// Says which tests failed, not why.
+    Summary,
+    /// A defect where one is expected.
+    Cause,
+    /// What made everything after it fail.
+    Root,
+    /// What somebody who was asked says.
+    Decided,
+}
+
+/// A finding and how much it explains here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ranked<'a> {
+    pub(super) finding: &'a Finding,
+    pub(super) level: Level,
+}
+
+/// The findings that count, the most telling first.
+pub(super) fn ranked<'a>(
+    log: &Log,
+    findings: &'a [Finding],
+    scene: &Scene,
+    green: &Green,
+) -> Vec<Ranked<'a>> {
+    let counting: Vec<&Finding> = findings.iter().filter(|finding| scene.counts(finding)).collect();
+    let context = Context::of(log, &counting, scene);
+    let mut ranked: Vec<Ranked<'a>> = counting
+        .iter()
+        .map(|finding| {
+            let seen = green.has_seen(log.text(finding.line));
+            let level = if seen { Level::SeenInGreen } else { context.level(finding) };
+            Ranked { finding, level }
+        })
+        .collect();
+    ranked.sort_by_key(|one| (Reverse(one.level), one.finding.line));
+    prefer_last_words(&mut ranked);
     ranked
+}
+
+/// What the findings say together.
+struct Context {
+    /// Blocks of failed tests.
+    failed_tests: Vec<Range<usize>>,
+    /// The first line that names a defect.
+    first_cause: Option<usize>,
+    /// The step's last lines begin here.
+    ending: usize,
+}
+
+impl Context {
+    fn of(log: &Log, counting: &[&Finding], scene: &Scene) -> Self {
+        const ENDING: usize = 60;
+        let causes = || counting.iter().filter(|finding| finding.strength == Strength::Cause);
+        let end = scene.failed_at(log);
+        Self {
+            failed_tests: merged(
+                causes().filter(|finding| !finding.tests.is_empty()).map(|one| one.block.clone()),
+            ),
+            first_cause: causes().map(|finding| finding.line).min(),
+            ending: end.saturating_sub(ENDING),
+        }
+    }
+
+    fn level(&self, finding: &Finding) -> Level {
+        match finding.strength {
+            Strength::Echo => Level::Echo,
+            Strength::Suspicion => Level::Suspicion,
+            Strength::Summary => Level::Summary,
+            Strength::Cause if self.is_aside(finding) => Level::Aside,
+            Strength::Cause => Level::Cause,
+            Strength::Root if self.got_over(finding) => Level::Suspicion,
+            Strength::Root => Level::Root,
+            Strength::Decided => Level::Decided,
+        }
+    }
+
+    /// A defect that no test reports, in a run whose tests do report defects.
+    fn is_aside(&self, finding: &Finding) -> bool {
+        finding.tests.is_empty()
+            && !self.failed_tests.is_empty()
+            && !self.in_failed_test(finding.line)
+    }
+
+    /// Trouble outside that the run seems to have got over: other defects came long after it.
+    fn got_over(&self, finding: &Finding) -> bool {
+        finding.category == Category::NetworkOrFlaky
+            && self.first_cause.is_some()
+            && !self.in_failed_test(finding.line)
+            && finding.line < self.ending
+    }
+
+    fn in_failed_test(&self, line: usize) -> bool {
+        let after = self.failed_tests.partition_point(|block| block.start <= line);
+        after.checked_sub(1).is_some_and(|at| self.failed_tests[at].contains(&line))
+    }
+}
+
+/// Ranges in order, those that touch made one.
+fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = ranges.collect();
+    all.sort_unstable_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(all.len());
+    for range in all {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Where nobody knows the tool, what was said last counts: a script stops at its first failure. Of
+/// several error lines that stand together the first is the cause.
+fn prefer_last_words(ranked: &mut [Ranked<'_>]) {
+    const TOGETHER: usize = 6;
+    let Some(best) = ranked.first().map(|one| one.level) else { return };
+    if !matches!(best, Level::Suspicion | Level::Echo) {
+        return;
+    }
+    let same = ranked.partition_point(|one| one.level == best);
+    let mut first = same - 1;
+    while first > 0 && ranked[first].finding.line - ranked[first - 1].finding.line <= TOGETHER {
+        first -= 1;
+    }
+    ranked[..same].rotate_left(first);
 }

@@ -3,6 +3,8 @@
 //! The runner marks a failed step, but a job goes on after one: with steps that tolerate failure,
 //! and with reports and uploads that run whatever happened and may fail in their turn.
 
+use std::ops::Range;
+
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::steps::{Step, StepKind};
@@ -13,7 +15,7 @@ pub(super) struct Scene {
     /// The step that failed, an index; none when the log does not say.
     pub(super) failing: Option<usize>,
     /// The lines in which findings count.
-    lines: std::ops::Range<usize>,
+    pub(super) lines: Range<usize>,
 }
 
 impl Scene {
@@ -21,17 +23,27 @@ impl Scene {
     pub(super) fn counts(&self, finding: &Finding) -> bool {
         self.lines.contains(&finding.line)
     }
+
+    /// Where the failure was final: the runner's verdict, or the end of what counts.
+    pub(super) fn failed_at(&self, log: &Log) -> usize {
+        self.failing.and_then(|step| log.steps()[step].failed).unwrap_or(self.lines.end)
+    }
 }
 
 /// Finds the failed step, or takes the whole log for it.
 pub(super) fn scene(log: &Log, findings: &[Finding]) -> Scene {
     let failing = failing_step(log, findings);
-    let lines = failing.map_or(0..log.len(), |step| log.steps()[step].lines.clone());
+    let lines = match failing.map(|step| &log.steps()[step]) {
+        // What a step's log says after the runner gave its verdict is no longer the step's.
+        Some(step) => step.lines.start..step.failed.map_or(step.lines.end, |at| at + 1),
+        None => 0..before_cleanup(log),
+    };
     Scene { failing, lines }
 }
 
-/// The first failed step, unless a later one of the workflow's own work failed too: then the first
-/// was tolerated (`continue-on-error`), for otherwise the later would not have run.
+/// The last failed step that explains itself: had an earlier one not been tolerated
+/// (`continue-on-error`), the later would not have run. Reports and uploads do run, so they count
+/// only when nothing else failed.
 fn failing_step(log: &Log, findings: &[Finding]) -> Option<usize> {
     let failed: Vec<usize> =
         (0..log.steps().len()).filter(|&at| log.steps()[at].failed.is_some()).collect();
@@ -56,4 +68,9 @@ fn runs_always(log: &Log, step: &Step) -> bool {
     ];
     let heading = log.text(step.lines.start).to_ascii_lowercase();
     REPORTS.iter().any(|word| heading.contains(word))
+}
+
+fn before_cleanup(log: &Log) -> usize {
+    let cleanup = log.steps().iter().find(|step| step.kind == StepKind::Cleanup);
+    cleanup.map_or(log.len(), |step| step.lines.start)
 }

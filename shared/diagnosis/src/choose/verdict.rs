@@ -1,9 +1,13 @@
-//! What to do about a failure, how sure that is, and why.
+//! What kind of failure it is, what to do about it, how sure that is, and why.
+//!
+//! When unsure: `investigate`. Running a real defect again costs a day of somebody's trust, looking
+//! at a flaky test costs minutes.
 
 use crate::contract::{Category, Verdict};
-use crate::finding::{Finding, Strength};
+use crate::finding::Finding;
 use crate::log::Log;
 
+use super::ranking::{Level, Ranked};
 use super::step::Scene;
 
 /// The judgement on a log.
@@ -14,38 +18,95 @@ pub(super) struct Judged {
     pub(super) reason: String,
 }
 
-/// Judges by the chosen finding.
-pub(super) fn judge(
-    _log: &Log,
-    chosen: Option<&Finding>,
-    _ranked: &[&Finding],
-    _scene: &Scene,
-) -> Judged {
-    let Some(chosen) = chosen else {
-        return Judged {
-            category: Category::Unknown,
-            verdict: Verdict::Investigate,
-            confidence: 0.0,
-            reason: "nothing in the log looks like a failure".to_owned(),
-        };
-    };
-    let verdict = chosen.verdict.unwrap_or_else(|| usual(chosen.category));
-    let confidence = match chosen.strength {
-        Strength::Root | Strength::Cause => 0.9,
-        Strength::Summary => 0.7,
-        Strength::Suspicion => 0.4,
-        Strength::Echo => 0.2,
-    };
+/// Below this nobody should act without having looked.
+const SURE_ENOUGH: f64 = 0.5;
+
+/// Judges by what was chosen and what stands beside it.
+pub(super) fn judge(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Judged {
+    let Some(chosen) = ranked.first() else { return nothing_found() };
+    let category = category(log, ranked, scene);
+    let confidence = confidence(chosen, category, ranked);
+    let wanted = chosen.finding.verdict.unwrap_or_else(|| usual(chosen.finding.category, category));
+    let acts = matches!(wanted, Verdict::Fixable | Verdict::Rerun);
+    let unsure = acts && confidence < SURE_ENOUGH;
+    let verdict = if unsure { Verdict::Investigate } else { wanted };
     Judged {
-        category: chosen.category,
+        category,
         verdict,
         confidence,
-        reason: format!("{} says so", chosen.tool),
+        reason: reason(chosen.finding, category, verdict, unsure),
     }
 }
 
-fn usual(category: Category) -> Verdict {
-    match category {
+fn nothing_found() -> Judged {
+    Judged {
+        category: Category::Unknown,
+        verdict: Verdict::Investigate,
+        confidence: 0.0,
+        reason: "nothing in the log looks like a failure".to_owned(),
+    }
+}
+
+/// The chosen finding's, with two exceptions: whatever went wrong while an image was built is the
+/// image's failure, and where no tool is known the step's command may say what it was about.
+fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
+    let chosen = ranked[0].finding;
+    let builds_image = |one: &&Ranked<'_>| {
+        one.level >= Level::Aside && one.finding.category == Category::DockerBuild
+    };
+    if chosen.category != Category::PermissionOrSecret
+        && ranked.iter().any(|one| builds_image(&one))
+    {
+        return Category::DockerBuild;
+    }
+    match chosen.category {
+        Category::Unknown => by_command(log, scene).unwrap_or(Category::Unknown),
+        known => known,
+    }
+}
+
+/// What the failed step's command is for, where it says so.
+fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
+    const PURPOSES: [(&[&str], Category); 6] = [
+        (
+            &["lint", "prettier", "eslint", "fmt", "format", "style", "clippy", "ruff", "flake8"],
+            Category::LintError,
+        ),
+        (&["mypy", "pyright", "tsc", "typecheck", "type-check"], Category::TypeError),
+        (&["docker build", "buildx", "docker compose build"], Category::DockerBuild),
+        (&["npm ci", "install", "bundle", "restore", "poetry"], Category::DependencyInstall),
+        (&["test", "spec", "check", "verify", "tox", "nox"], Category::TestAssertion),
+        (&["build", "compile", "make"], Category::CompileError),
+    ];
+    let step = &log.steps()[scene.failing?];
+    let heading = log.text(step.lines.start).to_ascii_lowercase();
+    let named = |words: &[&str]| words.iter().any(|word| heading.contains(word));
+    PURPOSES.iter().find(|(words, _)| named(words)).map(|(_, category)| *category)
+}
+
+/// How sure, from where the headline came from; less if others of its level say something else.
+fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) -> f64 {
+    let base = match chosen.level {
+        Level::Decided => 0.8,
+        Level::Root => 0.85,
+        Level::Cause => 0.95,
+        Level::Summary => 0.75,
+        Level::Aside => 0.6,
+        Level::Suspicion if category != Category::Unknown => 0.45,
+        Level::Suspicion => 0.3,
+        Level::Echo | Level::SeenInGreen => 0.15,
+    };
+    let same = ranked.iter().filter(|one| one.level == chosen.level);
+    let (all, agreeing) = same.fold((0_u32, 0_u32), |(all, agreeing), one| {
+        (all + 1, agreeing + u32::from(one.finding.category == chosen.finding.category))
+    });
+    let doubt = 1.0 - f64::from(agreeing) / f64::from(all.max(1));
+    ((base - 0.3 * doubt) * 100.0).round() / 100.0
+}
+
+/// The usual thing to do. A failed image says by its inner cause what to do.
+fn usual(inner: Category, outer: Category) -> Verdict {
+    match if inner == Category::Unknown { outer } else { inner } {
         Category::CompileError
         | Category::TypeError
         | Category::LintError
@@ -56,4 +117,19 @@ fn usual(category: Category) -> Verdict {
         Category::GithubActionsConfig | Category::PermissionOrSecret => Verdict::Escalate,
         Category::NetworkOrFlaky => Verdict::Rerun,
     }
+}
+
+fn reason(chosen: &Finding, category: Category, verdict: Verdict, unsure: bool) -> String {
+    let what = match verdict {
+        _ if unsure => "what the log shows is not enough to act on",
+        Verdict::Fixable => "a change of the code can mend it",
+        Verdict::Rerun => "the cause lies outside of the code",
+        Verdict::Escalate => "it needs a right or a setting that only people can give",
+        Verdict::Investigate => "somebody has to look before anything is changed",
+    };
+    let kind = match category {
+        Category::Unknown => "an error of an unknown kind".to_owned(),
+        known => format!("a {}", known.as_str().replace('_', " ")),
+    };
+    format!("{} reports {kind}; {what}", chosen.tool)
 }
