@@ -24,6 +24,7 @@ mod green;
 mod log;
 mod reader;
 mod recognise;
+mod rules;
 mod steps;
 mod template;
 mod tie;
@@ -34,6 +35,7 @@ pub use contract::{
 };
 pub use green::Green;
 pub use reader::Reader;
+pub use rules::{Rule, RuleError, RuleSet};
 pub use tie::{Answer, Question, Refused, TieBreaker};
 
 /// How to diagnose.
@@ -43,11 +45,13 @@ pub struct Options {
     pub budget: usize,
     /// What passing runs of the same job say. Empty is fine.
     pub green: Green,
+    /// The rules that find what is no code of this crate; the built-in ones unless told otherwise.
+    pub rules: RuleSet,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { budget: Self::LARGEST_EXCERPT, green: Green::new() }
+        Self { budget: Self::LARGEST_EXCERPT, green: Green::new(), rules: RuleSet::builtin() }
     }
 }
 
@@ -83,7 +87,7 @@ impl<'a> Examined<'a> {
     #[must_use]
     pub fn new(reader: Reader, options: &'a Options) -> Self {
         let log = reader.finish();
-        let findings = recognise::findings_in(&log);
+        let findings = recognise::findings_by(&log, &options.rules);
         Self { log, findings, options }
     }
 

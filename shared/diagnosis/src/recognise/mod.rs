@@ -8,16 +8,20 @@
 //! - It looks at [`Log::said`], never at raw text, and looks at most some hundred lines around.
 //! - It is called at most once per line, in the order of lines. The same complaint found twice (from
 //!   two of its lines) is one finding: equal tool and line, the stronger stays.
+//! - Lines of a step's script are not looked at: they are shown, not said.
 //! - Tools that can be known by a pattern of one line are data: see `rules`.
 //!
 //! A new tool: a module with its recogniser, a line in the folder's `RECOGNISERS`, and a fixture.
 
-use std::sync::LazyLock;
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 
 use crate::finding::Finding;
 use crate::log::Log;
+use crate::rules::{Rule, RuleSet};
 
 mod containers;
 mod dotnet;
@@ -45,8 +49,8 @@ pub(crate) struct Recogniser {
     pub(crate) look: fn(&Log, usize, &mut Vec<Finding>),
 }
 
-/// All of them. Of findings on the same line with the same strength, the earlier tool's stays.
-static ALL: &[&[Recogniser]] = &[
+/// Those of tools that we know, the preferred first.
+static TOOLS: &[&[Recogniser]] = &[
     github::RECOGNISERS,
     network::RECOGNISERS,
     shell::RECOGNISERS,
@@ -61,56 +65,134 @@ static ALL: &[&[Recogniser]] = &[
     php::RECOGNISERS,
     containers::RECOGNISERS,
     tools::RECOGNISERS,
-    generic::RECOGNISERS,
 ];
 
-struct Dispatch {
-    recognisers: Vec<&'static Recogniser>,
+/// Whom to ask about a line.
+enum Expert {
+    Code(&'static Recogniser),
+    Rule(Arc<Rule>),
+}
+
+impl Expert {
+    fn look(&self, log: &Log, at: usize, found: &mut Vec<Finding>) {
+        match self {
+            Self::Code(recogniser) => (recogniser.look)(log, at, found),
+            Self::Rule(rule) => rule.look(log, at, found),
+        }
+    }
+}
+
+impl fmt::Debug for Expert {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Code(recogniser) => recogniser.name,
+            Self::Rule(rule) => rule.name(),
+        })
+    }
+}
+
+/// Knows whom to ask about which line.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    experts: Vec<Expert>,
     automaton: AhoCorasick,
-    /// For each trigger, whose it is.
+    /// For each trigger, the expert whose it is.
     owner: Vec<usize>,
 }
 
-static DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| {
-    let recognisers: Vec<&Recogniser> = ALL.iter().copied().flatten().collect();
-    let mut triggers: Vec<&str> = Vec::new();
-    let mut owner: Vec<usize> = Vec::new();
-    for (at, recogniser) in recognisers.iter().enumerate() {
-        triggers.extend(recogniser.triggers);
-        owner.resize(triggers.len(), at);
+impl Dispatch {
+    /// The preferred first: a repository's own rules (the first `own`), what is code, the other
+    /// rules, and last what looks for errors of unknown tools.
+    pub(crate) fn of(rules: &[Arc<Rule>], own: usize) -> Self {
+        let (own, builtin) = rules.split_at(own);
+        let rules = |rules: &[Arc<Rule>]| rules.iter().cloned().map(Expert::Rule).collect::<Vec<_>>();
+        let mut experts = rules(own);
+        experts.extend(TOOLS.iter().copied().flatten().map(Expert::Code));
+        experts.extend(rules(builtin));
+        experts.extend(generic::RECOGNISERS.iter().map(Expert::Code));
+        Self::asking(experts)
     }
-    let automaton = AhoCorasick::new(triggers).expect("the triggers are few and short");
-    Dispatch { recognisers, automaton, owner }
-});
 
-/// Everything that any recogniser finds, by line.
-pub(crate) fn findings_in(log: &Log) -> Vec<Finding> {
-    let mut calls: Vec<(usize, usize)> = DISPATCH
-        .automaton
-        .find_overlapping_iter(log.everything())
-        .map(|hit| (log.line_at_byte(hit.start()), DISPATCH.owner[hit.pattern().as_usize()]))
-        .collect();
-    calls.sort_unstable();
-    calls.dedup();
-    let mut found = Vec::new();
-    for (line, recogniser) in calls {
-        (DISPATCH.recognisers[recogniser].look)(log, line, &mut found);
+    fn asking(experts: Vec<Expert>) -> Self {
+        let mut triggers: Vec<&str> = Vec::new();
+        let mut owner: Vec<usize> = Vec::new();
+        for (at, expert) in experts.iter().enumerate() {
+            match expert {
+                Expert::Code(recogniser) => triggers.extend(recogniser.triggers),
+                Expert::Rule(rule) => triggers.extend(rule.triggers()),
+            }
+            owner.resize(triggers.len(), at);
+        }
+        let automaton = AhoCorasick::new(triggers).expect("the triggers are few and short");
+        Self { experts, automaton, owner }
     }
+
+    /// Calls `ask` with each line that holds a trigger, in order, and the experts to ask about it.
+    fn lines_to_look_at(&self, log: &Log, mut ask: impl FnMut(usize, &[usize])) {
+        let mut experts: Vec<usize> = Vec::new();
+        let mut line = 0;
+        for hit in self.automaton.find_overlapping_iter(log.everything()) {
+            let of = log.line_at_byte(hit.end());
+            if of != line {
+                flush(&mut experts, |experts| ask(line, experts));
+                line = of;
+            }
+            experts.push(self.owner[hit.pattern().as_usize()]);
+        }
+        flush(&mut experts, |experts| ask(line, experts));
+    }
+}
+
+fn flush(experts: &mut Vec<usize>, ask: impl FnOnce(&[usize])) {
+    if !experts.is_empty() {
+        experts.sort_unstable();
+        experts.dedup();
+        ask(experts);
+        experts.clear();
+    }
+}
+
+/// Everything that the code and the built-in rules find, by line.
+#[cfg(test)]
+pub(crate) fn findings_in(log: &Log) -> Vec<Finding> {
+    findings_by(log, &RuleSet::builtin())
+}
+
+/// Everything that the code and these rules find, by line.
+///
+/// A step's script is shown before it runs; what is written there has not happened.
+pub(crate) fn findings_by(log: &Log, rules: &RuleSet) -> Vec<Finding> {
+    let dispatch = rules.dispatch();
+    let mut found = Vec::new();
+    dispatch.lines_to_look_at(log, |line, experts| {
+        if !is_script(log, line) {
+            for &expert in experts {
+                dispatch.experts[expert].look(log, line, &mut found);
+            }
+        }
+    });
     merged(found)
 }
 
-/// One finding per tool and line: the strongest, with the tests of all.
+fn is_script(log: &Log, at: usize) -> bool {
+    log.step_of(at).is_some_and(|step| log.steps()[step].script.contains(&at))
+}
+
+/// By line, the strongest first, of equally strong ones the preferred; one per tool and line.
 fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
-    found.sort_by(|a, b| (a.line, &a.tool, b.strength).cmp(&(b.line, &b.tool, a.strength)));
+    found.sort_by_key(|finding| (finding.line, Reverse(finding.strength)));
     let mut kept: Vec<Finding> = Vec::with_capacity(found.len());
     for finding in found {
-        match kept.last_mut() {
-            Some(last) if last.line == finding.line && last.tool == finding.tool => {
-                last.block = last.block.start.min(finding.block.start)
-                    ..last.block.end.max(finding.block.end);
-                last.tests.extend(finding.tests);
+        let same = |other: &&mut Finding| other.line == finding.line && other.tool == finding.tool;
+        let of_line = kept.iter().rev().take_while(|other| other.line == finding.line).count();
+        let start = kept.len() - of_line;
+        match kept[start..].iter_mut().find(same) {
+            Some(known) => {
+                known.block = known.block.start.min(finding.block.start)
+                    ..known.block.end.max(finding.block.end);
+                known.tests.extend(finding.tests);
             }
-            _ => kept.push(finding),
+            None => kept.push(finding),
         }
     }
     kept

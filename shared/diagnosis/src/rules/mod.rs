@@ -1,0 +1,134 @@
+//! Rules: recognisers that are data.
+//!
+//! Many tools can be known by a pattern of one line. Such a tool is a `[[rule]]` in `rules.toml`, or
+//! in a file of one's own, with the log that taught it:
+//!
+//! ```toml
+//! [[rule]]
+//! name = "terraform: error box"
+//! tool = "terraform"
+//! category = "github_actions_config"
+//! triggers = ["│ Error: "]
+//! pattern = '^│ Error: (?<message>.+)'
+//! block = { before = 1, after = 20, until = '^╵' }
+//! why = "Terraform draws a box around each error; its first line says what is wrong."
+//! sample = '''
+//! ╷
+//! => │ Error: ‹Unsupported argument›
+//! │
+//! │   on main.tf line 4, in resource "null_resource" "a":
+//! ╵
+//! '''
+//! ```
+//!
+//! - The order in the file is the order of preference: of two rules that are equally strong on the
+//!   same line, the first speaks.
+//! - A sample marks the lines that the rule must match with `=> `, and what it captures with `‹›`.
+//!   Lines without the mark must not match: that is where look-alikes go.
+//! - Rules of other people are not trusted: patterns are linear in time, small in memory, and a rule
+//!   that does not match its own sample is refused.
+//! - What needs more than a line to be understood (a test framework's blocks) is code: see
+//!   `recognise`.
+
+mod parse;
+mod problem;
+mod rule;
+mod sample;
+
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+use crate::recognise::Dispatch;
+
+pub use problem::RuleError;
+pub use rule::Rule;
+
+const BUILTIN: &str = include_str!("rules.toml");
+
+/// Rules in their order, ready to be used.
+///
+/// A copy is cheap.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    rules: Arc<[Arc<Rule>]>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl RuleSet {
+    /// The rules that are compiled in.
+    #[must_use]
+    pub fn builtin() -> Self {
+        static BUILT: LazyLock<RuleSet> = LazyLock::new(|| {
+            RuleSet::of(parse::trusted(BUILTIN).expect("a test reads the built-in rules"), 0)
+        });
+        BUILT.clone()
+    }
+
+    /// Only the rules in `text`, each checked against its sample. `name` is the file's, for errors.
+    ///
+    /// Add them to the built-in ones by [`RuleSet::with`].
+    ///
+    /// # Errors
+    /// On the first fault of the text, with its place and what would mend it.
+    pub fn parse(text: &str, name: &str) -> Result<Self, RuleError> {
+        let rules = parse::checked(text).map_err(|fault| RuleError::new(fault, text, name))?;
+        let own = rules.len();
+        Ok(Self::of(rules, own))
+    }
+
+    /// These rules with a repository's own before them.
+    #[must_use]
+    pub fn with(&self, own: &Self) -> Self {
+        let rules = own.rules.iter().chain(&*self.rules).cloned().collect();
+        Self::of(rules, own.rules.len())
+    }
+
+    /// All rules, the preferred first.
+    #[must_use]
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(Arc::as_ref)
+    }
+
+    /// The first rule of the tool that matches a line, and the line with what it captures in `‹›`.
+    #[must_use]
+    pub fn mark(&self, tool: &str, line: &str) -> Option<(&str, String)> {
+        let mut rules = self.rules().filter(|rule| rule.tool() == tool);
+        rules.find_map(|rule| Some((rule.name(), sample::marked(line, &rule.captures(line)?))))
+    }
+
+    /// The first `own` rules are preferred to what is code.
+    fn of(rules: Vec<Arc<Rule>>, own: usize) -> Self {
+        Self { dispatch: Arc::new(Dispatch::of(&rules, own)), rules: rules.into() }
+    }
+
+    pub(crate) fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Self::builtin()
+    }
+}
+
+/// A word of the list that was probably meant.
+fn meant<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|word| (strsim::damerau_levenshtein(written, word), word))
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        .min()
+        .map(|(_, word)| word)
+}
+
+/// `one, two, three`, or the word that was probably meant.
+fn suggestion(written: &str, known: &[&str]) -> Cow<'static, str> {
+    match meant(written, known.iter().copied()) {
+        Some(word) => format!("did you mean \"{word}\"?").into(),
+        None => format!("there are: {}", known.join(", ")).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! What is wrong with a file of rules, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A fault in a file of rules: `rules.toml:12:5: unknown field "tigger"; did you mean "trigger"?`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleError {
+    /// The file, as its reader named it.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// What is wrong, and what would mend it.
+    pub message: String,
+}
+
+/// A fault at a place in the text, in bytes.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) span: Range<usize>,
+    pub(super) message: String,
+}
+
+impl Fault {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span, message: message.into() }
+    }
+}
+
+impl From<toml::de::Error> for Fault {
+    fn from(error: toml::de::Error) -> Self {
+        Self::new(error.span().unwrap_or_default(), error.message())
+    }
+}
+
+impl RuleError {
+    pub(super) fn new(fault: Fault, text: &str, name: &str) -> Self {
+        let before = text.get(..fault.span.start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Self {
+            file: name.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: fault.message,
+        }
+    }
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
+    }
+}
+
+impl std::error::Error for RuleError {}

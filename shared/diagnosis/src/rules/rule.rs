@@ -1,0 +1,142 @@
+//! One rule: what it looks for, and what it says when it sees it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex::{Captures, Regex, RegexBuilder};
+
+use crate::contract::{Category, FailedTest, Location, Verdict};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+
+/// One rule of a [`RuleSet`](super::RuleSet).
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(super) name: String,
+    pub(super) tool: String,
+    pub(super) category: Category,
+    pub(super) strength: Strength,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) triggers: Vec<String>,
+    pub(super) pattern: Pattern,
+    pub(super) not: Option<Pattern>,
+    pub(super) block: Block,
+    pub(super) learned_from: Option<String>,
+}
+
+/// The lines around a match that it takes to understand it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Block {
+    pub(super) before: usize,
+    pub(super) after: usize,
+    pub(super) until: Option<Pattern>,
+}
+
+/// A regular expression that is compiled when it is first needed.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), compiled: OnceLock::new() }
+    }
+
+    /// Compiles within bounds: rules of other people must not cost more memory than a log.
+    pub(super) fn compile(&self) -> Result<Regex, regex::Error> {
+        const LARGEST: usize = 1 << 20;
+        RegexBuilder::new(&self.text)
+            .size_limit(LARGEST)
+            .dfa_size_limit(LARGEST)
+            .nest_limit(50)
+            .build()
+    }
+
+    /// None for a pattern that does not compile: such a rule is refused where rules are read.
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| self.compile().ok()).as_ref()
+    }
+
+    fn likes(&self, line: &str) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(line))
+    }
+}
+
+impl Rule {
+    /// The groups that a pattern may name.
+    pub(super) const GROUPS: [&'static str; 7] =
+        ["message", "file", "line", "column", "test", "expected", "actual"];
+
+    /// Its name, unique among the rules of a file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tool whose output it knows.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// The kind of failure that it speaks for.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        self.category
+    }
+
+    /// The literals of which a line must hold one.
+    pub fn triggers(&self) -> impl Iterator<Item = &str> {
+        self.triggers.iter().map(String::as_str)
+    }
+
+    /// The fixture that taught it, `ecosystem/case`, where it has no sample of its own.
+    #[must_use]
+    pub fn learned_from(&self) -> Option<&str> {
+        self.learned_from.as_deref()
+    }
+
+    /// What it captures of a line, if it matches.
+    pub(super) fn captures<'line>(&self, line: &'line str) -> Option<Captures<'line>> {
+        let hit = self.pattern.regex()?.captures(line)?;
+        let excluded = self.not.as_ref().is_some_and(|not| not.likes(line));
+        (!excluded).then_some(hit)
+    }
+
+    /// Looks at a line and adds what it finds.
+    pub(crate) fn look(&self, log: &Log, at: usize, found: &mut Vec<Finding>) {
+        let said = log.said(at);
+        let Some(hit) = self.captures(said) else { return };
+        let named = |name| hit.name(name).map(|group| group.as_str());
+        let message = named("message").unwrap_or(said).trim();
+        let location =
+            named("file").map(|file| Location::new(file, named("line"), named("column")));
+        let tests = named("test").map(|test| {
+            FailedTest::named(test)
+                .saying(named("message").unwrap_or_default())
+                .at(location.clone())
+                .comparing(named("expected"), named("actual"))
+        });
+        found.push(Finding {
+            tool: Cow::Owned(self.tool.clone()),
+            category: self.category,
+            strength: self.strength,
+            line: at,
+            block: self.block.around(log, at),
+            message: message.to_owned(),
+            location,
+            tests: tests.into_iter().collect(),
+            verdict: self.verdict,
+        });
+    }
+}
+
+impl Block {
+    fn around(&self, log: &Log, at: usize) -> Range<usize> {
+        let ends = |line: &str| self.until.as_ref().is_some_and(|until| until.likes(line));
+        at.saturating_sub(self.before)..log.block(at, self.after + 1, ends).end.max(at + 1)
+    }
+}
