@@ -1,0 +1,176 @@
+//! cargo before it compiles: dependencies, manifests, build scripts, toolchains, and the tools that
+//! judge dependencies (cargo-deny, cargo-audit).
+//!
+//! ```text
+//! error: failed to select a version for `serde`.
+//!     ... required by package `acme v0.1.0 (/work/acme)`
+//! versions that meet the requirements `^9` are: …
+//! ```
+
+use std::ops::Range;
+
+use crate::contract::Category;
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::{Recogniser, pattern};
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "cargo",
+    triggers: &["error: ", "error[", "is not supported by the following package"],
+    look,
+};
+
+const TOOL: &str = "cargo";
+
+/// How cargo begins when packages are the trouble.
+const DEPENDENCIES: &[&str] = &[
+    "failed to select a version for",
+    "failed to get `",
+    "no matching package named `",
+    "no matching package found",
+    "failed to load source for dependency `",
+    "failed to download `",
+    "failed to download from `",
+    "failed to parse lock file at",
+    "failed to parse manifest at",
+    "failed to load manifest for",
+    "the lock file ",
+    "cannot update the lock file ",
+    "cyclic package dependency",
+    "package collision in the lockfile",
+    "checksum for `",
+    "checksum failed",
+    "no such command: `",
+    "no such subcommand: `",
+    "there is nothing to install in `",
+    "could not find `",
+    "binary `",
+    "failed to compile `",
+    "toolchain '",
+    "the 'rust",
+    "the 'cargo",
+    "component '",
+    "no release found for '",
+];
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    let finding = |category, strength, block: Range<usize>| {
+        Finding::new(TOOL, category, strength, at, said).with_block(block)
+    };
+    if let Some(message) = said.strip_prefix("error: ") {
+        if let Some(package) = message.strip_prefix("failed to run custom build command for `") {
+            found.push(build_script(log, at, package));
+        } else if is_about_dependencies(message) {
+            let block = paragraph(log, at);
+            found.push(finding(Category::DependencyInstall, Strength::Cause, block));
+        } else if pattern!(r"^[0-9]+ vulnerabilit(?:y|ies) found!").is_match(message) {
+            found.push(finding(Category::LintError, Strength::Summary, at..at + 1));
+        } else if message == "test run failed" || message.starts_with("test failed, to rerun") {
+            found.push(finding(Category::TestAssertion, Strength::Echo, at..at + 1));
+        }
+    } else if pattern!(r"^error\[(?:[a-z]+-)*[a-z]+\]: \S").is_match(said) && is_deny(log, at) {
+        let block = log.block(at, 30, |line| line.is_empty());
+        found.push(
+            Finding::new("cargo-deny", Category::LintError, Strength::Cause, at, said)
+                .with_block(block),
+        );
+    }
+}
+
+fn is_about_dependencies(message: &str) -> bool {
+    let begins = DEPENDENCIES.iter().any(|start| message.starts_with(start));
+    let quoted = message.starts_with("could not find `") || message.starts_with("binary `");
+    let locked = message.starts_with("the lock file ") || message.starts_with("cannot update the");
+    (begins
+        && (!quoted || message.contains("in registry") || message.contains("already exists"))
+        && (!locked || message.contains("--locked") || message.contains("--frozen")))
+        || message.starts_with("package `") && message.contains(" cannot be built because ")
+        || message.contains("is not supported by the following package")
+}
+
+/// cargo's chain of causes has empty lines in it, but ends before the next step or error.
+fn paragraph(log: &Log, at: usize) -> Range<usize> {
+    log.block(at, 25, |line| line.starts_with("##[") || line.starts_with("error"))
+}
+
+/// What a build script printed; its last words say why it gave up.
+fn build_script(log: &Log, at: usize, package: &str) -> Finding {
+    let block = log.block(at, 300, |line| {
+        line.starts_with("##[") || line.starts_with("warning: build failed, waiting")
+    });
+    let line = reason(log, &block).unwrap_or(at);
+    // A package of the workspace has its path behind it; others came from a registry.
+    let own = package.contains(" (/") || pattern!(r" \([A-Za-z]:").is_match(package);
+    let category = if own { Category::CompileError } else { Category::DependencyInstall };
+    Finding::new(TOOL, category, Strength::Cause, line, log.said(line)).with_block(block)
+}
+
+fn reason(log: &Log, block: &Range<usize>) -> Option<usize> {
+    let errors = block.clone().find(|&line| log.said(line).trim() == "--- stderr")?;
+    let rest = errors + 1..block.end;
+    let says = |line: &usize| {
+        let said = log.said(*line).trim();
+        !said.is_empty() && !said.starts_with("thread 'main'") && !said.starts_with("cargo:")
+    };
+    let panicked = rest.clone().find(|&line| log.said(line).contains(" panicked at"));
+    match panicked {
+        Some(panic) if log.said(panic).contains(" panicked at '") => {
+            let one_line = log.said(panic).ends_with(|end: char| end.is_ascii_digit());
+            if one_line { Some(panic) } else { (panic + 1..block.end).find(says) }
+        }
+        Some(panic) => (panic + 1..block.end).find(says).or(Some(panic)),
+        None => rest.clone().find(|&line| {
+            let said = log.said(line);
+            said.contains("error") || said.contains("not found")
+        }),
+    }
+    .or_else(|| rest.clone().find(says))
+}
+
+/// cargo-deny draws its frames with lines that rustc doesn't use.
+fn is_deny(log: &Log, at: usize) -> bool {
+    (at + 1..at + 4).any(|line| {
+        let said = log.said(line).trim_start();
+        said.starts_with("┌─ ") || said.starts_with("= ") || said.starts_with("╭ ")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+    use crate::contract::Category;
+
+    #[test]
+    fn a_version_that_does_not_exist() {
+        let found = found_by(
+            "cargo",
+            "error: failed to select a version for the requirement `serde = \"^9\"`\ncandidate versions found which didn't match: 1.0.2\n",
+        );
+        assert_eq!(found[0].category, Category::DependencyInstall);
+    }
+
+    #[test]
+    fn a_build_script_is_quoted() {
+        let found = found_by(
+            "cargo",
+            "error: failed to run custom build command for `openssl-sys v0.9.60`\n\nCaused by:\n  process didn't exit successfully\n  --- stderr\n  thread 'main' panicked at build.rs:1:1:\n  Could not find directory of OpenSSL installation\n",
+        );
+        assert_eq!((found[0].line, found[0].category), (6, Category::DependencyInstall));
+    }
+
+    #[test]
+    fn a_ban_is_a_lint() {
+        let deny =
+            "error[banned]: crate 'openssl = 0.10.1' is explicitly banned\n  ┌─ deny.toml:3:5\n";
+        assert_eq!(found_by("cargo-deny", deny)[0].category, Category::LintError);
+    }
+
+    #[test]
+    fn other_errors_are_left_alone() {
+        assert!(
+            found_by("cargo", "error: pathspec 'x' did not match\nerror: could not find `x`\n")
+                .is_empty()
+        );
+    }
+}

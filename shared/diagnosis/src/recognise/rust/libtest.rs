@@ -1,0 +1,220 @@
+//! `cargo test`: unit, integration and documentation tests, and what rustc's own suite prints.
+//!
+//! ```text
+//! test tests::adds ... FAILED
+//!
+//! failures:
+//!
+//! ---- tests::adds stdout ----
+//! thread 'tests::adds' panicked at src/lib.rs:12:9:
+//! assertion `left == right` failed
+//!   left: 3
+//!  right: 4
+//!
+//! failures:
+//!     tests::adds
+//!
+//! test result: FAILED. 7 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+//! ```
+
+use std::ops::Range;
+
+use super::panic::Panic;
+use crate::contract::{Category, FailedTest};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::{Recogniser, pattern};
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "cargo test",
+    triggers: &[" ... FAILED", " stdout ----", "test result: FAILED", " panicked at "],
+    look,
+};
+
+const TOOL: &str = "cargo test";
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    if let Some(hit) = pattern!(r"^---- (\S.*?) stdout ----$").captures(said) {
+        found.push(failed(log, at, plain(&hit[1])));
+    } else if let Some(hit) = pattern!(r"^test (\S.*?) \.\.\. FAILED\b").captures(said) {
+        if !within_nextest(log, at) {
+            let summary = Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said);
+            found.push(summary.with_test(FailedTest::named(plain(&hit[1]))));
+        }
+    } else if said.starts_with("test result: FAILED") {
+        found.push(result(log, at));
+    } else if said.contains(" panicked at ") {
+        found.extend(lone_panic(log, at));
+    }
+}
+
+/// `tests::adds - should panic` is the test `tests::adds`.
+fn plain(name: &str) -> &str {
+    let name = name.strip_suffix(" - should panic").unwrap_or(name);
+    pattern!(r" \(line [0-9]+\) - compile(?: fail)?$").find(name).map_or(name, |suffix| {
+        let line_end = name[suffix.start()..].find(')').unwrap_or(0);
+        &name[..=suffix.start() + line_end]
+    })
+}
+
+/// One failed test with all it printed.
+fn failed(log: &Log, at: usize, name: &str) -> Finding {
+    let block = log.block(at, 600, |line| {
+        (line.starts_with("---- ") && line.ends_with(" ----"))
+            || line == "failures:"
+            || line.starts_with("test result: ")
+    });
+    let panic = block.clone().find_map(|line| Panic::at(log, line));
+    let complaint = panic.as_ref().map(|panic| panic.line);
+    let line = compiler_says(log, &block).or(complaint).or_else(|| returned_error(log, &block));
+    let line = line.unwrap_or(at);
+    let test = match &panic {
+        Some(panic) => panic.describes(name),
+        None => FailedTest::named(name).saying(log.said(line)),
+    };
+    let category = panic.as_ref().map_or(Category::TestAssertion, Panic::category);
+    Finding::new(TOOL, category, Strength::Cause, line, log.said(line))
+        .with_block(block)
+        .at(test.location.clone())
+        .with_test(test)
+}
+
+/// In a documentation test, and in tests of compilers, the first error is more than the panic.
+fn compiler_says(log: &Log, block: &Range<usize>) -> Option<usize> {
+    let doctest = pattern!(r"^---- \S+ - .*\(line [0-9]+\)").is_match(log.said(block.start));
+    let compiletest = log.said(block.start).starts_with("---- [");
+    if !doctest && !compiletest {
+        return None;
+    }
+    block.clone().find(|&line| {
+        let said = log.said(line);
+        said.starts_with("error") && said.contains(": ")
+            || said.contains(": error: ") && !said.starts_with(char::is_whitespace)
+    })
+}
+
+/// A test that returns a `Result` prints `Error: …`.
+fn returned_error(log: &Log, block: &Range<usize>) -> Option<usize> {
+    block.clone().find(|&line| log.said(line).starts_with("Error: "))
+}
+
+/// The end of a test binary's run, with the list of names above it.
+fn result(log: &Log, at: usize) -> Finding {
+    let names: Vec<usize> = (at.saturating_sub(1_000)..at)
+        .rev()
+        .skip_while(|&line| log.said(line).is_empty())
+        .take_while(|&line| log.said(line).starts_with("    ") && !log.said(line)[4..].is_empty())
+        .collect();
+    let first = names.last().map_or(at, |first| first.saturating_sub(1));
+    let mut finding =
+        Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, log.said(at))
+            .with_block(first..at + 1);
+    if log.said(first).starts_with("failures:") {
+        for &line in names.iter().rev() {
+            finding = finding.with_test(FailedTest::named(plain(log.said(line).trim())));
+        }
+    }
+    finding
+}
+
+/// A panic outside of a failed test's section: of a program, or of a test that nobody captures.
+fn lone_panic(log: &Log, at: usize) -> Option<Finding> {
+    let said = log.said(at);
+    let name = pattern!(r"^\s*thread '([^']+)'").captures(said)?.get(1)?.as_str();
+    if expected(log, at, name) {
+        return None;
+    }
+    let panic = Panic::at(log, at)?;
+    let strength = if name == "main" || log.said(at).starts_with(' ') || name.contains("::") {
+        Strength::Cause
+    } else {
+        Strength::Suspicion
+    };
+    let block = log.block(at, 30, |line| line.trim().is_empty() || line.starts_with("---- "));
+    let tool = if name == "main" { "rust" } else { TOOL };
+    Some(
+        Finding::new(tool, panic.category(), strength, panic.line, &panic.message)
+            .with_block(block)
+            .at(panic.location),
+    )
+}
+
+/// With `--nocapture` a test that should panic shows its panic, and passes.
+fn expected(log: &Log, at: usize, name: &str) -> bool {
+    log.ahead(at, 40, |line| {
+        line.starts_with("test ") && line.contains(name) && line.ends_with("should panic ... ok")
+    })
+    .is_some()
+}
+
+/// Older nextest shows libtest's words as they are, and names the test itself.
+fn within_nextest(log: &Log, at: usize) -> bool {
+    log.back(at, 6, |line| line.contains("STDOUT: ") || line.ends_with("stdout ───")).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+    use crate::contract::Category;
+    use crate::finding::Strength;
+
+    const FAILED: &str = "\
+test tests::adds ... FAILED
+
+failures:
+
+---- tests::adds stdout ----
+thread 'tests::adds' panicked at src/lib.rs:12:9:
+assertion `left == right` failed
+  left: 3
+ right: 4
+
+
+failures:
+    tests::adds
+
+test result: FAILED. 7 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out
+";
+
+    #[test]
+    fn a_failed_test_has_its_panic_and_its_name() {
+        let found = found_by("cargo test", FAILED);
+        let cause = found.iter().find(|one| one.strength == Strength::Cause).expect("a cause");
+        assert_eq!((cause.line, cause.block.clone()), (6, 4..11));
+        assert_eq!(cause.tests[0].name, "tests::adds");
+        assert_eq!(cause.tests[0].expected.as_deref(), Some("4"));
+        assert!(found.iter().all(|one| one.tests.iter().all(|test| test.name == "tests::adds")));
+    }
+
+    #[test]
+    fn a_snapshot_that_differs_is_its_own_kind() {
+        let found = found_by(
+            "cargo test",
+            "---- shows stdout ----\nthread 'shows' panicked at /x/insta-1.0/src/runtime.rs:9:9:\nsnapshot assertion for 'shows' failed in line 4\n",
+        );
+        assert_eq!(found[0].category, Category::SnapshotDiff);
+    }
+
+    #[test]
+    fn a_documentation_test_fails_by_its_error() {
+        let found = found_by(
+            "cargo test",
+            "---- src/lib.rs - add (line 3) stdout ----\nerror[E0425]: cannot find function `ad` in this scope\n --> src/lib.rs:4:1\n\nCouldn't compile the test.\n",
+        );
+        assert_eq!(found[0].line, 1);
+        assert_eq!(found[0].tests[0].name, "src/lib.rs - add (line 3)");
+    }
+
+    #[test]
+    fn passing_tests_are_silent() {
+        let passed = "\
+test tests::adds ... ok
+thread 'tests::panics' panicked at src/lib.rs:3:5:
+as it should
+test tests::panics - should panic ... ok
+test result: ok. 2 passed; 0 failed; 0 ignored
+";
+        assert!(found_by("cargo test", passed).is_empty());
+    }
+}
