@@ -1,0 +1,122 @@
+//! `go build`, and vet where it speaks for the compiler.
+//!
+//! ```text
+//! # example.com/acme/store
+//! store/redis.go:12:6: undefined: Client
+//! store/redis.go:14:2: too many errors
+//! FAIL    example.com/acme/store [build failed]
+//! ```
+//!
+//! Linters write the same shape; they are told apart by the package's heading and by their words.
+
+use crate::contract::{Category, Location};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::{Recogniser, pattern};
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "go build",
+    triggers: &[".go:", "[build failed]", "[setup failed]", "import cycle not allowed"],
+    look,
+};
+
+const TOOL: &str = "go build";
+
+/// What the compiler says and no linter does.
+const COMPILER: &str = r"^(?:undefined: |syntax error|cannot use |cannot convert |cannot assign |cannot range |cannot infer |cannot call |declared (?:and|but) not used|missing return|missing (?:function|method)|not enough arguments|too many arguments|too many errors|invalid (?:operation|argument|character|recursive|use|receiver)|assignment mismatch|non-boolean|no new variables|duplicate |unknown field|undefined \(|unreachable method|ambiguous selector|other declaration|could not import|no required module provides|package \S+ is not in |use of |method |impossible type|mismatched types|first argument|import cycle|expected |found packages|imported and not used|label |break |continue |type |type-checking|x declared|pattern \S+: no matching files|.* (?:imported and not used|declared and not used|declared but not used|redeclared in this block|redeclared|is not a type|undefined \(type|does not implement |not exported by package|is not an expression|must be |has no field or method|imported as \S+ and not used))";
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    if said.starts_with("FAIL\t") && said.ends_with(" failed]") {
+        found.push(Finding::new(TOOL, Category::CompileError, Strength::Echo, at, said));
+        return;
+    }
+    let Some((location, message)) = complaint(said) else { return };
+    let speaks = said.starts_with("vet: ") || pattern!(COMPILER).is_match(message);
+    if !speaks && headed(log, at) != Some(Heading::Build) || is_linters(message) {
+        return;
+    }
+    let block = log.block(at, 12, |line| !line.starts_with('\t'));
+    let start = log.back(at, 12, |line| line.starts_with("# ")).unwrap_or(at);
+    let strength = if message == "too many errors" { Strength::Echo } else { Strength::Cause };
+    found.push(
+        Finding::new(TOOL, Category::CompileError, strength, at, message)
+            .with_block(start..block.end)
+            .at(Some(location)),
+    );
+}
+
+/// The place and the words of a line that complains about a Go file.
+pub(super) fn complaint(said: &str) -> Option<(Location, &str)> {
+    let pattern = pattern!(
+        r"^(?:vet: |# )?((?:\.{1,2}[/\\]|[A-Za-z]:\\|/)?[\w@+./\\~-]*\w\.go):([0-9]+)(?::([0-9]+))?: (\S.*)$"
+    );
+    let hit = pattern.captures(said)?;
+    let location = Location::new(&hit[1], Some(&hit[2]), hit.get(3).map(|it| it.as_str()));
+    Some((location, hit.get(4)?.as_str()))
+}
+
+/// Who stands over a list of complaints.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heading {
+    /// `# package`: the compiler.
+    Build,
+    /// `# [package]`: vet's own checks.
+    Vet,
+}
+
+/// The heading over a list of complaints, if the lines up to it all belong to the list.
+pub(super) fn headed(log: &Log, at: usize) -> Option<Heading> {
+    const LONGEST_LIST: usize = 30;
+    for line in (at.saturating_sub(LONGEST_LIST)..at).rev() {
+        let said = log.said(line);
+        if said.starts_with("# [") {
+            return Some(Heading::Vet);
+        }
+        if pattern!(r"^# \S+/\S+(?: \[\S+\])?$|^# [\w.-]+(?: \[\S+\])?$").is_match(said) {
+            return Some(Heading::Build);
+        }
+        if complaint(said).is_none() && !said.starts_with('\t') {
+            return None;
+        }
+    }
+    None
+}
+
+/// `(errcheck)` or `[SA4006]` at the end: a linter, whatever it says.
+pub(super) fn is_linters(message: &str) -> bool {
+    pattern!(r" \(([a-z][a-z0-9_-]+|[A-Z]{1,4}[0-9]{3,5})\)$|\[[A-Z]{1,4}[0-9]{3,5}\]$")
+        .is_match(message)
+        || pattern!(r"^[A-Z]{1,3}[0-9]{4}: ").is_match(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+    use crate::contract::Location;
+    use crate::finding::Strength;
+
+    #[test]
+    fn an_error_has_its_place() {
+        let found = found_by(
+            "go build",
+            "# example.com/acme/store\nstore/redis.go:12:6: undefined: Client\nstore/b.go:3:1: something new\nFAIL\texample.com/acme/store [build failed]\n",
+        );
+        let place = Location::new("store/redis.go", Some("12"), Some("6"));
+        assert_eq!(found[0].location, Some(place));
+        assert_eq!(found[1].line, 2);
+        assert_eq!(found[2].strength, Strength::Echo);
+    }
+
+    #[test]
+    fn tests_and_linters_are_not_the_compiler() {
+        for line in [
+            "    store_test.go:12: got 1, want 2\n",
+            "main.go:3:5: undefined: x (typecheck)\n",
+            "2024/01/01 12:00:00 main.go:12: listening\n",
+            "main.go:3: exported function Run should have comment\n",
+        ] {
+            assert!(found_by("go build", line).is_empty(), "{line}");
+        }
+    }
+}

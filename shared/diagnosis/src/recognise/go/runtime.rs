@@ -1,0 +1,124 @@
+//! Go programs that die: panics, fatal errors, data races, and tests that take too long.
+//!
+//! ```text
+//! panic: runtime error: index out of range [3] with length 3
+//!
+//! goroutine 7 [running]:
+//! example.com/acme.First(...)
+//!     /work/first.go:12 +0x1d
+//! ```
+
+use std::ops::Range;
+
+use crate::contract::{Category, FailedTest, Location, Verdict};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::{Recogniser, pattern};
+
+pub(super) const RECOGNISER: Recogniser =
+    Recogniser { name: "go", triggers: &["panic: ", "fatal error: ", "WARNING: DATA RACE"], look };
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at).trim_start();
+    if said == "WARNING: DATA RACE" {
+        found.push(race(log, at));
+    } else if said.starts_with("panic: test timed out after ") {
+        found.push(timed_out(log, at));
+    } else if said.starts_with("panic: ") || said.starts_with("fatal error: ") {
+        found.extend(died(log, at));
+    }
+}
+
+fn died(log: &Log, at: usize) -> Option<Finding> {
+    let goroutine = log.ahead(at, 12, |line| is_goroutine(line))?;
+    let block = at..log
+        .block(goroutine, 60, |line| line.starts_with("FAIL") || line.starts_with("##["))
+        .end;
+    let location = frame(log, &block);
+    let said = log.said(at).trim();
+    let finding = Finding::new("go", Category::TestAssertion, Strength::Cause, at, said);
+    Some(
+        match failed_before(log, at) {
+            Some((start, name)) => finding
+                .with_test(FailedTest::named(&name).saying(said).at(location.clone()))
+                .with_block(start..block.end),
+            None => finding.with_block(block),
+        }
+        .at(location),
+    )
+}
+
+fn is_goroutine(line: &str) -> bool {
+    pattern!(r"^\s*goroutine [0-9]+ .*\[.*\]:$").is_match(line)
+}
+
+/// A test's panic is preceded by its result.
+fn failed_before(log: &Log, at: usize) -> Option<(usize, String)> {
+    let line = log.back(at, 6, |line| line.trim_start().starts_with("--- FAIL: "))?;
+    let name = log.said(line).trim_start().strip_prefix("--- FAIL: ")?.split(' ').next()?;
+    Some((line, name.to_owned()))
+}
+
+/// The first frame in code that is neither Go's own nor a dependency's.
+fn frame(log: &Log, block: &Range<usize>) -> Option<Location> {
+    let foreign = ["/usr/local/go/", "/hostedtoolcache/", "/pkg/mod/", "/vendor/", "/usr/lib/go"];
+    block.clone().find_map(|line| {
+        let said = log.said(line);
+        let hit = pattern!(r"^\s+(\S+\.go):([0-9]+)(?: \+0x[0-9a-f]+)?$").captures(said)?;
+        let own = !foreign.iter().any(|part| hit[1].contains(part));
+        own.then(|| Location::new(&hit[1], Some(&hit[2]), None))
+    })
+}
+
+fn race(log: &Log, at: usize) -> Finding {
+    let block = log.block(at, 100, |line| line.trim_start().starts_with("=========="));
+    let location = frame(log, &block);
+    Finding::new("go race detector", Category::TestAssertion, Strength::Cause, at, log.said(at))
+        .with_block(block)
+        .at(location)
+}
+
+/// The tests that were running are listed under the panic since Go 1.20.
+fn timed_out(log: &Log, at: usize) -> Finding {
+    let said = log.said(at);
+    let mut finding = Finding::new("go test", Category::TimeoutOrOom, Strength::Cause, at, said)
+        .with_block(log.block(at, 60, |line| line.starts_with("FAIL\t")))
+        .with_verdict(Verdict::Investigate);
+    for line in at + 1..at + 20 {
+        if let Some(hit) = pattern!(r"^\s+(Test\S+) \([0-9hms.]+\)$").captures(log.said(line)) {
+            finding = finding.with_test(FailedTest::named(&hit[1]).saying(said));
+        }
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+    use crate::contract::Category;
+
+    #[test]
+    fn a_panic_points_to_the_projects_frame() {
+        let found = found_by(
+            "go",
+            "--- FAIL: TestFirst (0.00s)\npanic: boom [recovered]\n\tpanic: boom\n\ngoroutine 7 [running]:\nacme.First(...)\n\t/usr/local/go/src/runtime/panic.go:9 +0x1\nacme.First(...)\n\t/work/first.go:12 +0x1d\nFAIL\tacme\t0.1s\n",
+        );
+        assert_eq!(found[0].location.as_ref().and_then(|place| place.line), Some(12));
+        assert_eq!(found[0].tests[0].name, "TestFirst");
+    }
+
+    #[test]
+    fn a_time_limit_names_what_was_running() {
+        let found = found_by(
+            "go test",
+            "panic: test timed out after 1s\nrunning tests:\n\tTestSlow (1s)\n\ngoroutine 9 [running]:\n",
+        );
+        assert_eq!(found[0].category, Category::TimeoutOrOom);
+        assert_eq!(found[0].tests[0].name, "TestSlow");
+    }
+
+    #[test]
+    fn a_word_is_not_a_panic() {
+        assert!(found_by("go", "panic: the movie\nfatal error: none of Go's\n").is_empty());
+    }
+}

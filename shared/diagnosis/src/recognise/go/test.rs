@@ -1,0 +1,207 @@
+//! `go test` and gotestsum.
+//!
+//! ```text
+//! --- FAIL: TestAdds (0.00s)
+//!     --- FAIL: TestAdds/negative (0.00s)
+//!         adds_test.go:12: got 1, want 2
+//! FAIL
+//! FAIL    example.com/acme/sums    0.004s
+//! ```
+//!
+//! With `-v` a test's words come before its result, under `=== RUN   TestAdds/negative`. A test that
+//! only carries failed subtests is not named: the subtests are.
+
+use std::ops::Range;
+
+use super::testify;
+use crate::contract::{Category, FailedTest, Location};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::{Recogniser, pattern};
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "go test",
+    triggers: &["--- FAIL: ", "=== FAIL: ", "FAIL\t", "FAIL: "],
+    look,
+};
+
+const TOOL: &str = "go test";
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    if let Some(hit) = pattern!(r"^\s*--- FAIL: (\S+) \(").captures(said) {
+        found.extend(failed(log, at, &hit[1]));
+    } else if let Some(hit) = pattern!(r"^=== FAIL: (\S+) (\S+)(?: \(|$)").captures(said) {
+        found.extend(failed(log, at, &hit[2]));
+    } else if pattern!(r"^FAIL\t\S+\t(?:\(cached\)|[0-9.]+s)$").is_match(said) {
+        found.push(Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said));
+    } else if let Some(hit) = pattern!(r"^FAIL: (\S+_test\.go):([0-9]+): (\S+)$").captures(said) {
+        found.push(gocheck(log, at, &hit[3], Location::new(&hit[1], Some(&hit[2]), None)));
+    }
+}
+
+fn failed(log: &Log, at: usize, name: &str) -> Option<Finding> {
+    let after = words_after(log, at);
+    if carries_subtests(log, at, name) {
+        return None;
+    }
+    let told = |lines: &Range<usize>| complaint(log, lines.clone());
+    let (block, complaint) = match told(&after) {
+        Some(complaint) => (after, Some(complaint)),
+        None => match words_before(log, at, name) {
+            Some(before) => (before.start..after.end, told(&before)),
+            None => (after, None),
+        },
+    };
+    let Some(complaint) = complaint else {
+        let summary = Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, name);
+        return Some(summary.with_test(FailedTest::named(name)).with_block(block));
+    };
+    let test = FailedTest::named(name)
+        .saying(&complaint.message)
+        .at(complaint.location.clone())
+        .comparing(complaint.expected.as_deref(), complaint.actual.as_deref());
+    Some(
+        Finding::new(
+            TOOL,
+            Category::TestAssertion,
+            Strength::Cause,
+            complaint.line,
+            &complaint.message,
+        )
+        .with_block(block.start.min(at)..block.end.max(at + 1))
+        .at(complaint.location)
+        .with_test(test),
+    )
+}
+
+/// What stands under the result, up to the next result.
+fn words_after(log: &Log, at: usize) -> Range<usize> {
+    log.block(at, 300, |line| {
+        let said = line.trim_start();
+        said.starts_with("--- ")
+            || line.starts_with("=== ")
+            || line.starts_with("FAIL")
+            || line.starts_with("ok  \t")
+            || line == "PASS"
+            || line.starts_with("DONE ")
+            || line.starts_with("##[")
+    })
+}
+
+/// With `-v`: what stands between the test's start and its result.
+fn words_before(log: &Log, at: usize, name: &str) -> Option<Range<usize>> {
+    let begins = |line: &str| {
+        line.strip_prefix("=== ")
+            .and_then(|rest| rest.split_once(' '))
+            .is_some_and(|(_, rest)| rest.trim() == name)
+    };
+    let ended = |line: &str| line.trim_start().starts_with("--- ") && !line.contains("--- FAIL");
+    let start = log.back(at, 200, |line| begins(line) || ended(line))?;
+    begins(log.said(start)).then_some(start..at)
+}
+
+/// Whether failed subtests stand under this result.
+fn carries_subtests(log: &Log, at: usize, name: &str) -> bool {
+    let sub = |line: &str| {
+        line.trim_start()
+            .strip_prefix("--- ")
+            .and_then(|rest| rest.strip_prefix("FAIL: "))
+            .and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let ends = |line: &str| {
+        line.starts_with("--- ") || line.starts_with("FAIL") || line.starts_with("=== RUN")
+    };
+    log.ahead(at, 200, |line| sub(line) || ends(line)).is_some_and(|line| sub(log.said(line)))
+}
+
+/// The first complaint among a test's lines: testify's, or `file_test.go:12: words`.
+fn complaint(log: &Log, lines: Range<usize>) -> Option<testify::Assertion> {
+    testify::assertion(log, lines.clone())
+        .or_else(|| lines.clone().find_map(|line| logged(log, line)))
+        .or_else(|| example(log, lines))
+}
+
+fn logged(log: &Log, line: usize) -> Option<testify::Assertion> {
+    let pattern = pattern!(r"^\s+(\S+\.go):([0-9]+): ?(.*)$");
+    let hit = pattern.captures(log.said(line))?;
+    let empty = hit[3].trim().is_empty();
+    let told = if empty { line + 1 } else { line };
+    if hit[3].starts_with("race detected during execution") {
+        return None;
+    }
+    Some(testify::Assertion {
+        line,
+        message: if empty { log.said(told).trim().to_owned() } else { hit[3].to_owned() },
+        location: Some(Location::new(&hit[1], Some(&hit[2]), None)),
+        ..testify::Assertion::default()
+    })
+}
+
+/// An example whose output differs has `got:` and `want:`.
+fn example(log: &Log, lines: Range<usize>) -> Option<testify::Assertion> {
+    let got = lines.clone().find(|&line| log.said(line) == "got:")?;
+    let want = (got..lines.end).find(|&line| log.said(line) == "want:")?;
+    Some(testify::Assertion {
+        line: got + 1,
+        message: format!("got {}, want {}", log.said(got + 1), log.said(want + 1)),
+        expected: Some(log.said(want + 1).to_owned()),
+        actual: Some(log.said(got + 1).to_owned()),
+        location: None,
+    })
+}
+
+/// gocheck: `FAIL: a_test.go:12: Suite.TestName`, then the place and what was compared.
+fn gocheck(log: &Log, at: usize, name: &str, location: Location) -> Finding {
+    let block = log.block(at, 60, |line| line.starts_with("-----") || line.starts_with("FAIL: "));
+    let reason = block.clone().find(|&line| log.said(line).starts_with("... "));
+    let line = reason.unwrap_or(at);
+    let test = FailedTest::named(name).saying(log.said(line)).at(Some(location.clone()));
+    Finding::new("gocheck", Category::TestAssertion, Strength::Cause, line, log.said(line))
+        .with_block(block)
+        .at(Some(location))
+        .with_test(test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+    use crate::finding::Strength;
+
+    #[test]
+    fn a_subtest_is_named_and_its_parent_is_not() {
+        let found = found_by(
+            "go test",
+            "--- FAIL: TestAdds (0.00s)\n    --- FAIL: TestAdds/negative (0.00s)\n        adds_test.go:12: got 1, want 2\nFAIL\nFAIL\texample.com/acme\t0.004s\n",
+        );
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].line, found[0].strength), (2, Strength::Cause));
+        assert_eq!(found[0].tests[0].name, "TestAdds/negative");
+    }
+
+    #[test]
+    fn with_v_the_words_come_first() {
+        let found = found_by(
+            "go test",
+            "=== RUN   TestAdds\n    adds_test.go:12: got 1, want 2\n--- FAIL: TestAdds (0.00s)\nFAIL\n",
+        );
+        assert_eq!((found[0].line, found[0].block.clone()), (1, 0..3));
+    }
+
+    #[test]
+    fn testify_says_what_was_compared() {
+        let found = found_by(
+            "go test",
+            "--- FAIL: TestAdds (0.00s)\n    a_test.go:9: \n        \tError Trace:\t/w/a_test.go:9\n        \tError:      \tNot equal: \n        \t            \texpected: 1\n        \t            \tactual  : 2\n        \tTest:       \tTestAdds\nFAIL\n",
+        );
+        assert_eq!(found[0].tests[0].expected.as_deref(), Some("1"));
+        assert_eq!(found[0].tests[0].actual.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn what_passes_is_silent() {
+        let passed = "=== RUN   TestFAIL\n    a_test.go:3: fine\n--- PASS: TestFAIL (0.00s)\nok  \tacme\t0.1s\n";
+        assert!(found_by("go test", passed).is_empty());
+    }
+}
