@@ -2,4 +2,44 @@
 
 use super::Recogniser;
 
-pub(super) const RECOGNISERS: &[Recogniser] = &[];
+mod crash;
+mod doctest;
+mod format;
+mod install;
+mod lint;
+mod pytest;
+mod pytest_lines;
+mod runners;
+pub(super) mod sayings;
+mod trace;
+mod traceback;
+mod types;
+mod unittest;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[
+    pytest::RECOGNISER,
+    pytest_lines::NAMES,
+    pytest_lines::TOTALS,
+    pytest_lines::CRASHES,
+    pytest_lines::INTERNAL,
+    pytest_lines::SAID,
+    unittest::BLOCKS,
+    unittest::TOTALS,
+    doctest::EXAMPLES,
+    doctest::TOTALS,
+    crash::CRASHES,
+    crash::TIMEOUTS,
+    traceback::TRACEBACKS,
+    traceback::SYNTAX,
+    traceback::MODULES,
+    types::COMPLAINTS,
+    types::STUBTEST,
+    types::TY,
+    types::TOTALS,
+    lint::COMPLAINTS,
+    lint::TOTALS,
+    format::RECOGNISER,
+    install::SAID,
+    install::BUILDS,
+    runners::RECOGNISER,
+];
