@@ -25,6 +25,8 @@ mod log;
 mod reader;
 mod recognise;
 mod rules;
+pub mod sarif;
+pub mod show;
 mod steps;
 mod template;
 mod tie;

@@ -1,0 +1,457 @@
+//! Mending a SARIF file so that GitHub takes it.
+//!
+//! - Nothing is invented: what a tool did not say is left out, or named as unknown.
+//! - What is lost is told. Where something has to go, the least severe goes first.
+//! - What is sound stays as it is, but for the order of an object's fields.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::check::{
+    self, compressed, counts_from_1, flow_locations, has_message, identity, is_index, is_level,
+    properties, unknown_properties, wrong_with,
+};
+use super::complaint::{Complaint, Kind};
+use super::limits;
+use crate::show::in_repository;
+
+type Object = Map<String, Value>;
+
+/// A file that was mended as far as it can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// The file.
+    pub text: String,
+    /// What was done, a sentence each.
+    pub did: Vec<String>,
+    /// What is still wrong.
+    pub left: Vec<Complaint>,
+}
+
+/// A file that says that nothing was found, for where a tool wrote none.
+///
+/// Its category is its own: it closes no alerts of anybody.
+#[must_use]
+pub fn empty() -> String {
+    let run = json!({
+        "tool": {"driver": {"name": "Greenline", "rules": []}},
+        "automationDetails": {"id": "greenline/empty/"},
+        "results": [],
+    });
+    pretty(&json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }))
+}
+
+/// Mends what can be mended. An error: the file can't be read as JSON, so nothing can.
+pub fn repair(file: &[u8]) -> Result<Repaired, Vec<Complaint>> {
+    let (text, encoding) = match check::decoded(file) {
+        Ok(it) => it,
+        Err(complaint) if complaint.kind == Kind::Empty => {
+            let did = vec!["wrote a run without results into the empty file".to_owned()];
+            return Ok(Repaired { text: empty(), did, left: Vec::new() });
+        }
+        Err(complaint) => return Err(vec![*complaint]),
+    };
+    let mut log = match serde_json::from_str::<Value>(&text) {
+        Ok(log) if log.is_object() => log,
+        _ => return Err(check::check(file)),
+    };
+    let mut done = Done::default();
+    if encoding.is_some() {
+        done.did(Kind::Encoding);
+    }
+    mend_log(&mut log, &mut done);
+    let text = fitting(&mut log, &mut done);
+    let left = check::check(text.as_bytes());
+    Ok(Repaired { text, did: done.sentences(), left })
+}
+
+/// How often each kind was mended.
+#[derive(Debug, Default)]
+struct Done(BTreeMap<Kind, usize>);
+
+impl Done {
+    fn did(&mut self, kind: Kind) {
+        self.times(kind, 1);
+    }
+
+    fn times(&mut self, kind: Kind, times: usize) {
+        if times > 0 {
+            *self.0.entry(kind).or_default() += times;
+        }
+    }
+
+    fn sentences(self) -> Vec<String> {
+        self.0.into_iter().map(|(kind, times)| sentence(kind, times)).collect()
+    }
+}
+
+fn sentence(kind: Kind, times: usize) -> String {
+    let of = |one: &str, many: &str| match times {
+        1 => format!("1 {one}"),
+        _ => format!("{times} {many}"),
+    };
+    let results = || of("result", "results");
+    match kind {
+        Kind::Encoding => "wrote it as UTF-8 without a byte-order mark".to_owned(),
+        Kind::Version => "set the version to 2.1.0".to_owned(),
+        Kind::NoRuns => "added a run without results".to_owned(),
+        Kind::TooManyRuns => format!("dropped {} without results", of("run", "runs")),
+        Kind::UnknownProperty => format!(
+            "moved {} that SARIF does not know into \"properties\"",
+            of("property", "properties")
+        ),
+        Kind::NoResults => {
+            format!("gave {} an empty list of results", of("run", "runs"))
+        }
+        Kind::SameCategory => format!("gave {} a category of its own", of("run", "runs")),
+        Kind::TooManyResults => format!("dropped the {} of least severity", results()),
+        Kind::DuplicateRule => format!("dropped {} listed twice", of("rule", "rules")),
+        Kind::TooManyTags => format!("cut the tags of {}", of("rule", "rules")),
+        Kind::NoMessage => format!("gave {} its rule as message", results()),
+        Kind::NoRule => format!("gave {} the rule \"unknown\"", results()),
+        Kind::RuleIndex => format!("removed the ruleIndex of {}", results()),
+        Kind::Level => format!("translated the level of {}", results()),
+        Kind::NoLocation => format!("dropped {} without the place of a file", results()),
+        Kind::TooManyLocations => format!("cut the locations of {}", results()),
+        Kind::TooManyFlowLocations => format!("cut the code flows of {}", results()),
+        Kind::Region => format!("removed {} below 1", of("line or column", "lines or columns")),
+        Kind::ParentPath => format!("resolved \"..\" in {}", of("path", "paths")),
+        Kind::TooLarge => format!("dropped {} of least severity to fit into 10 MB", results()),
+        _ => format!("mended {}", of("place", "places")),
+    }
+}
+
+fn mend_log(log: &mut Value, done: &mut Done) {
+    if log.get("version").is_none() {
+        log["version"] = json!("2.1.0");
+        done.did(Kind::Version);
+    }
+    if let Some(log) = log.as_object_mut() {
+        keep_unknown(log, properties::LOG, done);
+    }
+    let none = log.get("runs").is_none_or(|runs| runs.as_array().is_some_and(Vec::is_empty));
+    if none {
+        log["runs"] =
+            serde_json::from_str::<Value>(&empty()).map_or(json!([]), |mut it| it["runs"].take());
+        done.did(Kind::NoRuns);
+    }
+    let Some(runs) = log["runs"].as_array_mut() else { return };
+    for run in runs.iter_mut().filter_map(Value::as_object_mut) {
+        mend_run(run, done);
+    }
+    drop_empty_runs(runs, done);
+    tell_runs_apart(runs, done);
+}
+
+/// Moves what the schema does not know to where it allows anything.
+fn keep_unknown(object: &mut Object, known: &str, done: &mut Done) {
+    for name in unknown_properties(object, known) {
+        let Some(value) = object.remove(&name) else { continue };
+        let bag = object.entry("properties").or_insert_with(|| json!({}));
+        if let Some(bag) = bag.as_object_mut() {
+            bag.insert(name, value);
+        }
+        done.did(Kind::UnknownProperty);
+    }
+}
+
+/// Of too many runs those without results go.
+fn drop_empty_runs(runs: &mut Vec<Value>, done: &mut Done) {
+    let mut over = runs.len().saturating_sub(limits::RUNS);
+    let before = runs.len();
+    runs.retain(|run| {
+        let empty = run["results"].as_array().is_some_and(Vec::is_empty);
+        let goes = over > 0 && empty;
+        over -= usize::from(goes);
+        !goes
+    });
+    done.times(Kind::TooManyRuns, before - runs.len());
+}
+
+/// Gives runs of one tool and category a number each, after the first.
+fn tell_runs_apart(runs: &mut [Value], done: &mut Done) {
+    let mut taken: HashSet<(String, String)> =
+        runs.iter().filter_map(|run| run.as_object().map(identity)).collect();
+    let mut seen = HashSet::new();
+    for run in runs.iter_mut().filter_map(Value::as_object_mut) {
+        let (tool, category) = identity(run);
+        if seen.insert((tool.clone(), category.clone())) {
+            continue;
+        }
+        let id = run.get("automationDetails").and_then(|it| it.get("id")).and_then(Value::as_str);
+        // Without a slash all of an id names the run, and nothing the category.
+        let own = id.map_or("", |id| id.rsplit_once('/').map_or(id, |(_, own)| own)).to_owned();
+        let stem = if category.is_empty() { slug(&tool) } else { category };
+        let free = (2..)
+            .map(|number| format!("{stem}-{number}"))
+            .find(|name| taken.insert((tool.clone(), name.clone())));
+        if let Some(name) = free {
+            let details = run.entry("automationDetails").or_insert_with(|| json!({}));
+            if let Some(details) = details.as_object_mut() {
+                details.insert("id".to_owned(), json!(format!("{name}/{own}")));
+                done.did(Kind::SameCategory);
+            }
+        }
+    }
+}
+
+fn slug(tool: &str) -> String {
+    let dashed = |letter: char| if letter.is_alphanumeric() { letter } else { '-' };
+    tool.to_lowercase().chars().map(dashed).collect()
+}
+
+fn mend_run(run: &mut Object, done: &mut Done) {
+    keep_unknown(run, properties::RUN, done);
+    if !run.contains_key("results") {
+        run.insert("results".to_owned(), json!([]));
+        done.did(Kind::NoResults);
+    }
+    let moved = mend_rules(run, done);
+    let rules = Rules::of(run);
+    let Some(results) = run.get_mut("results").and_then(Value::as_array_mut) else { return };
+    for result in results.iter_mut().filter_map(Value::as_object_mut) {
+        mend_result(result, &rules, &moved, done);
+    }
+    let before = results.len();
+    results.retain(|result| result["locations"].as_array().is_none_or(|places| !places.is_empty()));
+    done.times(Kind::NoLocation, before - results.len());
+    let dropped = keep_most_severe(results, limits::RESULTS_SHOWN, &rules);
+    done.times(Kind::TooManyResults, dropped);
+}
+
+/// What there is to know about the rules of a run's driver.
+struct Rules {
+    ids: Vec<Option<String>>,
+    /// By id: how severe a result is that says nothing itself.
+    severity: HashMap<String, (u8, u32)>,
+}
+
+impl Rules {
+    fn of(run: &Object) -> Self {
+        let rules = run
+            .get("tool")
+            .and_then(|tool| tool.pointer("/driver/rules"))
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        let id = |rule: &Value| rule.get("id").and_then(Value::as_str).map(str::to_owned);
+        let severity = rules.iter().filter_map(|rule| Some((id(rule)?, severity_of_rule(rule))));
+        Self { ids: rules.iter().map(id).collect(), severity: severity.collect() }
+    }
+
+    fn id_at(&self, index: Option<&Value>) -> Option<&String> {
+        let index = usize::try_from(index?.as_u64()?).ok()?;
+        self.ids.get(index)?.as_ref()
+    }
+
+    fn severity(&self, result: &Value) -> (u8, u32) {
+        let id = result.get("ruleId").and_then(Value::as_str);
+        let id = id.or_else(|| self.id_at(result.get("ruleIndex")).map(String::as_str));
+        let (level, score) =
+            id.and_then(|id| self.severity.get(id)).copied().unwrap_or((rank("warning"), 0));
+        (result.get("level").and_then(Value::as_str).map_or(level, rank), score)
+    }
+}
+
+fn severity_of_rule(rule: &Value) -> (u8, u32) {
+    let level = rule.pointer("/defaultConfiguration/level").and_then(Value::as_str);
+    let score = rule.pointer("/properties/security-severity");
+    let score = score.and_then(|it| it.as_f64().or_else(|| it.as_str()?.parse().ok()));
+    (rank(level.unwrap_or("warning")), (score.unwrap_or(0.0).clamp(0.0, 10.0) * 10.0) as u32)
+}
+
+fn rank(level: &str) -> u8 {
+    match level {
+        "error" => 3,
+        "warning" => 2,
+        "note" => 1,
+        _ => 0,
+    }
+}
+
+/// Keeps so many, the others in their order; how many went.
+fn keep_most_severe(results: &mut Vec<Value>, most: usize, rules: &Rules) -> usize {
+    let over = results.len().saturating_sub(most);
+    if over == 0 {
+        return 0;
+    }
+    let mut order: Vec<usize> = (0..results.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(rules.severity(&results[*at])));
+    let kept: HashSet<usize> = order.into_iter().take(most).collect();
+    let mut at = 0;
+    results.retain(|_| {
+        at += 1;
+        kept.contains(&(at - 1))
+    });
+    over
+}
+
+/// Drops rules that are listed twice, and cuts tags. For each old index of the driver's rules the
+/// new one.
+fn mend_rules(run: &mut Object, done: &mut Done) -> Vec<usize> {
+    let rules = run.get_mut("tool").and_then(|tool| tool.pointer_mut("/driver/rules"));
+    let Some(rules) = rules.and_then(Value::as_array_mut) else { return Vec::new() };
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut moved = Vec::with_capacity(rules.len());
+    let mut kept = Vec::with_capacity(rules.len());
+    for mut rule in std::mem::take(rules) {
+        if let Some(rule) = rule.as_object_mut() {
+            keep_unknown(rule, properties::RULE, done);
+        }
+        if let Some(tags) = rule.pointer_mut("/properties/tags").and_then(Value::as_array_mut)
+            && tags.len() > limits::TAGS_SHOWN
+        {
+            tags.truncate(limits::TAGS_SHOWN);
+            done.did(Kind::TooManyTags);
+        }
+        let known = rule.get("id").and_then(Value::as_str).map(str::to_owned);
+        let place = known.as_ref().and_then(|id| places.get(id)).copied();
+        moved.push(place.unwrap_or(kept.len()));
+        if place.is_some() {
+            done.did(Kind::DuplicateRule);
+            continue;
+        }
+        places.extend(known.map(|id| (id, kept.len())));
+        kept.push(rule);
+    }
+    *rules = kept;
+    moved
+}
+
+fn mend_result(result: &mut Object, rules: &Rules, moved: &[usize], done: &mut Done) {
+    keep_unknown(result, properties::RESULT, done);
+    mend_rule_of(result, rules, moved, done);
+    if !has_message(result.get("message").and_then(Value::as_object)) {
+        let rule = result.get("ruleId").and_then(Value::as_str).unwrap_or("no message");
+        result.insert("message".to_owned(), json!({"text": rule}));
+        done.did(Kind::NoMessage);
+    }
+    if let Some(level) = result.get_mut("level").filter(|level| !is_level(level)) {
+        *level = json!(nearest_level(level.as_str().unwrap_or_default()));
+        done.did(Kind::Level);
+    }
+    mend_locations(result, done);
+    if flow_locations(result) > limits::FLOW_LOCATIONS_SHOWN {
+        result.remove("codeFlows");
+        done.did(Kind::TooManyFlowLocations);
+    }
+}
+
+fn mend_rule_of(result: &mut Object, rules: &Rules, moved: &[usize], done: &mut Done) {
+    let elsewhere = result.get("rule").is_some_and(|rule| rule.get("toolComponent").is_some());
+    if let Some(index) = result.get("ruleIndex").cloned()
+        && !elsewhere
+    {
+        let new = index.as_u64().and_then(|at| moved.get(usize::try_from(at).ok()?));
+        match new {
+            Some(new) => drop(result.insert("ruleIndex".to_owned(), json!(new))),
+            None if !is_index(&index, rules.ids.len(), result) => {
+                result.remove("ruleIndex");
+                done.did(Kind::RuleIndex);
+            }
+            None => {}
+        }
+    }
+    if let Some(rule) = result.get_mut("rule").and_then(Value::as_object_mut)
+        && !elsewhere
+        && let Some(index) = rule.get("index").and_then(Value::as_u64)
+        && let Some(new) = usize::try_from(index).ok().and_then(|at| moved.get(at))
+    {
+        rule.insert("index".to_owned(), json!(new));
+    }
+    if !["ruleId", "ruleIndex", "rule"].iter().any(|name| result.contains_key(*name)) {
+        result.insert("ruleId".to_owned(), json!("unknown"));
+        done.did(Kind::NoRule);
+    }
+}
+
+/// What other formats call their levels.
+fn nearest_level(level: &str) -> &'static str {
+    match level.to_ascii_lowercase().as_str() {
+        "error" | "critical" | "high" | "fatal" | "failure" => "error",
+        "note" | "info" | "information" | "low" | "notice" | "style" => "note",
+        "none" => "none",
+        _ => "warning",
+    }
+}
+
+fn mend_locations(result: &mut Object, done: &mut Done) {
+    let locations = result.entry("locations").or_insert_with(|| json!([]));
+    let Some(locations) = locations.as_array_mut() else { return };
+    locations.retain(|location| {
+        let artifact = location.pointer("/physicalLocation/artifactLocation");
+        let uri = artifact.and_then(|artifact| artifact.get("uri")).and_then(Value::as_str);
+        match uri {
+            Some(uri) => !uri.is_empty() && wrong_with(uri) != Some(Kind::ForeignScheme),
+            None => artifact.is_some_and(|artifact| artifact.get("index").is_some()),
+        }
+    });
+    if locations.len() > limits::LOCATIONS_SHOWN {
+        locations.truncate(limits::LOCATIONS_SHOWN);
+        done.did(Kind::TooManyLocations);
+    }
+    for location in locations {
+        mend_place(location, done);
+    }
+}
+
+fn mend_place(location: &mut Value, done: &mut Done) {
+    let uri = location.pointer_mut("/physicalLocation/artifactLocation/uri");
+    if let Some(uri) = uri
+        && let Some(text) = uri.as_str()
+        && wrong_with(text) == Some(Kind::ParentPath)
+        && let Some(inside) = in_repository(text)
+    {
+        *uri = json!(inside);
+        done.did(Kind::ParentPath);
+    }
+    let region = location.pointer_mut("/physicalLocation/region").and_then(Value::as_object_mut);
+    let Some(region) = region else { return };
+    let before = region.len();
+    region.retain(|name, number| !check::REGION.contains(&name.as_str()) || counts_from_1(number));
+    done.times(Kind::Region, before - region.len());
+    if !region.contains_key("startLine") && before > region.len() {
+        // Without its first line a region says nothing, or something else.
+        region.clear();
+        region.insert("startLine".to_owned(), json!(1));
+    }
+}
+
+/// The text, after as many results went as it takes to fit.
+fn fitting(log: &mut Value, done: &mut Done) -> String {
+    let mut text = pretty(log);
+    while text.len() as u64 > limits::COMPRESSED {
+        let size = compressed(&text);
+        if size <= limits::COMPRESSED || !shrink(log, limits::COMPRESSED as f64 / size as f64, done)
+        {
+            break;
+        }
+        text = pretty(log);
+    }
+    text
+}
+
+/// Leaves this share of each run's results, and a little less. False: there is nothing to drop.
+fn shrink(log: &mut Value, share: f64, done: &mut Done) -> bool {
+    let mut dropped = 0;
+    for run in log["runs"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let rules = Rules::of(run);
+        if let Some(results) = run.get_mut("results").and_then(Value::as_array_mut) {
+            let most = (results.len() as f64 * share * 0.95) as usize;
+            dropped += keep_most_severe(results, most, &rules);
+        }
+    }
+    done.times(Kind::TooLarge, dropped);
+    dropped > 0
+}
+
+fn pretty(log: &Value) -> String {
+    format!("{log:#}\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! From a JSON pointer to the line that it points to.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+/// The line on which the value stands, from 1; where the pointer leads nowhere, that of the last
+/// value on its way. None for a text that is no JSON.
+pub(super) fn line_of(text: &str, pointer: &str) -> Option<usize> {
+    let mut value: &RawValue = serde_json::from_str(text).ok()?;
+    for name in pointer.split('/').skip(1) {
+        match within(value.get(), &name.replace("~1", "/").replace("~0", "~")) {
+            Some(inner) => value = inner,
+            None => break,
+        }
+    }
+    // Raw values are pieces of the text that they were read from.
+    let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
+    Some(text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1)
+}
+
+fn within<'a>(value: &'a str, name: &str) -> Option<&'a RawValue> {
+    if value.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(value).ok()?;
+        items.get(name.parse::<usize>().ok()?).copied()
+    } else {
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(value).ok()?;
+        fields.get(name).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_of;
+
+    #[test]
+    fn a_pointer_leads_to_a_line() {
+        let text = "{\n \"a\": [1,\n  {\"b/c\": 2}\n ]\n}";
+        assert_eq!(line_of(text, ""), Some(1));
+        assert_eq!(line_of(text, "/a/0"), Some(2));
+        assert_eq!(line_of(text, "/a/1/b~1c"), Some(3));
+        assert_eq!(line_of(text, "/a/1/nowhere/at/all"), Some(3));
+        assert_eq!(line_of("{", "/a"), None);
+    }
+}

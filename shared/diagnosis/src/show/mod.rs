@@ -1,0 +1,117 @@
+//! A diagnosis as others read it: markdown for a pull request, workflow commands for GitHub.
+//!
+//! A log may come from anyone who can open a pull request, so all that is quoted from it is hostile
+//! until made harmless: no hidden characters, no markup, no mentions, no commands to the runner.
+//!
+//! The view for a terminal is the command's own (it knows its width and colours), and SARIF has a
+//! module of its own. All of them take what they show from [`problems`] and name places by
+//! [`in_repository`].
+
+mod hidden;
+mod markdown;
+mod paths;
+mod problems;
+mod workflow_commands;
+
+pub use hidden::{stripped, visible};
+pub use markdown::markdown;
+pub use paths::in_repository;
+pub use problems::{Place, Problem, problems};
+pub use workflow_commands::workflow_commands;
+
+use serde::Serialize;
+
+use crate::contract::{Category, Diagnosis, Verdict};
+
+/// One log among others, and why its job failed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diagnosed {
+    /// What the log is called: its file, or its name in an archive.
+    pub log: String,
+    /// What is known about it.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
+}
+
+impl Diagnosed {
+    /// What people call it: the job, or else the log.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.diagnosis.job.as_deref().unwrap_or(&self.log)
+    }
+}
+
+/// The one that tells most about why a run failed: a log whose failed step is known and explained
+/// before one with a guess, a guess before nothing, and of equals the first.
+#[must_use]
+pub fn most_telling(logs: &[Diagnosed]) -> Option<&Diagnosed> {
+    let tells = |log: &Diagnosed| {
+        let it = &log.diagnosis;
+        let known = it.headline.is_some() && it.category != Category::Unknown;
+        (known, it.headline.is_some(), it.step.is_some(), (it.confidence * 100.0) as u32)
+    };
+    logs.iter().rev().max_by_key(|log| tells(log))
+}
+
+impl Category {
+    /// The same as a person would say it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::CompileError => "it does not compile",
+            Self::TypeError => "types don't fit",
+            Self::LintError => "a linter complains",
+            Self::TestAssertion => "a test fails",
+            Self::SnapshotDiff => "a snapshot differs",
+            Self::DependencyInstall => "dependencies can't be installed",
+            Self::DockerBuild => "an image does not build",
+            Self::GithubActionsConfig => "the workflow is wrong",
+            Self::PermissionOrSecret => "a right or a secret is missing",
+            Self::NetworkOrFlaky => "the network or the runner failed",
+            Self::TimeoutOrOom => "it ran out of time, memory or disk",
+            Self::Unknown => "of unknown kind",
+        }
+    }
+}
+
+impl Verdict {
+    /// What it asks its reader to do.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Fixable => "a change of the code would mend it",
+            Self::Investigate => "somebody should look first",
+            Self::Rerun => "run it again, nothing in the code is wrong",
+            Self::Escalate => "a person has to act: a right, a secret or a setting",
+        }
+    }
+}
+
+/// How sure, as people say it.
+#[must_use]
+pub fn percent(confidence: f64) -> String {
+    format!("{:.0} %", confidence.clamp(0.0, 1.0) * 100.0)
+}
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_that_explains_most_is_chosen_and_the_first_of_equals() {
+        let nothing = Diagnosed { log: "0".to_owned(), diagnosis: samples::nothing() };
+        let mut guess = samples::diagnosed();
+        (guess.log, guess.diagnosis.category) = ("1".to_owned(), Category::Unknown);
+        let mut known = samples::diagnosed();
+        known.log = "2".to_owned();
+        let mut again = samples::diagnosed();
+        again.log = "3".to_owned();
+        let logs = [nothing, guess, known, again];
+        assert_eq!(most_telling(&logs).map(|log| log.log.as_str()), Some("2"));
+        assert_eq!(most_telling(&logs[..2]).map(|log| log.log.as_str()), Some("1"));
+        assert_eq!(most_telling(&[]), None);
+    }
+}
