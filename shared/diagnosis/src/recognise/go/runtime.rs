@@ -30,7 +30,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 }
 
 fn died(log: &Log, at: usize) -> Option<Finding> {
-    let goroutine = log.ahead(at, 12, |line| is_goroutine(line))?;
+    let goroutine = log.ahead(at, 12, is_goroutine)?;
     let block = at..log
         .block(goroutine, 60, |line| line.starts_with("FAIL") || line.starts_with("##["))
         .end;

@@ -2,4 +2,40 @@
 
 use super::Recogniser;
 
-pub(super) const RECOGNISERS: &[Recogniser] = &[];
+mod ant;
+mod bazel;
+mod console_launcher;
+mod exception;
+mod gradle;
+mod gradle_test;
+mod javac;
+mod kotlinc;
+mod lint;
+mod maven;
+mod sbt;
+mod surefire;
+mod surefire_summary;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[
+    javac::RECOGNISER,
+    kotlinc::RECOGNISER,
+    surefire::RECOGNISER,
+    surefire_summary::RECOGNISER,
+    maven::RECOGNISER,
+    gradle_test::RECOGNISER,
+    gradle::RECOGNISER,
+    console_launcher::RECOGNISER,
+    ant::RECOGNISER,
+    sbt::RECOGNISER,
+    lint::RECOGNISER,
+    bazel::RECOGNISER,
+];
+
+/// What one tool says about a text.
+#[cfg(test)]
+fn found_by(tool: &str, text: &str) -> Vec<crate::finding::Finding> {
+    let log = crate::log_of(text);
+    let mut found = super::findings_in(&log);
+    found.retain(|finding| finding.tool == tool);
+    found
+}

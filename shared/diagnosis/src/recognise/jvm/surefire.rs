@@ -1,0 +1,155 @@
+//! Maven's Surefire and Failsafe while tests run, in every form since 2.x.
+//!
+//! ```text
+//! [ERROR] Tests run: 3, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 0.1 s <<< FAILURE! -- in com.acme.StoreTest
+//! [ERROR] com.acme.StoreTest.opens -- Time elapsed: 0.02 s <<< FAILURE!
+//! org.opentest4j.AssertionFailedError: expected: <2> but was: <3>
+//!     at com.acme.StoreTest.opens(StoreTest.java:41)
+//! ```
+//!
+//! Before 3.0 a test was written `opens(com.acme.StoreTest)  Time elapsed: 0.02 sec  <<< FAILURE!`.
+
+use super::exception::Exception;
+use crate::contract::{Category, FailedTest, Verdict};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::{Recogniser, pattern};
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "surefire",
+    triggers: &["<<< FAILURE!", "<<< ERROR!", "The forked VM terminated without"],
+    look,
+};
+
+pub(super) const TOOL: &str = "surefire";
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    if said.contains("Tests run: ") {
+        found.push(Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said));
+    } else if said.contains("The forked VM terminated without") {
+        found.push(crashed(log, at));
+    } else if let Some(test) = TestCase::of(said) {
+        found.push(failed(log, at, &test));
+    }
+}
+
+/// A test as Surefire names it.
+#[derive(Debug, PartialEq)]
+struct TestCase {
+    class: String,
+    method: String,
+}
+
+impl TestCase {
+    fn of(said: &str) -> Option<Self> {
+        let pattern = pattern!(
+            r"^(?:\[(?:ERROR|WARNING|INFO)\] )?\s*(\S.*?)\s+(?:-- )?Time elapsed: [0-9.,]+ s(?:ec)?\s+<<< (?:FAILURE|ERROR)!"
+        );
+        let name = pattern.captures(said)?.get(1)?.as_str();
+        let named =
+            pattern!(r"^(.+?)\(((?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z][\w$]*)\)((?:\[.*\])?)$");
+        if let Some(hit) = named.captures(name) {
+            return Some(Self {
+                class: hit[2].to_owned(),
+                method: format!("{}{}", &hit[1], &hit[3]),
+            });
+        }
+        // `com.acme.StoreTest.opens(int)[1]`, `com.acme.StoreTest.opens when empty`, `com.acme.StoreTest`
+        let split = pattern!(r"^((?:[a-z_][\w$]*\.)*[A-Z][\w$]*)\.(\S.*)$").captures(name);
+        Some(match split {
+            Some(hit) => Self { class: hit[1].to_owned(), method: hit[2].to_owned() },
+            None => Self { class: name.to_owned(), method: String::new() },
+        })
+    }
+
+    fn name(&self) -> String {
+        if self.method.is_empty() {
+            self.class.clone()
+        } else {
+            format!("{}.{}", self.class, self.method)
+        }
+    }
+}
+
+fn failed(log: &Log, at: usize, test: &TestCase) -> Finding {
+    let block = log.block(at, 200, |line| {
+        line.trim().is_empty()
+            || line.starts_with("[INFO] ")
+            || line.starts_with("[ERROR] ")
+            || line.starts_with("Tests run: ")
+            || line.starts_with("Running ")
+            || line.contains(" <<< ")
+    });
+    let exception = Exception::within(log, at + 1..block.end, &test.class);
+    let finding = |line| {
+        Finding::new(TOOL, Category::TestAssertion, Strength::Cause, line, log.said(line))
+            .with_block(block.clone())
+    };
+    let Some(exception) = exception else {
+        return finding(at).with_test(FailedTest::named(&test.name()).saying(log.said(at + 1)));
+    };
+    let mut found = finding(exception.line)
+        .at(exception.location.clone())
+        .with_test(exception.describes(&test.name()));
+    found.message.clone_from(&exception.message);
+    found
+}
+
+fn crashed(log: &Log, at: usize) -> Finding {
+    let block = log.block(at, 20, |line| line == "[ERROR]" || line.contains("[Help 1]"));
+    Finding::new(TOOL, Category::TestAssertion, Strength::Cause, at, log.said(at))
+        .with_block(block)
+        .with_verdict(Verdict::Investigate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+    use crate::finding::Strength;
+
+    #[test]
+    fn each_version_names_the_test() {
+        for (line, name) in [
+            (
+                "[ERROR] com.acme.StoreTest.opens -- Time elapsed: 0.02 s <<< FAILURE!",
+                "com.acme.StoreTest.opens",
+            ),
+            (
+                "[ERROR] com.acme.StoreTest.opens(int)[2]  Time elapsed: 0.02 s  <<< ERROR!",
+                "com.acme.StoreTest.opens(int)[2]",
+            ),
+            (
+                "[ERROR] opens(com.acme.StoreTest)  Time elapsed: 0.02 s  <<< ERROR!",
+                "com.acme.StoreTest.opens",
+            ),
+            (
+                "opens(com.acme.StoreTest)  Time elapsed: 0.02 sec  <<< FAILURE!",
+                "com.acme.StoreTest.opens",
+            ),
+            (
+                "opens[1](com.acme.StoreTest)  Time elapsed: 0 sec  <<< FAILURE!",
+                "com.acme.StoreTest.opens[1]",
+            ),
+        ] {
+            let text = format!(
+                "{line}\njava.lang.AssertionError: expected:<1> but was:<2>\n\tat com.acme.StoreTest.opens(StoreTest.java:41)\n\n"
+            );
+            let found = found_by("surefire", &text);
+            assert_eq!((found[0].line, found[0].tests[0].name.as_str()), (1, name), "{line}");
+            assert_eq!(found[0].tests[0].actual.as_deref(), Some("2"));
+        }
+    }
+
+    #[test]
+    fn a_suites_count_is_a_summary() {
+        let text = "Tests run: 3, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 0.1 sec <<< FAILURE! - in com.acme.StoreTest\n";
+        assert_eq!(found_by("surefire", text)[0].strength, Strength::Summary);
+    }
+
+    #[test]
+    fn what_passes_is_silent() {
+        let text = "[INFO] com.acme.StoreTest.opens -- Time elapsed: 0.02 s\n[INFO] <<< source:3.2.1:jar < generate-sources <<<\n";
+        assert!(found_by("surefire", text).is_empty());
+    }
+}
