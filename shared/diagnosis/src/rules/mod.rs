@@ -84,7 +84,6 @@ impl RuleSet {
     }
 
     /// All rules, the preferred first.
-    #[must_use]
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().map(Arc::as_ref)
     }
