@@ -5,8 +5,7 @@
 //! is too large for its share gives its lines nearest to its headline first, and frames of libraries
 //! last. What is left of the budget goes to the end of the failed step.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use crate::contract::Excerpt;
@@ -14,6 +13,7 @@ use crate::cut;
 use crate::finding::Finding;
 use crate::green::Green;
 use crate::log::Log;
+use crate::template;
 
 use super::ranking::{Level, Ranked};
 use super::step::Scene;
@@ -55,7 +55,7 @@ impl Page<'_> {
         self.chosen.insert(at);
     }
 
-    /// The job's name, the failed step's heading and its end.
+    /// The job's name, the failed step's heading, its end and its last words.
     fn add_frame(&mut self, scene: &Scene) {
         let job = (0..self.log.len().min(200))
             .find(|&at| self.log.text(at).starts_with("Complete job name: "));
@@ -64,22 +64,32 @@ impl Page<'_> {
         for at in [job, heading, step.and_then(|step| step.failed)].into_iter().flatten() {
             self.add(at);
         }
+        let end = scene.failed_at(self.log);
+        let last_words =
+            (scene.lines.start..end).rev().filter(|&at| !self.log.text(at).is_empty()).take(3);
+        self.add_share(last_words.collect::<Vec<_>>().into_iter(), self.largest / 16);
     }
 
-    /// The chosen finding's block, then the lines of the others, then their blocks.
+    /// The chosen finding's block, then the lines of the others, then what tools sum up, then the
+    /// others' blocks. Of many that say the same, one comes first.
     fn add_findings(&mut self, ranked: &[Ranked<'_>]) {
-        let telling = ranked.iter().filter(|one| one.level >= Level::Aside).map(|one| one.finding);
+        let of = |levels: &[Level]| {
+            let wanted = ranked.iter().filter(|one| levels.contains(&one.level));
+            different_first(wanted.map(|one| one.finding))
+        };
         if let Some(best) = ranked.first() {
             self.add_block(best.finding, self.largest * 2 / 5);
         }
-        self.add_share(telling.clone().map(|finding| finding.line), self.largest / 4);
-        let sums = ranked.iter().filter(|one| one.level == Level::Summary);
-        for summary in sums.rev().take(3) {
-            self.add_block(summary.finding, self.largest / 8);
+        let causes = of(&[Level::Decided, Level::Root, Level::Cause]);
+        self.add_share(causes.iter().map(|finding| finding.line), self.largest / 5);
+        let sums = of(&[Level::Summary]);
+        for summary in sums.iter().take(2).chain(sums.iter().rev().take(2)) {
+            self.add_block(summary, self.largest / 12);
         }
-        for finding in telling {
+        for finding in causes.iter().chain(&of(&[Level::Aside])) {
             self.add_block(finding, self.largest / 6);
         }
+        self.add_share(sums.iter().map(|finding| finding.line), self.largest / 8);
     }
 
     /// The step's script, what passing runs never say, other errors, and the step's end.
@@ -151,15 +161,13 @@ impl Page<'_> {
         let mut last = 0;
         for &at in &self.chosen {
             let number = self.log.number(at);
-            let line = shown(number, self.log.text(at));
-            // Only a headline that alone exceeds the budget gets here.
-            if excerpt.text.len() + line.len() + GAP > budget && !excerpt.text.is_empty() {
+            let line = shown(number, number - last - 1, self.log.text(at));
+            // What was chosen fits, but for a headline that alone exceeds the budget.
+            let room = budget - excerpt.text.len();
+            if line.len() > room && !excerpt.ranges.is_empty() {
                 break;
             }
-            if number > last + 1 {
-                let _ = writeln!(excerpt.text, "       … {} left out", lines(number - last - 1));
-            }
-            excerpt.text.push_str(cut::at_char(&line, budget.saturating_sub(excerpt.text.len())));
+            excerpt.text.push_str(cut::at_char(&line, room));
             match excerpt.ranges.last_mut() {
                 Some(range) if range.1 + 1 == number => range.1 = number,
                 _ => excerpt.ranges.push((number, number)),
@@ -170,14 +178,25 @@ impl Page<'_> {
     }
 }
 
-fn lines(count: u32) -> String {
-    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
+/// The findings in order, but those that repeat another's words after all that don't.
+fn different_first<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a Finding> {
+    let mut said = HashSet::new();
+    let (mut different, repeats): (Vec<_>, Vec<_>) =
+        findings.partition(|finding| said.insert((&finding.tool, template::of(&finding.message))));
+    different.extend(repeats);
+    different
 }
 
-fn shown(number: u32, text: &str) -> String {
+/// A line with its number, after a mark for the lines left out before it.
+fn shown(number: u32, left_out: u32, text: &str) -> String {
     let short = cut::at_char(text, LONGEST_LINE);
     let more = if short.len() < text.len() { " …" } else { "" };
-    format!("{number:>6}  {short}{more}\n")
+    let gap = match left_out {
+        0 => String::new(),
+        1 => "        … 1 line left out\n".to_owned(),
+        many => format!("        … {many} lines left out\n"),
+    };
+    format!("{gap}{number:>6}  {short}{more}\n")
 }
 
 /// A block's lines: those around its headline, then the rest by nearness, frames of libraries last.
