@@ -1,0 +1,248 @@
+//! Jest: blocks that begin with a bullet.
+//!
+//! ```text
+//!  FAIL  test/cli/cli.test.js (17.8 s)
+//!   ● cli › output as stream when "-" is specified
+//!
+//!     expect(received).toBe(expected) // Object.is equality
+//!
+//!     Expected: "a"
+//!     Received: "b"
+//!
+//!       at Object.<anonymous> (test/cli/cli.test.js:85:18)
+//!
+//!   ● Test suite failed to run
+//!
+//!     Cannot find module 'x' from 'src/a.js'
+//! Tests:       1 failed, 3 skipped, 431 passed, 435 total
+//! ```
+//!
+//! - A matcher's name explains nothing: what was expected is the telling line, if it fits on one.
+//! - Bullets of captured consoles, warnings and obsolete snapshots are no failures.
+//! - Jest repeats all failures at the end of a long run; the repetition has the same names.
+
+use std::ops::Range;
+
+use super::super::{Recogniser, pattern};
+use super::trace;
+use crate::contract::{Category, FailedTest};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+
+pub(super) const BLOCKS: Recogniser = Recogniser { name: "jest", triggers: &["● "], look: block };
+
+pub(super) const TOTALS: Recogniser = Recogniser {
+    name: "jest totals",
+    triggers: &[
+        "Tests: ",
+        "Test Suites: ",
+        "FAIL ",
+        "No tests found, exiting",
+        "coverage threshold",
+    ],
+    look: total,
+};
+
+const SUITE: &str = "Test suite failed to run";
+
+fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let Some(title) = heading(log.said(at)) else { return };
+    let lines = bounds(log, at);
+    let Some(line) = telling(log, &lines) else { return };
+    let message = log.said(line).trim();
+    let location = trace::innermost(log, lines.clone());
+    let value = |label: &str| {
+        let said = lines.clone().find_map(|at| log.said(at).trim_start().strip_prefix(label))?;
+        said.split_once(':').map(|(_, value)| value)
+    };
+    let test = FailedTest::named(&name(log, at, title))
+        .saying(message)
+        .at(location.clone())
+        .comparing(value("Expected"), value("Received"));
+    found.push(
+        Finding::new("jest", category(log, &lines, message), Strength::Cause, line, message)
+            .with_block(lines)
+            .at(location)
+            .with_test(test),
+    );
+}
+
+/// The name after a bullet, if it is a test's.
+fn heading(line: &str) -> Option<&str> {
+    const OTHERS: [&str; 8] = [
+        "Console",
+        "Validation Warning",
+        "Deprecation Warning",
+        "Multiple configurations found",
+        "Cannot log after tests are done",
+        "process.exit called with",
+        "Obsolete",
+        "Snapshot Summary",
+    ];
+    let title = line.trim_start().strip_prefix("● ")?;
+    let indented = line.len() - line.trim_start().len();
+    let other = title.starts_with(' ') || OTHERS.iter().any(|other| title.starts_with(other));
+    (indented <= 4 && !other && !title.trim().is_empty()).then(|| title.trim_end())
+}
+
+fn bounds(log: &Log, at: usize) -> Range<usize> {
+    const LONGEST: usize = 300;
+    let ends = pattern!(
+        r"^(?:\s{0,4}● | ?(?:FAIL|PASS|RUNS) |Test Suites: |Tests: |Summary of all failing tests|Snapshot Summary|[- ]{5,}\|| › [0-9]+ snapshot|##\[|npm (?:ERR!|error)|A worker process has failed)"
+    );
+    let lines = log.block(at, LONGEST, |line| ends.is_match(line));
+    let last = lines.clone().rev().find(|&line| !log.said(line).trim().is_empty());
+    lines.start..last.map_or(lines.end, |last| last + 1)
+}
+
+/// The line of a block that explains best.
+fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
+    let said = |at: usize| log.said(at).trim_start();
+    let first = (lines.start + 1..lines.end).find(|&at| !said(at).is_empty())?;
+    let after = first + 1..lines.end;
+    if said(first).starts_with("expect(") {
+        let value = pattern!(r"^Expected[A-Za-z ]*: +\S");
+        return after.clone().find(|&at| value.is_match(said(at))).or(Some(first));
+    }
+    if said(first).starts_with("Jest encountered an unexpected token") {
+        let parsing = |&at: &usize| said(at).contains("SyntaxError: ");
+        return after.clone().find(parsing).or(Some(first));
+    }
+    Some(first)
+}
+
+fn name(log: &Log, at: usize, title: &str) -> String {
+    if title != SUITE {
+        return title.to_owned();
+    }
+    let file = log.back(at, 5, |line| file_of(line).is_some());
+    match file.and_then(|line| file_of(log.said(line))) {
+        Some(file) => format!("{file} › {SUITE}"),
+        None => SUITE.to_owned(),
+    }
+}
+
+/// The file in ` FAIL  e2e  test/a.ts (17.8 s)`.
+fn file_of(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("FAIL ")?;
+    let rest = rest.split(" (").next().unwrap_or(rest);
+    rest.split_whitespace().next_back().filter(|file| file.contains('.'))
+}
+
+fn category(log: &Log, lines: &Range<usize>, message: &str) -> Category {
+    let snapshot = pattern!(
+        r"toMatch[A-Za-z]*Snapshot\(|toThrowErrorMatching[A-Za-z]*Snapshot\(|New snapshot was not written|to match snapshot"
+    );
+    let typed = pattern!(r" - error TS[0-9]+: |^error TS[0-9]+: ");
+    let head = lines.clone().take(8);
+    if head.clone().any(|at| snapshot.is_match(log.said(at))) {
+        Category::SnapshotDiff
+    } else if typed.is_match(message) {
+        Category::TypeError
+    } else {
+        Category::TestAssertion
+    }
+}
+
+fn total(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at).trim();
+    let counts = pattern!(r"^(?:Tests|Test Suites): +(?:.*, )?[1-9][0-9]* failed");
+    let file = pattern!(r"^FAIL +(?:\S+ +)?\S+\.[cm]?[jt]sx?(?: \([0-9.]+ m?s\))?$");
+    let nothing = said.starts_with("No tests found, exiting with code 1");
+    let threshold = pattern!(r"^(?:Jest: )?.*coverage threshold for .* not met");
+    if counts.is_match(said) || file.is_match(said) || nothing {
+        found.push(Finding::new("jest", Category::TestAssertion, Strength::Summary, at, said));
+    } else if threshold.is_match(said) {
+        found.push(Finding::new("jest", Category::TestAssertion, Strength::Cause, at, said));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_of;
+
+    fn look(text: &str) -> Vec<Finding> {
+        let log = log_of(text);
+        let mut found = Vec::new();
+        for at in 0..log.len() {
+            block(&log, at, &mut found);
+            total(&log, at, &mut found);
+        }
+        found
+    }
+
+    const FAILED: &str = "\
+ FAIL  test/cli/cli.test.js (17.8 s)
+  ● Console
+
+    console.log
+      hello
+
+  ● cli › prints \"a\"
+
+    expect(received).toBe(expected) // Object.is equality
+
+    Expected: \"a\"
+    Received: \"b\"
+
+      at Object.<anonymous> (node_modules/x.js:1:1)
+      at Object.<anonymous> (test/cli/cli.test.js:85:18)
+
+  ● cli › renders
+
+    expect(received).toMatchSnapshot()
+
+    Snapshot name: `renders 1`
+
+FAIL src/b.test.ts
+  ● Test suite failed to run
+
+    Jest encountered an unexpected token
+
+    Details:
+
+    SyntaxError: Unexpected token 'export'
+
+Test Suites: 2 failed, 12 passed, 14 total
+Tests:       2 failed, 431 passed, 433 total
+";
+
+    #[test]
+    fn bullets_are_tests_with_what_they_expected() {
+        let found = look(FAILED);
+        let causes: Vec<&Finding> =
+            found.iter().filter(|one| one.strength == Strength::Cause).collect();
+        let names: Vec<&str> = causes.iter().map(|one| one.tests[0].name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["cli › prints \"a\"", "cli › renders", "src/b.test.ts › Test suite failed to run"]
+        );
+        assert_eq!(causes[0].message, "Expected: \"a\"");
+        assert_eq!(causes[0].tests[0].actual.as_deref(), Some("\"b\""));
+        assert_eq!(causes[0].location.as_ref().and_then(|place| place.line), Some(85));
+        assert_eq!(causes[1].category, Category::SnapshotDiff);
+        assert_eq!(causes[2].message, "SyntaxError: Unexpected token 'export'");
+        assert_eq!(found.len() - causes.len(), 4);
+    }
+
+    #[test]
+    fn consoles_warnings_and_passing_runs_are_nothing() {
+        let text = "\
+PASS src/a.test.js
+  ● Console
+
+    console.error
+      Error: expected by the test
+
+  ●  process.exit called with \"0\"
+
+● Validation Warning:
+
+  Unknown option \"x\"
+
+Tests:       118 passed, 118 total
+";
+        assert!(look(text).is_empty());
+    }
+}

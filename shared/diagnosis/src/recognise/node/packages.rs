@@ -1,0 +1,316 @@
+//! Package managers: npm, Yarn (both), pnpm, Bun.
+//!
+//! ```text
+//! npm ERR! code ERESOLVE
+//! npm ERR! ERESOLVE unable to resolve dependency tree
+//! error Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`.
+//! ➤ YN0028: │ The lockfile would have been modified by this install, which is explicitly forbidden.
+//!  ERR_PNPM_OUTDATED_LOCKFILE  Cannot install with "frozen-lockfile" because …
+//! ```
+//!
+//! Mostly they only report that a script failed (`ELIFECYCLE`, `Command failed with exit code 1.`),
+//! after the script said why: an echo.
+
+use std::ops::Range;
+
+use super::super::python::sayings::{Saying, recognise};
+use super::super::{Recogniser, pattern};
+use crate::contract::Category::{
+    self, DependencyInstall, GithubActionsConfig, NetworkOrFlaky, PermissionOrSecret, TimeoutOrOom,
+    Unknown,
+};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+
+pub(super) const NPM: Recogniser =
+    Recogniser { name: "npm", triggers: &["npm ERR! ", "npm error "], look: npm };
+
+pub(super) const PNPM: Recogniser =
+    Recogniser { name: "pnpm", triggers: &["ERR_PNPM_", "ELIFECYCLE"], look: pnpm };
+
+pub(super) const YARN: Recogniser = Recogniser {
+    name: "yarn",
+    triggers: &["error ", "➤ YN", "Usage Error: ", "Internal Error: "],
+    look: yarn,
+};
+
+pub(super) const BUN: Recogniser = Recogniser {
+    name: "bun",
+    triggers: &["error: lockfile had changes", "failed to resolve", "error: script \""],
+    look: |log, at, found| recognise(BUN_SAYS, log, at, found),
+};
+
+/// One report of npm is one finding: looked at from its first line.
+fn npm(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    const LONGEST: usize = 60;
+    let reports = |line: &str| after_mark(line).is_some();
+    if !reports(log.said(at)) || (at > 0 && reports(log.said(at - 1))) {
+        return;
+    }
+    let lines = log.block(at, LONGEST, |line| !reports(line));
+    let meaning = meaning(log, &lines);
+    let message = after_mark(log.said(meaning.line)).unwrap_or_default();
+    found.push(
+        Finding::new("npm", meaning.category, meaning.strength, meaning.line, message)
+            .with_block(lines),
+    );
+}
+
+fn after_mark(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("npm ERR!").or_else(|| line.strip_prefix("npm error"))?;
+    (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim_start())
+}
+
+struct Meaning {
+    category: Category,
+    strength: Strength,
+    line: usize,
+}
+
+fn meaning(log: &Log, lines: &Range<usize>) -> Meaning {
+    let said = |at: usize| after_mark(log.said(at)).unwrap_or_default();
+    let find = |begins: &[&str]| {
+        lines.clone().find(|&at| begins.iter().any(|begin| said(at).starts_with(begin)))
+    };
+    let code = find(&["code "]).map_or("", |at| said(at).trim_start_matches("code ").trim());
+    let cause = |category, line: Option<usize>| Meaning {
+        category,
+        strength: Strength::Cause,
+        line: line.unwrap_or(lines.start),
+    };
+    match code {
+        "ERESOLVE" => cause(DependencyInstall, find(&["ERESOLVE ", "Could not resolve"])),
+        "E404" | "ETARGET" | "ENOVERSIONS" => {
+            cause(DependencyInstall, find(&["404 Not Found", "404 ", "notarget ", "No "]))
+        }
+        "EUSAGE" => {
+            cause(DependencyInstall, find(&["`npm ci` can only", "The `npm ci`", "Missing: "]))
+        }
+        "EBADENGINE" | "ENOTSUP" | "EBADPLATFORM" => {
+            cause(DependencyInstall, find(&["engine ", "notsup "]))
+        }
+        "EINTEGRITY" => cause(DependencyInstall, find(&["Verification failed", "sha"])),
+        "EJSONPARSE" => cause(DependencyInstall, find(&["JSON.parse ", "Failed to parse"])),
+        "E401" | "E403" | "ENEEDAUTH" | "EOTP" => {
+            cause(PermissionOrSecret, find(&["401 ", "403 ", "Incorrect or missing", "need auth"]))
+        }
+        "ENOSPC" => cause(TimeoutOrOom, find(&["nospc "])),
+        "ENOTFOUND" | "ECONNRESET" | "ECONNREFUSED" | "ETIMEDOUT" | "EAI_AGAIN" | "E500"
+        | "E502" | "E503" | "E504" | "ERR_SOCKET_TIMEOUT" => {
+            cause(NetworkOrFlaky, find(&["network ", "50"]))
+        }
+        "ELIFECYCLE" | "" | "1" | "2" => unnamed(log, lines),
+        _ if code.bytes().all(|byte| byte.is_ascii_digit()) => unnamed(log, lines),
+        _ => Meaning { category: Unknown, strength: Strength::Suspicion, line: lines.start },
+    }
+}
+
+/// A report whose code says nothing.
+fn unnamed(log: &Log, lines: &Range<usize>) -> Meaning {
+    let said = |at: usize| after_mark(log.said(at)).unwrap_or_default();
+    let find = |form: &regex::Regex| lines.clone().find(|&at| form.is_match(said(at)));
+    let script = pattern!(r"^(?:missing script: |Missing script: )");
+    let locked = pattern!(r"can only install (?:packages )?(?:when|with)");
+    let native = pattern!(r"^gyp ERR! (?:stack Error|not ok|find Python)");
+    let (category, strength, line) = match () {
+        () if find(script).is_some() => (GithubActionsConfig, Strength::Cause, find(script)),
+        () if find(locked).is_some() => (DependencyInstall, Strength::Cause, find(locked)),
+        () if find(native).is_some() => (DependencyInstall, Strength::Cause, find(native)),
+        () => (Unknown, Strength::Echo, None),
+    };
+    Meaning { category, strength, line: line.unwrap_or(lines.start) }
+}
+
+fn pnpm(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at).trim();
+    if pattern!(r"^(?:\S+ \S+: )?\[?\s?ELIFECYCLE\]?\s+(?:Command|Test) failed").is_match(said) {
+        found.push(Finding::new("pnpm", Unknown, Strength::Echo, at, said));
+        return;
+    }
+    let form = pattern!(r"^\[?(ERR_PNPM_[A-Z0-9_]+)\]?\s+(\S.*)$");
+    let Some(hit) = form.captures(said) else { return };
+    let (category, strength) = match &hit[1] {
+        code if code.contains("RECURSIVE_") || code.ends_with("_FIRST_FAIL") => {
+            (Unknown, Strength::Echo)
+        }
+        "ERR_PNPM_NO_SCRIPT" | "ERR_PNPM_NO_SCRIPT_OR_SERVER" => {
+            (GithubActionsConfig, Strength::Cause)
+        }
+        "ERR_PNPM_FETCH_401" | "ERR_PNPM_FETCH_403" => (PermissionOrSecret, Strength::Cause),
+        code if code.starts_with("ERR_PNPM_FETCH_5") || code.contains("META_FETCH_FAIL") => {
+            (NetworkOrFlaky, Strength::Cause)
+        }
+        _ => (DependencyInstall, Strength::Cause),
+    };
+    let block = log.block(at, 20, |line| line.starts_with("##[") || line.contains("ELIFECYCLE"));
+    found.push(Finding::new("pnpm", category, strength, at, said).with_block(block));
+}
+
+fn yarn(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    if said.starts_with("error ") || said.starts_with("Usage Error: ") {
+        recognise(YARN_SAYS, log, at, found);
+    } else if let Some(hit) = pattern!(r"^➤ (YN[0-9]{4}): (?:[│└┌] )*(.+)$").captures(said)
+    {
+        found.extend(berry(log, at, &hit[1], &hit[2]));
+    }
+}
+
+/// Yarn's codes are for warnings too; those below stop an install.
+fn berry(log: &Log, at: usize, code: &str, message: &str) -> Option<Finding> {
+    let category = match code {
+        "YN0028" | "YN0018" | "YN0027" | "YN0035" | "YN0016" | "YN0082" | "YN0009" => {
+            DependencyInstall
+        }
+        "YN0041" | "YN0033" => PermissionOrSecret,
+        "YN0001" if message.contains("Error: ") => DependencyInstall,
+        _ => return None,
+    };
+    let block = log.block(at, 12, |line| !line.starts_with("➤ ") || line.contains("└"));
+    let finding = Finding::new("yarn", category, Strength::Cause, at, message);
+    Some(finding.with_block(block))
+}
+
+const YARN_SAYS: &[Saying] = &[
+    Saying::echo("yarn", "error Command failed with ", "", Unknown),
+    Saying::cause("yarn", "error Your lockfile needs to be updated", "", DependencyInstall, 2),
+    Saying::cause("yarn", "error Couldn't find ", "", DependencyInstall, 2),
+    Saying::cause("yarn", "error Found incompatible module", "", DependencyInstall, 2),
+    Saying::cause("yarn", "error ", "is incompatible with this module", DependencyInstall, 2),
+    Saying::cause(
+        "yarn",
+        "error Received malformed response from registry",
+        "",
+        DependencyInstall,
+        2,
+    ),
+    Saying::cause(
+        "yarn",
+        "error An unexpected error occurred: ",
+        "Request failed \"404",
+        DependencyInstall,
+        3,
+    ),
+    Saying::cause(
+        "yarn",
+        "error An unexpected error occurred: ",
+        "Request failed \"401",
+        PermissionOrSecret,
+        3,
+    ),
+    Saying::cause(
+        "yarn",
+        "error An unexpected error occurred: ",
+        "Request failed \"403",
+        PermissionOrSecret,
+        3,
+    ),
+    Saying::cause(
+        "yarn",
+        "error An unexpected error occurred: ",
+        "ESOCKETTIMEDOUT",
+        NetworkOrFlaky,
+        3,
+    ),
+    Saying::cause("yarn", "error An unexpected error occurred: ", "", DependencyInstall, 3),
+    Saying::cause("yarn", "error Package ", "refers to a non-existing file", DependencyInstall, 2),
+    Saying::cause("yarn", "error Integrity check failed", "", DependencyInstall, 3),
+    Saying::cause("yarn", "error Command \"", "not found.", GithubActionsConfig, 2),
+    Saying::cause("yarn", "Usage Error: Couldn't find a script named ", "", GithubActionsConfig, 2),
+    Saying::cause("yarn", "Usage Error: The project in ", "", DependencyInstall, 4),
+    Saying::cause(
+        "yarn",
+        "Usage Error: This project is configured to use ",
+        "",
+        GithubActionsConfig,
+        2,
+    ),
+];
+
+const BUN_SAYS: &[Saying] = &[
+    Saying::cause(
+        "bun",
+        "error: lockfile had changes, but lockfile is frozen",
+        "",
+        DependencyInstall,
+        2,
+    ),
+    Saying::cause("bun", "error: ", "failed to resolve", DependencyInstall, 2),
+    Saying::echo("bun", "error: script \"", "exited with code", Unknown),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_of;
+
+    fn look(text: &str) -> Vec<Finding> {
+        let log = log_of(text);
+        let mut found = Vec::new();
+        for at in 0..log.len() {
+            npm(&log, at, &mut found);
+            pnpm(&log, at, &mut found);
+            yarn(&log, at, &mut found);
+        }
+        found
+    }
+
+    #[test]
+    fn npms_report_is_told_by_its_code() {
+        let found = look(
+            "\
+npm ERR! code ERESOLVE
+npm ERR! ERESOLVE unable to resolve dependency tree
+npm ERR! 
+npm ERR! Found: react@18.0.0
+
+npm error code EUSAGE
+npm error
+npm error `npm ci` can only install packages when your package.json and package-lock.json are in sync.
+
+npm ERR! Missing script: \"tset\"
+
+npm ERR! code ELIFECYCLE
+npm ERR! errno 1
+",
+        );
+        let got: Vec<(Category, Strength, usize)> =
+            found.iter().map(|one| (one.category, one.strength, one.line)).collect();
+        assert_eq!(
+            got,
+            [
+                (DependencyInstall, Strength::Cause, 1),
+                (DependencyInstall, Strength::Cause, 7),
+                (GithubActionsConfig, Strength::Cause, 9),
+                (Unknown, Strength::Echo, 11)
+            ]
+        );
+    }
+
+    #[test]
+    fn yarn_and_pnpm_say_what_stopped_them() {
+        let found = look(
+            "\
+error Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`.
+➤ YN0028: │ The lockfile would have been modified by this install, which is explicitly forbidden.
+ ERR_PNPM_OUTDATED_LOCKFILE  Cannot install with \"frozen-lockfile\" because pnpm-lock.yaml is not up to date
+[ERR_PNPM_RECURSIVE_RUN_FIRST_FAIL] pnpm@11.0.6 .test: `jest`
+[ELIFECYCLE] Command failed with exit code 1.
+error Command failed with exit code 1.
+",
+        );
+        let causes = found.iter().filter(|one| one.strength == Strength::Cause).count();
+        assert_eq!((causes, found.len()), (3, 6));
+    }
+
+    #[test]
+    fn warnings_are_nothing() {
+        let text = "\
+npm WARN deprecated x@1
+➤ YN0002: │ a@1 doesn't provide b, requested by c
+➤ YN0000: └ Completed
+error handling is tested here
+";
+        assert!(look(text).is_empty());
+    }
+}

@@ -1,0 +1,145 @@
+//! Test runners that print TAP (tap, tape, `node --test`), and what `node --test` prints to people.
+//!
+//! ```text
+//! not ok 3 - adds
+//!   ---
+//!   failureType: 'testCodeFailure'
+//!   error: 'Expected values to be strictly equal'
+//!   ...
+//! ✖ failing tests:
+//!
+//! test at test/a.test.js:5:1
+//! ✖ adds (1.2ms)
+//!   AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
+//! ```
+//!
+//! A suite whose only fault is a failed test in it is no failed test. `# TODO` and `# SKIP` are none.
+
+use super::super::{Recogniser, pattern};
+use super::trace;
+use crate::contract::{Category, FailedTest, Location};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+
+pub(super) const POINTS: Recogniser =
+    Recogniser { name: "tap", triggers: &["not ok "], look: point };
+
+pub(super) const SPEC: Recogniser =
+    Recogniser { name: "node:test", triggers: &["test at "], look: spec };
+
+fn point(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    const LONGEST: usize = 60;
+    let form = pattern!(r"^\s*not ok [0-9]+(?: -)? (.+?)\s*$");
+    let Some(hit) = form.captures(log.said(at)) else { return };
+    let title = hit[1].split(" # time=").next().unwrap_or_default().trim();
+    let directive = pattern!(r"(?i) # (?:todo|skip)\b");
+    if directive.is_match(&hit[1]) {
+        return;
+    }
+    let is_point = |line: &str| pattern!(r"^\s*(?:not )?ok [0-9]+").is_match(line);
+    let mut lines = log.block(at, LONGEST, |line| is_point(line) || line.starts_with("##["));
+    let closing = lines.clone().find(|&line| log.said(line).trim() == "...");
+    lines.end = closing.map_or(lines.end, |line| line + 1);
+    let value = |names: &[&str]| {
+        lines.clone().find(|&line| {
+            let said = log.said(line).trim_start();
+            names
+                .iter()
+                .any(|name| said.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+        })
+    };
+    let text = |line: usize| log.said(line).split_once(':').map_or("", |(_, text)| text.trim());
+    if value(&["failureType"]).is_some_and(|line| text(line).contains("subtestsFailed")) {
+        return;
+    }
+    let said = value(&["error", "message"]).filter(|&line| text(line).len() > 2);
+    let place = value(&["location", "at"]).and_then(|line| place(text(line)));
+    let test = FailedTest::named(title)
+        .saying(said.map_or("", text))
+        .at(place.clone())
+        .comparing(value(&["expected"]).map(text), value(&["actual"]).map(text));
+    let line = said.unwrap_or(at);
+    found.push(
+        Finding::new("tap", Category::TestAssertion, Strength::Cause, line, log.said(line))
+            .with_block(lines)
+            .at(place)
+            .with_test(test),
+    );
+}
+
+fn place(text: &str) -> Option<Location> {
+    let form = pattern!(r"([^\s'(]+\.[cm]?[jt]sx?):([0-9]+):([0-9]+)");
+    let hit = form.captures(text)?;
+    Some(Location::new(hit[1].trim_start_matches("file://"), Some(&hit[2]), Some(&hit[3])))
+}
+
+/// `test at a.js:5:1` over `✖ name (1ms)` over the error.
+fn spec(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    const LONGEST: usize = 100;
+    let Some(place) = log.said(at).trim().strip_prefix("test at ").and_then(place) else { return };
+    let form = pattern!(r"^\s*✖ (.+?)(?: \([0-9.]+m?s\))?\s*$");
+    let Some(hit) = form.captures(log.said(at + 1)) else { return };
+    let next = |line: &str| line.trim_start().starts_with("test at ") || line.starts_with("##[");
+    let lines = log.block(at, LONGEST, next);
+    let error = (at + 2..lines.end).find(|&line| trace::is_error(log.said(line).trim_start()));
+    let line = error.unwrap_or(at + 1);
+    let message = log.said(line).trim();
+    let test = FailedTest::named(&hit[1]).saying(message).at(Some(place.clone()));
+    found.push(
+        Finding::new("node:test", Category::TestAssertion, Strength::Cause, line, message)
+            .with_block(lines)
+            .at(Some(place))
+            .with_test(test),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_of;
+
+    fn look(text: &str) -> Vec<Finding> {
+        let log = log_of(text);
+        let mut found = Vec::new();
+        for at in 0..log.len() {
+            point(&log, at, &mut found);
+            spec(&log, at, &mut found);
+        }
+        found
+    }
+
+    #[test]
+    fn points_that_failed_have_names_and_reasons() {
+        let found = look(
+            "\
+    not ok 1 - adds
+      ---
+      location: '/w/test/a.test.js:5:1'
+      failureType: 'testCodeFailure'
+      error: 'Expected values to be strictly equal'
+      expected: 3
+      actual: 2
+      ...
+not ok 1 - sums
+  ---
+  failureType: 'subtestsFailed'
+  ...
+not ok 2 later # TODO write it
+ok 3 - works
+test at test/a.test.js:5:1
+✖ adds (1.2ms)
+  AssertionError [ERR_ASSERTION]: 1 == 2
+",
+        );
+        let names: Vec<&str> = found.iter().map(|one| one.tests[0].name.as_str()).collect();
+        assert_eq!(names, ["adds", "adds"]);
+        assert_eq!((found[0].line, found[0].block.clone()), (4, 0..8));
+        assert_eq!(found[0].tests[0].expected.as_deref(), Some("3"));
+        assert_eq!(found[1].message, "AssertionError [ERR_ASSERTION]: 1 == 2");
+    }
+
+    #[test]
+    fn prose_is_nothing() {
+        assert!(look("it is not ok 3 times\ntest at noon\nok 1 - not ok 2\n").is_empty());
+    }
+}

@@ -1,0 +1,52 @@
+//! What runs scripts of many packages, and says only that one failed: Lerna, Turborepo, Nx, Rush.
+//!
+//! ```text
+//! lerna ERR! npm run test exited 1 in '@acme/web'
+//!  ERROR  run failed: command  exited (1)
+//!  NX   Running target test for project web failed
+//! ```
+
+use super::super::Recogniser;
+use super::super::python::sayings::{Saying, recognise};
+use crate::contract::Category::Unknown;
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "lerna",
+    triggers: &[
+        "lerna ERR! ",
+        "run failed: command",
+        ": command finished with error",
+        " ERROR  ",
+        " NX   ",
+        "Failed tasks:",
+    ],
+    look: |log, at, found| recognise(SAYINGS, log, at, found),
+};
+
+const SAYINGS: &[Saying] = &[
+    Saying::echo("lerna", "lerna ERR! ", "exited ", Unknown),
+    Saying::echo("turbo", "ERROR  run failed: command", "", Unknown),
+    Saying::echo("turbo", "ERROR  ", "command (", Unknown),
+    Saying::echo("turbo", "", ": command finished with error", Unknown),
+    Saying::echo("nx", "NX   Running target", " failed", Unknown),
+    Saying::echo("nx", "NX   Ran target", " failed", Unknown),
+    Saying::echo("nx", "Failed tasks:", "", Unknown),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Strength;
+    use crate::log_of;
+
+    #[test]
+    fn they_only_echo() {
+        let log = log_of(
+            "lerna ERR! npm run test exited 1 in '@acme/web'\n ERROR  run failed: command  exited (1)\n NX   Running target test for project web failed\nlerna info done\n",
+        );
+        let mut found = Vec::new();
+        (0..log.len()).for_each(|at| recognise(SAYINGS, &log, at, &mut found));
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|one| one.strength == Strength::Echo));
+    }
+}
