@@ -1,33 +1,188 @@
 //! Errors of tools that nobody here knows: the last resort, weaker than anything else.
+//!
+//! ```text
+//! error: relation "invoices" does not exist          an error, by its first word
+//! ##[error]docs/a.md links to b.md, which is gone    an annotation by a script of the project's own
+//! pages: template footer.html is missing             the last words before something gives up:
+//! make: *** [Makefile:6: pages] Error 2
+//! ##[error]Process completed with exit code 2.
+//! ```
 
 use super::{Recogniser, pattern};
-use crate::contract::Category;
+use crate::contract::{Category, Location, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 
 pub(super) const RECOGNISERS: &[Recogniser] = &[
     Recogniser {
         name: "error line",
-        triggers: &["error", "Error", "ERROR", "fatal", "FATAL"],
+        triggers: &["error", "Error", "ERROR", "fatal", "FATAL", "panic", "Exception"],
         look: error_line,
     },
-    Recogniser { name: "exit code", triggers: &["##[error]"], look: runner_error },
+    Recogniser { name: "annotation", triggers: &["##[error]", "::error"], look: annotation },
+    Recogniser { name: "exit code", triggers: &[EXIT], look: exit_code },
+    Recogniser { name: "make gives up", triggers: &["make: *** [", "]: *** ["], look: before_make },
 ];
 
+const EXIT: &str = "Process completed with exit code ";
+
+/// A line whose first words say that it is an error.
 fn error_line(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let line = pattern!(
+        r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:[\w./-]{1,80}: )?(?:(?i:fatal error|fatal|error|panic)(?:\[[^\]]{1,40}\])?!?: *|(?:ERROR|FATAL|Error)[: -] *|\[(?i:error|fatal)\] *|(?:[a-zA-Z_$][\w$]*\.)*[A-Z]\w*(?:Error|Exception): )(\S.*)$"
+    );
     let said = log.said(at);
-    if let Some(hit) = pattern!(r"^\s*(?:\[[^\]]*\]\s*)?(?:[\w./-]+: )?(?:fatal |FATAL )?(?i:error|fatal)(?:\[[^\]]*\])?!?: *(\S.*)$").captures(said) {
-        let block = log.block(at, 12, |line| line.trim().is_empty());
-        found.push(Finding::new("error line", Category::Unknown, Strength::Suspicion, at, &hit[1]).with_block(block));
+    let Some(hit) = line.captures(said) else { return };
+    if said.starts_with(EXIT) || pattern!(r"(?i)\b(?:0|no) errors?\b").is_match(said) {
+        return;
+    }
+    let block = log.block(at, 12, |line| line.trim().is_empty());
+    found.push(
+        Finding::new("error line", Category::Unknown, Strength::Suspicion, at, &hit[1])
+            .with_block(block),
+    );
+}
+
+/// A workflow command that a script of the project's own wrote, or what the runner made of it.
+fn annotation(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let text = log.text(at);
+    if let Some(hit) = pattern!(r"^::error ?([^:]*)::(.+)$").captures(text) {
+        found.push(
+            Finding::new("annotation", Category::LintError, Strength::Cause, at, &hit[2])
+                .at(place_of_command(&hit[1])),
+        );
+    } else if let Some(said) = text.strip_prefix("##[error]")
+        && !said.starts_with(EXIT)
+        && !said.trim().is_empty()
+    {
+        found.push(annotated(at, said));
     }
 }
 
-fn runner_error(log: &Log, at: usize, found: &mut Vec<Finding>) {
-    let Some(said) = log.text(at).strip_prefix("##[error]") else { return };
-    let strength = if said.starts_with("Process completed with exit code") {
-        Strength::Echo
+/// The runner keeps the place of an annotation to itself; a file that the text names is a hint that
+/// somebody checked files.
+fn annotated(at: usize, said: &str) -> Finding {
+    let names_file =
+        pattern!(r"(?:^|[\s`'(])[\w@./-]*\w\.(?:[a-z]{1,5}|toml|json)(?::[0-9]+)*[\s`',:)]");
+    let by_program = pattern!(r"^(?:Error|HttpError|RequestError|Unhandled|The process|fatal)\b");
+    if names_file.is_match(said) && !by_program.is_match(said) {
+        Finding::new("annotation", Category::LintError, Strength::Cause, at, said)
     } else {
-        Strength::Suspicion
+        Finding::new("annotation", Category::Unknown, Strength::Suspicion, at, said)
+    }
+}
+
+/// From `file=a.md,line=3,col=1`.
+fn place_of_command(properties: &str) -> Option<Location> {
+    let get = |name: &str| {
+        properties.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
     };
-    found.push(Finding::new("exit code", Category::Unknown, strength, at, said));
+    Some(Location::new(get("file")?, get("line"), get("col")))
+}
+
+/// The end of a step: its last words may say why, and if it had none, this line is all there is.
+fn exit_code(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let Some(said) = log.text(at).strip_prefix("##[error]").filter(|said| said.starts_with(EXIT))
+    else {
+        return;
+    };
+    let block = last_lines(log, at);
+    found.push(
+        Finding::new("exit code", Category::Unknown, Strength::Echo, at, said)
+            .with_block(block)
+            .with_verdict(Verdict::Investigate),
+    );
+    last_words(log, at, found);
+}
+
+/// What a target said before make gave up on it.
+fn before_make(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    if log.said(at).contains("] Error ") {
+        last_words(log, at, found);
+    }
+}
+
+fn last_words(log: &Log, before: usize, found: &mut Vec<Finding>) {
+    const FAR: usize = 12;
+    let echo = pattern!(
+        r"(?i)^\s*$|^make(?:\[[0-9]+\])?: |^npm (?:ERR!|error|notice)|^ELIFECYCLE|^\s*at |^##\[|^(?:\+ )?exit [0-9]|^Waiting for|^[-=*_\s]+$|^\[command\]"
+    );
+    let Some(start) = log.step_of(before).map(|step| log.steps()[step].script.end) else { return };
+    let near = start.max(before.saturating_sub(FAR))..before;
+    let Some(at) = near.rev().find(|&at| !echo.is_match(log.said(at))) else { return };
+    if complains(log.said(at)) {
+        found.push(
+            Finding::new("last words", Category::Unknown, Strength::Suspicion, at, log.said(at))
+                .with_block(last_lines(log, before)),
+        );
+    }
+}
+
+/// Words that make a last line more than the end of a report.
+fn complains(said: &str) -> bool {
+    pattern!(
+        r"(?i)\b(?:fail(?:ed|ure|s)?|errors?|missing|not|no|cannot|can't|couldn't|unable|invalid|unknown|unexpected|denied|refused|must|should|expected|bad|wrong|abort(?:ed|ing)?|mismatch|differs?|has no|too (?:many|few|large|long|old))\b"
+    )
+    .is_match(said)
+        && !pattern!(r"(?i)\b(?:0|no) (?:errors?|failures?|failed|problems?|issues?)\b")
+            .is_match(said)
+}
+
+/// The end of a step's output, its script at most in part.
+fn last_lines(log: &Log, at: usize) -> std::ops::Range<usize> {
+    const SHOWN: usize = 15;
+    let start = log.step_of(at).map_or(0, |step| log.steps()[step].lines.start);
+    start.max(at.saturating_sub(SHOWN))..at + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::Category;
+    use crate::finding::{Finding, Strength};
+    use crate::recognise::findings_in;
+
+    fn of(tool: &str, text: &str) -> Vec<Finding> {
+        let mut found = findings_in(&crate::log_of(text));
+        found.retain(|finding| finding.tool == tool);
+        found
+    }
+
+    #[test]
+    fn an_error_is_known_by_its_first_words() {
+        for line in [
+            "error: relation does not exist",
+            "ERROR: relation does not exist",
+            "acme: fatal: relation does not exist",
+            "[error] relation does not exist",
+            "com.acme.RelationException: relation does not exist",
+        ] {
+            assert_eq!(of("error line", line)[0].message, "relation does not exist", "{line}");
+        }
+        for line in ["0 errors", "error rate: 0.0", "done: error: 0 errors", "errors.rs compiled"] {
+            assert_eq!(of("error line", line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn annotations_that_name_a_file_are_complaints_about_it() {
+        let found = of("annotation", "::error file=docs/a.md,line=3::broken link\n");
+        assert_eq!(found[0].location.as_ref().and_then(|place| place.line), Some(3));
+        let found = of("annotation", "##[error]docs/a.md links to b.md, which is gone\n");
+        assert_eq!((found[0].category, found[0].strength), (Category::LintError, Strength::Cause));
+        let found = of("annotation", "##[error]Something went wrong\n");
+        assert_eq!(found[0].strength, Strength::Suspicion);
+    }
+
+    #[test]
+    fn last_words_count_when_they_complain() {
+        let log = "##[group]Run ./deploy.sh\n##[endgroup]\ndeploying\ndeploy: no configuration\n\
+                   ##[error]Process completed with exit code 4.\n";
+        assert_eq!(of("last words", log)[0].message, "deploy: no configuration");
+        let log = "##[group]Run ./deploy.sh\n##[endgroup]\ndeployed 3 files, 0 errors\n\
+                   ##[error]Process completed with exit code 4.\n";
+        assert_eq!(of("last words", log), []);
+        let log =
+            "pages: template is missing\nmake: *** [Makefile:6: pages] Error 2\nnext: 1 of 6\n";
+        assert_eq!(of("last words", log)[0].message, "pages: template is missing");
+    }
 }

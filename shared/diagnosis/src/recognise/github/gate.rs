@@ -1,0 +1,109 @@
+//! A gate: a job that only looks at the results of other jobs, and fails if one of them did.
+//!
+//! ```text
+//! ##[group]Run if [[ "failure" == "success" || "failure" == "skipped" ]]; then
+//! if [[ "failure" == "success" || "failure" == "skipped" ]]; then
+//!   exit 0
+//! fi
+//! exit 1
+//! ##[endgroup]
+//! ##[error]Process completed with exit code 1.
+//! ```
+//!
+//! Nothing is wrong in this job: the log of the job that failed says more. It is known by a result
+//! that the runner put into the script or that the script printed, and by printing little else.
+
+use std::ops::Range;
+
+use crate::contract::{Category, Verdict};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::pattern;
+
+/// More output than this, and the step does something of its own.
+const LONGEST_OUTPUT: usize = 30;
+/// A longer script does something of its own, too.
+const LONGEST_SCRIPT: usize = 80;
+
+pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let Some(step) = log.step_of(at).map(|step| &log.steps()[step]) else { return };
+    let output = step.script.end..at;
+    if output.len() > LONGEST_OUTPUT || step.script.len() > LONGEST_SCRIPT {
+        return;
+    }
+    let Some(line) =
+        printed(log, output.clone()).or_else(|| asked(log, step.script.clone(), output))
+    else {
+        return;
+    };
+    found.push(
+        Finding::new("gate", Category::GithubActionsConfig, Strength::Cause, line, log.said(line))
+            .with_block(step.lines.start..at + 1)
+            .with_verdict(Verdict::Investigate),
+    );
+}
+
+/// A result of another job in what the step printed: `test: failure`, `"result": "cancelled"`.
+fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
+    let result = pattern!(
+        r#"^[^:=]{1,80}(?:: | ?= ?|=> ?|\()['"]?(?:failure|cancelled)['"]?\)?,?$|"result": ?"(?:failure|cancelled)""#
+    );
+    output.find(|&at| result.is_match(log.said(at).trim()))
+}
+
+/// A result of another job in the script, where the step itself printed no reason. The value stands
+/// on the left (`"failure" == "success"`): on the right it is what a variable is compared with.
+fn asked(log: &Log, script: Range<usize>, mut output: Range<usize>) -> Option<usize> {
+    let result = pattern!(
+        r#"(?:\[|test|\(|&&|\|\||^|if)\s*['"]?(?:failure|cancelled)['"]? *[!=]=? |"result": ?"(?:failure|cancelled)"|^\s+\w+: ?(?:\S+=\w+ )*(?:\S+=)?(?:failure|cancelled)\b"#
+    );
+    if output.any(|at| speaks(log.said(at))) {
+        return None;
+    }
+    (script.start + 1..script.end).find(|&at| result.is_match(log.text(at)))
+}
+
+/// Whether a line of output is a reason of its own.
+fn speaks(said: &str) -> bool {
+    pattern!(r"(?i)^(?:error|fatal)\b|: (?:error|fatal)\b|\bpanic|Traceback|not found")
+        .is_match(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Finding;
+    use crate::recognise::findings_in;
+
+    fn gates(text: &str) -> Vec<Finding> {
+        let mut found = findings_in(&crate::log_of(text));
+        found.retain(|finding| finding.tool == "gate");
+        found
+    }
+
+    #[test]
+    fn a_result_in_the_script_is_the_headline() {
+        let found = gates(
+            "##[group]Run if [[ \"failure\" == \"success\" ]]; then\nif [[ \"failure\" == \"success\" ]]; then\n  exit 0\nfi\n\
+             exit 1\nshell: bash\n##[endgroup]\n##[error]Process completed with exit code 1.\n",
+        );
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].line, 1);
+    }
+
+    #[test]
+    fn a_result_that_is_printed_is_the_headline() {
+        let found = gates(
+            "##[group]Run ./gate.sh\n./gate.sh\n##[endgroup]\nlint: success\ntest: failure\n\
+             ##[error]Process completed with exit code 1.\n",
+        );
+        assert_eq!(found[0].message, "test: failure");
+    }
+
+    #[test]
+    fn a_script_that_handles_failures_of_its_own_is_no_gate() {
+        let log = "##[group]Run make || status=failure\nmake || status=failure\n\
+                   [ \"$status\" = \"failure\" ] && exit 1\n##[endgroup]\nerror: no rule\n\
+                   ##[error]Process completed with exit code 1.\n";
+        assert_eq!(gates(log), []);
+    }
+}
