@@ -15,13 +15,22 @@ use crate::wrapping;
 pub(crate) struct Line {
     /// Start of its text.
     pub(crate) start: u32,
-    /// End of its text.
-    pub(crate) end: u32,
+    /// Bytes of its text.
+    pub(crate) length: u16,
+    /// Whether the runner may have written it itself: it has the runner's stamp, or no line has one.
+    pub(crate) stamped: bool,
     /// Its number in the log as given, from 1.
     pub(crate) number: u32,
     /// Bytes it had before a progress bar was reduced to its last state and a very long line was
     /// cut: what a reader of the original pays for it.
     pub(crate) width: u32,
+}
+
+impl Line {
+    /// Where its text ends, and its line end stands.
+    pub(crate) fn end(&self) -> usize {
+        self.start as usize + self.length as usize
+    }
 }
 
 /// The kept lines of a log, and its steps.
@@ -62,7 +71,7 @@ impl Log {
     /// The text of a line; empty beyond the end, so that looking ahead needs no care.
     #[must_use]
     pub fn text(&self, at: usize) -> &str {
-        self.lines.get(at).map_or("", |line| &self.text[line.start as usize..line.end as usize])
+        self.lines.get(at).map_or("", |line| &self.text[line.start as usize..line.end()])
     }
 
     /// The text without what a runner of other commands put before it (`#12 0.31 `, `app  | `).
@@ -75,6 +84,11 @@ impl Log {
     #[must_use]
     pub fn number(&self, at: usize) -> u32 {
         self.lines.get(at).or(self.lines.last()).map_or(0, |line| line.number)
+    }
+
+    /// Whether the runner may have written the line itself, as far as its stamp tells.
+    pub(crate) fn is_stamped(&self, at: usize) -> bool {
+        self.lines.get(at).is_some_and(|line| line.stamped)
     }
 
     /// What showing the line costs of a budget, its line end included.
@@ -92,7 +106,7 @@ impl Log {
     #[must_use]
     pub fn unbroken(&self, at: usize) -> bool {
         match (self.lines.get(at), self.lines.get(at + 1)) {
-            (Some(one), Some(next)) => one.number + 1 == next.number,
+            (Some(one), Some(next)) => one.number.checked_add(1) == Some(next.number),
             _ => false,
         }
     }
@@ -137,6 +151,6 @@ impl Log {
 
     /// The line that holds a byte of [`Log::everything`].
     pub(crate) fn line_at_byte(&self, byte: usize) -> usize {
-        self.lines.partition_point(|line| (line.end as usize) < byte)
+        self.lines.partition_point(|line| line.end() < byte)
     }
 }

@@ -1,12 +1,18 @@
 //! The steps of a job: where each begins, what it ran, whether it says it failed.
 //!
-//! GitHub writes `##[group]Run …` at a step's begin, then its script and environment, then
-//! `##[endgroup]`, then what it printed, then `##[error]…` if it failed. A log without such marks is
-//! one step. Which failed step is the job's reason is not decided here (see `choose`).
+//! Each CI system has its own marks for that (see `runner`); a log without marks is one step. A mark
+//! counts only where the runner itself can have written it: a job may print whatever it likes, whole
+//! logs of other jobs too. Which failed step is the job's reason is not decided here (see `choose`).
+
+mod runner;
 
 use std::ops::Range;
 
 use crate::log::Log;
+
+use runner::{Runner, Says};
+
+pub(crate) use runner::is_frame;
 
 /// A stretch of the log that one step of the job wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +21,8 @@ pub struct Step {
     pub lines: Range<usize>,
     /// The lines of its script and settings, as the runner shows them before it starts.
     pub script: Range<usize>,
-    /// The line on which the runner says that the step failed.
+    /// The line on which the runner says that the step failed; the step's last line where it says so
+    /// only after it has cleaned up.
     pub failed: Option<usize>,
     /// What kind of step it is.
     pub kind: StepKind,
@@ -34,54 +41,50 @@ pub enum StepKind {
 
 /// Cuts a log into its steps.
 pub(crate) fn steps_of(log: &Log) -> Vec<Step> {
+    let runner = Runner::of(log);
     let mut steps: Vec<Step> = Vec::new();
     for at in 0..log.len() {
-        if let Some(kind) = begins(log.text(at), steps.is_empty()) {
-            close(&mut steps, at);
-            steps.push(Step { lines: at..at, script: script_from(log, at), failed: None, kind });
-        } else if let Some(step) = steps.last_mut()
-            && says_failed(log.text(at))
-        {
-            step.failed = Some(at);
+        match runner.says(log, at) {
+            Says::Begins(kind) => {
+                close(&mut steps, log, at);
+                let script = runner.script(log, at);
+                steps.push(Step { lines: at..at, script, failed: None, kind });
+                continue;
+            }
+            said => {
+                if steps.is_empty() {
+                    let kind = StepKind::Opening;
+                    steps.push(Step { lines: 0..0, script: 0..0, failed: None, kind });
+                }
+                note(&mut steps, at, said, log);
+            }
         }
     }
-    close(&mut steps, log.len());
+    close(&mut steps, log, log.len());
     steps
 }
 
-fn close(steps: &mut [Step], at: usize) {
+/// Takes down what the runner says within a step.
+fn note(steps: &mut [Step], at: usize, said: Says, log: &Log) {
+    match (said, steps.last_mut()) {
+        (Says::Failed, Some(step)) => step.failed = Some(at),
+        (Says::JobFailed, _) => {
+            let worked = steps.iter_mut().rfind(|step| step.kind == StepKind::Work);
+            if let Some(step) = worked.filter(|step| step.failed.is_none()) {
+                step.failed = Some(at.min(step.lines.end.max(step.lines.start + 1) - 1));
+            }
+        }
+        // A verdict is the last thing that is said of a step: this one was printed by the job.
+        (Says::Nothing, Some(step)) if step.failed.is_some() && !log.text(at).is_empty() => {
+            step.failed = None;
+        }
+        _ => {}
+    }
+}
+
+fn close(steps: &mut [Step], log: &Log, at: usize) {
     if let Some(last) = steps.last_mut() {
         last.lines.end = at;
+        last.failed = last.failed.or_else(|| runner::last_words(log, last));
     }
-}
-
-fn begins(line: &str, first: bool) -> Option<StepKind> {
-    if line.starts_with("##[group]Run ") {
-        Some(StepKind::Work)
-    } else if line.starts_with("Post job cleanup.")
-        || line.starts_with("Cleaning up orphan processes")
-    {
-        Some(StepKind::Cleanup)
-    } else {
-        first.then_some(StepKind::Opening)
-    }
-}
-
-/// The heading's group, up to its end: the longest script that people write fits.
-fn script_from(log: &Log, at: usize) -> Range<usize> {
-    const LONGEST: usize = 2_000;
-    if !log.text(at).starts_with("##[group]Run ") {
-        return at..at;
-    }
-    let end = log.ahead(at, LONGEST, |line| line == "##[endgroup]");
-    at..end.map_or(at + 1, |end| end + 1)
-}
-
-/// The runner's own verdict on a step; other `##[error]` lines are annotations.
-fn says_failed(line: &str) -> bool {
-    let Some(said) = line.strip_prefix("##[error]") else { return false };
-    ["Process completed with exit code ", "The operation was canceled.", "The action "]
-        .iter()
-        .any(|verdict| said.starts_with(verdict))
-        || said.contains("has timed out after") // The action 'x' has timed out after 5 minutes.
 }

@@ -1,11 +1,50 @@
 //! Bytes in, a [`Log`] out, in a bounded amount of memory.
+//!
+//! - Lines end at LF and are counted from 1, as in the bytes that were given.
+//! - A line loses the stamp of the runner, what only a terminal understands, and white space at its
+//!   end; of a progress bar the last state stays. Bytes that are no UTF-8 become U+FFFD.
+//! - A very long line is cut to its beginning and its end, and a log too large to be kept to the
+//!   lines that matter (see `store`). A log of up to 12 MiB of text is kept whole.
+//! - The log does not depend on the pieces it was pushed in.
 
-use crate::log::{Line, Log};
+pub mod archive;
+
+mod ansi;
+mod long;
+mod sieve;
+mod stamp;
+mod store;
+
+use crate::log::Log;
+
+use long::{Partial, Raw};
+use stamp::Stamp;
+use store::{Limits, Origin, Store};
 
 /// Reads a log piece by piece.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
-    bytes: Vec<u8>,
+    partial: Partial,
+    opening: Opening,
+    store: Store,
+    total: u64,
+}
+
+/// The first lines wait until they have said which stamp the log has.
+#[derive(Debug)]
+enum Opening {
+    Waiting(Vec<Vec<u8>>),
+    Over(Option<Stamp>),
+}
+
+impl Opening {
+    const LINES: usize = 20;
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::with(Limits::USUAL)
+    }
 }
 
 impl Reader {
@@ -15,61 +54,78 @@ impl Reader {
         Self::default()
     }
 
+    fn with(limits: Limits) -> Self {
+        Self {
+            partial: Partial::default(),
+            opening: Opening::Waiting(Vec::new()),
+            store: Store::new(limits),
+            total: 0,
+        }
+    }
+
     /// Takes the next bytes of the log; they may end anywhere, within a character too.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = (&rest[..end], &rest[end + 1..]);
+            if self.partial.is_empty() && line.len() <= Partial::WHOLE {
+                self.line(Raw { head: line, rest: None });
+            } else {
+                self.partial.push(line);
+                self.end_partial();
+            }
+            rest = after;
+        }
+        self.partial.push(rest);
     }
 
     /// The log as far as it was pushed.
     #[must_use]
-    pub fn finish(self) -> Log {
-        let mut text = String::new();
-        let mut lines = Vec::new();
-        for (at, raw) in self.bytes.split(|&b| b == b'\n').enumerate() {
-            let raw = String::from_utf8_lossy(raw);
-            let clean = clean(&raw);
-            let start = text.len();
-            let shown = clean.trim_end_matches('\r').rsplit('\r').next().unwrap_or("").trim_end();
-            text.push_str(shown);
-            lines.push(Line {
-                start: start as u32,
-                end: text.len() as u32,
-                number: at as u32 + 1,
-                width: clean.len() as u32,
-            });
-            text.push('\n');
+    pub fn finish(mut self) -> Log {
+        if !self.partial.is_empty() {
+            self.end_partial();
         }
-        let total = lines.len() as u64;
-        Log::new(text, lines, total)
+        self.end_opening();
+        self.store.into_log(self.total)
+    }
+
+    fn end_partial(&mut self) {
+        let mut partial = std::mem::take(&mut self.partial);
+        self.line(partial.line());
+        partial.clear();
+        self.partial = partial;
+    }
+
+    fn line(&mut self, raw: Raw<'_>) {
+        match &mut self.opening {
+            Opening::Over(stamp) => {
+                self.total += 1;
+                keep(&mut self.store, self.total, *stamp, raw);
+            }
+            Opening::Waiting(lines) if lines.len() < Opening::LINES && raw.rest.is_none() => {
+                lines.push(raw.head.to_vec());
+            }
+            Opening::Waiting(_) => {
+                self.end_opening();
+                self.line(raw);
+            }
+        }
+    }
+
+    fn end_opening(&mut self) {
+        let Opening::Waiting(lines) = &mut self.opening else { return };
+        let lines = std::mem::take(lines);
+        self.opening = Opening::Over(Stamp::of(lines.iter().map(Vec::as_slice)));
+        for line in &lines {
+            self.line(Raw { head: line, rest: None });
+        }
     }
 }
 
-fn clean(raw: &str) -> String {
-    let raw = raw.trim_start_matches('\u{feff}');
-    let rest = match raw.split_once("Z ") {
-        Some((stamp, rest))
-            if stamp.len() < 30
-                && stamp.len() > 18
-                && stamp.as_bytes()[4] == b'-'
-                && stamp.as_bytes()[10] == b'T' =>
-        {
-            rest
-        }
-        _ => raw,
-    };
-    let mut out = String::new();
-    let mut chars = rest.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' && chars.peek() == Some(&'[') {
-            chars.next();
-            for c in chars.by_ref() {
-                if c.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
+fn keep(store: &mut Store, number: u64, stamp: Option<Stamp>, raw: Raw<'_>) {
+    let said = stamp.and_then(|stamp| stamp.after(raw.head));
+    let stamped = said.is_some() || stamp.is_none();
+    let head = said.unwrap_or_else(|| stamp::without_bom(raw.head));
+    let shown = Raw { head, ..raw }.shown();
+    store.push(&shown.text, Origin { number, width: shown.width, stamped });
 }

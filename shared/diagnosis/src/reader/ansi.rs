@@ -1,0 +1,223 @@
+//! What a line shows, without what only a terminal understands.
+//!
+//! Taken out: colours and cursor movements (CSI), titles and hyperlinks (OSC and the other strings,
+//! ended by BEL or ST), charset selections, what a backspace erased, and every other control
+//! character but the tab. Of the states of a progress bar, which are parted by carriage returns, the
+//! last that says something stays. Marks by which CI systems fold their pages count as nothing said.
+
+use std::borrow::Cow;
+
+const ESCAPE: u8 = 0x1b;
+const BELL: u8 = 0x07;
+const BACKSPACE: u8 = 0x08;
+
+/// What a line shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Shown<'a> {
+    /// The text, without white space at its end.
+    pub(super) text: Cow<'a, str>,
+    /// The bytes it had before a progress bar was reduced to its last state.
+    pub(super) width: usize,
+}
+
+/// The text that a line shows. Bytes that are no UTF-8 become U+FFFD.
+pub(super) fn shown(line: &[u8]) -> Shown<'_> {
+    let line = line.trim_ascii_end();
+    if is_plain(line) || !(line.iter().any(|&byte| is_control(byte)) || has_c1(line)) {
+        return Shown { text: String::from_utf8_lossy(said(line)), width: line.len() };
+    }
+    let bytes = without_escapes(line);
+    let text = String::from_utf8_lossy(last_state(&bytes));
+    let text = text.chars().filter(|char| !char.is_control() || *char == '\t').collect();
+    Shown { text: Cow::Owned(text), width: bytes.len() }
+}
+
+/// Whether every byte is a printable ASCII character or a tab: most lines of most logs. Written
+/// without a way out so that it is done on many bytes at once.
+fn is_plain(line: &[u8]) -> bool {
+    line.iter().fold(true, |plain, &byte| plain & (matches!(byte, b' '..=b'~') | (byte == b'\t')))
+}
+
+fn is_control(byte: u8) -> bool {
+    (byte < b' ' && byte != b'\t') || byte == 0x7f
+}
+
+/// Whether there may be a control character of two bytes (U+0080 to U+009F).
+fn has_c1(line: &[u8]) -> bool {
+    memchr::memchr_iter(0xc2, line)
+        .any(|at| line.get(at + 1).is_some_and(|byte| (0x80..0xa0).contains(byte)))
+}
+
+/// The line without escapes and control characters; carriage returns stay.
+fn without_escapes(line: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.iter().position(|&byte| is_control(byte)) {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            ESCAPE => {
+                rest = after_escape(&rest[at + 1..]);
+                continue;
+            }
+            b'\r' => out.push(b'\r'),
+            BACKSPACE => erase(&mut out),
+            _ => {}
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// Takes back the last character of the current state.
+fn erase(out: &mut Vec<u8>) {
+    while let Some(&byte) = out.last() {
+        if byte == b'\r' {
+            break;
+        }
+        out.pop();
+        let continues = byte & 0xc0 == 0x80;
+        if !continues {
+            break;
+        }
+    }
+}
+
+/// What follows an escape sequence, given what follows its first byte. One that does not end as it
+/// should hides nothing but its introduction.
+fn after_escape(rest: &[u8]) -> &[u8] {
+    match rest {
+        [b'[', rest @ ..] => after_csi(rest),
+        [b']' | b'P' | b'X' | b'^' | b'_', rest @ ..] => after_string(rest),
+        _ => {
+            let between = rest.iter().take_while(|byte| matches!(byte, b' '..=b'/')).count();
+            match rest.get(between) {
+                Some(0x30..=0x7e) => &rest[between + 1..],
+                _ => &rest[between..],
+            }
+        }
+    }
+}
+
+/// After parameters, intermediate bytes and the final byte.
+fn after_csi(rest: &[u8]) -> &[u8] {
+    let parameters = rest.iter().take_while(|byte| matches!(byte, b' '..=b'?')).count();
+    match rest.get(parameters) {
+        Some(b'@'..=b'~') => &rest[parameters + 1..],
+        _ => &rest[parameters..],
+    }
+}
+
+/// After BEL or ST. The next escape ends the search, so a line is searched only once.
+fn after_string(rest: &[u8]) -> &[u8] {
+    let Some(end) = memchr::memchr2(BELL, ESCAPE, rest) else { return rest };
+    match &rest[end..] {
+        [BELL, after @ ..] | [ESCAPE, b'\\', after @ ..] => after,
+        _ => rest,
+    }
+}
+
+/// The last state that says something, without white space at its end.
+fn last_state(bytes: &[u8]) -> &[u8] {
+    bytes
+        .rsplit(|&byte| byte == b'\r')
+        .map(|state| said(state).trim_ascii_end())
+        .find(|state| !state.is_empty())
+        .unwrap_or_default()
+}
+
+/// A state without the marks of the CI system.
+fn said(state: &[u8]) -> &[u8] {
+    let state = without_clock(state);
+    if is_fold(state) { b"" } else { state }
+}
+
+/// What a page folds at: `section_start:1560896352:step_script[collapsed=true]`,
+/// `travis_fold:start:git.checkout`.
+fn is_fold(state: &[u8]) -> bool {
+    const MARKS: [&[u8]; 4] =
+        [b"section_start:", b"section_end:", b"travis_fold:", b"travis_time:"];
+    MARKS.iter().any(|mark| state.starts_with(mark)) && !state.contains(&b' ')
+}
+
+/// Without Buildkite's `_bk;t=1700000000000`, when its escape was lost.
+fn without_clock(state: &[u8]) -> &[u8] {
+    let Some(clock) = state.strip_prefix(b"_bk;t=") else { return state };
+    let digits = clock.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    &clock[digits..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    fn text(line: &[u8]) -> String {
+        shown(line).text.into_owned()
+    }
+
+    #[test]
+    fn colours_and_movements() {
+        assert_eq!(text(b"\x1b[31;1merror\x1b[0m: \x1b[38;5;12mno\x1b[K"), "error: no");
+        assert_eq!(text(b"\x1b[?25l\x1b[2K\x1b[1Adone\x1b[?25h"), "done");
+        assert_eq!(text(b"\x1b[38:2::1:2:3mtrue colour\x1b[m"), "true colour");
+    }
+
+    #[test]
+    fn titles_links_and_charsets() {
+        assert_eq!(text(b"\x1b]0;title\x07said"), "said");
+        assert_eq!(text(b"see \x1b]8;;https://a.example\x1b\\here\x1b]8;;\x1b\\."), "see here.");
+        assert_eq!(text(b"see \x1b]8;;https://a.example\x07here\x1b]8;;\x07."), "see here.");
+        assert_eq!(text(b"\x1b(B\x1b[mplain\x1b)0\x1b7\x1b8"), "plain");
+    }
+
+    #[test]
+    fn escapes_without_an_end_hide_nothing() {
+        assert_eq!(text(b"a \x1b]0;title and error: b"), "a 0;title and error: b");
+        assert_eq!(text(b"a \x1b]0;t\x1b[31merror\x1b[0m"), "a 0;terror");
+        assert_eq!(text(b"a\x1b"), "a");
+        assert_eq!(text(b"a\x1b["), "a");
+        assert_eq!(text(b"a\x1b[31"), "a");
+        assert_eq!(text("a\u{1b}[é".as_bytes()), "aé");
+        assert_eq!(text(b"a\x1b("), "a");
+    }
+
+    #[test]
+    fn the_last_state_of_a_progress_bar() {
+        assert_eq!(text(b" 10%\r 50%\r100% done\r"), "100% done");
+        assert_eq!(text(b"fetched\r   \r\x1b[K\r"), "fetched");
+        assert_eq!(text(b"said\r"), "said");
+        assert_eq!(text(b"said\r\r"), "said");
+        assert_eq!(text(b"\r\r"), "");
+        assert_eq!(shown(b" 10%\r 50%\r100%").width, 14);
+    }
+
+    #[test]
+    fn backspaces_and_other_controls() {
+        assert_eq!(text(b"wait |\x08/\x08-\x08 done"), "wait  done");
+        assert_eq!(text("é\u{8}e\u{8}\u{8}\u{8}a".as_bytes()), "a");
+        assert_eq!(text(b"a\0b\x01c\x7fd\te"), "abcd\te");
+        assert_eq!(text("a\u{9b}31mb\u{85}c".as_bytes()), "a31mbc");
+    }
+
+    #[test]
+    fn folds_of_ci_systems() {
+        let gitlab = b"section_start:1560896352:step_script\r\x1b[0KExecuting \"step_script\"";
+        assert_eq!(text(gitlab), "Executing \"step_script\"");
+        assert_eq!(text(b"section_end:1560896353:step_script\r\x1b[0K"), "");
+        let travis = b"travis_fold:start:install\r\x1b[0Ktravis_time:start:0a1b\r\x1b[0K$ make";
+        assert_eq!(text(travis), "$ make");
+        assert_eq!(text(b"\x1b_bk;t=1700000000000\x07said"), "said");
+        assert_eq!(text(b"_bk;t=1700000000000\x07said"), "said");
+        assert_eq!(
+            text(b"section_start: a heading of our own"),
+            "section_start: a heading of our own"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text() {
+        assert_eq!(text(b"caf\xe9 \xff"), "caf\u{fffd} \u{fffd}");
+        assert_eq!(text(b"\x1b[31m\xe2\x82\x1b[0m"), "\u{fffd}");
+        assert_eq!(text("✗ größer".as_bytes()), "✗ größer");
+    }
+}

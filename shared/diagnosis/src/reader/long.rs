@@ -1,0 +1,136 @@
+//! A line of any length in a bounded amount of memory: of a very long one, its beginning and its end.
+
+use std::borrow::Cow;
+
+use super::ansi::{self, Shown};
+
+/// Of a line longer than twice this, only so much of its beginning and of its end is looked at.
+const HELD: usize = 64 * 1024;
+/// A shown text longer than both together is cut to its beginning and its end.
+const BEGINNING: usize = 8 * 1024;
+const END: usize = 1024;
+
+/// The bytes of a line that is not yet complete.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    held: Vec<u8>,
+    total: u64,
+}
+
+/// A complete line, as far as it was held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw<'a> {
+    /// The whole line, or its beginning.
+    pub(super) head: &'a [u8],
+    /// How many bytes were lost after the beginning, and the line's end.
+    pub(super) rest: Option<(u64, &'a [u8])>,
+}
+
+impl Partial {
+    /// The longest line that is held whole.
+    pub(super) const WHOLE: usize = 2 * HELD;
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(HELD) {
+            self.held.extend_from_slice(piece);
+            if self.held.len() > 2 * Self::WHOLE {
+                self.held.drain(HELD..self.held.len() - HELD);
+            }
+        }
+        self.total += bytes.len() as u64;
+    }
+
+    /// The line as it is now. What is held of it does not depend on the pieces it came in.
+    pub(super) fn line(&self) -> Raw<'_> {
+        match self.total.checked_sub(Self::WHOLE as u64) {
+            None | Some(0) => Raw { head: &self.held, rest: None },
+            Some(lost) => {
+                let end = &self.held[self.held.len() - HELD..];
+                Raw { head: &self.held[..HELD], rest: Some((lost, end)) }
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.held.clear();
+        self.total = 0;
+    }
+}
+
+impl<'a> Raw<'a> {
+    /// What the line shows, cut when it is very long.
+    pub(super) fn shown(&self) -> Shown<'a> {
+        let Shown { text, width } = ansi::shown(self.head);
+        let Some((lost, end)) = self.rest else { return Shown { text: short(text), width } };
+        let last = ansi::shown(end);
+        let width = width.saturating_add(lost as usize).saturating_add(last.width);
+        // The last state of a progress bar takes the place of what was before it.
+        let begins_anew = end.trim_ascii_end().contains(&b'\r') && !last.text.is_empty();
+        let text = if begins_anew {
+            short(last.text)
+        } else {
+            Cow::Owned(joined(&text, lost, &last.text))
+        };
+        Shown { text, width }
+    }
+}
+
+fn short(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= BEGINNING + END {
+        return text;
+    }
+    let (beginning, rest) = text.split_at(text.floor_char_boundary(BEGINNING));
+    Cow::Owned(joined(beginning, 0, rest))
+}
+
+/// The first bytes of one and the last bytes of the other, with a mark of how much is lost between.
+fn joined(first: &str, lost: u64, last: &str) -> String {
+    let beginning = &first[..first.floor_char_boundary(BEGINNING)];
+    let end = &last[last.ceil_char_boundary(last.len().saturating_sub(END))..];
+    let cut = first.len() - beginning.len() + last.len() - end.len();
+    format!("{beginning} … [{} bytes left out] … {end}", lost + cut as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Partial;
+
+    fn read(line: &[u8], piece: usize) -> (String, usize, usize) {
+        let mut partial = Partial::default();
+        line.chunks(piece).for_each(|piece| partial.push(piece));
+        let shown = partial.line().shown();
+        (shown.text.into_owned(), shown.width, partial.held.capacity())
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_beginning_and_its_end() {
+        let line = format!("begin {} end", "x".repeat(20_000));
+        let (text, width, _) = read(line.as_bytes(), 100);
+        assert!(text.starts_with("begin xxx") && text.ends_with("xxx end"));
+        assert!(text.contains("x … [10794 bytes left out] … x"), "{}", text.len());
+        assert_eq!(width, line.len());
+    }
+
+    #[test]
+    fn pieces_make_no_difference_and_memory_is_bounded() {
+        for size in [100_000, 131_071, 131_072, 131_073, 262_145, 500_001, 3_000_000] {
+            let line: Vec<u8> = "é☃x1234567".bytes().cycle().take(size).collect();
+            let whole = read(&line, size);
+            for piece in [1_000, 65_536, 100_001] {
+                let pieced = read(&line, piece);
+                assert_eq!((&whole.0, whole.1), (&pieced.0, pieced.1), "{size} in {piece}");
+                assert!(pieced.2 < 600_000 && pieced.0.len() < 10_000, "{}", pieced.2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_progress_bar_keeps_its_last_state() {
+        let bar: String = (0..100_000).map(|done| format!("\r{done} of 100000")).collect();
+        assert_eq!(read(bar.as_bytes(), 4_096).0, "99999 of 100000");
+    }
+}

@@ -1,0 +1,186 @@
+//! What is worth keeping of a log that is too large to be kept.
+//!
+//! Lines that say that something went wrong, and their neighbours. The words are those that
+//! failures share whatever the tool; they are looked for everywhere at once, so they are few.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+/// How much a line is worth, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Worth {
+    /// The runner's words: a step's begin and its script, its end.
+    Frame,
+    /// Says in so many words that something failed.
+    Failure,
+    /// Near one of those.
+    NearFailure,
+    /// Has a word that failures have, among others.
+    Hint,
+    /// Near one of those.
+    NearHint,
+    /// Nothing points to it.
+    Plain,
+}
+
+impl Worth {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Frame, Self::Failure, Self::NearFailure, Self::Hint, Self::NearHint, Self::Plain];
+}
+
+/// How many lines around a line are worth keeping with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    pub(super) before: usize,
+    pub(super) after: usize,
+}
+
+impl Worth {
+    /// The worth of a line's neighbours, and how far it reaches.
+    pub(super) fn around(self) -> Option<(Self, Around)> {
+        match self {
+            Self::Frame => Some((Self::NearFailure, Around { before: 0, after: 30 })),
+            Self::Failure => Some((Self::NearFailure, Around { before: 10, after: 40 })),
+            Self::Hint => Some((Self::NearHint, Around { before: 3, after: 8 })),
+            _ => None,
+        }
+    }
+}
+
+/// Parts of words, without their first letter where it may be small or large. Each has three bytes
+/// or more that noise rarely has: with these, a search goes through text many bytes at a time.
+const HINTS: [&str; 42] = [
+    "rror",
+    "RROR",
+    "ERR!",
+    "fail",
+    "Fail",
+    "FAIL",
+    "fatal",
+    "Fatal",
+    "FATAL",
+    "xception",
+    "panic",
+    "raceback",
+    "ssert",
+    "enied",
+    "ot found",
+    "o such ",
+    "annot ",
+    "ould not",
+    "nable to",
+    "illed",
+    "imed out",
+    "imeout",
+    "efused",
+    "ndefined",
+    "nresolved",
+    "bort",
+    "dumped",
+    "egmentation",
+    "o space",
+    "xpected",
+    "ismatch",
+    "nvalid",
+    "issing",
+    "xit code",
+    "xit status",
+    "xited with",
+    "not ok ",
+    "✕",
+    "✗",
+    "✘",
+    "❌",
+    "●",
+];
+
+/// Of a line with a hint, what makes it a failure.
+const FAILURES: [&str; 60] = [
+    "error: ",
+    "Error: ",
+    "ERROR: ",
+    "error[",
+    "ERROR]",
+    "[error]",
+    "rror:",
+    " error ",
+    "ERR!",
+    "npm error",
+    "FAILED",
+    "FAIL ",
+    "FAIL:",
+    "FAIL]",
+    "FAILURE",
+    "Failures:",
+    "failures:",
+    "Failed ",
+    "failed:",
+    "fatal:",
+    "Fatal",
+    "FATAL",
+    "panicked at",
+    "panic:",
+    "Traceback (most",
+    "Exception:",
+    "Exception in",
+    "AssertionError",
+    "assertion",
+    "Assertion",
+    "denied",
+    "not found",
+    "No such ",
+    "o such file",
+    "Cannot find",
+    "cannot find",
+    "Could not resolve",
+    "Killed",
+    "killed",
+    "timed out",
+    "refused",
+    "undefined reference",
+    "dumped",
+    "Segmentation fault",
+    "No space left",
+    "Expected",
+    "expected",
+    "mismatched",
+    "xit code 1",
+    "xit code 2",
+    "xited with",
+    "not ok ",
+    "✕",
+    "✗",
+    "✘",
+    "❌",
+    "●",
+    "Aborted",
+    "unresolved",
+    "Invalid",
+];
+
+static WORDS: LazyLock<(AhoCorasick, AhoCorasick)> = LazyLock::new(|| {
+    let search = |words: &[&str]| {
+        AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words)
+            .expect("the words are few and short")
+    };
+    (search(&HINTS), search(&FAILURES))
+});
+
+/// Calls `hit` for each line of a text that hints at a failure, in order, with the place of its
+/// first byte or one after it, and what the line is worth.
+pub(super) fn hits(text: &[u8], mut hit: impl FnMut(usize, Worth)) {
+    let (hints, failures) = &*WORDS;
+    let mut from = 0;
+    while let Some(found) = text.get(from..).and_then(|rest| hints.find(rest)) {
+        let at = from + found.start();
+        let begin = memchr::memrchr(b'\n', &text[..at]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+        let fails = failures.is_match(&text[begin..end]);
+        hit(at, if fails { Worth::Failure } else { Worth::Hint });
+        from = end + 1;
+    }
+}

@@ -1,0 +1,195 @@
+//! The times that CI systems put before each line.
+//!
+//! GitHub and Azure write `2026-05-07T11:59:42.4565285Z `, GitLab adds the stream
+//! (`2024-01-01T00:00:00.000000Z 00O `), Jenkins and Buildkite put it in brackets, and
+//! `gh run view --log` puts the job's and the step's name before it.
+//!
+//! A program that runs in the job may print times of its own, and a test may print a whole log. So a
+//! log's opening lines decide which kind its runner writes, if any, and of each line only one stamp
+//! of that kind is taken off: what is left is what the job printed.
+
+/// Who puts times before a log's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stamp {
+    /// GitHub, Azure and others: `2026-05-07T11:59:42.4565285Z said`, or with an offset for the `Z`.
+    Plain,
+    /// GitLab: `2024-01-01T00:00:00.000000Z 00O said`; `+` for the space goes on with a line.
+    GitLab,
+    /// Jenkins, Buildkite: `[2024-01-01T00:00:00.000Z] said`.
+    Bracketed,
+    /// `gh run view --log`: `job⇥step⇥2026-05-07T11:59:42.4565285Z said`.
+    Tabbed,
+}
+
+impl Stamp {
+    const ALL: [Self; 4] = [Self::GitLab, Self::Plain, Self::Bracketed, Self::Tabbed];
+
+    /// The kind that at least half of these lines begin with.
+    pub(super) fn of<'a>(opening: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Self> {
+        let said = opening.filter(|line| !line.trim_ascii().is_empty());
+        let all = said.clone().count();
+        Self::ALL.into_iter().find(|stamp| {
+            let stamped = said.clone().filter(|line| stamp.after(line).is_some()).count();
+            stamped > 0 && stamped * 2 >= all
+        })
+    }
+
+    /// What follows the stamp; nothing if the line has none of this kind.
+    pub(super) fn after<'a>(self, line: &'a [u8]) -> Option<&'a [u8]> {
+        let line = without_bom(line);
+        match self {
+            Self::Plain => after_time(line).and_then(after_space),
+            Self::GitLab => after_time(line).and_then(after_space).and_then(after_stream),
+            Self::Bracketed => {
+                let rest = line.strip_prefix(b"[").and_then(after_time)?;
+                rest.strip_prefix(b"]").and_then(after_space)
+            }
+            Self::Tabbed => after_names(line).and_then(after_time).and_then(after_space),
+        }
+        .map(without_bom)
+    }
+}
+
+/// The line without a byte-order mark: each file that was joined into a log may begin with one.
+pub(super) fn without_bom(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+/// After `2026-05-07T11:59:42`, a fraction, and `Z` or an offset.
+fn after_time(line: &[u8]) -> Option<&[u8]> {
+    const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
+    let (time, rest) = line.split_at_checked(SHAPE.len())?;
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    };
+    time.iter().zip(SHAPE).all(fits).then_some(())?;
+    after_zone(after_fraction(rest))
+}
+
+fn after_fraction(rest: &[u8]) -> &[u8] {
+    const LONGEST: usize = 9;
+    let Some(fraction) = rest.strip_prefix(b".") else { return rest };
+    let digits = fraction.iter().take(LONGEST).take_while(|byte| byte.is_ascii_digit()).count();
+    &fraction[digits..]
+}
+
+fn after_zone(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'Z', rest @ ..] => Some(rest),
+        [b'+' | b'-', offset @ ..] => {
+            let digits = |count: usize| {
+                offset.iter().take(count).filter(|byte| byte.is_ascii_digit()).count()
+            };
+            match offset.get(2) {
+                Some(b':') => (digits(5) == 4).then(|| &offset[5..]),
+                _ => (digits(4) == 4).then(|| &offset[4..]),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// One space, or nothing on an empty line whose space somebody trimmed.
+fn after_space(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [] | [b'\r', ..] => Some(rest),
+        [b' ', rest @ ..] => Some(rest),
+        _ => None,
+    }
+}
+
+/// GitLab's `00O `: a stream's number in two hexadecimal digits, and whether it is output or error.
+fn after_stream(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [one, two, b'O' | b'E', tail @ ..] if [one, two].iter().all(|b| b.is_ascii_hexdigit()) => {
+            match tail {
+                [] | [b'\r', ..] => Some(tail),
+                [b' ' | b'+', said @ ..] => Some(said),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// After `job⇥step⇥`.
+fn after_names(line: &[u8]) -> Option<&[u8]> {
+    const LONGEST: usize = 512;
+    let near = &line[..line.len().min(LONGEST)];
+    let job = memchr::memchr(b'\t', near)?;
+    let step = memchr::memchr(b'\t', &near[job + 1..])?;
+    Some(without_bom(&line[job + step + 2..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stamp;
+
+    fn after(stamp: Stamp, line: &str) -> Option<&str> {
+        stamp.after(line.as_bytes()).map(|rest| std::str::from_utf8(rest).expect("text"))
+    }
+
+    fn kind(lines: &[&str]) -> Option<Stamp> {
+        Stamp::of(lines.iter().map(|line| line.as_bytes()))
+    }
+
+    #[test]
+    fn github_and_azure() {
+        for line in [
+            "2026-05-07T11:59:42.4565285Z said",
+            "2026-05-07T11:59:42Z said",
+            "2026-05-07T11:59:42.1+02:00 said",
+            "2026-05-07T11:59:42.123456-0330 said",
+            "\u{feff}2026-05-07T11:59:42.4565285Z said",
+            "\u{feff}2026-05-07T11:59:42.4565285Z \u{feff}said",
+        ] {
+            assert_eq!(after(Stamp::Plain, line), Some("said"), "{line}");
+        }
+        assert_eq!(after(Stamp::Plain, "2026-05-07T11:59:42.4565285Z"), Some(""));
+        assert_eq!(
+            after(Stamp::Plain, "2026-05-07T11:59:42.4565285Z   indented"),
+            Some("  indented")
+        );
+    }
+
+    #[test]
+    fn gitlab_jenkins_and_the_command_line_of_github() {
+        let gitlab = "2024-05-14T07:30:21.483212Z 00O Running with gitlab-runner 17.0.0";
+        assert_eq!(after(Stamp::GitLab, gitlab), Some("Running with gitlab-runner 17.0.0"));
+        let on = "2024-05-14T07:30:21.483212Z 01E+more";
+        assert_eq!(after(Stamp::GitLab, on), Some("more"));
+        let jenkins = "[2024-01-01T00:00:00.000Z] + make test";
+        assert_eq!(after(Stamp::Bracketed, jenkins), Some("+ make test"));
+        let gh = "build (3.12)\tRun tests\t2024-01-01T00:00:00.0000000Z FAILED";
+        assert_eq!(after(Stamp::Tabbed, gh), Some("FAILED"));
+        let first = "build\tRun tests\t\u{feff}2024-01-01T00:00:00.0000000Z FAILED";
+        assert_eq!(after(Stamp::Tabbed, first), Some("FAILED"));
+    }
+
+    #[test]
+    fn what_only_looks_like_one_stays() {
+        for line in [
+            "2026-05-07 11:59:42 said",
+            "2026-05-07T11:59:42.4565285 said",
+            "2026-05-07T11:59:42.4565285Zsaid",
+            "2026-05-07T11:59:42.12345678901Z said",
+            "2026-05-07T11:59:42+1 said",
+            "2026-05-07T11:59:42+",
+            "2026-05-07T",
+            "",
+        ] {
+            assert_eq!(after(Stamp::Plain, line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_logs_opening_decides() {
+        let github = ["2026-05-07T11:59:42.4Z a", "2026-05-07T11:59:42.4Z b", "of the same line"];
+        assert_eq!(kind(&github), Some(Stamp::Plain));
+        assert_eq!(kind(&["make test", "", "ok", "2026-05-07T11:59:42.4Z ERROR a"]), None);
+        assert_eq!(kind(&["2024-05-14T07:30:21.483212Z 00O a"]), Some(Stamp::GitLab));
+        assert_eq!(kind(&[]), None);
+        assert_eq!(kind(&["", "  "]), None);
+    }
+}

@@ -1,0 +1,276 @@
+//! The lines that are kept, in a bounded amount of memory.
+//!
+//! A log that fits is kept whole. When it no longer fits, lines that nothing points to make room:
+//! kept are the log's first and last lines, what the runner says about its steps, and lines that
+//! speak of failures with their neighbours (see `sieve`). Where even those are too many, the first
+//! quarter and the last three quarters of what fits stay.
+//!
+//! - The last lines are never lost: [`Limits::last`] of them, as long as they have less than
+//!   [`Limits::last_cost`] bytes.
+//! - What is kept depends on the log alone, not on the pieces it came in.
+
+use std::ops::Range;
+
+use crate::log::{Line, Log};
+use crate::steps;
+
+use super::sieve::{self, Worth};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of text.
+    text: usize,
+    /// Lines.
+    lines: usize,
+    /// What is never lost of the log's beginning.
+    first: Share,
+    /// What is never lost of its end.
+    last: Share,
+    /// What all between may cost after room was made.
+    between: usize,
+}
+
+/// A stretch of lines with a limit on what they cost.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    lines: usize,
+    cost: usize,
+}
+
+impl Limits {
+    /// Together with all else that a diagnosis takes, well under 64 MB.
+    pub(super) const USUAL: Self = Self {
+        text: 12 << 20,
+        lines: 384 << 10,
+        first: Share { lines: 1_000, cost: 512 << 10 },
+        last: Share { lines: 20_000, cost: 3 << 20 },
+        between: 4 << 20,
+    };
+}
+
+/// The kept lines.
+#[derive(Debug)]
+pub(super) struct Store {
+    limits: Limits,
+    text: Vec<u8>,
+    lines: Vec<Line>,
+    /// What each line is worth, as far as they were searched.
+    worth: Vec<Worth>,
+    /// For how many lines after those that were searched something before them still counts.
+    reach: Reach,
+}
+
+/// How many lines to come are near something.
+#[derive(Debug, Default, Clone, Copy)]
+struct Reach {
+    failure: usize,
+    hint: usize,
+}
+
+/// A line to be kept: where it stood, and what it was like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) number: u64,
+    pub(super) width: usize,
+    /// Whether it has the runner's stamp, in a log where all that the runner writes has one.
+    pub(super) stamped: bool,
+}
+
+impl Store {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            text: Vec::new(),
+            lines: Vec::new(),
+            worth: Vec::new(),
+            reach: Reach::default(),
+        }
+    }
+
+    /// Adds the next line; those that it takes the place of are the least worth.
+    pub(super) fn push(&mut self, text: &str, origin: Origin) {
+        let full = self.text.len() + text.len() + 1 > self.limits.text;
+        if full || self.lines.len() == self.limits.lines {
+            self.make_room();
+        }
+        self.lines.push(Line {
+            start: self.text.len() as u32,
+            length: text.len() as u16,
+            stamped: origin.stamped,
+            number: u32::try_from(origin.number).unwrap_or(u32::MAX),
+            width: u32::try_from(origin.width).unwrap_or(u32::MAX),
+        });
+        self.text.extend_from_slice(text.as_bytes());
+        self.text.push(b'\n');
+    }
+
+    /// The log of what was kept, of so many lines.
+    pub(super) fn into_log(self, total: u64) -> Log {
+        let text = String::from_utf8(self.text).expect("whole texts went in, whole ones went out");
+        Log::new(text, self.lines, total)
+    }
+
+    fn make_room(&mut self) {
+        self.search();
+        let between = self.between();
+        let choice = self.choice(between.clone());
+        self.keep(|at, worth| !between.contains(&at) || choice.wants(at, worth));
+    }
+
+    /// Says what the lines are worth that were not searched before.
+    fn search(&mut self) {
+        let from = self.worth.len();
+        let Some(begin) = self.lines.get(from).map(|line| line.start as usize) else { return };
+        self.worth.resize(self.lines.len(), Worth::Plain);
+        let (mut lines, reach) = (Neighbours { worth: &mut self.worth }, self.reach);
+        lines.mark(from..from + reach.hint, Worth::NearHint);
+        lines.mark(from..from + reach.failure, Worth::NearFailure);
+        let mut next = Reach::default();
+        let mut at = from;
+        sieve::hits(&self.text[begin..], |byte, worth| {
+            while self.lines[at].end() < begin + byte {
+                at += 1;
+            }
+            next.widen(lines.found(at, worth));
+        });
+        for (at, line) in self.lines.iter().enumerate().skip(from) {
+            if steps::is_frame(&self.text[line.start as usize..line.end()]) {
+                next.widen(lines.found(at, Worth::Frame));
+            }
+        }
+        self.reach = next;
+    }
+
+    /// The lines that are neither first nor last.
+    fn between(&self) -> Range<usize> {
+        let Limits { first, last, .. } = self.limits;
+        let first = spent(self.costs(0..self.lines.len()), first);
+        let last = spent(self.costs(first..self.lines.len()).rev(), last);
+        first..self.lines.len() - last
+    }
+
+    /// What to keep of a stretch.
+    fn choice(&self, between: Range<usize>) -> Choice {
+        let mut left = self.limits.between;
+        for worth in Worth::ALL {
+            let alike = between.clone().filter(|&at| self.worth[at] == worth);
+            let cost: usize = alike.clone().map(|at| self.cost(at)).sum();
+            if cost > left {
+                return Choice { worth, dropped: self.ends_of(alike, left) };
+            }
+            left -= cost;
+        }
+        Choice { worth: Worth::Plain, dropped: 0..0 }
+    }
+
+    /// All but the first quarter and the last three quarters of what may be spent on these lines.
+    fn ends_of(
+        &self,
+        lines: impl DoubleEndedIterator<Item = usize> + Clone,
+        most: usize,
+    ) -> Range<usize> {
+        let from = self.first_beyond(lines.clone(), most / 4).unwrap_or(0);
+        let to = self.first_beyond(lines.rev(), most - most / 4).map_or(0, |last| last + 1);
+        from..to
+    }
+
+    /// The first of the lines that no longer fits.
+    fn first_beyond(
+        &self,
+        mut lines: impl Iterator<Item = usize>,
+        mut left: usize,
+    ) -> Option<usize> {
+        lines.find(|&at| match left.checked_sub(self.cost(at)) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        })
+    }
+
+    /// Drops all other lines.
+    fn keep(&mut self, wanted: impl Fn(usize, Worth) -> bool) {
+        let (mut kept, mut end) = (0, 0);
+        for at in 0..self.lines.len() {
+            if !wanted(at, self.worth[at]) {
+                continue;
+            }
+            let line = self.lines[at];
+            self.text.copy_within(line.start as usize..=line.end(), end);
+            self.lines[kept] = Line { start: end as u32, ..line };
+            self.worth[kept] = self.worth[at];
+            kept += 1;
+            end += line.length as usize + 1;
+        }
+        self.text.truncate(end);
+        self.lines.truncate(kept);
+        self.worth.truncate(kept);
+    }
+
+    fn costs(&self, lines: Range<usize>) -> impl DoubleEndedIterator<Item = usize> {
+        lines.map(|at| self.cost(at))
+    }
+
+    /// What keeping a line takes.
+    fn cost(&self, at: usize) -> usize {
+        self.lines[at].length as usize + 1 + size_of::<Line>() + size_of::<Worth>()
+    }
+}
+
+/// How many lines fit a share.
+fn spent(costs: impl Iterator<Item = usize>, share: Share) -> usize {
+    let sums = costs.scan(0, |sum, cost| {
+        *sum += cost;
+        Some(*sum)
+    });
+    sums.take(share.lines).take_while(|&sum| sum <= share.cost).count()
+}
+
+/// Which lines stay: those worth more than `worth`, and of those worth just as much all but a stretch.
+#[derive(Debug, Clone)]
+struct Choice {
+    worth: Worth,
+    dropped: Range<usize>,
+}
+
+impl Choice {
+    fn wants(&self, at: usize, worth: Worth) -> bool {
+        worth < self.worth || (worth == self.worth && !self.dropped.contains(&at))
+    }
+}
+
+/// What lines are worth, raised by what is found near them.
+struct Neighbours<'a> {
+    worth: &'a mut [Worth],
+}
+
+impl Neighbours<'_> {
+    /// Marks a line and those around it. Returns how far it reaches beyond the last line.
+    fn found(&mut self, at: usize, worth: Worth) -> Reach {
+        self.mark(at..at + 1, worth);
+        let Some((near, around)) = worth.around() else { return Reach::default() };
+        let end = at + 1 + around.after;
+        self.mark(at.saturating_sub(around.before)..end, near);
+        let beyond = end.saturating_sub(self.worth.len());
+        match near {
+            Worth::NearFailure => Reach { failure: beyond, hint: 0 },
+            _ => Reach { failure: 0, hint: beyond },
+        }
+    }
+
+    fn mark(&mut self, lines: Range<usize>, worth: Worth) {
+        let end = lines.end.min(self.worth.len());
+        for known in self.worth.get_mut(lines.start..end).unwrap_or_default() {
+            *known = (*known).min(worth);
+        }
+    }
+}
+
+impl Reach {
+    fn widen(&mut self, other: Self) {
+        self.failure = self.failure.max(other.failure);
+        self.hint = self.hint.max(other.hint);
+    }
+}

@@ -1,0 +1,337 @@
+//! The marks of the CI systems.
+//!
+//! - GitHub writes `##[group]Run …` at a step's begin, then its script and settings, `##[endgroup]`,
+//!   what it printed, and `##[error]Process completed with exit code 1.` if it failed. Jobs open
+//!   groups as well, so a heading counts only with what a runner puts under it.
+//! - Azure has `##[section]Starting: …`, GitLab and Buildkite have headings, act and Gitea `⭐ Run …`,
+//!   Jenkins stages, Travis a line after each command. What a system says only at the end of the job
+//!   is put down to the last step that worked.
+//! - Marks count only at the begin of a line, directly after the runner's stamp.
+
+use std::ops::Range;
+
+use crate::log::Log;
+
+use super::{Step, StepKind};
+
+/// Who ran the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runner {
+    GitHub,
+    Act,
+    Azure,
+    GitLab,
+    Jenkins,
+    CircleCi,
+    Travis,
+    Buildkite,
+}
+
+/// What a line says about steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// A step begins here.
+    Begins(StepKind),
+    /// The step failed.
+    Failed,
+    /// A step failed, which one is not said.
+    JobFailed,
+    /// The runner speaks, about something else.
+    Aside,
+    /// It is not the runner who speaks.
+    Nothing,
+}
+
+/// Whether a line may be a mark of any CI system.
+pub(crate) fn is_frame(line: &[u8]) -> bool {
+    const MARKS: [&[u8]; 13] = [
+        b"##[group]Run ",
+        b"##[error]Process completed",
+        b"##[error]The ",
+        b"##[section]",
+        b"Post job cleanup.",
+        b"Cleaning up ",
+        b"Executing \"",
+        b"Running after",
+        b"ERROR: Job failed",
+        b"ERROR: script returned",
+        b"[Pipeline] {",
+        b"The command \"",
+        b"~~~ ",
+    ];
+    match line.first() {
+        Some(b'#' | b'P' | b'C' | b'E' | b'R' | b'T' | b'~') => {
+            MARKS.iter().any(|mark| line.starts_with(mark))
+        }
+        Some(b'[') => line.starts_with(b"[Pipeline] {") || after_act(line).is_some(),
+        _ => false,
+    }
+}
+
+fn after_act(line: &[u8]) -> Option<&[u8]> {
+    const NEAR: usize = 200;
+    let end = memchr::memchr(b']', &line[..line.len().min(NEAR)])?;
+    let said = line[end + 1..].trim_ascii_start();
+    ["⭐ Run ", "❌  Failure", "🏁  Job"].iter().find_map(|mark| said.strip_prefix(mark.as_bytes()))
+}
+
+impl Runner {
+    /// Known by how the log opens; GitHub if nothing says otherwise.
+    pub(super) fn of(log: &Log) -> Self {
+        const OPENING: usize = 300;
+        let known = |at: usize| Self::by_line(log.text(at)).filter(|_| log.is_stamped(at));
+        (0..log.len().min(OPENING)).find_map(known).unwrap_or(Self::GitHub)
+    }
+
+    fn by_line(line: &str) -> Option<Self> {
+        const SIGNS: [(&str, Runner); 13] = [
+            ("##[group]Run ", Runner::GitHub),
+            ("Current runner version: ", Runner::GitHub),
+            ("##[section]Starting: ", Runner::Azure),
+            ("Running with gitlab-runner ", Runner::GitLab),
+            ("[Pipeline] ", Runner::Jenkins),
+            ("#!/bin/bash -eo pipefail", Runner::CircleCi),
+            ("#!/bin/sh -eo pipefail", Runner::CircleCi),
+            ("Build-agent version ", Runner::CircleCi),
+            ("Worker information", Runner::Travis),
+            ("Build system information", Runner::Travis),
+            ("~~~ Running ", Runner::Buildkite),
+            ("~~~ Preparing ", Runner::Buildkite),
+            ("⭐ Run ", Runner::Act),
+        ];
+        let sign = SIGNS.iter().find(|(sign, _)| line.starts_with(sign));
+        let by_act = || after_act(line.as_bytes()).filter(|_| line.starts_with('['));
+        sign.map(|(_, runner)| *runner).or_else(|| by_act().map(|_| Self::Act))
+    }
+
+    /// What a line says about steps.
+    pub(super) fn says(self, log: &Log, at: usize) -> Says {
+        let line = log.text(at);
+        match self {
+            _ if !log.is_stamped(at) || line.is_empty() => Says::Nothing,
+            Self::GitHub => github(log, at, line),
+            Self::Act => act(line),
+            Self::Azure => azure(line),
+            Self::GitLab => gitlab(line),
+            Self::Jenkins => jenkins(log, at, line),
+            Self::CircleCi => circle(line),
+            Self::Travis => travis(log, at, line),
+            Self::Buildkite => buildkite(line),
+        }
+    }
+
+    /// The lines that show a step's script, from its heading.
+    pub(super) fn script(self, log: &Log, at: usize) -> Range<usize> {
+        // The longest script that people write fits.
+        const LONGEST: usize = 2_000;
+        let until = |end: fn(&str) -> bool| {
+            let end = (at + 1..log.len().min(at + LONGEST)).find(|&line| end(log.text(line)));
+            at..end.map_or(at + 1, |end| end + 1)
+        };
+        match self {
+            Self::GitHub if log.text(at).starts_with(GROUP) => until(|line| line == "##[endgroup]"),
+            Self::Azure => until(|line| line.contains("Starting Command Output")),
+            _ => at..at + 1,
+        }
+    }
+}
+
+const GROUP: &str = "##[group]Run ";
+
+fn github(log: &Log, at: usize, line: &str) -> Says {
+    const VERDICTS: [&str; 5] = [
+        "Process completed with exit code ",
+        "The operation was canceled.",
+        "The action ", // The action 'x' has timed out after 5 minutes.
+        "The runner has received a shutdown signal",
+        "The self-hosted runner",
+    ];
+    if line.starts_with(GROUP) && is_heading(log, at) {
+        return Says::Begins(StepKind::Work);
+    }
+    if line == "Post job cleanup." || line == "Cleaning up orphan processes" {
+        return Says::Begins(StepKind::Cleanup);
+    }
+    // Several jobs in one log, as `gh run view --log` writes them.
+    if at > 0 && line.starts_with("Current runner version: ") {
+        return Says::Begins(StepKind::Opening);
+    }
+    match line.strip_prefix("##[error]") {
+        Some(said)
+            if VERDICTS.iter().any(|verdict| said.starts_with(verdict))
+                || said.contains("has timed out after")
+                || said.contains("has exceeded the maximum execution time") =>
+        {
+            Says::Failed
+        }
+        _ if line.starts_with("##[") => Says::Aside,
+        _ => Says::Nothing,
+    }
+}
+
+/// Whether a group is a step's heading: it shows a shell, inputs or an environment, or belongs to an
+/// action that needs none of them. A job's own `::group::Run tests` has none.
+fn is_heading(log: &Log, at: usize) -> bool {
+    const LONGEST: usize = 2_000;
+    for line in at + 1..log.len().min(at + LONGEST) {
+        let text = log.text(line);
+        let settings = text.starts_with("shell: ") || text == "with:" || text == "env:";
+        if settings || !log.unbroken(line - 1) {
+            return true; // Lines are missing: it may have stood there.
+        }
+        if text == "##[endgroup]" {
+            return line == at + 1 && is_action(log.text(at));
+        }
+        if text.starts_with("##[group]") {
+            return false;
+        }
+    }
+    false
+}
+
+/// `owner/name@v1`, `./of/this/repository`, `docker://image`.
+fn is_action(heading: &str) -> bool {
+    let what = heading.strip_prefix(GROUP).unwrap_or_default();
+    let path = what.starts_with("./") || what.starts_with("docker://");
+    !what.contains(' ') && (path || (what.contains('/') && what.contains('@')))
+}
+
+/// What an action failed with, and what stopped a job before its first step: the last line, where no
+/// shell would give its exit code.
+pub(super) fn last_words(log: &Log, step: &Step) -> Option<usize> {
+    let by_shell = step.script.clone().any(|at| log.text(at).starts_with("shell: "));
+    let speaks = |&at: &usize| {
+        let line = log.text(at);
+        !line.is_empty() && !line.starts_with("##[debug]")
+    };
+    let last = step.lines.clone().rfind(speaks)?;
+    let error = log.text(last).starts_with("##[error]") && log.is_stamped(last);
+    (error && !by_shell && step.kind != StepKind::Cleanup).then_some(last)
+}
+
+fn act(line: &str) -> Says {
+    let said = match line.split_once("] ") {
+        Some((_, said)) if line.starts_with('[') => said.trim_start(),
+        _ => line,
+    };
+    if said.starts_with('|') {
+        Says::Nothing
+    } else if said.starts_with("⭐ Run Post ") || said.starts_with("⭐ Run Complete ") {
+        Says::Begins(StepKind::Cleanup)
+    } else if said.starts_with("⭐ Run ") {
+        Says::Begins(StepKind::Work)
+    } else if said.starts_with("❌  Failure - ") {
+        Says::Failed
+    } else if said.len() < line.len() {
+        Says::Aside
+    } else {
+        Says::Nothing
+    }
+}
+
+fn azure(line: &str) -> Says {
+    if let Some(name) = line.strip_prefix("##[section]Starting: ") {
+        let after = name.starts_with("Post-job: ") || name == "Finalize Job";
+        return Says::Begins(if after { StepKind::Cleanup } else { StepKind::Work });
+    }
+    match line.strip_prefix("##[error]") {
+        Some(said) if said.contains(" exited with code '") => Says::Failed,
+        Some(said) if said.contains(" failed with exit code ") => Says::Failed,
+        Some(said) if said.starts_with("The operation was canceled") => Says::Failed,
+        Some(said) if said.starts_with("The task has timed out") => Says::Failed,
+        _ if line.starts_with("##[") => Says::Aside,
+        _ => Says::Nothing,
+    }
+}
+
+fn gitlab(line: &str) -> Says {
+    const AFTER: [&str; 6] = [
+        "Running after_script",
+        "Running after script",
+        "Uploading artifacts for failed job",
+        "Saving cache for failed job",
+        "Cleaning up project directory",
+        "Cleaning up file based variables",
+    ];
+    const BEFORE: [&str; 5] = [
+        "Preparing environment",
+        "Getting source from Git repository",
+        "Restoring cache",
+        "Downloading artifacts",
+        "Preparing the \"",
+    ];
+    if line.starts_with("Executing \"") && line.ends_with("\" stage of the job script") {
+        Says::Begins(StepKind::Work)
+    } else if BEFORE.contains(&line) || (line.starts_with(BEFORE[4]) && line.ends_with(" executor"))
+    {
+        Says::Begins(StepKind::Work)
+    } else if AFTER.iter().any(|heading| line.starts_with(heading)) {
+        Says::Begins(StepKind::Cleanup)
+    } else if line.starts_with("ERROR: Job failed") {
+        Says::JobFailed
+    } else {
+        Says::Nothing
+    }
+}
+
+fn jenkins(log: &Log, at: usize, line: &str) -> Says {
+    if line.starts_with("[Pipeline] { (Declarative: Post Actions)") {
+        Says::Begins(StepKind::Cleanup)
+    } else if line.starts_with("[Pipeline] { (") {
+        let skipped = log.text(at + 1).starts_with("Stage \"")
+            && log.text(at + 1).contains("\" skipped due to ");
+        Says::Begins(if skipped { StepKind::Cleanup } else { StepKind::Work })
+    } else if line.starts_with("ERROR: script returned exit code ") || line == "Finished: FAILURE" {
+        Says::JobFailed
+    } else if line.starts_with("[Pipeline] ") {
+        Says::Aside
+    } else {
+        Says::Nothing
+    }
+}
+
+fn circle(line: &str) -> Says {
+    if line.starts_with("#!/bin/") && line.ends_with(" -eo pipefail") {
+        Says::Begins(StepKind::Work)
+    } else if line.starts_with("Exited with code ")
+        || line.starts_with("CircleCI received exit code ")
+    {
+        Says::Failed
+    } else {
+        Says::Nothing
+    }
+}
+
+/// Travis says of each command how it ended; what comes next is the next command's.
+fn travis(log: &Log, at: usize, line: &str) -> Says {
+    let verdict = |line: &str| {
+        let rest = line.strip_prefix("The command \"")?;
+        let code = rest
+            .rsplit_once("\" exited with ")
+            .or(rest.rsplit_once("\" failed and exited with "))?;
+        Some(!code.1.starts_with("0."))
+    };
+    match verdict(line) {
+        Some(true) => Says::Failed,
+        Some(false) => Says::Aside,
+        None if at > 0 && verdict(log.text(at - 1)).is_some() => Says::Begins(StepKind::Work),
+        None => Says::Nothing,
+    }
+}
+
+fn buildkite(line: &str) -> Says {
+    let after = |name: &str| {
+        ["pre-exit", "post-command", "post-artifact", "Uploading artifacts", "Cleaning up"]
+            .iter()
+            .any(|sign| name.contains(sign))
+    };
+    if let Some(name) = line.strip_prefix("~~~ ") {
+        Says::Begins(if after(name) { StepKind::Cleanup } else { StepKind::Work })
+    } else if line.starts_with("🚨 Error: ") || line.starts_with("user command error: ") {
+        Says::Failed
+    } else if line == "^^^ +++" {
+        Says::Aside
+    } else {
+        Says::Nothing
+    }
+}
