@@ -49,7 +49,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 /// The place and the words of a line that complains about a Go file.
 pub(super) fn complaint(said: &str) -> Option<(Location, &str)> {
     let pattern = pattern!(
-        r"^(?:vet: |# )?((?:\.{1,2}[/\\]|[A-Za-z]:\\|/)?[\w@+./\\~-]*\w\.go):([0-9]+)(?::([0-9]+))?: (\S.*)$"
+        r"^(?:vet: |# )?((?:\.{1,2}[/\\]|[A-Za-z]:\\|/)?[[:word:]@+./\\~-]*[[:word:]]\.go):([0-9]+)(?::([0-9]+))?: (\S.*)$"
     );
     let hit = pattern.captures(said)?;
     let location = Location::new(&hit[1], Some(&hit[2]), hit.get(3).map(|it| it.as_str()));
@@ -73,7 +73,7 @@ pub(super) fn headed(log: &Log, at: usize) -> Option<Heading> {
         if said.starts_with("# [") {
             return Some(Heading::Vet);
         }
-        if pattern!(r"^# \S+/\S+(?: \[\S+\])?$|^# [\w.-]+(?: \[\S+\])?$").is_match(said) {
+        if pattern!(r"^# \S+/\S+(?: \[\S+\])?$|^# [[:word:].-]+(?: \[\S+\])?$").is_match(said) {
             return Some(Heading::Build);
         }
         if complaint(said).is_none() && !said.starts_with('\t') {

@@ -40,7 +40,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
     let speaks = pattern!(
-        r"^\s*(?:go: |go get: |go mod \w+: |go build: |go list -m: |build \S+: |verifying |\S+\.go:[0-9]+(?::[0-9]+)?: |package |\S+ imports$|level=error )|^SECURITY ERROR"
+        r"^\s*(?:go: |go get: |go mod [[:word:]]+: |go build: |go list -m: |build \S+: |verifying |\S+\.go:[0-9]+(?::[0-9]+)?: |package |\S+ imports$|level=error )|^SECURITY ERROR"
     );
     if !speaks.is_match(said) {
         return;

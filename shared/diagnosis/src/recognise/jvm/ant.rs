@@ -47,7 +47,7 @@ fn bare(said: &str) -> &str {
 
 fn test_case(log: &Log, at: usize, said: &str) -> Option<Finding> {
     let pattern = pattern!(
-        r"^Testcase: (\S.*?)(?:\(([\w.$]+)\))?(?::| took [0-9.,]+(?: s(?:ec)?)?)?\s*(FAILED|FAILURE|ERROR|Caused an ERROR)?(?:\s.*)?$"
+        r"^Testcase: (\S.*?)(?:\(([[:word:].$]+)\))?(?::| took [0-9.,]+(?: s(?:ec)?)?)?\s*(FAILED|FAILURE|ERROR|Caused an ERROR)?(?:\s.*)?$"
     );
     let hit = pattern.captures(said)?;
     let verdict =

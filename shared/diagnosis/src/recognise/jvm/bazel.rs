@@ -22,7 +22,8 @@ const TOOL: &str = "bazel";
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
-    let target = pattern!(r"^(@?[\w@-]*//\S*)\s+(?:\(.*\) )?(FAILED TO BUILD|FAILED|TIMEOUT)\b");
+    let target =
+        pattern!(r"^(@?[[:word:]@-]*//\S*)\s+(?:\(.*\) )?(FAILED TO BUILD|FAILED|TIMEOUT)\b");
     let finding = |category, strength| Finding::new(TOOL, category, strength, at, said);
     if let Some(hit) = target.captures(said) {
         let built = &hit[2] != "FAILED TO BUILD";

@@ -33,7 +33,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         found.push(failed(log, at, &hit[1], &format!("{}.{}", &hit[1], &hit[2])));
     } else if let Some(hit) = class.captures(said) {
         found.push(failed(log, at, &hit[1], &hit[1]));
-    } else if pattern!(r"^\s*(?:\[\w+\] )?\[ *[1-9][0-9]* tests failed *\]$").is_match(said) {
+    } else if pattern!(r"^\s*(?:\[[[:word:]]+\] )?\[ *[1-9][0-9]* tests failed *\]$").is_match(said)
+    {
         found.push(Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said));
     }
 }

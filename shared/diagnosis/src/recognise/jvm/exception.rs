@@ -54,7 +54,7 @@ fn bare(said: &str) -> &str {
 
 fn names_exception(said: &str) -> bool {
     pattern!(
-        r"^(?:Exception in thread \S+ )?(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Error|Exception|Failure|Failed|Throwable|Timeout|[A-Z]\w+)(?:: .*|:| at \S+:[0-9]+|)$|^(?:Condition not satisfied:|Assertion failed:|groovy\.lang\.\S+|[A-Z]\w+(?:Error|Exception)(?:: .*|:| at \S+:[0-9]+|))$"
+        r"^(?:Exception in thread \S+ )?(?:[a-z_$][[:word:]$]*\.)+[A-Z][[:word:]$]*(?:Error|Exception|Failure|Failed|Throwable|Timeout|[A-Z][[:word:]]+)(?:: .*|:| at \S+:[0-9]+|)$|^(?:Condition not satisfied:|Assertion failed:|groovy\.lang\.\S+|[A-Z][[:word:]]+(?:Error|Exception)(?:: .*|:| at \S+:[0-9]+|))$"
     )
     .is_match(bare(said))
 }
@@ -82,7 +82,7 @@ fn frame(log: &Log, lines: &Range<usize>, class: &str) -> Option<Location> {
     for line in lines.clone() {
         let said = bare(log.said(line));
         let pattern = pattern!(
-            r"^(?:at )?(?:[\w.@-]*/+)?([\w.$]+)\(([\w$-]+\.(?:java|kt|kts|scala|groovy)):([0-9]+)\)$|^\S+ at ([\w$-]+\.(?:java|kt|scala|groovy)):([0-9]+)$"
+            r"^(?:at )?(?:[[:word:].@-]*/+)?([[:word:].$]+)\(([[:word:]$-]+\.(?:java|kt|kts|scala|groovy)):([0-9]+)\)$|^\S+ at ([[:word:]$-]+\.(?:java|kt|scala|groovy)):([0-9]+)$"
         );
         let Some(hit) = pattern.captures(said) else { continue };
         if let (Some(file), Some(number)) = (hit.get(4), hit.get(5)) {
@@ -135,14 +135,12 @@ fn compared(log: &Log, lines: Range<usize>) -> (Option<String>, Option<String>) 
     let said: Vec<&str> = lines.map(|line| bare(log.said(line))).collect();
     let text = said.join("\n");
     let forms = [
+        pattern!(r"expected:? ?(?:same:)?<((?s:.*?))> (?:but was|was not):? ?<((?s:.*?))>"),
+        pattern!(r"expected \[(.*?)\] but found \[(.*?)\]"),
+        pattern!(r"(?m)^Expected: (.+)\n *but: was (.*)$"),
+        pattern!(r"(?m)expected: (.+)\n *but was: ?(.*)$"),
         pattern!(
-            r"expected:? ?(?:same:)?<((?s:.{0,2000}?))> (?:but was|was not):? ?<((?s:.{0,2000}?))>"
-        ),
-        pattern!(r"expected \[(.{0,1000}?)\] but found \[(.{0,1000}?)\]"),
-        pattern!(r"(?m)^Expected: (.{1,1000})\n *but: was (.{0,1000})$"),
-        pattern!(r"(?m)expected: (.{1,1000})\n *but was: ?(.{0,1000})$"),
-        pattern!(
-            r#"Expecting(?: actual)?:\n *(?P<b>.{1,1000})\n *to be (?:equal to|same as):?\n *(?P<a>.{1,1000})"#
+            r#"Expecting(?: actual)?:\n *(?P<b>.+)\n *to be (?:equal to|same as):?\n *(?P<a>.+)"#
         ),
     ];
     for (at, form) in forms.iter().enumerate() {

@@ -41,8 +41,9 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 fn reported(said: &str) -> Option<&str> {
     let path = said.strip_suffix(" FAILED")?;
     let task = path.starts_with("> ") || path.starts_with(':') || path.starts_with('[');
-    let nested = path.contains(" > ") && pattern!(r"^[\w$]").is_match(path);
-    let dotted = pattern!(r"^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*\.[\w$]+(?:\(.*\))?(?:\[.*\])?$");
+    let nested = path.contains(" > ") && pattern!(r"^[[:word:]$]").is_match(path);
+    let dotted =
+        pattern!(r"^(?:[[:word:]$]+\.)+[A-Z][[:word:]$]*\.[[:word:]$]+(?:\(.*\))?(?:\[.*\])?$");
     (!task && (nested || dotted.is_match(path))).then_some(path)
 }
 
@@ -86,7 +87,8 @@ fn logged(said: &str) -> Option<&str> {
 }
 
 fn heading(log: &Log, at: usize) -> Option<&str> {
-    let class = |line: &str| pattern!(r"^(?:[a-z_][\w]*\.)*[A-Z][\w$]*$").is_match(line);
+    let class =
+        |line: &str| pattern!(r"^(?:[a-z_][[:word:]]*\.)*[A-Z][[:word:]$]*$").is_match(line);
     let line = log.back(at, 60, class)?;
     log.said(line).rsplit('.').next()
 }

@@ -60,20 +60,25 @@ fn complaint(said: &str) -> Option<(&'static str, Location, &str)> {
         ),
         (
             "checkstyle",
-            pattern!(r"^\[ERROR\] (\S+\.\w+):\[([0-9]+)(?:,([0-9]+))?\] (\(\w+\) \w+: .*)$"),
+            pattern!(
+                r"^\[ERROR\] (\S+\.[[:word:]]+):\[([0-9]+)(?:,([0-9]+))?\] (\([[:word:]]+\) [[:word:]]+: .*)$"
+            ),
         ),
-        ("checkstyle", pattern!(r"^\[ERROR\] (\S+\.java):([0-9]+)(?::([0-9]+))?: (\S.* \[\w+\])$")),
+        (
+            "checkstyle",
+            pattern!(r"^\[ERROR\] (\S+\.java):([0-9]+)(?::([0-9]+))?: (\S.* \[[[:word:]]+\])$"),
+        ),
         (
             "pmd",
             pattern!(
-                r"^\[(?:ERROR|INFO|WARNING)\] PMD Failure: ([\w.$]+):([0-9]+)(x)? (Rule:\S.*)$"
+                r"^\[(?:ERROR|INFO|WARNING)\] PMD Failure: ([[:word:].$]+):([0-9]+)(x)? (Rule:\S.*)$"
             ),
         ),
-        ("pmd", pattern!(r"^(\S+\.java):([0-9]+)(x)?:\t(\w+:\t\S.*)$")),
+        ("pmd", pattern!(r"^(\S+\.java):([0-9]+)(x)?:\t([[:word:]]+:\t\S.*)$")),
         (
             "spotbugs",
             pattern!(
-                r"^\[ERROR\] (?:High|Medium|Low): .* At (\w+\.(?:java|kt|scala)):\[lines? ([0-9]+)(?:-[0-9]+)?()\] ?(.*)$"
+                r"^\[ERROR\] (?:High|Medium|Low): .* At ([[:word:]]+\.(?:java|kt|scala)):\[lines? ([0-9]+)(?:-[0-9]+)?()\] ?(.*)$"
             ),
         ),
         (
@@ -82,7 +87,7 @@ fn complaint(said: &str) -> Option<(&'static str, Location, &str)> {
                 r"^(?:\[ERROR\] )?(\S+\.kts?):([0-9]+):([0-9]+):? ((?:Lint error > \[|.*\((?:standard:|custom:)?[a-z][a-z-]+\)$).*)$"
             ),
         ),
-        ("detekt", pattern!(r"^(\S+\.kts?):([0-9]+):([0-9]+): (\S.* \[[A-Z]\w+\])$")),
+        ("detekt", pattern!(r"^(\S+\.kts?):([0-9]+):([0-9]+): (\S.* \[[A-Z][[:word:]]+\])$")),
     ];
     forms.into_iter().find_map(|(tool, form)| {
         let hit = form.captures(said)?;

@@ -38,7 +38,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let Some(message) = said
         .strip_prefix("[ERROR] ")
         .or_else(|| said.strip_prefix("[FATAL] "))
-        .or_else(|| said.starts_with("[WARNING] Rule ").then_some(&said[10..]))
+        .or_else(|| said.strip_prefix("[WARNING] ").filter(|said| said.starts_with("Rule ")))
     else {
         return;
     };
@@ -69,7 +69,7 @@ fn compiler(log: &Log, at: usize, message: &str) -> Option<Finding> {
     );
     let hit = pattern.captures(message)?;
     // Checkstyle writes the same, with a category before or a rule behind the words.
-    if pattern!(r"^\(\w+\) \w+:|\[\w+\]$").is_match(&hit[4]) {
+    if pattern!(r"^\([[:word:]]+\) [[:word:]]+:|\[[[:word:]]+\]$").is_match(&hit[4]) {
         return None;
     }
     let block = log.block(at, 12, |line| line.starts_with('[') && !line.starts_with("[ERROR]  "));

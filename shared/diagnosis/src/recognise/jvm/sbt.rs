@@ -85,14 +85,15 @@ fn compiler(log: &Log, at: usize, said: &str) -> Option<Finding> {
 /// junit-interface and jupiter-interface.
 fn junit(log: &Log, at: usize, said: &str) -> Option<Finding> {
     let pattern = pattern!(
-        r"^Test ([\w.$]+[.#][^:]+?) failed: (\S.*?)(?:, took [0-9.]+ s(?:ec)?|, took [0-9.]+s)?$"
+        r"^Test ([[:word:].$]+[.#][^:]+?) failed: (\S.*?)(?:, took [0-9.]+ s(?:ec)?|, took [0-9.]+s)?$"
     );
     let hit = pattern.captures(said)?;
     let block = log.block(at, 40, |line| {
         !bare(line).trim_start().starts_with("at ") && !bare(line).starts_with("    ")
     });
     let place = block.clone().find_map(|line| {
-        let hit = pattern!(r"\(([\w$]+\.(?:java|scala)):([0-9]+)\)").captures(log.said(line))?;
+        let hit =
+            pattern!(r"\(([[:word:]$]+\.(?:java|scala)):([0-9]+)\)").captures(log.said(line))?;
         Some(Location::new(&hit[1], Some(&hit[2]), None))
     });
     let name = hit[1].replace('#', ".");
@@ -108,9 +109,10 @@ fn scalatest(log: &Log, at: usize, said: &str) -> Option<Finding> {
     });
     let line = (at + 1 < block.end).then_some(at + 1).unwrap_or(at);
     let told = bare(log.said(line)).trim();
-    let place = pattern!(r"\(([\w$]+\.scala):([0-9]+)\)").captures(told);
+    let place = pattern!(r"\(([[:word:]$]+\.scala):([0-9]+)\)").captures(told);
     let place = place.map(|hit| Location::new(&hit[1], Some(&hit[2]), None));
-    let suite = log.back(at, 100, |line| pattern!(r"^(?:\[info\] )?[A-Z][\w$]*:$").is_match(line));
+    let suite =
+        log.back(at, 100, |line| pattern!(r"^(?:\[info\] )?[A-Z][[:word:]$]*:$").is_match(line));
     let suite = suite.map(|line| bare(log.said(line)).trim_end_matches(':'));
     let name = suite.map_or_else(|| name.to_owned(), |suite| format!("{suite} > {name}"));
     Some(failed("scalatest", line, block, FailedTest::named(&name).saying(told).at(place)))
@@ -131,7 +133,7 @@ fn munit(log: &Log, at: usize, said: &str) -> Option<Finding> {
 /// specs2: `x the example`, then what was compared, with its place.
 fn specs2(log: &Log, at: usize, said: &str) -> Option<Finding> {
     let name = said.trim_start().strip_prefix("x ").filter(|_| is_error(log.said(at)))?;
-    let place = pattern!(r"\(([\w$]+\.scala):([0-9]+)\)");
+    let place = pattern!(r"\(([[:word:]$]+\.scala):([0-9]+)\)");
     let line = log.ahead(at, 6, |line| place.is_match(line))?;
     let hit = place.captures(log.said(line))?;
     let location = Location::new(&hit[1], Some(&hit[2]), None);

@@ -47,8 +47,9 @@ impl TestCase {
             r"^(?:\[(?:ERROR|WARNING|INFO)\] )?\s*(\S.*?)\s+(?:-- )?Time elapsed: [0-9.,]+ s(?:ec)?\s+<<< (?:FAILURE|ERROR)!"
         );
         let name = pattern.captures(said)?.get(1)?.as_str();
-        let named =
-            pattern!(r"^(.+?)\(((?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z][\w$]*)\)((?:\[.*\])?)$");
+        let named = pattern!(
+            r"^(.+?)\(((?:[a-z_][[:word:]$]*\.)+[A-Z][[:word:]$]*|[A-Z][[:word:]$]*)\)((?:\[.*\])?)$"
+        );
         if let Some(hit) = named.captures(name) {
             return Some(Self {
                 class: hit[2].to_owned(),
@@ -56,7 +57,8 @@ impl TestCase {
             });
         }
         // `com.acme.StoreTest.opens(int)[1]`, `com.acme.StoreTest.opens when empty`, `com.acme.StoreTest`
-        let split = pattern!(r"^((?:[a-z_][\w$]*\.)*[A-Z][\w$]*)\.(\S.*)$").captures(name);
+        let split =
+            pattern!(r"^((?:[a-z_][[:word:]$]*\.)*[A-Z][[:word:]$]*)\.(\S.*)$").captures(name);
         Some(match split {
             Some(hit) => Self { class: hit[1].to_owned(), method: hit[2].to_owned() },
             None => Self { class: name.to_owned(), method: String::new() },

@@ -81,12 +81,14 @@ fn ends_list(line: &str) -> bool {
 
 /// The test of an entry, and its place where the entry has a line number.
 fn entry_of(entry: &str) -> Option<(String, Option<Location>)> {
-    let old = pattern!(r"^([\w$][^\s(]*(?:\[.*?\])?)\(((?:[a-z_][\w$]*\.)+[A-Z][\w$]*)\)(?::|$)");
+    let old = pattern!(
+        r"^([[:word:]$][^\s(]*(?:\[.*?\])?)\(((?:[a-z_][[:word:]$]*\.)+[A-Z][[:word:]$]*)\)(?::|$)"
+    );
     if let Some(hit) = old.captures(entry) {
         return Some((format!("{}.{}", &hit[2], &hit[1]), None));
     }
     let new = pattern!(
-        r"^((?:[a-z_][\w$]*\.)*[A-Z][\w$]*)(?:>[\w$]+)?\.([\w$]+(?:\(.*?\))?(?:\{.*?\})?(?:\[.*?\])?)(?::([0-9]+))?(?:->\S+)*(?: .*|)$"
+        r"^((?:[a-z_][[:word:]$]*\.)*[A-Z][[:word:]$]*)(?:>[[:word:]$]+)?\.([[:word:]$]+(?:\(.*?\))?(?:\{.*?\})?(?:\[.*?\])?)(?::([0-9]+))?(?:->\S+)*(?: .*|)$"
     );
     let hit = new.captures(entry)?;
     if hit.get(3).is_none()
@@ -119,7 +121,9 @@ fn fuller(name: &str, found: &[Finding]) -> String {
 fn withdraw(log: &Log, at: usize, found: &mut [Finding]) {
     for line in log.block(at, LONGEST, ends_flakes).skip(1) {
         let name = plain(log.said(line)).trim();
-        if !pattern!(r"^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*\.\S+$|^\S+\(\S+\)$").is_match(name) {
+        if !pattern!(r"^(?:[a-z_][[:word:]$]*\.)+[A-Z][[:word:]$]*\.\S+$|^\S+\(\S+\)$")
+            .is_match(name)
+        {
             continue;
         }
         let name = entry_of(name).map_or_else(|| name.to_owned(), |(name, _)| name);
