@@ -2,4 +2,49 @@
 
 use super::Recogniser;
 
-pub(super) const RECOGNISERS: &[Recogniser] = &[];
+mod boost;
+mod catch;
+mod cmake;
+mod compiler;
+mod configure;
+mod crash;
+mod ctest;
+mod gtest;
+mod linker;
+mod lint;
+mod lit;
+mod make;
+mod meson;
+mod msvc;
+mod qtest;
+mod sanitizer;
+mod valgrind;
+
+pub(super) const RECOGNISERS: &[Recogniser] = &[
+    compiler::RECOGNISER,
+    msvc::RECOGNISER,
+    linker::RECOGNISER,
+    lint::RECOGNISER,
+    cmake::RECOGNISER,
+    configure::RECOGNISER,
+    meson::RECOGNISER,
+    make::RECOGNISER,
+    sanitizer::RECOGNISER,
+    valgrind::RECOGNISER,
+    gtest::RECOGNISER,
+    catch::RECOGNISER,
+    boost::RECOGNISER,
+    qtest::RECOGNISER,
+    ctest::RECOGNISER,
+    lit::RECOGNISER,
+    crash::RECOGNISER,
+];
+
+/// What one tool says about a text.
+#[cfg(test)]
+fn found_by(tool: &str, text: &str) -> Vec<crate::finding::Finding> {
+    let log = crate::log_of(text);
+    let mut found = super::findings_in(&log);
+    found.retain(|finding| finding.tool == tool);
+    found
+}

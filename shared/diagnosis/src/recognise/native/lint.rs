@@ -1,0 +1,46 @@
+//! clang-tidy, clang-format and cppcheck.
+//!
+//! ```text
+//! /work/open.cc:12:5: warning: use nullptr [modernize-use-nullptr,-warnings-as-errors]
+//! src/open.cc:12:5: error: code should be clang-formatted [-Wclang-format-violations]
+//! src/open.cc:12:5: error: Null pointer dereference: p [nullPointer]
+//! ```
+//!
+//! Errors with a rule behind them come through `compiler`; here is what has another form.
+
+use crate::contract::Category;
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::Recogniser;
+
+pub(super) const RECOGNISER: Recogniser = Recogniser {
+    name: "clang-tidy",
+    triggers: &["treated as error", "code should be clang-formatted"],
+    look,
+};
+
+fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let said = log.said(at);
+    let finding = |tool| Finding::new(tool, Category::LintError, Strength::Summary, at, said);
+    if said.contains("warnings treated as errors") || said.ends_with("warning treated as error") {
+        found.push(finding("clang-tidy"));
+    } else if said.contains("code should be clang-formatted") {
+        let block = log.block(at, 4, |line| !line.starts_with(' '));
+        found.push(Finding {
+            strength: Strength::Cause,
+            ..finding("clang-format").with_block(block)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found_by;
+
+    #[test]
+    fn formatting_is_a_lint() {
+        let text = "a.cc:12:5: error: code should be clang-formatted [-Wclang-format-violations]\n";
+        assert_eq!(found_by("clang-format", text).len(), 1);
+        assert!(found_by("clang-tidy", "3 warnings generated.\n").is_empty());
+    }
+}
