@@ -7,7 +7,7 @@
 //!   1 failed
 //!     [chromium] › tests/a.spec.ts:10:5 › cart › adds ──────────
 //! Chrome Headless 90.0 (Linux) Cart adds FAILED
-//! 	Expected 1 to be 2.
+//!     Expected 1 to be 2.
 //! 1) Cart adds
 //!   Message:
 //!     Expected 1 to be 2.

@@ -99,14 +99,14 @@ fn bounds(log: &Log, at: usize) -> Range<usize> {
 fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
     let said = |at: usize| log.said(at).trim_start();
     let first = (lines.start + 1..lines.end).find(|&at| !said(at).is_empty())?;
-    let after = first + 1..lines.end;
+    let mut after = first + 1..lines.end;
     if said(first).starts_with("expect(") {
         let value = pattern!(r"^Expected[A-Za-z ]*: +\S");
-        return after.clone().find(|&at| value.is_match(said(at))).or(Some(first));
+        return after.find(|&at| value.is_match(said(at))).or(Some(first));
     }
     if said(first).starts_with("Jest encountered an unexpected token") {
         let parsing = |&at: &usize| said(at).contains("SyntaxError: ");
-        return after.clone().find(parsing).or(Some(first));
+        return after.find(parsing).or(Some(first));
     }
     Some(first)
 }
@@ -134,8 +134,7 @@ fn category(log: &Log, lines: &Range<usize>, message: &str) -> Category {
         r"toMatch[A-Za-z]*Snapshot\(|toThrowErrorMatching[A-Za-z]*Snapshot\(|New snapshot was not written|to match snapshot"
     );
     let typed = pattern!(r" - error TS[0-9]+: |^error TS[0-9]+: ");
-    let head = lines.clone().take(8);
-    if head.clone().any(|at| snapshot.is_match(log.said(at))) {
+    if lines.clone().take(8).any(|at| snapshot.is_match(log.said(at))) {
         Category::SnapshotDiff
     } else if typed.is_match(message) {
         Category::TypeError

@@ -82,23 +82,30 @@ fn dump(log: &Log, at: usize) -> Range<usize> {
     at..frame.map_or(at + 1, |last| last + 1)
 }
 
-/// The node id as far as a stack tells it; the class of a test is not in it.
+/// The node id: what pytest had printed before the interpreter died, else what the stack tells
+/// (the class of a test is not in it).
 fn running_test(log: &Log, block: &Range<usize>) -> Option<FailedTest> {
-    block.clone().find_map(|at| {
+    let (location, function) = block.clone().find_map(|at| {
         let (location, function) = trace::frame(log.said(at))?;
         let file = location.file.rsplit(['/', '\\']).next().unwrap_or_default();
-        let is_test = function.starts_with("test") && file.contains("test");
-        is_test.then(|| {
-            FailedTest::named(&format!("{}::{function}", relative(&location))).at(Some(location))
-        })
-    })
+        (function.starts_with("test") && file.contains("test")).then_some((location, function))
+    })?;
+    let printed = pattern!(r"^(\S+\.py)(::\S+)? ").captures(log.said(block.start));
+    let name = match printed.as_ref().map(|hit| (hit.get(1), hit.get(2))) {
+        Some((Some(file), Some(test))) => format!("{}{}", file.as_str(), test.as_str()),
+        Some((Some(file), None)) => format!("{}::{function}", file.as_str()),
+        _ => format!("{}::{function}", relative(&location)),
+    };
+    Some(FailedTest::named(&name).at(Some(location)))
 }
 
-/// The file below the checkout, where GitHub has it.
+/// The file below the checkout or the place of installed packages.
 fn relative(location: &Location) -> &str {
     let file = location.file.as_str();
-    let checkout = pattern!(r"^(?:.*/work/[^/]+/[^/]+|/github/workspace|/__w/[^/]+/[^/]+)/(.+)$");
-    checkout.captures(file).and_then(|hit| hit.get(1)).map_or(file, |below| below.as_str())
+    let home = pattern!(
+        r"^(?:.*/site-packages|.*/work/[^/]+/[^/]+|/github/workspace|/__w/[^/]+/[^/]+)/(.+)$"
+    );
+    home.captures(file).and_then(|hit| hit.get(1)).map_or(file, |below| below.as_str())
 }
 
 #[cfg(test)]
@@ -116,6 +123,23 @@ mod tests {
         assert_eq!(found[0].message, "Fatal Python error: Segmentation fault");
         assert_eq!(found[0].tests[0].name, "tests/test_a.py::test_length");
         assert_eq!((found[0].category, found[0].block.clone()), (Category::TestAssertion, 0..6));
+    }
+
+    #[test]
+    fn what_pytest_printed_names_the_test_better_than_the_stack() {
+        let stack = "  File \"/w/tests/test_a.py\", line 2 in test_length\n";
+        let name = |first: &str| {
+            let log = log_of(&format!("{first}Fatal Python error: Aborted\n\n{stack}"));
+            let mut found = Vec::new();
+            fatal(&log, 0, &mut found);
+            found[0].tests[0].name.clone()
+        };
+        assert_eq!(
+            name("tests/test_a.py::TestA::test_length "),
+            "tests/test_a.py::TestA::test_length"
+        );
+        assert_eq!(name("tests/test_a.py ..."), "tests/test_a.py::test_length");
+        assert_eq!(name(""), "/w/tests/test_a.py::test_length");
     }
 
     #[test]

@@ -160,6 +160,10 @@ fn block(log: &Log, lines: Range<usize>, ids: &mut Ids) -> Option<Finding> {
     let places: Vec<Location> = own.clone().filter_map(|at| place(log.said(at))).collect();
     let location = places.iter().rev().find(|place| !trace::is_library(&place.file)).cloned();
     let location = location.or_else(|| trace::innermost(own.clone().map(|at| log.said(at))));
+    let location = location.or_else(|| match subject {
+        Subject::Module(file) => Some(Location::new(file, None, None)),
+        Subject::Test(_) | Subject::Doctest(_) => None,
+    });
     let category = category(log, &own, message, &subject);
     let finding = Finding::new("pytest", category, Strength::Cause, line, message)
         .with_block(without_blank_end(log, lines))
@@ -242,7 +246,7 @@ fn raised(log: &Log, run: &[usize]) -> Option<usize> {
     let words = |at: usize| words(log.said(at));
     let starts = |&at: &usize| trace::is_exception(words(at)) || words(at).starts_with("assert ");
     let has_words = |&at: &usize| !words(at).is_empty();
-    let first = run.iter().position(|at| starts(at)).or(run.iter().position(|at| has_words(at)))?;
+    let first = run.iter().position(starts).or(run.iter().position(has_words))?;
     let said = run[first..].iter().copied().find(|at| has_words(at) && !trace::is_bare(words(*at)));
     said.or(Some(run[first]))
 }
@@ -288,7 +292,7 @@ pub(super) fn compared(message: &str) -> (Option<&str>, Option<&str>) {
 fn one_liner(log: &Log, at: usize) -> Option<Finding> {
     let said = log.said(at);
     let location = place(said)?;
-    let message = said.splitn(2, ": ").nth(1)?;
+    let message = said.split_once(": ")?.1;
     let finding = Finding::new("pytest", Category::TestAssertion, Strength::Cause, at, message);
     Some(finding.at(Some(location)))
 }

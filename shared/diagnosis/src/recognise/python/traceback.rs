@@ -92,7 +92,13 @@ fn is_echo(message: &str) -> bool {
     ) || message.contains("returned non-zero exit status")
 }
 
+/// Whether the program ended with it and the step with the program. A test framework's total below
+/// means that the traceback is a test's.
 fn ends_step(log: &Log, line: usize) -> bool {
+    let total = pattern!(r"^(?:Ran [0-9]+ tests? in |FAILED \(|=+ .* in [0-9.]+s.* =+$)");
+    if log.ahead(line, LAST_WORDS, |line| total.is_match(line)).is_some() {
+        return false;
+    }
     let step = log.step_of(line).map(|step| &log.steps()[step]);
     match step.map(|step| (step.failed, step.lines.end)) {
         Some((Some(failed), _)) => failed >= line && failed - line <= LAST_WORDS,
@@ -166,6 +172,14 @@ MigrationError: row 2 is broken
             "##[group]Run x\n{TRACEBACK}{long}##[error]Process completed with exit code 1.\n"
         ));
         assert_eq!(logged[0].strength, Strength::Suspicion);
+    }
+
+    #[test]
+    fn a_tests_traceback_is_its_frameworks_to_tell() {
+        let found = look(&format!(
+            "##[group]Run x\n{TRACEBACK}\n-----\nRan 1 test in 0.1s\n\nFAILED (errors=1)\n##[error]Process completed with exit code 1.\n"
+        ));
+        assert_eq!(found[0].strength, Strength::Suspicion);
     }
 
     #[test]
