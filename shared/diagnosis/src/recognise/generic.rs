@@ -175,10 +175,10 @@ mod tests {
 
     #[test]
     fn last_words_count_when_they_complain() {
-        let log = "##[group]Run ./deploy.sh\n##[endgroup]\ndeploying\ndeploy: no configuration\n\
+        let log = "##[group]Run ./deploy.sh\nshell: bash\n##[endgroup]\ndeploying\ndeploy: no configuration\n\
                    ##[error]Process completed with exit code 4.\n";
         assert_eq!(of("last words", log)[0].message, "deploy: no configuration");
-        let log = "##[group]Run ./deploy.sh\n##[endgroup]\ndeployed 3 files, 0 errors\n\
+        let log = "##[group]Run ./deploy.sh\nshell: bash\n##[endgroup]\ndeployed 3 files, 0 errors\n\
                    ##[error]Process completed with exit code 4.\n";
         assert_eq!(of("last words", log), []);
         let log =

@@ -46,7 +46,7 @@ pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 /// A result of another job in what the step printed: `test: failure`, `"result": "cancelled"`.
 fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
     let result = pattern!(
-        r#"^[^:=]{1,80}(?:: | ?= ?|=> ?|\()['"]?(?:failure|cancelled)['"]?\)?,?$|"result": ?"(?:failure|cancelled)""#
+        r#"^[^:=#]{1,80}(?:: | ?= ?|=> ?|\()['"]?(?:failure|cancelled)['"]?\)?,?$|"result": ?"(?:failure|cancelled)""#
     );
     output.find(|&at| result.is_match(log.said(at).trim()))
 }
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_result_that_is_printed_is_the_headline() {
         let found = gates(
-            "##[group]Run ./gate.sh\n./gate.sh\n##[endgroup]\nlint: success\ntest: failure\n\
+            "##[group]Run ./gate.sh\n./gate.sh\nshell: bash\n##[endgroup]\nlint: success\ntest: failure\n\
              ##[error]Process completed with exit code 1.\n",
         );
         assert_eq!(found[0].message, "test: failure");
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_script_that_handles_failures_of_its_own_is_no_gate() {
         let log = "##[group]Run make || status=failure\nmake || status=failure\n\
-                   [ \"$status\" = \"failure\" ] && exit 1\n##[endgroup]\nerror: no rule\n\
+                   [ \"$status\" = \"failure\" ] && exit 1\nshell: bash\n##[endgroup]\nerror: no rule\n\
                    ##[error]Process completed with exit code 1.\n";
         assert_eq!(gates(log), []);
     }

@@ -1,5 +1,23 @@
-//! The shell and the system: commands that are missing, signals, limits.
+//! The shell: programs that are missing or may not be executed. The rest is rules.
+
+mod missing;
 
 use super::Recogniser;
 
-pub(super) const RECOGNISERS: &[Recogniser] = &[];
+pub(super) const RECOGNISERS: &[Recogniser] = &[
+    Recogniser {
+        name: "command not found",
+        triggers: &[
+            ": command not found",
+            ": not found",
+            "is not recognized as ",
+            "executable file not found in $PATH",
+        ],
+        look: missing::not_found,
+    },
+    Recogniser {
+        name: "permission denied",
+        triggers: &[": Permission denied", ": cannot execute"],
+        look: missing::not_allowed,
+    },
+];
