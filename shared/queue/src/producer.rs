@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::queue::Core;
 use crate::signature::content_hash;
-use crate::{Priority, Queue, QueueError, Route, Status, Task, TaskError, TaskId};
+use crate::{Priority, Queue, QueueError, Status, Task, TaskError, TaskId};
 
 /// How many tasks go in one call.
 pub(crate) const MOST_AT_ONCE: usize = 500;
@@ -93,6 +93,7 @@ impl fmt::Display for Enqueued {
 /// A task as the scripts take it.
 pub(crate) struct Filing {
     task: Task,
+    route: String,
     signature: Option<String>,
     approval_expires: Option<i64>,
 }
@@ -211,7 +212,8 @@ impl Core {
         let expiry = i64::try_from(self.options.approval_expiry.as_millis()).unwrap_or(i64::MAX);
         let approval_expires =
             task.spec().requires_approval.then(|| self.now_ms().saturating_add(expiry));
-        Filing { task, signature, approval_expires }
+        let route = task.spec().route().map_or_else(String::new, |route| route.as_str().to_owned());
+        Filing { task, route, signature, approval_expires }
     }
 
     /// This machine's time, moved as the queue's clock is: good enough for terms
@@ -223,9 +225,8 @@ impl Core {
     async fn enqueue(&self, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
         let bytes: usize = filings.iter().map(|filing| filing.task.payload().len() + 400).sum();
         let mut call = self.call(&self.scripts.enqueue, filings.len() * 16, bytes);
-        call.arg(filings.len());
-        for filing in filings {
-            filing.describe(&mut call);
+        for alike in filings.chunk_by(Filing::is_like) {
+            describe(alike, &mut call);
         }
         let answers: Vec<String> = self.run(&self.scripts.enqueue, &call).await?;
         answers.iter().map(|answer| Enqueued::from_answer(answer)).collect()
@@ -240,7 +241,7 @@ impl Core {
     ) -> Result<Option<Enqueued>, QueueError> {
         let mut call = self.call(&self.scripts.adopt, 40, 2 * entry.len() + 400);
         call.arg(entry).arg("");
-        filing.describe(&mut call);
+        describe(std::slice::from_ref(filing), &mut call);
         let answer: String = self.run(&self.scripts.adopt, &call).await?;
         if answer == "gone" { Ok(None) } else { Enqueued::from_answer(&answer).map(Some) }
     }
@@ -254,16 +255,33 @@ impl Core {
     }
 }
 
+/// Tasks that are alike, as `lua/parts/file.lua` wants a group described.
+fn describe(alike: &[Filing], call: &mut Cmd) {
+    let Some(Filing { task, route, .. }) = alike.first() else { return };
+    let spec = task.spec();
+    call.arg(list_of(spec.priority, route)).arg(route);
+    call.arg(spec.kind.as_str()).arg(spec.priority.as_str());
+    call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(alike.len());
+    for filing in alike {
+        filing.describe_own(call);
+    }
+}
+
 impl Filing {
-    /// The task as `lua/parts/file.lua` wants it described.
-    fn describe(&self, call: &mut Cmd) {
-        let spec = self.task.spec();
-        let route = spec.route();
-        let route = route.as_ref().map_or("", Route::as_str);
-        call.arg(spec.task_id.as_str()).arg(list_of(spec.priority, route)).arg(route);
-        call.arg(spec.kind.as_str()).arg(spec.priority.as_str());
-        call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(self.task.payload());
-        let rare = self.rare_fields(route);
+    /// Whether all that most tasks share is the same in both: each argument that
+    /// is said once instead of 500 times saves Redis about 2 % of the call.
+    fn is_like(&self, other: &Self) -> bool {
+        let (one, two) = (self.task.spec(), other.task.spec());
+        self.route == other.route
+            && one.kind == two.kind
+            && one.priority == two.priority
+            && one.timeout_minutes == two.timeout_minutes
+            && one.retry_count == two.retry_count
+    }
+
+    fn describe_own(&self, call: &mut Cmd) {
+        call.arg(self.task.spec().task_id.as_str()).arg(self.task.payload());
+        let rare = self.rare_fields();
         call.arg(2 * rare.len());
         for (name, value) in rare {
             call.arg(name).arg(value);
@@ -271,12 +289,13 @@ impl Filing {
     }
 
     /// The fields of its hash that most tasks don't have.
-    fn rare_fields(&self, route: &str) -> Vec<(&'static str, String)> {
+    fn rare_fields(&self) -> Vec<(&'static str, String)> {
+        let route = &self.route;
         let spec = self.task.spec();
         let mut rare = Vec::new();
         let mut add = |name, value: Option<String>| rare.extend(value.map(|value| (name, value)));
         add("created_at", spec.created_at.map(|time| time.to_rfc3339()));
-        add("route", (!route.is_empty()).then(|| route.to_owned()));
+        add("route", (!route.is_empty()).then(|| route.clone()));
         add("not_before", spec.not_before.map(|time| time.timestamp_millis().to_string()));
         add("dedup_key", spec.dedup_key.as_ref().map(ToString::to_string));
         add("concurrency_key", spec.concurrency_key.as_ref().map(ToString::to_string));

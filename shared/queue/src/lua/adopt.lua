@@ -3,7 +3,7 @@
 --
 -- ARGV[3] the entry, as it was pushed
 -- ARGV[4] '' to file it, or what goes into quarantine for it (JSON with why)
--- ARGV[5] the task, as parts/file.lua describes it
+-- ARGV[5] and on: the task, as parts/file.lua describes a group of one
 --
 -- Returns its status or why it was not filed, as enqueue does; 'taken' if its
 -- id is another task's; 'quarantined'; or 'gone' if somebody else has dealt with
@@ -18,15 +18,15 @@ if ARGV[4] ~= '' then
   call('LPUSH', TASKS .. 'quarantine', ARGV[4])
   result = 'quarantined'
 else
-  local id = ARGV[5]
-  local rare = rare_of(5)
-  result = refusal(id, ARGV[7], rare, false)
+  local at = 5 + ALIKE
+  local id, route, rare = ARGV[at], ARGV[6], rare_of(at)
+  result = refusal(id, route, rare, false)
   if result and string.find(result, '^exists') then
     if fields_of(id, 'payload')[1] ~= ARGV[3] then return 'taken' end
   elseif result and not string.find(result, '^duplicate') then
     return result
   elseif not result then
-    result = file_special(id, 5, rare)
+    result = file_special(id, 5, at, rare)
     event('new', {id})
     publish('new', {id})
   end

@@ -1,64 +1,72 @@
 -- enqueue.lua: files new tasks, all that come in one call.
 --
--- ARGV[3] number of tasks; then each as parts/file.lua describes it
+-- ARGV[3] and on: the tasks, in groups as parts/file.lua describes them
 --
 -- Returns for each: its status, or 'exists:STATUS', 'duplicate:ID' (its
 -- dedup_key is that task's), 'orphan:ID' (no such parent), 'routes' (there are
 -- 256 routes), 'wrongtype' (its key holds something else).
 -- Writes the task's hash and whatever lists it; the id before the hash, so that
 -- a list of the wrong type leaves no task that nobody would ever run.
-local count = tonumber(ARGV[3])
-local results, starts, keys = {}, {}, {}
-local at = 4
-for i = 1, count do
-  starts[i], keys[i] = at, TASK .. ARGV[at]
-  at = at + DESCRIBED + tonumber(ARGV[at + 8])
+local results, groups, starts, keys = {}, {}, {}, {}
+local count, at, last = 0, 3, #ARGV
+while at <= last do
+  local group = at
+  at = at + ALIKE
+  for _ = 1, tonumber(ARGV[group + 6]) do
+    count = count + 1
+    groups[count], starts[count], keys[count] = group, at, TASK .. ARGV[at]
+    at = at + OWN + words_of(at)
+  end
 end
 
 local all_fresh = call('EXISTS', unpack(keys)) == 0
-local seen, plain, order, filed = {}, {}, {}, {}
+local seen, plain, order, filed, accepted = {}, {}, {}, {}, 0
 
 -- Parents may stand before their children in one call: they are filed first.
 local function file_plain()
   for _, list in ipairs(order) do
-    local group = plain[list]
-    push(list, group.route, group.ids)
-    for i = 1, #group.ids do write_hash(group.ids[i], group.starts[i], 'pending') end
+    local some = plain[list]
+    push(list, some.route, some.ids)
+    for _, i in ipairs(some.places) do write_hash(keys[i], groups[i], starts[i], 'pending') end
   end
   plain, order = {}, {}
 end
 
+local function add_plain(id, i, list, route)
+  local some = plain[list]
+  if not some then
+    some = {route = route, ids = {}, places = {}, count = 0}
+    plain[list] = some
+    order[#order + 1] = list
+    -- At once, so that the next one of this call sees how many there are.
+    if route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
+  end
+  local n = some.count + 1
+  some.count, some.ids[n], some.places[n] = n, id, i
+  return 'pending'
+end
+
+local COMMON = {}
 for i = 1, count do
-  local start = starts[i]
-  local id, list, route = ARGV[start], ARGV[start + 1], ARGV[start + 2]
-  local rare = rare_of(start)
-  local special = is_special(rare)
+  local group, start = groups[i], starts[i]
+  local id, route = ARGV[start], ARGV[group + 1]
+  local rare, special = COMMON, false
+  if ARGV[start + 2] ~= '0' then
+    rare = rare_of(start)
+    special = is_special(rare)
+  end
   if special then file_plain() end
   local fresh = all_fresh and not seen[id]
   local no = seen[id] and 'exists:pending'
   if not no and (special or not fresh or route ~= '') then
     no = refusal(id, route, rare, fresh)
   end
-  if no then
-    results[i] = no
-  else
-    if special then
-      results[i] = file_special(id, start, rare)
-    else
-      if not plain[list] then
-        plain[list] = {route = route, ids = {}, starts = {}}
-        order[#order + 1] = list
-        -- At once, so that the next one of this call sees how many there are.
-        if route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
-      end
-      local group = plain[list]
-      group.ids[#group.ids + 1] = id
-      group.starts[#group.starts + 1] = start
-      results[i] = 'pending'
-    end
-    filed[#filed + 1] = id
-    seen[id] = true
+  if not no then
+    accepted = accepted + 1
+    filed[accepted], seen[id] = id, true
   end
+  results[i] = no or special and file_special(id, group, start, rare)
+    or add_plain(id, i, ARGV[group], route)
 end
 
 file_plain()

@@ -23,6 +23,7 @@ on_a_fresh_bed! {
     a_late_start_counts_when_it_starts
     one_token_wakes_one_worker
     tokens_are_capped
+    tasks_of_one_call_keep_what_is_their_own
 }
 
 fn urgent(text: &str, priority: Priority) -> greenline_queue::Task {
@@ -261,4 +262,36 @@ pub(crate) async fn tokens_are_capped(bed: TestBed) {
     bed.redis::<u64>("DEL agent:tasks:wake").await;
     bed.queue.tick_now().await.unwrap();
     assert_eq!(bed.redis::<u64>("LLEN agent:tasks:wake").await, 1_024);
+}
+
+/// What tasks that stand side by side have in common is told to the script once.
+pub(crate) async fn tasks_of_one_call_keep_what_is_their_own(bed: TestBed) {
+    let retried = task_with("retried", |spec| spec.retry_count = 1);
+    let long = task_with("long", |spec| spec.timeout_minutes = 77);
+    let traced = task_with("traced", |spec| spec.traceparent = Some("00-aa-bb-01".to_owned()));
+    let tasks = vec![task("a"), traced, task("a"), urgent("b", Priority::Low), retried, long];
+    let payloads: Vec<String> = tasks.iter().map(|task| task.payload().to_owned()).collect();
+    let outcomes = bed.queue.enqueue_many(tasks).await.unwrap();
+    let pending = Status::Pending;
+    for (at, outcome) in outcomes.iter().enumerate() {
+        let again = at == 2;
+        let wanted = if again {
+            Enqueued::Exists { status: pending }
+        } else {
+            Enqueued::Filed { status: pending }
+        };
+        assert_eq!(*outcome, wanted, "outcome {at}");
+    }
+    let told = async |id: &str, field: &str| {
+        bed.redis::<Option<String>>(&format!("HGET agent:task:{id} {field}")).await
+    };
+    for (id, payload) in ["a", "traced", "a", "b", "retried", "long"].iter().zip(payloads) {
+        assert_eq!(told(id, "payload").await, Some(payload), "{id}");
+    }
+    assert_eq!(told("traced", "traceparent").await.as_deref(), Some("00-aa-bb-01"));
+    assert_eq!(told("a", "traceparent").await, None);
+    assert_eq!(told("b", "priority").await.as_deref(), Some("low"));
+    assert_eq!(told("retried", "retry_count").await.as_deref(), Some("1"));
+    assert_eq!(told("long", "timeout_minutes").await.as_deref(), Some("77"));
+    assert_eq!(told("a", "timeout_minutes").await, told("b", "timeout_minutes").await);
 }
