@@ -28,6 +28,9 @@ impl<T: Send + 'static, R: Send + 'static> Coalescer<T, R> {
             while waiting.recv_many(&mut batch, most).await > 0 {
                 let (items, replies): (Vec<T>, Vec<Reply<R>>) = batch.drain(..).unzip();
                 answer(replies, run(items).await);
+                // Whoever was just answered often has the next call ready at
+                // once. Else those wait a turn: of ten callers, one and nine.
+                tokio::task::yield_now().await;
             }
         });
         Self { calls }
