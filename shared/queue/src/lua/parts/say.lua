@@ -8,14 +8,10 @@ local function event(what, ids, by, detail)
     'event', what, 'ids', table.concat(ids, ' '), 'by', by or '', 'detail', detail or '')
 end
 
--- One message with the bare id for each task. For a batch, asks first whether
--- anyone listens: mostly nobody does.
+-- One message with the bare id for each task. Mostly nobody hears the first:
+-- then nobody would hear the others.
 local function publish(channel, ids)
-  local name = TASKS .. channel
-  if #ids > 2 then
-    local named = redis.pcall('PUBSUB', 'NUMSUB', name)
-    local patterns = redis.pcall('PUBSUB', 'NUMPAT')
-    if named[2] == 0 and patterns == 0 then return end
+  for i = 1, #ids do
+    if redis.pcall('PUBLISH', TASKS .. channel, ids[i]) == 0 then return end
   end
-  for i = 1, #ids do redis.pcall('PUBLISH', name, ids[i]) end
 end
