@@ -17,7 +17,8 @@
 //! Tests:       1 failed, 3 skipped, 431 passed, 435 total
 //! ```
 //!
-//! - A matcher's name explains nothing: what was expected is the telling line, if it fits on one.
+//! - A matcher's name explains nothing, and neither does one side of a comparison: the test's name is
+//!   the telling line then, and the message says which matcher.
 //! - Bullets of captured consoles, warnings and obsolete snapshots are no failures.
 //! - Jest repeats all failures at the end of a long run; the repetition has the same names.
 
@@ -49,18 +50,18 @@ fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let Some(title) = heading(log.said(at)) else { return };
     let lines = bounds(log, at);
     let Some(line) = telling(log, &lines) else { return };
-    let message = log.said(line).trim();
+    let message = message(log, title, line, &lines);
     let location = trace::innermost(log, lines.clone());
     let value = |label: &str| {
         let said = lines.clone().find_map(|at| log.said(at).trim_start().strip_prefix(label))?;
         said.split_once(':').map(|(_, value)| value)
     };
     let test = FailedTest::named(&name(log, at, title))
-        .saying(message)
+        .saying(&message)
         .at(location.clone())
         .comparing(value("Expected"), value("Received"));
     found.push(
-        Finding::new("jest", category(log, &lines, message), Strength::Cause, line, message)
+        Finding::new("jest", category(log, &lines, &message), Strength::Cause, line, &message)
             .with_block(lines)
             .at(location)
             .with_test(test),
@@ -101,14 +102,23 @@ fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
     let first = (lines.start + 1..lines.end).find(|&at| !said(at).is_empty())?;
     let mut after = first + 1..lines.end;
     if said(first).starts_with("expect(") {
-        let value = pattern!(r"^Expected[A-Za-z ]*: +\S");
-        return after.find(|&at| value.is_match(said(at))).or(Some(first));
+        let snapshot = said(first).contains("Snapshot(");
+        return Some(if snapshot { first } else { lines.start });
     }
     if said(first).starts_with("Jest encountered an unexpected token") {
         let parsing = |&at: &usize| said(at).contains("SyntaxError: ");
         return after.find(parsing).or(Some(first));
     }
     Some(first)
+}
+
+/// The telling line; of a comparison the test and the matcher, for it is the same on every run.
+fn message(log: &Log, title: &str, line: usize, lines: &Range<usize>) -> String {
+    if line != lines.start {
+        return log.said(line).trim().to_owned();
+    }
+    let matcher = log.ahead(line, 4, |said| said.trim_start().starts_with("expect("));
+    format!("{title}: {}", matcher.map_or("", |at| log.said(at).trim()))
 }
 
 fn name(log: &Log, at: usize, title: &str) -> String {
@@ -136,6 +146,8 @@ fn category(log: &Log, lines: &Range<usize>, message: &str) -> Category {
     let typed = pattern!(r" - error TS[0-9]+: |^error TS[0-9]+: ");
     if lines.clone().take(8).any(|at| snapshot.is_match(log.said(at))) {
         Category::SnapshotDiff
+    } else if message.starts_with("SyntaxError: ") {
+        Category::CompileError
     } else if typed.is_match(message) {
         Category::TypeError
     } else {
@@ -217,7 +229,10 @@ Tests:       2 failed, 431 passed, 433 total
             names,
             ["cli › prints \"a\"", "cli › renders", "src/b.test.ts › Test suite failed to run"]
         );
-        assert_eq!(causes[0].message, "Expected: \"a\"");
+        assert_eq!(causes[0].line, 6);
+        assert!(
+            causes[0].message.ends_with("expect(received).toBe(expected) // Object.is equality")
+        );
         assert_eq!(causes[0].tests[0].actual.as_deref(), Some("\"b\""));
         assert_eq!(causes[0].location.as_ref().and_then(|place| place.line), Some(85));
         assert_eq!(causes[1].category, Category::SnapshotDiff);

@@ -19,6 +19,7 @@ use crate::contract::Category::{
     self, DependencyInstall, GithubActionsConfig, NetworkOrFlaky, PermissionOrSecret, TimeoutOrOom,
     Unknown,
 };
+use crate::contract::Verdict;
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 
@@ -50,10 +51,16 @@ fn npm(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let lines = log.block(at, LONGEST, |line| !reports(line));
     let meaning = meaning(log, &lines);
     let message = after_mark(log.said(meaning.line)).unwrap_or_default();
-    found.push(
-        Finding::new("npm", meaning.category, meaning.strength, meaning.line, message)
-            .with_block(lines),
-    );
+    let finding = Finding::new("npm", meaning.category, meaning.strength, meaning.line, message);
+    found.push(mendable(finding.with_block(lines)));
+}
+
+/// A script that is not there is the workflow's fault or the package's; the repository mends both.
+fn mendable(finding: Finding) -> Finding {
+    match finding.category {
+        GithubActionsConfig => finding.with_verdict(Verdict::Fixable),
+        _ => finding,
+    }
 }
 
 fn after_mark(line: &str) -> Option<&str> {
@@ -84,7 +91,8 @@ fn meaning(log: &Log, lines: &Range<usize>) -> Meaning {
             cause(DependencyInstall, find(&["404 Not Found", "404 ", "notarget ", "No "]))
         }
         "EUSAGE" => {
-            cause(DependencyInstall, find(&["`npm ci` can only", "The `npm ci`", "Missing: "]))
+            let missing = find(&["Missing: ", "Invalid: "]);
+            cause(DependencyInstall, missing.or(find(&["`npm ci` can only", "The `npm ci`"])))
         }
         "EBADENGINE" | "ENOTSUP" | "EBADPLATFORM" => {
             cause(DependencyInstall, find(&["engine ", "notsup "]))
@@ -143,13 +151,16 @@ fn pnpm(log: &Log, at: usize, found: &mut Vec<Finding>) {
         _ => (DependencyInstall, Strength::Cause),
     };
     let block = log.block(at, 20, |line| line.starts_with("##[") || line.contains("ELIFECYCLE"));
-    found.push(Finding::new("pnpm", category, strength, at, said).with_block(block));
+    found.push(mendable(Finding::new("pnpm", category, strength, at, said).with_block(block)));
 }
 
 fn yarn(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
     if said.starts_with("error ") || said.starts_with("Usage Error: ") {
+        let before = found.len();
         recognise(YARN_SAYS, log, at, found);
+        let said = found.split_off(before);
+        found.extend(said.into_iter().map(mendable));
     } else if let Some(hit) = pattern!(r"^➤ (YN[0-9]{4}): (?:[│└┌] )*(.+)$").captures(said)
     {
         found.extend(berry(log, at, &hit[1], &hit[2]));

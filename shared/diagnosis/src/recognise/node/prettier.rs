@@ -33,7 +33,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         let files = listed(log, at);
         let location = files.clone().next().and_then(|line| listed_file(log.said(line)));
         found.push(
-            complaint(at, said)
+            complaint(files.start, said)
                 .with_block(files)
                 .at(location.map(|file| Location::new(file, None, None))),
         );

@@ -68,6 +68,7 @@ fn category(message: &str) -> Category {
     match () {
         () if message.starts_with("SyntaxError") => Category::CompileError,
         () if missing_package(message) => Category::DependencyInstall,
+        () if message.contains("Cannot find module '.") => Category::CompileError,
         () => Category::Unknown,
     }
 }
@@ -145,7 +146,7 @@ mod tests {
             )
         };
         assert_eq!(look(&text("@hapi/wreck"))[0].category, Category::DependencyInstall);
-        assert_eq!(look(&text("./dist/a.js"))[0].category, Category::Unknown);
+        assert_eq!(look(&text("./dist/a.js"))[0].category, Category::CompileError);
     }
 
     #[test]

@@ -58,9 +58,10 @@ fn point(log: &Log, at: usize, found: &mut Vec<Finding>) {
         .saying(said.map_or("", text))
         .at(place.clone())
         .comparing(value(&["expected"]).map(text), value(&["actual"]).map(text));
-    let line = said.unwrap_or(at);
+    let tool = if value(&["failureType"]).is_some() { "node:test" } else { "tap" };
+    let message = format!("{title}: {}", said.map_or("", text));
     found.push(
-        Finding::new("tap", Category::TestAssertion, Strength::Cause, line, log.said(line))
+        Finding::new(tool, Category::TestAssertion, Strength::Cause, at, &message)
             .with_block(lines)
             .at(place)
             .with_test(test),
@@ -84,13 +85,35 @@ fn spec(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let error = (at + 2..lines.end).find(|&line| trace::is_error(log.said(line).trim_start()));
     let line = error.unwrap_or(at + 1);
     let message = log.said(line).trim();
-    let test = FailedTest::named(&hit[1]).saying(message).at(Some(place.clone()));
+    let name = path(log, at, &hit[1]);
+    let test = FailedTest::named(&name).saying(message).at(Some(place.clone()));
     found.push(
         Finding::new("node:test", Category::TestAssertion, Strength::Cause, line, message)
             .with_block(lines)
             .at(Some(place))
             .with_test(test),
     );
+}
+
+/// A test's name behind those of its suites, as far as the report above shows them.
+fn path(log: &Log, at: usize, name: &str) -> String {
+    const MOST: usize = 400;
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let failed = |line: &str| {
+        let title = line.trim_start().strip_prefix("✖ ");
+        title.and_then(|title| title.strip_prefix(name)).is_some_and(|rest| rest.starts_with(" ("))
+    };
+    let mut names = vec![name.to_owned()];
+    let mut from = log.back(at, MOST, failed).unwrap_or(0);
+    let mut depth = indent(log.said(from));
+    while depth > 0 {
+        let suite = |line: &str| indent(line) < depth && line.trim_start().starts_with("▶ ");
+        let Some(above) = log.back(from, MOST, suite) else { break };
+        names.push(log.said(above).trim_start().trim_start_matches("▶ ").to_owned());
+        (from, depth) = (above, indent(log.said(above)));
+    }
+    names.reverse();
+    names.join(" > ")
 }
 
 #[cfg(test)]
@@ -133,9 +156,18 @@ test at test/a.test.js:5:1
         );
         let names: Vec<&str> = found.iter().map(|one| one.tests[0].name.as_str()).collect();
         assert_eq!(names, ["adds", "adds"]);
-        assert_eq!((found[0].line, found[0].block.clone()), (4, 0..8));
+        assert_eq!((found[0].line, found[0].block.clone()), (0, 0..8));
         assert_eq!(found[0].tests[0].expected.as_deref(), Some("3"));
         assert_eq!(found[1].message, "AssertionError [ERR_ASSERTION]: 1 == 2");
+    }
+
+    #[test]
+    fn suites_come_from_the_report_above() {
+        let found = look(
+            "▶ initials\n  ✔ of two (0.6ms)\n  ✖ of none (0.2ms)\n✖ initials (2ms)\ntest at a.test.js:10:3\n✖ of none (0.2ms)\n  TypeError [Error]: x\n",
+        );
+        assert_eq!(found[0].tests[0].name, "initials > of none");
+        assert_eq!(found[0].message, "TypeError [Error]: x");
     }
 
     #[test]

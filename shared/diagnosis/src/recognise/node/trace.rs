@@ -36,7 +36,7 @@ pub(super) fn innermost(log: &Log, lines: Range<usize>) -> Option<Location> {
 /// Whether a line is an error as JavaScript prints it: `TypeError: …`, `Error [ERR_X]: …`.
 pub(super) fn is_error(line: &str) -> bool {
     pattern!(
-        r"^(?:Uncaught )?(?:[A-Za-z_$][A-Za-z0-9_$.]*)?(?:Error|Exception)(?: \[[A-Z_0-9]+\])?: "
+        r"^(?:Uncaught )?(?:[A-Za-z_$][A-Za-z0-9_$.]*)?(?:Error|Exception)(?: \[[A-Za-z_0-9]+\])?: "
     )
     .is_match(line)
 }

@@ -40,7 +40,7 @@ fn fatal(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 fn timeout(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
-    let first_banner = pattern!(r"^\++ Timeout \++$");
+    let first_banner = pattern!(r"(?:^|\s)\+{3,} Timeout \+{3,}$");
     let faulthandler = pattern!(r"^Timeout \([0-9:.]+\)!$");
     if !first_banner.is_match(said) && !faulthandler.is_match(said) {
         return;
@@ -49,7 +49,7 @@ fn timeout(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let test = running_test(log, &block);
     // pytest-timeout closes the dump with the banner that began it.
     if block.clone().any(|at| trace::frame(log.said(at)).is_some()) {
-        push(log, at, block, (Category::TimeoutOrOom, said.trim_matches(['+', ' '])), test, found);
+        push(log, at, block, (Category::TimeoutOrOom, "Timeout"), test, found);
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_dump_after_a_timeout_is_one() {
         let log = log_of(
-            "+++++++ Timeout +++++++\n~~~~ Stack of MainThread (1) ~~~~\n  File \"test_jobs.py\", line 9, in test_second\n    next_job()\n+++++++ Timeout +++++++\n",
+            "test_jobs.py::test_second +++++++ Timeout +++++++\n~~~~ Stack of MainThread (1) ~~~~\n  File \"test_jobs.py\", line 9, in test_second\n    next_job()\n+++++++ Timeout +++++++\n",
         );
         let mut found = Vec::new();
         (0..log.len()).for_each(|at| timeout(&log, at, &mut found));

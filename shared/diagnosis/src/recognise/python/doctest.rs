@@ -12,7 +12,7 @@
 //! **********************************************************************
 //! ```
 //!
-//! The line that explains is what was expected, or the exception that came instead.
+//! The line that explains says which example it is: what was expected means little without it.
 
 use super::super::{Recogniser, pattern};
 use super::trace;
@@ -38,13 +38,14 @@ fn example(log: &Log, at: usize, found: &mut Vec<Finding>) {
         (from..block.end).rev().find(|&line| trace::is_exception(log.said(line).trim_start()))
     });
     let line = raised.or(below("Expected:")).or(below("Got:")).unwrap_or(at + 1);
+    let message = format!("{name}: {}", log.said(line).trim());
     let text = |line: Option<usize>| line.map(|line| log.said(line));
     let test = FailedTest::named(&name)
         .at(Some(location.clone()))
         .saying(log.said(line))
         .comparing(text(below("Expected:")), text(below("Got:")));
     found.push(
-        Finding::new("doctest", Category::TestAssertion, Strength::Cause, line, log.said(line))
+        Finding::new("doctest", Category::TestAssertion, Strength::Cause, at - 1, &message)
             .with_block(at - 1..block.end)
             .at(Some(location))
             .with_test(test),
@@ -77,7 +78,8 @@ mod tests {
         example(&log, 2, &mut found);
         total(&log, 9, &mut found);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].message.as_str(), found[0].block.clone()), ("'1.5 KiB'", 1..8));
+        assert_eq!((found[0].line, found[0].block.clone()), (1, 1..8));
+        assert_eq!(found[0].message, "units.size: '1.5 KiB'");
         assert_eq!(found[0].tests[0].name, "units.size");
         assert_eq!(found[0].tests[0].actual.as_deref(), Some("'1 KiB'"));
     }

@@ -27,7 +27,7 @@ use std::ops::Range;
 
 use super::super::{Recogniser, pattern};
 use super::trace;
-use crate::contract::{Category, FailedTest, Location};
+use crate::contract::{Category, FailedTest, Location, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 
@@ -153,7 +153,10 @@ fn subject(name: &str) -> Subject<'_> {
 }
 
 fn block(log: &Log, lines: Range<usize>, ids: &mut Ids) -> Option<Finding> {
-    let subject = subject(heading(log.said(lines.start))?);
+    let title = heading(log.said(lines.start))?;
+    // What a fixture needs may be missing on the machine and not in the code.
+    let in_fixture = title.starts_with("ERROR at ");
+    let subject = subject(title);
     let own = lines.start..captured_from(log, &lines);
     let line = telling(log, &own)?;
     let message = words(log.said(line));
@@ -168,6 +171,7 @@ fn block(log: &Log, lines: Range<usize>, ids: &mut Ids) -> Option<Finding> {
     let finding = Finding::new("pytest", category, Strength::Cause, line, message)
         .with_block(without_blank_end(log, lines))
         .at(location.clone());
+    let finding = if in_fixture { finding.with_verdict(Verdict::Investigate) } else { finding };
     let test = match subject {
         Subject::Module(_) => return Some(finding),
         Subject::Test(name) => id_of(name, ids)
@@ -263,11 +267,23 @@ fn category(log: &Log, own: &Range<usize>, message: &str, subject: &Subject<'_>)
         Category::TimeoutOrOom
     } else if matches!(subject, Subject::Module(_)) && trace::is_syntax(message) {
         Category::CompileError
+    } else if matches!(subject, Subject::Module(_)) && lacks_package(log, own, message) {
+        Category::DependencyInstall
     } else if own.clone().any(shows_snapshot) {
         Category::SnapshotDiff
     } else {
         Category::TestAssertion
     }
+}
+
+/// Whether a module that can't be collected needs a package that is not there. A part of a package
+/// that is there, or a name that the project's own paths have, is a defect of the code.
+fn lacks_package(log: &Log, own: &Range<usize>, message: &str) -> bool {
+    let form = pattern!(r"^ModuleNotFoundError: No module named '([A-Za-z0-9_]+)'");
+    let Some(hit) = form.captures(message) else { return false };
+    let name = &hit[1];
+    let is_path = |place: Location| place.file.split(['/', '\\', '.']).any(|part| part == name);
+    !own.clone().filter_map(|at| place(log.said(at))).any(is_path)
 }
 
 /// `tests/a.py:12: AssertionError`, `tests/a.py:12: in test_b`.
@@ -391,12 +407,18 @@ E       x = when
 E           ^
 E   SyntaxError: invalid syntax
 ____________________ ERROR collecting tests/test_b.py _____________________
-E   ModuleNotFoundError: No module named 'b'
+E   ModuleNotFoundError: No module named 'b.c'
+____________________ ERROR collecting tests/test_c.py _____________________
+tests/test_c.py:1: in <module>
+E   ModuleNotFoundError: No module named 'dateutil'
 !!!!!!!!!!!!!!!!!!! Interrupted: 2 errors during collection !!!!!!!!!!!!!!!!!!!!
 ",
         );
         let kinds: Vec<Category> = found.iter().map(|finding| finding.category).collect();
-        assert_eq!(kinds, [Category::CompileError, Category::TestAssertion]);
+        assert_eq!(
+            kinds,
+            [Category::CompileError, Category::TestAssertion, Category::DependencyInstall]
+        );
         assert!(found.iter().all(|finding| finding.tests.is_empty()));
         assert_eq!(found[0].message, "SyntaxError: invalid syntax");
     }

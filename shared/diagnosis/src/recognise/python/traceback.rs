@@ -45,9 +45,12 @@ fn traceback(log: &Log, at: usize, found: &mut Vec<Finding>) {
         return;
     };
     let Some((frames, line)) = bounds(log, at, margin) else { return };
+    let links = |line: &str| LINKS.iter().any(|link| line.trim().starts_with(link));
+    let replaced = log.ahead(line, 3, links).is_some();
     let message = past(log.said(line), margin).trim();
     let strength = match () {
         () if is_echo(message) => Strength::Echo,
+        () if replaced => Strength::Suspicion,
         () if ends_step(log, line) => Strength::Cause,
         () => Strength::Suspicion,
     };
@@ -55,9 +58,22 @@ fn traceback(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let category = trace::category(message).unwrap_or(Category::Unknown);
     found.push(
         Finding::new("python", category, strength, line, message)
-            .with_block(frames.start..line + 1)
+            .with_block(chain(log, at)..line + 1)
             .at(location),
     );
+}
+
+/// Between two tracebacks of which the second was raised because of the first.
+const LINKS: [&str; 2] =
+    ["During handling of the above exception", "The above exception was the direct cause"];
+
+/// Where the chain that a traceback ends begins.
+fn chain(log: &Log, at: usize) -> usize {
+    const LONGEST: usize = 80;
+    let links = |line: &str| LINKS.iter().any(|link| line.trim().starts_with(link));
+    let earlier = log.back(at, 3, links);
+    let first = |line: &str| line.contains("Traceback (most recent call last)");
+    earlier.and_then(|link| log.back(link, LONGEST, first)).unwrap_or(at)
 }
 
 /// What may stand before a traceback: blanks, and the bars of an exception group.
@@ -172,6 +188,18 @@ MigrationError: row 2 is broken
             "##[group]Run x\n{TRACEBACK}{long}##[error]Process completed with exit code 1.\n"
         ));
         assert_eq!(logged[0].strength, Strength::Suspicion);
+    }
+
+    #[test]
+    fn of_a_chain_the_last_is_the_cause_and_its_block_holds_all() {
+        let chain = format!(
+            "##[group]Run x\n{}\nThe above exception was the direct cause of the following exception:\n\n{TRACEBACK}##[error]Process completed with exit code 1.\n",
+            TRACEBACK.replace("MigrationError: row 2 is broken", "KeyError: 'email'")
+        );
+        let found = look(&chain);
+        let strengths: Vec<Strength> = found.iter().map(|one| one.strength).collect();
+        assert_eq!(strengths, [Strength::Suspicion, Strength::Cause]);
+        assert_eq!(found[1].block.start, 1);
     }
 
     #[test]
