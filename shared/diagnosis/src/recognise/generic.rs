@@ -29,11 +29,13 @@ const EXIT: &str = "Process completed with exit code ";
 /// A line whose first words say that it is an error.
 fn error_line(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(
-        r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:[\w./-]{1,80}: )?(?:(?i:fatal error|fatal|error|panic)(?:\[[^\]]{1,40}\])?!?: *|(?:ERROR|FATAL|Error)[: -] *|\[(?i:error|fatal)\] *|(?:[a-zA-Z_$][\w$]*\.)*[A-Z]\w*(?:Error|Exception): )(\S.*)$"
+        r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:[[:word:]./-]{1,80}: )?(?:(?i:fatal error|fatal|error|panic)(?:\[[^\]]{1,40}\])?!?: *|(?:ERROR|FATAL|Error)[: -] *|\[(?i:error|fatal)\] *|(?:[a-zA-Z_$][[:word:]$]*\.)*[A-Z][[:word:]]*(?:Error|Exception): )(\S.*)$"
     );
     let said = log.said(at);
     let Some(hit) = line.captures(said) else { return };
-    if said.starts_with(EXIT) || pattern!(r"(?i)\b(?:0|no) errors?\b").is_match(said) {
+    if said.starts_with(EXIT)
+        || pattern!(r"(?i)(?-u:(?-u:\b))(?:0|no) errors?(?-u:(?-u:\b))").is_match(said)
+    {
         return;
     }
     let block = log.block(at, 12, |line| line.trim().is_empty());
@@ -62,9 +64,11 @@ fn annotation(log: &Log, at: usize, found: &mut Vec<Finding>) {
 /// The runner keeps the place of an annotation to itself; a file that the text names is a hint that
 /// somebody checked files.
 fn annotated(at: usize, said: &str) -> Finding {
-    let names_file =
-        pattern!(r"(?:^|[\s`'(])[\w@./-]*\w\.(?:[a-z]{1,5}|toml|json)(?::[0-9]+)*[\s`',:)]");
-    let by_program = pattern!(r"^(?:Error|HttpError|RequestError|Unhandled|The process|fatal)\b");
+    let names_file = pattern!(
+        r"(?:^|[\s`'(])[[:word:]@./-]*[[:word:]]\.(?:[a-z]{1,5}|toml|json)(?::[0-9]+)*[\s`',:)]"
+    );
+    let by_program =
+        pattern!(r"^(?:Error|HttpError|RequestError|Unhandled|The process|fatal)(?-u:(?-u:\b))");
     if names_file.is_match(said) && !by_program.is_match(said) {
         Finding::new("annotation", Category::LintError, Strength::Cause, at, said)
     } else {
@@ -121,10 +125,10 @@ fn last_words(log: &Log, before: usize, found: &mut Vec<Finding>) {
 /// Words that make a last line more than the end of a report.
 fn complains(said: &str) -> bool {
     pattern!(
-        r"(?i)\b(?:fail(?:ed|ure|s)?|errors?|missing|not|no|cannot|can't|couldn't|unable|invalid|unknown|unexpected|denied|refused|must|should|expected|bad|wrong|abort(?:ed|ing)?|mismatch|differs?|has no|too (?:many|few|large|long|old))\b"
+        r"(?i)(?-u:(?-u:\b))(?:fail(?:ed|ure|s)?|errors?|missing|not|no|cannot|can't|couldn't|unable|invalid|unknown|unexpected|denied|refused|must|should|expected|bad|wrong|abort(?:ed|ing)?|mismatch|differs?|has no|too (?:many|few|large|long|old))(?-u:(?-u:\b))"
     )
     .is_match(said)
-        && !pattern!(r"(?i)\b(?:0|no) (?:errors?|failures?|failed|problems?|issues?)\b")
+        && !pattern!(r"(?i)(?-u:(?-u:\b))(?:0|no) (?:errors?|failures?|failed|problems?|issues?)(?-u:(?-u:\b))")
             .is_match(said)
 }
 

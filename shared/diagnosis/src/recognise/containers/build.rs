@@ -70,7 +70,7 @@ fn output_of(log: &Log, at: usize, number: &str) -> Range<usize> {
 /// The command's last words. With trouble of the network among them, it is that.
 fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
     let network = pattern!(
-        r"(?i)server returned error: .*\b(?:5[0-9][0-9]|429)\b|could not resolve|temporary failure|bad gateway|service unavailable|gateway time-?out|connection (?:reset|refused|timed out)|timed out|tls handshake"
+        r"(?i)server returned error: .*(?-u:(?-u:\b))(?:5[0-9][0-9]|429)(?-u:(?-u:\b))|could not resolve|temporary failure|bad gateway|service unavailable|gateway time-?out|connection (?:reset|refused|timed out)|timed out|tls handshake"
     );
     let heading = pattern!(r"^\[.+\] [A-Z]+ |^(?:Step [0-9]+/| ---> )|^CACHED$|^DONE ");
     let words = |line: usize| {
@@ -96,7 +96,7 @@ fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
 /// `Dockerfile:7`, which stands near the end of what BuildKit prints.
 fn place_in_dockerfile(log: &Log, at: usize) -> Option<Location> {
     const NEAR: usize = 40;
-    let place = pattern!(r"^([\w./-]*[Dd]ockerfile[\w.-]*):([0-9]+)$");
+    let place = pattern!(r"^([[:word:]./-]*[Dd]ockerfile[[:word:].-]*):([0-9]+)$");
     let is_place = |line: &str| place.is_match(line);
     let line = log.ahead(at, NEAR, is_place).or_else(|| log.back(at, NEAR, is_place))?;
     let hit = place.captures(log.said(line))?;

@@ -42,7 +42,7 @@ pub(super) fn rails(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 /// The test's name is on the next line.
 fn failed(log: &Log, at: usize) -> Option<Finding> {
-    let head = pattern!(r"^([A-Z][\w:]*#\S.*?)(?: \[([^\]:]+):([0-9]+)\])?:$");
+    let head = pattern!(r"^([A-Z][[:word:]:]*#\S.*?)(?: \[([^\]:]+):([0-9]+)\])?:$");
     let hit = head.captures(log.said(at + 1))?;
     let block = block(log, at);
     let line = (at + 2).min(block.end - 1);

@@ -69,7 +69,7 @@ pub(super) fn outside(log: &Log, at: usize, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    let error = pattern!(r"^\s*[A-Z][\w:]*(?:Error|Exception)?:$");
+    let error = pattern!(r"^\s*[A-Z][[:word:]:]*(?:Error|Exception)?:$");
     let block = log.block(at, 30, |line| line.starts_with("# ") || line.starts_with("Run options"));
     let name = block.clone().find(|&line| error.is_match(log.said(line)));
     let line = name.map_or(at, |line| (line + 1).min(block.end.saturating_sub(1)));
@@ -89,7 +89,7 @@ fn ends(line: &str) -> bool {
 /// What was expected; of an exception its message; else the code that failed.
 fn telling_line(log: &Log, at: usize, block: Range<usize>) -> usize {
     let wanted = pattern!(r"^\s+(?:expected(?::| )|Expected )");
-    let error = pattern!(r"^\s+[A-Z][\w:]*(?:Error|Exception|Invalid|NotFound|Timeout):$");
+    let error = pattern!(r"^\s+[A-Z][[:word:]:]*(?:Error|Exception|Invalid|NotFound|Timeout):$");
     let mut rest = at + 1..block.end;
     let expected = rest.clone().find(|&line| wanted.is_match(log.said(line)));
     let raised = || rest.find(|&line| error.is_match(log.said(line))).map(|line| line + 1);

@@ -21,7 +21,7 @@ const SOON: usize = 15;
 
 pub(super) fn not_found(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(
-        r"^(?:.{1,200}?: )?([^\s:]{1,100}: command not found|[\w./+-]*[a-zA-Z][\w./+-]*: not found$|'?[^']{1,100}'? ?(?:: The term '[^']{1,100}' )?is not recognized as .+|.{0,200}executable file not found in \$PATH.*)"
+        r"^(?:.{1,200}?: )?([^\s:]{1,100}: command not found|[[:word:]./+-]*[a-zA-Z][[:word:]./+-]*: not found$|'?[^']{1,100}'? ?(?:: The term '[^']{1,100}' )?is not recognized as .+|.{0,200}executable file not found in \$PATH.*)"
     );
     let said = log.said(at);
     let Some(hit) = line.captures(said) else { return };
@@ -36,7 +36,7 @@ pub(super) fn not_found(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 pub(super) fn not_allowed(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(
-        r"(?:^|: )((\.{0,2}/[^\s:]{1,200}|[\w.-]{1,100}/[^\s:]{1,200}): (?:Permission denied|cannot execute.*))$"
+        r"(?:^|: )((\.{0,2}/[^\s:]{1,200}|[[:word:].-]{1,100}/[^\s:]{1,200}): (?:Permission denied|cannot execute.*))$"
     );
     let Some(hit) = line.captures(log.said(at)) else { return };
     let strength = strength(log, at, "126", |line| line.contains(": Permission denied"));
@@ -50,7 +50,7 @@ pub(super) fn not_allowed(log: &Log, at: usize, found: &mut Vec<Finding>) {
 /// A cause if it is the last such line before an end with its exit code.
 fn strength(log: &Log, at: usize, code: &str, again: impl Fn(&str) -> bool) -> Strength {
     let ends = |line: &str| {
-        pattern!(r"(?:exit code|Error|code|status|exited with) (12[67])\b")
+        pattern!(r"(?:exit code|Error|code|status|exited with) (12[67])(?-u:(?-u:\b))")
             .captures(line)
             .is_some_and(|hit| &hit[1] == code)
     };

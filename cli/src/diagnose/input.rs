@@ -1,0 +1,197 @@
+//! From what was named on the command line to logs: files, directories, archives, standard input.
+//!
+//! - What a file is, its first bytes say: gzip and zip are opened, whatever their names.
+//! - Logs are read in pieces; none is ever in memory as a whole.
+//! - Of an unpacked run, the logs of whole jobs count, and not those of their steps beside them.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+use greenline_diagnosis::Reader;
+
+use crate::ending::Complaint;
+use crate::print::Output;
+use crate::progress::Progress;
+
+/// How much is read at once.
+const PIECE: usize = 256 * 1024;
+/// From this size on it takes long enough to say how far it is.
+const SLOW: u64 = 32 * 1024 * 1024;
+
+/// Takes each log, by its name.
+pub(super) type Take<'a> = &'a mut dyn FnMut(String, Reader);
+
+/// Refuses to wait for a log that nobody pipes in.
+pub(super) fn refuse_a_person_typing(paths: &[PathBuf]) -> Result<(), Complaint> {
+    let asked = paths.iter().any(|path| is_stdin(path));
+    if asked && io::stdin().is_terminal() {
+        return Err(Complaint::wrong("there is no log on standard input, only a terminal")
+            .mend("name a log, or pipe one: gh run view --log-failed | greenline diagnose"));
+    }
+    Ok(())
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads all logs that a path stands for. There is at least one with something in it, or an error.
+pub(super) fn read(path: &Path, out: Output, take: Take<'_>) -> anyhow::Result<()> {
+    if is_stdin(path) {
+        let name = "standard input";
+        let source = Source { name, size: 0, out };
+        return one(source, BufReader::with_capacity(PIECE, io::stdin().lock()), take);
+    }
+    let name = path.display().to_string();
+    let about = fs::metadata(path).map_err(|error| unreadable(&name, &error))?;
+    if about.is_dir() {
+        return folder(path, &name, out, take);
+    }
+    let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+    one(Source { name: &name, size: about.len(), out }, BufReader::with_capacity(PIECE, file), take)
+}
+
+struct Source<'a> {
+    name: &'a str,
+    /// In bytes; 0 if nobody knows.
+    size: u64,
+    out: Output,
+}
+
+/// One file, which must hold something.
+fn one(source: Source<'_>, bytes: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+    let name = source.name.to_owned();
+    match log(source, bytes)? {
+        Some(reader) => {
+            take(name, reader);
+            Ok(())
+        }
+        None => Err(empty(&name).into()),
+    }
+}
+
+/// Reads a log to its end. None: nothing is in it.
+fn log(source: Source<'_>, mut bytes: impl BufRead) -> Result<Option<Reader>, Complaint> {
+    let failed = |error: &io::Error| unreadable(source.name, error);
+    let gzip = bytes.fill_buf().map_err(|error| failed(&error))?.starts_with(&[0x1f, 0x8b]);
+    let mut progress = (source.size >= SLOW)
+        .then(|| Progress::new(source.out, "reading the log, MB", source.size / 1_000_000));
+    let mut reader = Reader::new();
+    let mut total = 0;
+    let mut push = |piece: &[u8]| {
+        reader.push(piece);
+        total += piece.len() as u64;
+        if let Some(progress) = &mut progress
+            && !gzip
+        {
+            progress.set(total / 1_000_000, source.size / 1_000_000);
+        }
+    };
+    let read = if gzip {
+        each_piece(MultiGzDecoder::new(bytes), &mut push)
+    } else {
+        each_piece(bytes, &mut push)
+    };
+    read.map_err(|error| failed(&error))?;
+    Ok((total > 0).then_some(reader))
+}
+
+fn each_piece(mut bytes: impl Read, push: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match bytes.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => push(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn folder(path: &Path, name: &str, out: Output, take: Take<'_>) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    walk(path, &mut files).map_err(|error| unreadable(name, &error))?;
+    files.sort();
+    let mut found = false;
+    for file in &files {
+        let shown = file.strip_prefix(path).unwrap_or(file).display().to_string();
+        let opened = File::open(file).and_then(|opened| Ok((opened.metadata()?.len(), opened)));
+        let (size, opened) = opened.map_err(|error| unreadable(&shown, &error))?;
+        let source = Source { name: &shown, size, out };
+        if let Some(reader) = log(source, BufReader::with_capacity(PIECE, opened))? {
+            take(shown, reader);
+            found = true;
+        }
+    }
+    match (found, files.len()) {
+        (true, _) => Ok(()),
+        (false, 0) => Err(Complaint::outside(format!("{name}: no *.log and no *.txt is below it"))
+            .mend("name the files, if their names end otherwise")
+            .into()),
+        (false, _) => Err(empty(name).into()),
+    }
+}
+
+/// Collects what looks like a log. Symbolic links are not followed: they may lead anywhere.
+fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let entries: Vec<fs::DirEntry> = fs::read_dir(path)?.collect::<io::Result<_>>()?;
+    let names: Vec<String> =
+        entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    for (entry, name) in entries.iter().zip(&names) {
+        let kind = entry.file_type()?;
+        if kind.is_dir() && !names.iter().any(|other| is_job_of(other, name)) {
+            walk(&entry.path(), files)?;
+        } else if kind.is_file() && (name.ends_with(".log") || name.ends_with(".txt")) {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is the log of the job whose steps' logs are in this directory: GitHub packs
+/// `0_build.txt` beside `build/1_Set up job.txt`.
+fn is_job_of(file: &str, directory: &str) -> bool {
+    let job = file.strip_suffix(".txt").and_then(|stem| stem.split_once('_'));
+    job.is_some_and(|(number, job)| {
+        job == directory && !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit())
+    })
+}
+
+fn empty(name: &str) -> Complaint {
+    Complaint::outside(format!("{name} is empty"))
+        .mend("was it downloaded while the job ran? `gh run view --log-failed` prints a log")
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Complaint {
+    let complaint = Complaint::outside(format!("failed to read {name}: {error}"));
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            complaint.mend("name a log, a directory of logs, or - for standard input")
+        }
+        io::ErrorKind::PermissionDenied => {
+            complaint.mend("it is there, and this user may not read it")
+        }
+        io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+            complaint.mend("it is compressed, and cut off or broken: download it again")
+        }
+        _ => complaint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jobs_log_stands_for_its_steps() {
+        assert!(is_job_of("0_build (3.12).txt", "build (3.12)"));
+        assert!(is_job_of("12_a_b.txt", "a_b"));
+        for (file, directory) in
+            [("build.txt", "build"), ("x_build.txt", "build"), ("0_build.log", "build")]
+        {
+            assert!(!is_job_of(file, directory), "{file}");
+        }
+    }
+}

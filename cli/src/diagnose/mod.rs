@@ -1,0 +1,178 @@
+//! `greenline diagnose`: say why a job failed, from its log.
+//!
+//! It reads logs and prints; no Redis, no settings, no network. What a log means is decided in
+//! `greenline-diagnosis`; here are the ways in (files, directories, archives, standard input) and
+//! the ways out.
+
+mod budget;
+mod input;
+mod terminal;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use greenline_diagnosis::show::{self, Diagnosed};
+use greenline_diagnosis::{Diagnosis, Green, Options, Reader, RuleSet, diagnose_read, sarif};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::ending::{Complaint, Ended};
+use crate::print::Output;
+use budget::Budget;
+
+/// Where a repository keeps rules of its own.
+const OWN_RULES: &str = ".greenline/rules.toml";
+
+/// Say why a job failed, and prove it
+///
+/// Reads the log of a job, or of all jobs of a run, and names the one line that explains the failure
+/// best, what kind it is, which tests failed where, and what is worth doing. With several logs the
+/// most telling comes first.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline diagnose job.log
+  gh run view 4471 --log-failed | greenline diagnose -
+  greenline diagnose logs.zip                     all jobs of a run, as GitHub packs them
+  greenline diagnose build/logs/                  every *.log and *.txt below it
+  greenline diagnose --json job.log | jq -r .headline.text
+  greenline diagnose --format markdown job.log >>\"$GITHUB_STEP_SUMMARY\"
+  greenline diagnose --format github job.log      annotations of a pull request
+  greenline diagnose --format sarif job.log >greenline.sarif
+  greenline diagnose --green main.log job.log     what passing runs print counts less
+
+Rules of your own are read from .greenline/rules.toml, or from --rules.
+
+Exit codes: 0 diagnosed, also when a failure was found: it is the answer;
+2 wrong usage or rules, 3 a log can't be read.")]
+pub(crate) struct Args {
+    /// Logs, directories of logs, a run's zip, or - for standard input; gzip is fine
+    #[arg(value_name = "LOG", default_value = "-")]
+    logs: Vec<PathBuf>,
+    /// How to print it: terminal, json, markdown, github or sarif
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    format: Option<Format>,
+    /// The most bytes an excerpt may have, as in 8k; at most 16k
+    #[arg(long, value_name = "BYTES", default_value = "16k")]
+    budget: Budget,
+    /// The log of a run of the same job that passed; may be repeated
+    #[arg(long, value_name = "FILE")]
+    green: Vec<PathBuf>,
+    /// Rules of your own, beside the built-in ones
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// The category of the SARIF run, unique in an upload: by default the job's name
+    #[arg(long, value_name = "NAME")]
+    category: Option<String>,
+    /// Print the whole excerpt too
+    #[arg(long)]
+    excerpt: bool,
+}
+
+/// How to print a diagnosis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Terminal,
+    /// For programs
+    Json,
+    /// For a comment or a job's summary
+    Markdown,
+    /// Workflow commands, which become annotations
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+    let format = args.format(global.json)?;
+    let out = Output { json: global.json };
+    input::refuse_a_person_typing(&args.logs)?;
+    let options = args.options(out)?;
+    let mut logs = Vec::new();
+    for path in &args.logs {
+        input::read(path, out, &mut |log, reader| {
+            logs.push(Diagnosed { log, diagnosis: diagnose_read(reader, &options) });
+        })?;
+    }
+    let Some(chosen) = show::most_telling(&logs) else {
+        return Err(Complaint::outside("there is no log").into());
+    };
+    match format {
+        Format::Terminal => out.block(terminal::page(&logs, chosen, &args.view(out)))?,
+        Format::Json => out.line(json(&logs, chosen)?)?,
+        Format::Markdown => out.block(show::markdown(&logs))?,
+        Format::Github => out.block(show::workflow_commands(&logs))?,
+        Format::Sarif => out.line(serde_json::to_string_pretty(&args.sarif(&logs))?)?,
+    }
+    Ok(Ended::Done)
+}
+
+impl Args {
+    fn format(&self, json: bool) -> Result<Format, Complaint> {
+        match (self.format, json) {
+            (None | Some(Format::Json), true) => Ok(Format::Json),
+            (Some(_), true) => Err(Complaint::wrong("--json and --format say different things")
+                .mend("leave one of them out")),
+            (format, false) => Ok(format.unwrap_or(Format::Terminal)),
+        }
+    }
+
+    fn options(&self, out: Output) -> anyhow::Result<Options> {
+        let mut green = Green::new();
+        for path in &self.green {
+            input::read(path, out, &mut |_, reader: Reader| green.learn(reader))?;
+        }
+        Ok(Options { budget: self.budget.bytes(), green, rules: self.rules()? })
+    }
+
+    fn rules(&self) -> anyhow::Result<RuleSet> {
+        let own = PathBuf::from(OWN_RULES);
+        let path = match &self.rules {
+            Some(path) => path.clone(),
+            None if own.is_file() => own,
+            None => return Ok(RuleSet::builtin()),
+        };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("failed to read rules from {name}"))?;
+        let own =
+            RuleSet::parse(&text, &name).map_err(|error| Complaint::wrong(error.to_string()))?;
+        Ok(RuleSet::builtin().with(&own))
+    }
+
+    fn view(&self, out: Output) -> terminal::View {
+        let again = match &self.logs[..] {
+            [one] if one.as_os_str() != "-" => one.display().to_string(),
+            _ => "LOG".to_owned(),
+        };
+        terminal::View { width: out.width(), excerpt: self.excerpt, again }
+    }
+
+    fn sarif(&self, logs: &[Diagnosed]) -> sarif::Sarif {
+        let id = match (&self.category, logs, self.logs.first()) {
+            (Some(category), ..) => category.clone(),
+            (None, [one], _) => sarif::category(one.name()),
+            (None, _, path) => {
+                let stem = path.and_then(|path| path.file_stem()).unwrap_or_default();
+                sarif::category(&stem.to_string_lossy())
+            }
+        };
+        sarif::sarif(logs, &id)
+    }
+}
+
+/// One log: its diagnosis. Several: the most telling one's, and all of them.
+fn json(logs: &[Diagnosed], chosen: &Diagnosed) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Several<'a> {
+        #[serde(flatten)]
+        chosen: &'a Diagnosis,
+        log: &'a str,
+        logs: &'a [Diagnosed],
+    }
+    match logs {
+        [one] => serde_json::to_string(&one.diagnosis),
+        _ => serde_json::to_string(&Several { chosen: &chosen.diagnosis, log: &chosen.log, logs }),
+    }
+}

@@ -1,0 +1,216 @@
+//! `greenline sarif check`.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use greenline_diagnosis::sarif::{self, Complaint as Finding, Repaired, Weight};
+use greenline_diagnosis::show::visible;
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::ending::{Complaint, Ended};
+use crate::print::Output;
+use crate::print::style::{BAD, DIM, GOOD, WARN};
+
+/// Far more than compresses into what GitHub takes.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// Say what GitHub would refuse or not show, and mend it
+///
+/// GitHub's code scanning refuses a whole upload for one result without a place, for two runs with
+/// one tool and category, or for a file that a tool left empty. This says so before, with places.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline sarif check results.sarif
+  greenline sarif check --repair results.sarif            mends the file where it is
+  greenline sarif check --repair --output fit.sarif results.sarif
+  semgrep --sarif | greenline sarif check --repair - >fit.sarif
+
+A missing or empty file becomes one without results, so that an upload does not fail. A tool that
+crashed then looks like one that found nothing: let its own exit code fail the job.
+
+Exit codes: 0 GitHub takes it and shows all of it, 1 there are complaints,
+2 wrong usage, 3 the file can't be read or written.")]
+pub(super) struct Args {
+    /// The file, or - for standard input
+    file: PathBuf,
+    /// Mend what can be mended, and say what was done
+    #[arg(long)]
+    repair: bool,
+    /// Write the mended file here, and leave the other as it is
+    #[arg(long, value_name = "FILE", requires = "repair")]
+    output: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Report {
+    file: String,
+    /// Whether nothing is wrong, or was left wrong.
+    ok: bool,
+    complaints: Vec<Finding>,
+    did: Vec<String>,
+    written: Option<String>,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+    let out = Output { json: global.json };
+    let from = Input::read(&args.file)?;
+    let report = if args.repair {
+        repair(args, &from, out)?
+    } else {
+        let complaints = from.bytes.as_deref().map_or_else(|| vec![sarif::missing()], sarif::check);
+        Report {
+            file: from.name,
+            ok: complaints.is_empty(),
+            complaints,
+            did: Vec::new(),
+            written: None,
+        }
+    };
+    let data_is_taken = report.written.as_deref() == Some("-");
+    match (out.json, data_is_taken) {
+        (true, false) => out.line(serde_json::to_string(&report)?)?,
+        (false, false) => out.block(page(&report, args.repair))?,
+        (_, true) => out.note(page(&report, true).trim_end()),
+    }
+    Ok(if report.ok { Ended::Done } else { Ended::No })
+}
+
+struct Input {
+    name: String,
+    /// None: there is no such file.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Input {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let stdin = is_stdin(path);
+        let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let read = if stdin { whole(io::stdin().lock()) } else { File::open(path).and_then(whole) };
+        match read {
+            Ok(bytes) if bytes.len() as u64 > LARGEST => {
+                Err(Complaint::outside(format!("{name} has more than 256 MiB"))
+                    .mend("GitHub takes 10 MB, compressed: let the tool report less")
+                    .into())
+            }
+            Ok(bytes) => Ok(Self { name, bytes: Some(bytes) }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { name, bytes: None }),
+            Err(error) => Err(Complaint::outside(format!("failed to read {name}: {error}")).into()),
+        }
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn whole(file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn repair(args: &Args, from: &Input, out: Output) -> anyhow::Result<Report> {
+    let mended = match &from.bytes {
+        Some(bytes) => sarif::repair(bytes),
+        None => Ok(Repaired {
+            text: sarif::empty(),
+            did: vec!["wrote a file with a run without results, for there was none".to_owned()],
+            left: Vec::new(),
+        }),
+    };
+    let mut report = Report {
+        file: from.name.clone(),
+        ok: false,
+        complaints: Vec::new(),
+        did: Vec::new(),
+        written: None,
+    };
+    match mended {
+        Err(complaints) => report.complaints = complaints,
+        Ok(mended) => {
+            let to = args.output.as_deref().unwrap_or(&args.file);
+            // What is sound is not rewritten in our own spelling.
+            if !mended.did.is_empty() || to != args.file || is_stdin(to) {
+                write(to, &mended.text, out)?;
+                report.written = Some(to.display().to_string());
+            }
+            report.ok = mended.left.is_empty();
+            (report.complaints, report.did) = (mended.left, mended.did);
+        }
+    }
+    Ok(report)
+}
+
+/// Writes a file as a whole, or not at all.
+fn write(path: &Path, text: &str, out: Output) -> anyhow::Result<()> {
+    if is_stdin(path) {
+        return Ok(out.block(text)?);
+    }
+    let failed = || format!("failed to write {}", path.display());
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = std::fs::metadata(path).map_or(0o666, |about| about.permissions().mode() & 0o777);
+    let mut draft = tempfile::Builder::new()
+        .prefix(".greenline-")
+        .permissions(std::fs::Permissions::from_mode(mode))
+        .tempfile_in(folder)
+        .with_context(failed)?;
+    draft.write_all(text.as_bytes()).with_context(failed)?;
+    draft.persist(path).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}
+
+fn page(report: &Report, repaired: bool) -> String {
+    let mut page = String::new();
+    for did in &report.did {
+        page.push_str(&format!("{GOOD}done{GOOD:#}  {did}\n"));
+    }
+    for it in &report.complaints {
+        let (mark, style) = match it.weight {
+            Weight::Refused => ("fail", BAD),
+            Weight::Lost => ("warn", WARN),
+        };
+        let line = it.line.map_or(String::new(), |line| format!(":{line}"));
+        let column = it.column.map_or(String::new(), |column| format!(":{column}"));
+        let at = if it.pointer.is_empty() { String::new() } else { format!(" ({})", it.pointer) };
+        let says = visible(&it.says);
+        let file = &report.file;
+        page.push_str(&format!(
+            "{style}{mark}{style:#}  {file}{line}{column}: {says}{DIM}{at}{DIM:#}\n"
+        ));
+        page.push_str(&format!("      {DIM}mend: {}{DIM:#}\n", it.mend));
+    }
+    page.push_str(&summary(report, repaired));
+    page
+}
+
+fn summary(report: &Report, repaired: bool) -> String {
+    let of = |weight| report.complaints.iter().filter(|it| it.weight == weight).count();
+    let count = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    };
+    let written = report.written.as_deref().filter(|path| *path != "-");
+    let mut summary = match (report.ok, written) {
+        (true, Some(path)) => format!("GitHub takes {path}\n"),
+        (true, None) => format!("GitHub takes {}\n", report.file),
+        (false, _) => {
+            let (refused, lost) = (of(Weight::Refused), of(Weight::Lost));
+            let end =
+                if refused > 0 { "GitHub refuses it" } else { "GitHub does not show all of it" };
+            format!("{}, {}: {end}\n", count(refused, "failure"), count(lost, "warning"))
+        }
+    };
+    let repairable = report.complaints.iter().filter(|it| it.can_be_repaired).count();
+    if !repaired && repairable > 0 {
+        summary.push_str(&format!(
+            "--repair mends {repairable} of {}\n",
+            count(report.complaints.len(), "complaint")
+        ));
+    }
+    summary
+}

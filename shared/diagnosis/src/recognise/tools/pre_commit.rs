@@ -1,0 +1,63 @@
+//! pre-commit: which hook failed. What the hook itself said explains more, where it said something.
+//!
+//! ```text
+//! trim trailing whitespace.................................................Failed
+//! - hook id: trailing-whitespace
+//! - exit code: 1
+//! - files were modified by this hook
+//!
+//! Fixing docs/a.md
+//! ```
+
+use crate::contract::{Category, Verdict};
+use crate::finding::{Finding, Strength};
+use crate::log::Log;
+use crate::recognise::pattern;
+
+pub(super) fn hook(log: &Log, at: usize, found: &mut Vec<Finding>) {
+    let head = pattern!(r"^(\S.*?)\.{3,}Failed$");
+    let Some(hit) = head.captures(log.said(at)) else { return };
+    let next = pattern!(
+        r"\.{3,}(?:Passed|Failed|Skipped|\(no files to check\)[[:word:]]*)$|^##\[|^pre-commit hook\(s\) made changes"
+    );
+    let block = log.block(at, 60, |line| next.is_match(line));
+    let modified =
+        block.clone().find(|&line| log.said(line).contains("files were modified by this hook"));
+    // A hook that only changes files says no more than this; others say why, in lines of their own.
+    let (line, strength) = match modified {
+        Some(line) => (line, Strength::Cause),
+        None => (at, Strength::Summary),
+    };
+    found.push(
+        Finding::new(
+            "pre-commit",
+            Category::LintError,
+            strength,
+            line,
+            &format!("{}: failed", &hit[1]),
+        )
+        .with_block(block)
+        .with_verdict(Verdict::Fixable),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Strength;
+    use crate::recognise::findings_in;
+
+    #[test]
+    fn a_hook_that_changes_files_is_the_cause() {
+        let log = "trim trailing whitespace.................Failed\n- hook id: trailing-whitespace\n- exit code: 1\n\
+                   - files were modified by this hook\n\nFixing docs/a.md\n\ncheck yaml.........Passed\n";
+        let found = findings_in(&crate::log_of(log));
+        let hook = found.iter().find(|finding| finding.tool == "pre-commit").expect("a hook");
+        assert_eq!((hook.strength, hook.line, hook.block.clone()), (Strength::Cause, 3, 0..7));
+    }
+
+    #[test]
+    fn a_hook_that_passed_is_none() {
+        let found = findings_in(&crate::log_of("check that ...Failed is spelled.........Passed\n"));
+        assert!(found.iter().all(|finding| finding.tool != "pre-commit"));
+    }
+}
