@@ -9,7 +9,8 @@ use greenline_runtime::settings::Flags;
 
 use crate::ending::Ended;
 use crate::{
-    approvals, bench, completions, doctor, health, lead, man, queue, settings, up, worker,
+    approvals, bench, completions, diagnose, doctor, health, lead, man, queue, sarif, settings, up,
+    worker,
 };
 
 /// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
@@ -23,6 +24,7 @@ use crate::{
   greenline up                                   everything, on this machine
   greenline queue enqueue --command 'cargo test' give it something to do
   greenline queue show cmd-x7                    how it went
+  greenline diagnose job.log                     why a job of CI failed
   greenline doctor                               what is wrong here, and how to mend it
 
 Settings come from flags, then the environment, then greenline.toml:
@@ -117,6 +119,11 @@ enum Command {
     Health(health::Args),
     /// Look for what is wrong here, and say how to mend it
     Doctor(doctor::Args),
+    /// Say why a job failed, and prove it
+    Diagnose(diagnose::Args),
+    /// Check SARIF files as GitHub's code scanning will see them
+    #[command(subcommand)]
+    Sarif(sarif::Command),
     /// Give work to the queue, look into it, and change it
     #[command(subcommand)]
     Queue(queue::Command),
@@ -142,6 +149,8 @@ impl Args {
             Command::Worker(args) => worker::run(global, &args),
             Command::Health(args) => health::run(global, &args),
             Command::Doctor(args) => doctor::run(global, &args),
+            Command::Diagnose(args) => diagnose::run(global, &args),
+            Command::Sarif(command) => command.run(global),
             Command::Queue(command) => command.run(global),
             Command::Approvals(args) => approvals::run(global, args),
             Command::Bench(args) => bench::run(global, args),

@@ -5,11 +5,12 @@
 //! - Of an unpacked run, the logs of whole jobs count, and not those of their steps beside them.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use greenline_diagnosis::Reader;
+use greenline_diagnosis::archive::Archive;
 
 use crate::ending::Complaint;
 use crate::print::Output;
@@ -49,7 +50,10 @@ pub(super) fn read(path: &Path, out: Output, take: Take<'_>) -> anyhow::Result<(
     if about.is_dir() {
         return folder(path, &name, out, take);
     }
-    let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+    let mut file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+    if about.is_file() && has_zip(&mut file).map_err(|error| unreadable(&name, &error))? {
+        return archive(&name, out, file, take);
+    }
     one(Source { name: &name, size: about.len(), out }, BufReader::with_capacity(PIECE, file), take)
 }
 
@@ -61,14 +65,63 @@ struct Source<'a> {
 }
 
 /// One file, which must hold something.
-fn one(source: Source<'_>, bytes: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+fn one(source: Source<'_>, mut bytes: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
     let name = source.name.to_owned();
+    if is_zip(bytes.fill_buf().map_err(|error| unreadable(&name, &error))?) {
+        // A zip is read from its end: what comes through a pipe has to lie somewhere first.
+        let mut file = tempfile::tempfile()?;
+        io::copy(&mut bytes, &mut file).map_err(|error| unreadable(&name, &error))?;
+        return archive(&name, source.out, file, take);
+    }
     match log(source, bytes)? {
         Some(reader) => {
             take(name, reader);
             Ok(())
         }
         None => Err(empty(&name).into()),
+    }
+}
+
+fn is_zip(bytes: &[u8]) -> bool {
+    // The second is a zip with nothing in it.
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+fn has_zip(file: &mut File) -> io::Result<bool> {
+    let mut first = Vec::with_capacity(4);
+    file.take(4).read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(is_zip(&first))
+}
+
+/// The logs of a run's jobs. One that can't be read is told, and keeps nobody from the others.
+fn archive(name: &str, out: Output, file: File, take: Take<'_>) -> anyhow::Result<()> {
+    let broken = |error: &dyn std::error::Error| {
+        Complaint::outside(format!("failed to read {name}: {error}")).mend("download it again")
+    };
+    let mut archive =
+        Archive::open(BufReader::with_capacity(PIECE, file)).map_err(|error| broken(&error))?;
+    let jobs = archive.jobs().to_vec();
+    let mut last_error = None;
+    let mut found = false;
+    for job in &jobs {
+        match archive.read(job) {
+            Ok(reader) => {
+                take(job.name().to_owned(), reader);
+                found = true;
+            }
+            Err(error) => {
+                out.note(format_args!("left out: {error}"));
+                last_error = Some(error);
+            }
+        }
+    }
+    match (found, last_error) {
+        (true, _) => Ok(()),
+        (false, Some(error)) => Err(broken(&error).into()),
+        (false, None) => Err(Complaint::outside(format!("{name}: there is no log in this zip"))
+            .mend("`gh api repos/OWNER/REPO/actions/runs/RUN/logs >logs.zip` has a run's logs")
+            .into()),
     }
 }
 

@@ -100,6 +100,48 @@ fn a_directory_is_the_most_telling_log_and_all_of_them() {
     shown.says(&["build (stable) fails", "other logs (1)", "0_lint.txt"]);
 }
 
+/// A zip of stored entries, as small as the format allows.
+fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
+    let (mut body, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in entries {
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let size = u32::try_from(text.len()).unwrap().to_le_bytes();
+        let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let offset = u32::try_from(body.len()).unwrap().to_le_bytes();
+        let mut about = vec![10, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
+        about.extend(crc.sum().to_le_bytes());
+        about.extend([size, size].concat());
+        about.extend([length, [0, 0]].concat());
+        body.extend([&b"PK\x03\x04"[..], &about, name.as_bytes(), text.as_bytes()].concat());
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &about, &[0; 10], &offset].concat());
+        directory.extend(name.as_bytes());
+    }
+    let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
+    let (size, start) = (directory.len(), body.len());
+    let end =
+        [u32::try_from(size).unwrap().to_le_bytes(), u32::try_from(start).unwrap().to_le_bytes()];
+    let counts = [[0; 2], [0; 2], count, count].concat();
+    [body, directory, b"PK\x05\x06".to_vec(), counts, end.concat(), vec![0; 2]].concat()
+}
+
+#[test]
+fn a_runs_zip_is_all_of_its_jobs() {
+    let terminal = Terminal::alone();
+    let entries = [
+        ("0_lint.txt", "all is well\n"),
+        ("1_build.txt", LOG),
+        ("build/1_Set up.txt", "error: x\n"),
+    ];
+    std::fs::write(terminal.folder().join("run"), zip(&entries)).unwrap();
+    let it = one(&terminal.run(&["diagnose", "--json", "run"]).ended(0));
+    assert_eq!((&it["log"], it["logs"].as_array().unwrap().len()), (&"build".into(), 2));
+    std::fs::write(terminal.folder().join("none"), zip(&[])).unwrap();
+    terminal.run(&["diagnose", "none"]).ended(3).says(&["there is no log in this zip", "gh api"]);
+    std::fs::write(terminal.folder().join("cut"), &zip(&entries)[..200]).unwrap();
+    terminal.run(&["diagnose", "cut"]).ended(3).says(&["failed to read cut", "download it again"]);
+}
+
 #[test]
 fn what_can_not_be_read_is_told_with_what_to_do() {
     let terminal = Terminal::alone();

@@ -8,6 +8,7 @@
 
 mod changing;
 mod daemons;
+mod diagnosing;
 mod doctor;
 mod enqueueing;
 mod looking;

@@ -4,13 +4,16 @@ use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, enqueue};
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 30] = [
     &[],
     &["up"],
     &["lead"],
     &["worker"],
     &["health"],
     &["doctor"],
+    &["diagnose"],
+    &["sarif"],
+    &["sarif", "check"],
     &["queue"],
     &["queue", "enqueue"],
     &["queue", "stats"],
@@ -46,7 +49,7 @@ fn short_help_fits_a_screen_and_long_help_has_examples() {
         let long = terminal.run(&[command, &["--help"]].concat()).ended(0);
         let takes_nothing =
             [["queue", "stats"], ["queue", "workers"]].iter().any(|it| it == command);
-        let is_a_group = command == ["queue"];
+        let is_a_group = [["queue"], ["sarif"]].iter().any(|it| it == command);
         assert!(
             takes_nothing || is_a_group || long.out.contains("Examples:"),
             "{command:?} has no examples"

@@ -41,6 +41,12 @@ pub fn check(file: &[u8]) -> Vec<Complaint> {
     complaints
 }
 
+/// What is wrong with a file that is not there: tools that crash write none.
+#[must_use]
+pub fn missing() -> Complaint {
+    complaint(Kind::Missing, "", "", 1)
+}
+
 /// The text of a file, and what is wrong with how it is written down. An error: it is none.
 pub(super) fn decoded(file: &[u8]) -> Result<(String, Option<Complaint>), Box<Complaint>> {
     let encoding = |detail: &str| complaint(Kind::Encoding, "", detail, 1);

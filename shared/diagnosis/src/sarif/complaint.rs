@@ -41,6 +41,8 @@ pub struct Complaint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// There is no such file.
+    Missing,
     /// No bytes, or only blanks.
     Empty,
     /// UTF-16, a byte-order mark, or no text at all.
@@ -148,7 +150,7 @@ impl Kind {
     #[must_use]
     pub const fn mend(self) -> &'static str {
         match self {
-            Self::Empty | Self::NoRuns => {
+            Self::Missing | Self::Empty | Self::NoRuns => {
                 "a tool that found nothing should write one run with an empty list of results"
             }
             Self::Encoding => "write it as UTF-8 without a byte-order mark",
@@ -205,6 +207,7 @@ impl Kind {
             _ => format!("{count} results {what}"),
         };
         match self {
+            Self::Missing => "there is no such file".to_owned(),
             Self::Empty => "the file is empty".to_owned(),
             Self::Encoding | Self::NotJson => detail.to_owned(),
             Self::NotAnObject => format!("this is {detail}, not an object"),

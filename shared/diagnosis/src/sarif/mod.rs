@@ -16,7 +16,7 @@ mod repair;
 mod whereabouts;
 mod write;
 
-pub use check::check;
+pub use check::{check, missing};
 pub use complaint::{Complaint, Kind, Weight};
 pub use repair::{Repaired, empty, repair};
-pub use write::{category, sarif};
+pub use write::{Sarif, category, sarif};
