@@ -14,6 +14,8 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::{Recogniser, pattern};
 
+use super::lint::is_vets;
+
 pub(super) const RECOGNISER: Recogniser = Recogniser {
     name: "go build",
     triggers: &[".go:", "[build failed]", "[setup failed]", "import cycle not allowed"],
@@ -23,7 +25,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
 const TOOL: &str = "go build";
 
 /// What the compiler says and no linter does.
-const COMPILER: &str = r"^(?:undefined: |syntax error|cannot use |cannot convert |cannot assign |cannot range |cannot infer |cannot call |declared (?:and|but) not used|missing return|missing (?:function|method)|not enough arguments|too many arguments|too many errors|invalid (?:operation|argument|character|recursive|use|receiver)|assignment mismatch|non-boolean|no new variables|duplicate |unknown field|undefined \(|unreachable method|ambiguous selector|other declaration|could not import|no required module provides|package \S+ is not in |use of |method |impossible type|mismatched types|first argument|import cycle|expected |found packages|imported and not used|label |break |continue |type |type-checking|x declared|pattern \S+: no matching files|.* (?:imported and not used|declared and not used|declared but not used|redeclared in this block|redeclared|is not a type|undefined \(type|does not implement |not exported by package|is not an expression|must be |has no field or method|imported as \S+ and not used))";
+const COMPILER: &str = r"^(?:undefined: |syntax error|cannot use |cannot convert |cannot assign |cannot range |cannot infer |cannot call |declared (?:and|but) not used|missing return|missing (?:function|method)|not enough arguments|too many arguments|too many errors|invalid (?:operation|argument|character|recursive|use|receiver)|assignment mismatch|non-boolean|no new variables|duplicate |unknown field|undefined \(|unreachable method|ambiguous selector|other declaration|use of |method |impossible type|mismatched types|first argument|import cycle|expected |found packages|imported and not used|label |break |continue |type |type-checking|x declared|pattern \S+: no matching files|.* (?:imported and not used|declared and not used|declared but not used|redeclared in this block|redeclared|is not a type|undefined \(type|does not implement |not exported by package|is not an expression|must be |has no field or method|imported as \S+ and not used))";
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
@@ -33,7 +35,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
     let Some((location, message)) = complaint(said) else { return };
     let speaks = said.starts_with("vet: ") || pattern!(COMPILER).is_match(message);
-    if !speaks && headed(log, at) != Some(Heading::Build) || is_linters(message) {
+    let others = is_linters(message) || is_vets(message) || is_about_modules(message);
+    if others || !speaks && headed(log, at) != Some(Heading::Build) {
         return;
     }
     let block = log.block(at, 12, |line| !line.starts_with('\t'));
@@ -44,6 +47,11 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
             .with_block(start..block.end)
             .at(Some(location)),
     );
+}
+
+/// Modules that are missing are `modules`'.
+fn is_about_modules(message: &str) -> bool {
+    pattern!(r"^no required module provides|^cannot find (?:package|module)|^package \S+ is not in |missing go\.sum entry|^module \S+ provides").is_match(message)
 }
 
 /// The place and the words of a line that complains about a Go file.

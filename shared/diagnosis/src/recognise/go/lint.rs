@@ -66,7 +66,7 @@ fn linter(message: &str) -> &'static str {
 }
 
 /// vet under a compiler's heading, in Go before 1.21 and in `go test`.
-fn is_vets(message: &str) -> bool {
+pub(super) fn is_vets(message: &str) -> bool {
     pattern!(
         r"(?:^| )(?:(?:[[:word:]]+\.)?[[:word:]]+ (?:format %|call (?:has|needs)|arg list ends)|result of .* call not used|struct field tag|unreachable code|unkeyed fields|passes lock by value|possible misuse|self-assignment|suspicious|should have signature|loop variable .* captured|the cancel function|non-constant format string|using \S+ before checking for errors|unusedresult|copies lock value)"
     )

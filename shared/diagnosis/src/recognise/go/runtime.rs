@@ -36,9 +36,11 @@ fn died(log: &Log, at: usize) -> Option<Finding> {
         .end;
     let location = frame(log, &block);
     let said = log.said(at).trim();
-    let finding = Finding::new("go", Category::TestAssertion, Strength::Cause, at, said);
+    let failed = failed_before(log, at);
+    let tool = if failed.is_some() { "go test" } else { "go" };
+    let finding = Finding::new(tool, Category::TestAssertion, Strength::Cause, at, said);
     Some(
-        match failed_before(log, at) {
+        match failed {
             Some((start, name)) => finding
                 .with_test(FailedTest::named(&name).saying(said).at(location.clone()))
                 .with_block(start..block.end),
@@ -70,23 +72,34 @@ fn frame(log: &Log, block: &Range<usize>) -> Option<Location> {
     })
 }
 
+/// A test's stack ends in the testing package.
+fn speaker(log: &Log, block: &Range<usize>) -> &'static str {
+    let tested = block.clone().any(|line| log.said(line).trim_start().starts_with("testing."));
+    if tested { "go test" } else { "go" }
+}
+
 fn race(log: &Log, at: usize) -> Finding {
     let block = log.block(at, 100, |line| line.trim_start().starts_with("=========="));
     let location = frame(log, &block);
-    Finding::new("go race detector", Category::TestAssertion, Strength::Cause, at, log.said(at))
+    Finding::new(speaker(log, &block), Category::TestAssertion, Strength::Cause, at, log.said(at))
         .with_block(block)
         .at(location)
 }
 
-/// The tests that were running are listed under the panic since Go 1.20.
+/// The tests that were running are listed under the panic since Go 1.20; before, only their frames
+/// tell.
 fn timed_out(log: &Log, at: usize) -> Finding {
-    let said = log.said(at);
-    let mut finding = Finding::new("go test", Category::TimeoutOrOom, Strength::Cause, at, said)
+    let message = log.said(at);
+    let mut finding = Finding::new("go test", Category::TimeoutOrOom, Strength::Cause, at, message)
         .with_block(log.block(at, 60, |line| line.starts_with("FAIL\t")))
         .with_verdict(Verdict::Investigate);
-    for line in at + 1..at + 20 {
-        if let Some(hit) = pattern!(r"^\s+(Test\S+) \([0-9hms.]+\)$").captures(log.said(line)) {
-            finding = finding.with_test(FailedTest::named(&hit[1]).saying(said));
+    let listed = pattern!(r"^\s+(Test\S+) \([0-9hms.]+\)$");
+    let frame = pattern!(r"^\S+\.(Test[A-Z_0-9]\S*?)\(");
+    for line in at + 1..at + 80 {
+        let said = log.said(line);
+        let Some(hit) = listed.captures(said).or_else(|| frame.captures(said)) else { continue };
+        if finding.tests.iter().all(|test| test.name.split('/').next() != Some(&hit[1])) {
+            finding = finding.with_test(FailedTest::named(&hit[1]).saying(message));
         }
     }
     finding
@@ -100,11 +113,12 @@ mod tests {
     #[test]
     fn a_panic_points_to_the_projects_frame() {
         let found = found_by(
-            "go",
+            "go test",
             "--- FAIL: TestFirst (0.00s)\npanic: boom [recovered]\n\tpanic: boom\n\ngoroutine 7 [running]:\nacme.First(...)\n\t/usr/local/go/src/runtime/panic.go:9 +0x1\nacme.First(...)\n\t/work/first.go:12 +0x1d\nFAIL\tacme\t0.1s\n",
         );
-        assert_eq!(found[0].location.as_ref().and_then(|place| place.line), Some(12));
-        assert_eq!(found[0].tests[0].name, "TestFirst");
+        let panic = found.iter().find(|one| one.line == 1).expect("a panic");
+        assert_eq!(panic.location.as_ref().and_then(|place| place.line), Some(12));
+        assert_eq!(panic.tests[0].name, "TestFirst");
     }
 
     #[test]

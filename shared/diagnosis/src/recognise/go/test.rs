@@ -30,9 +30,9 @@ const TOOL: &str = "go test";
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
     if let Some(hit) = pattern!(r"^\s*--- FAIL: (\S+) \(").captures(said) {
-        found.extend(failed(log, at, &hit[1]));
+        failed(log, at, &hit[1], found);
     } else if let Some(hit) = pattern!(r"^=== FAIL: (\S+) (\S+)(?: \(|$)").captures(said) {
-        found.extend(failed(log, at, &hit[2]));
+        failed(log, at, &hit[2], found);
     } else if pattern!(r"^FAIL\t\S+\t(?:\(cached\)|[0-9.]+s)$").is_match(said) {
         found.push(Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said));
     } else if let Some(hit) = pattern!(r"^FAIL: (\S+_test\.go):([0-9]+): (\S+)$").captures(said) {
@@ -40,39 +40,38 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-fn failed(log: &Log, at: usize, name: &str) -> Option<Finding> {
-    let after = words_after(log, at);
+fn failed(log: &Log, at: usize, name: &str, found: &mut Vec<Finding>) {
     if carries_subtests(log, at, name) {
-        return None;
+        return;
     }
-    let told = |lines: &Range<usize>| complaint(log, lines.clone());
-    let (block, complaint) = match told(&after) {
-        Some(complaint) => (after, Some(complaint)),
-        None => match words_before(log, at, name) {
-            Some(before) => (before.start..after.end, told(&before)),
-            None => (after, None),
-        },
-    };
-    let Some(complaint) = complaint else {
-        let summary = Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, name);
-        return Some(summary.with_test(FailedTest::named(name)).with_block(block));
-    };
+    let after = words_after(log, at);
+    let summary = Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, log.said(at))
+        .with_test(FailedTest::named(name));
+    if let Some(told) = complaint(log, after.clone()) {
+        found.push(caused(name, after, told));
+        return;
+    }
+    let before = words_before(log, at, name);
+    if let Some((block, told)) =
+        before.and_then(|words| Some((words.clone(), complaint(log, words)?)))
+    {
+        found.push(caused(name, block, told));
+        found.push(summary);
+    } else {
+        found.push(summary.with_block(after));
+    }
+}
+
+/// A test that said why it failed.
+fn caused(name: &str, block: Range<usize>, told: testify::Assertion) -> Finding {
     let test = FailedTest::named(name)
-        .saying(&complaint.message)
-        .at(complaint.location.clone())
-        .comparing(complaint.expected.as_deref(), complaint.actual.as_deref());
-    Some(
-        Finding::new(
-            TOOL,
-            Category::TestAssertion,
-            Strength::Cause,
-            complaint.line,
-            &complaint.message,
-        )
-        .with_block(block.start.min(at)..block.end.max(at + 1))
-        .at(complaint.location)
-        .with_test(test),
-    )
+        .saying(&told.message)
+        .at(told.location.clone())
+        .comparing(told.expected.as_deref(), told.actual.as_deref());
+    Finding::new(TOOL, Category::TestAssertion, Strength::Cause, told.line, &told.message)
+        .with_block(block)
+        .at(told.location)
+        .with_test(test)
 }
 
 /// What stands under the result, up to the next result.
@@ -96,9 +95,10 @@ fn words_before(log: &Log, at: usize, name: &str) -> Option<Range<usize>> {
             .and_then(|rest| rest.split_once(' '))
             .is_some_and(|(_, rest)| rest.trim() == name)
     };
-    let ended = |line: &str| line.trim_start().starts_with("--- ") && !line.contains("--- FAIL");
-    let start = log.back(at, 200, |line| begins(line) || ended(line))?;
-    begins(log.said(start)).then_some(start..at)
+    let ended = |line: &str| line.starts_with("--- ") && !line.starts_with("--- FAIL");
+    let start = log.back(at, 400, |line| begins(line) || ended(line))?;
+    let others = |line: &str| line.starts_with("=== ") && !begins(line) || line.starts_with("--- ");
+    begins(log.said(start)).then(|| start..log.block(start, 400, others).end.min(at))
 }
 
 /// Whether failed subtests stand under this result.
@@ -148,7 +148,7 @@ fn example(log: &Log, lines: Range<usize>) -> Option<testify::Assertion> {
         message: format!("got {}, want {}", log.said(got + 1), log.said(want + 1)),
         expected: Some(log.said(want + 1).to_owned()),
         actual: Some(log.said(got + 1).to_owned()),
-        location: None,
+        ..testify::Assertion::default()
     })
 }
 
@@ -186,7 +186,7 @@ mod tests {
             "go test",
             "=== RUN   TestAdds\n    adds_test.go:12: got 1, want 2\n--- FAIL: TestAdds (0.00s)\nFAIL\n",
         );
-        assert_eq!((found[0].line, found[0].block.clone()), (1, 0..3));
+        assert_eq!((found[0].line, found[0].block.clone()), (1, 0..2));
     }
 
     #[test]

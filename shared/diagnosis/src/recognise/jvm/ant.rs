@@ -32,8 +32,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     if bare.starts_with("Testcase: ") {
         found.extend(test_case(log, at, bare));
     } else if let Some(hit) = pattern!(r"^(?:Test|TEST) (\S+) FAILED").captures(bare) {
-        let summary =
-            Finding::new("junit", Category::TestAssertion, Strength::Summary, at, &hit[1]);
+        let summary = Finding::new("ant", Category::TestAssertion, Strength::Summary, at, &hit[1]);
         found.push(summary);
     } else if said == "BUILD FAILED" {
         found.extend(build_failed(log, at));
@@ -76,7 +75,7 @@ fn failed(log: &Log, at: usize, name: &str, class: &str, block: std::ops::Range<
     let test = exception
         .as_ref()
         .map_or_else(|| FailedTest::named(name), |exception| exception.describes(name));
-    Finding::new("junit", Category::TestAssertion, Strength::Cause, line, bare(log.said(line)))
+    Finding::new("ant", Category::TestAssertion, Strength::Cause, line, bare(log.said(line)))
         .with_block(block)
         .at(test.location.clone())
         .with_test(test)
@@ -114,7 +113,7 @@ mod tests {
         let plain = "    [junit] Testcase: opens(com.acme.StoreTest):\tFAILED\n    [junit] junit.framework.AssertionFailedError: no\n    [junit] \n    [junit] Test com.acme.StoreTest FAILED\n";
         let timed = "    [junit] Testsuite: com.acme.StoreTest\n    [junit] Testcase: opens took 0.01 sec\n    [junit] \tCaused an ERROR\n    [junit] java.lang.IllegalStateException: no\n";
         for text in [plain, timed] {
-            let found = found_by("junit", text);
+            let found = found_by("ant", text);
             assert_eq!(found[0].tests[0].name, "com.acme.StoreTest.opens");
         }
     }
@@ -122,6 +121,6 @@ mod tests {
     #[test]
     fn what_passes_is_silent() {
         let text = "    [junit] Testcase: opens took 0.01 sec\n    [junit] Testcase: FAILED_is_a_word took 0.1 sec\nTestcase: closes() took 0.2 SUCCESS\n";
-        assert!(found_by("junit", text).is_empty());
+        assert!(found_by("ant", text).is_empty());
     }
 }

@@ -51,8 +51,8 @@ fn went_wrong(log: &Log, at: usize) -> Finding {
 fn reason(log: &Log, block: &Range<usize>) -> usize {
     let deeper = |line: &usize| log.said(*line).trim_start().starts_with("> ");
     let end = block.clone().find(|&line| log.said(line).trim() == "Required by:");
-    let chain = block.start + 1..end.unwrap_or(block.end);
-    chain.clone().rfind(deeper).unwrap_or(block.start + 1)
+    let mut chain = block.start + 1..end.unwrap_or(block.end);
+    chain.rfind(deeper).unwrap_or(block.start + 1)
 }
 
 /// Whose failure this is. What nobody here knows is a summary: its own words, of an unknown kind.

@@ -8,6 +8,7 @@ mod console_launcher;
 mod exception;
 mod gradle;
 mod gradle_test;
+mod java;
 mod javac;
 mod kotlinc;
 mod lint;
@@ -24,6 +25,7 @@ pub(super) const RECOGNISERS: &[Recogniser] = &[
     maven::RECOGNISER,
     gradle_test::RECOGNISER,
     gradle::RECOGNISER,
+    java::RECOGNISER,
     console_launcher::RECOGNISER,
     ant::RECOGNISER,
     sbt::RECOGNISER,

@@ -107,7 +107,7 @@ fn scalatest(log: &Log, at: usize, said: &str) -> Option<Finding> {
         let said = bare(line);
         said.trim_start().starts_with("- ") || indent(said) <= depth && !said.is_empty()
     });
-    let line = (at + 1 < block.end).then_some(at + 1).unwrap_or(at);
+    let line = if at + 1 < block.end { at + 1 } else { at };
     let told = bare(log.said(line)).trim();
     let place = pattern!(r"\(([[:word:]$]+\.scala):([0-9]+)\)").captures(told);
     let place = place.map(|hit| Location::new(&hit[1], Some(&hit[2]), None));

@@ -30,7 +30,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     } else if said.contains("The forked VM terminated without") {
         found.push(crashed(log, at));
     } else if let Some(test) = TestCase::of(said) {
-        found.push(failed(log, at, &test));
+        found.push(failed(log, at, &test.within(log, at)));
     }
 }
 
@@ -63,6 +63,21 @@ impl TestCase {
             Some(hit) => Self { class: hit[1].to_owned(), method: hit[2].to_owned() },
             None => Self { class: name.to_owned(), method: String::new() },
         })
+    }
+
+    /// Between 2.22 and 3.0-M4 JUnit 5's tests stand without their class under the suite's count.
+    fn within(self, log: &Log, at: usize) -> Self {
+        if !self.method.is_empty()
+            || pattern!(r"^(?:[a-z_][[:word:]]*\.)+[A-Z]").is_match(&self.class)
+        {
+            return self;
+        }
+        let suite = pattern!(r"Tests run: .*<<< (?:FAILURE|ERROR)! -+ in (\S+)$");
+        let Some(count) = log.back(at, 200, |line| suite.is_match(line)) else { return self };
+        let class =
+            suite.captures(log.said(count)).map_or_else(String::new, |hit| hit[1].to_owned());
+        let method = self.class.split('{').next().unwrap_or_default().to_owned();
+        Self { class, method }
     }
 
     fn name(&self) -> String {
@@ -141,6 +156,12 @@ mod tests {
             assert_eq!((found[0].line, found[0].tests[0].name.as_str()), (1, name), "{line}");
             assert_eq!(found[0].tests[0].actual.as_deref(), Some("2"));
         }
+    }
+
+    #[test]
+    fn a_test_without_a_class_has_its_suites() {
+        let text = "[ERROR] Tests run: 4, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 0.09 s <<< FAILURE! - in com.acme.WordsTest\n[ERROR] counts{String, int}[3]  Time elapsed: 0.006 s  <<< FAILURE!\n";
+        assert_eq!(found_by("surefire", text)[1].tests[0].name, "com.acme.WordsTest.counts");
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn fuller(name: &str, found: &[Finding]) -> String {
         .map_or_else(|| name.to_owned(), |test| test.name.clone())
 }
 
-fn withdraw(log: &Log, at: usize, found: &mut [Finding]) {
+fn withdraw(log: &Log, at: usize, found: &mut Vec<Finding>) {
     for line in log.block(at, LONGEST, ends_flakes).skip(1) {
         let name = plain(log.said(line)).trim();
         if !pattern!(r"^(?:[a-z_][[:word:]$]*\.)+[A-Z][[:word:]$]*\.\S+$|^\S+\(\S+\)$")
@@ -127,12 +127,8 @@ fn withdraw(log: &Log, at: usize, found: &mut [Finding]) {
             continue;
         }
         let name = entry_of(name).map_or_else(|| name.to_owned(), |(name, _)| name);
-        for finding in found.iter_mut().rev().take(500).filter(|finding| finding.tool == TOOL) {
-            if finding.tests.iter().any(|test| test.name == name) {
-                finding.tests.retain(|test| test.name != name);
-                finding.strength = Strength::Echo;
-            }
-        }
+        let named = |finding: &Finding| finding.tests.iter().any(|test| test.name == name);
+        found.retain(|finding| finding.tool != TOOL || !named(finding));
     }
 }
 
@@ -144,7 +140,6 @@ fn ends_flakes(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::found_by;
-    use crate::finding::Strength;
 
     fn names(text: &str) -> Vec<String> {
         let found = found_by("surefire", text);
@@ -173,7 +168,7 @@ mod tests {
     fn a_flake_is_withdrawn() {
         let text = "[ERROR] com.acme.StoreTest.opens -- Time elapsed: 0.02 s <<< FAILURE!\njava.lang.AssertionError\n\n[WARNING] Flakes: \n[WARNING] com.acme.StoreTest.opens\n[ERROR]   Run 1: StoreTest.opens:41\n[INFO]   Run 2: PASS\n[INFO] \n";
         assert!(names(text).is_empty());
-        assert!(found_by("surefire", text).iter().all(|one| one.strength == Strength::Echo));
+        assert!(found_by("surefire", text).is_empty());
     }
 
     #[test]

@@ -55,9 +55,8 @@ fn assertion(
         line.starts_with("=====") || line.starts_with("-----") || line.ends_with(": FAILED:")
     });
     let line = if tool == "catch2" && at + 1 < block.end { at + 1 } else { at };
-    let finding =
-        Finding::new(tool, Category::TestAssertion, Strength::Cause, line, log.said(line))
-            .at(Some(location.clone()));
+    let finding = Finding::new(tool, Category::TestAssertion, Strength::Cause, at, log.said(line))
+        .at(Some(location.clone()));
     match name {
         Some((start, name)) => finding
             .with_block(start..block.end)

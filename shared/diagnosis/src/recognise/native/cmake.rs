@@ -39,7 +39,7 @@ fn error(log: &Log, at: usize) -> Finding {
         if missing.is_match(&words) { Category::DependencyInstall } else { Category::CompileError };
     let place =
         pattern!(r"^CMake Error (?:\(dev\) )?(?:at |in )?(\S+?):([0-9]+)").captures(log.said(at));
-    Finding::new("cmake", category, Strength::Cause, line, log.said(line))
+    Finding::new("cmake", category, Strength::Cause, at, log.said(line))
         .with_block(block)
         .at(place.map(|hit| Location::new(&hit[1], Some(&hit[2]), None)))
 }
@@ -55,7 +55,7 @@ mod tests {
             "cmake",
             "CMake Error at CMakeLists.txt:12 (find_package):\n  Could not find a package configuration file provided by \"Redis\"\n\n\n-- Configuring incomplete, errors occurred!\n",
         );
-        assert_eq!((found[0].line, found[0].category), (1, Category::DependencyInstall));
+        assert_eq!((found[0].line, found[0].category), (0, Category::DependencyInstall));
     }
 
     #[test]

@@ -37,8 +37,9 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         return;
     }
     let Some((location, message)) = complaint(said) else { return };
+    let category = category(message);
     found.push(
-        Finding::new(TOOL, category(message), Strength::Cause, at, message)
+        Finding::new(speaker(log, at, category, message), category, Strength::Cause, at, message)
             .with_block(block(log, at))
             .at(Some(location)),
     );
@@ -63,6 +64,19 @@ fn complaint(said: &str) -> Option<(Location, &str)> {
     }
     let location = Location::new(&hit[1], Some(&hit[2]), hit.get(3).map(|it| it.as_str()));
     Some((location, hit.get(4)?.as_str()))
+}
+
+/// Both compilers write errors alike, but not what they say at the end.
+fn speaker(log: &Log, at: usize, category: Category, message: &str) -> &'static str {
+    const FAR: usize = 80;
+    if message.contains("-Wclang-format-violations") {
+        return "clang-format";
+    }
+    if category == Category::LintError {
+        return "clang-tidy";
+    }
+    let count = pattern!(r"^(?:[0-9]+ warnings? and )?[0-9]+ errors? generated\.$");
+    if log.ahead(at, FAR, |line| count.is_match(line)).is_some() { "clang" } else { "gcc" }
 }
 
 fn category(message: &str) -> Category {
@@ -111,7 +125,7 @@ mod tests {
     #[test]
     fn an_error_has_what_led_to_it() {
         let found = found_by(
-            "cc",
+            "gcc",
             "In file included from src/store.cc:3:\nsrc/store.h:12:5: error: unknown type name 'Client'\n   12 |     Client open();\n      |     ^~~~~~\nsrc/store.h:4:7: note: declared here\nmake: *** [Makefile:3: store.o] Error 1\n",
         );
         assert_eq!((found[0].line, found[0].block.clone()), (1, 0..5));
@@ -120,19 +134,19 @@ mod tests {
     #[test]
     fn clang_tidy_speaks_through_it() {
         let found = found_by(
-            "cc",
+            "clang-tidy",
             "/w/a.cc:3:5: error: use nullptr [modernize-use-nullptr,-warnings-as-errors]\n",
         );
         assert_eq!(found[0].category, Category::LintError);
         let found =
-            found_by("cc", "a.c:3:5: error: unused variable 'x' [-Werror=unused-variable]\n");
+            found_by("gcc", "a.c:3:5: error: unused variable 'x' [-Werror=unused-variable]\n");
         assert_eq!(found[0].category, Category::CompileError);
     }
 
     #[test]
     fn other_languages_and_counts_are_not_its_own() {
         assert!(
-            found_by("cc", "a.py:1:2: error: Incompatible types\nA.java:3: error: x\n").is_empty()
+            found_by("gcc", "a.py:1:2: error: Incompatible types\nA.java:3: error: x\n").is_empty()
         );
         let counts = found_by("cc", "2 errors generated.\ncompilation terminated.\n");
         assert!(counts.iter().all(|one| one.strength == Strength::Echo));

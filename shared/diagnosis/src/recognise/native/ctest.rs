@@ -7,6 +7,8 @@
 //!       3 - open_test (Failed)
 //! ```
 
+use std::ops::Range;
+
 use crate::contract::{Category, FailedTest};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
@@ -33,10 +35,24 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
             pattern!(r"^ *Start +[0-9]+: |^ *[0-9]+/[0-9]+ Test +#|^[0-9]+% tests passed")
                 .is_match(line)
         });
-        found.push(summary().with_test(FailedTest::named(&hit[1])).with_block(block));
+        found.push(summary().with_test(FailedTest::named(&hit[1])));
+        found.extend(output(log, &hit[1], block));
     } else if pattern!(r"^[0-9]+% tests passed, [1-9][0-9]* tests failed").is_match(said) {
         found.push(summary());
     }
+}
+
+/// What a failed test printed, where CTest was asked to show it: the line that sounds like a reason,
+/// or the last.
+fn output(log: &Log, name: &str, block: Range<usize>) -> Option<Finding> {
+    let reason = pattern!(r"(?i)error|fail|expected|want|assert|exception|mismatch");
+    let mut told = block.clone().skip(1).filter(|&line| !log.said(line).trim().is_empty());
+    let line = told.clone().find(|&line| reason.is_match(log.said(line))).or(told.next_back())?;
+    Some(
+        Finding::new(TOOL, Category::TestAssertion, Strength::Cause, line, log.said(line))
+            .with_block(block)
+            .with_test(FailedTest::named(name).saying(log.said(line))),
+    )
 }
 
 fn listed(log: &Log, at: usize) -> Finding {

@@ -57,9 +57,8 @@ fn assertion(log: &Log, at: usize, location: Location) -> Finding {
     let (expected, actual) = compared(log, &block);
     // The line under the place says what was wanted; the place itself says only `Failure`.
     let line = if at + 1 < block.end { at + 1 } else { at };
-    let finding =
-        Finding::new(TOOL, Category::TestAssertion, Strength::Cause, line, log.said(line))
-            .at(Some(location.clone()));
+    let finding = Finding::new(TOOL, Category::TestAssertion, Strength::Cause, at, log.said(line))
+        .at(Some(location.clone()));
     let Some((start, name)) = name else { return finding.with_block(block) };
     let start = if at - start < 12 { start } else { at };
     let test = FailedTest::named(name)

@@ -21,15 +21,15 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
-    let finding = |tool| Finding::new(tool, Category::LintError, Strength::Summary, at, said);
     if said.contains("warnings treated as errors") || said.ends_with("warning treated as error") {
-        found.push(finding("clang-tidy"));
-    } else if said.contains("code should be clang-formatted") {
+        let summary = Finding::new("clang-tidy", Category::LintError, Strength::Summary, at, said);
+        found.push(summary);
+    } else if said.contains("warning: code should be clang-formatted") {
         let block = log.block(at, 4, |line| !line.starts_with(' '));
-        found.push(Finding {
-            strength: Strength::Cause,
-            ..finding("clang-format").with_block(block)
-        });
+        found.push(
+            Finding::new("clang-format", Category::LintError, Strength::Summary, at, said)
+                .with_block(block),
+        );
     }
 }
 
@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn formatting_is_a_lint() {
-        let text = "a.cc:12:5: error: code should be clang-formatted [-Wclang-format-violations]\n";
+        let text =
+            "a.cc:12:5: warning: code should be clang-formatted [-Wclang-format-violations]\n";
         assert_eq!(found_by("clang-format", text).len(), 1);
         assert!(found_by("clang-tidy", "3 warnings generated.\n").is_empty());
     }

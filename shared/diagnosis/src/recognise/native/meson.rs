@@ -6,6 +6,8 @@
 //! Fail:               1
 //! ```
 
+use std::ops::Range;
+
 use crate::contract::{Category, FailedTest, Location};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
@@ -20,7 +22,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
     let configure = pattern!(r"^(\S*meson\.build):([0-9]+):([0-9]+): ERROR: (\S.*)$");
-    let test = pattern!(r"^ *[0-9]+/[0-9]+ (\S.*?) +(?:FAIL|TIMEOUT|ERROR) +[0-9.]+ ?s\b");
+    let test = pattern!(r"^ *[0-9]+/[0-9]+ (\S.*?) +(FAIL|TIMEOUT|ERROR) +[0-9.]+ ?s\b");
     if let Some(hit) = configure.captures(said) {
         let missing = hit[4].contains("not found");
         let category = if missing { Category::DependencyInstall } else { Category::CompileError };
@@ -33,11 +35,25 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         );
     } else if let Some(hit) = test.captures(said) {
         let summary = Finding::new("meson", Category::TestAssertion, Strength::Summary, at, said);
-        let block = log.block(at, 60, |line| pattern!(r"^ *[0-9]+/[0-9]+ |^Ok: ").is_match(line));
-        found.push(summary.with_test(FailedTest::named(&hit[1])).with_block(block));
+        let block = log.block(at, 60, |line| {
+            pattern!(r"^ *[0-9]+/[0-9]+ |^Ok: |^Summary of Failures:").is_match(line)
+        });
+        found.push(summary.with_test(FailedTest::named(&hit[1])));
+        found.extend(output(log, &hit[1], block));
     } else if pattern!(r"^Fail: +[1-9][0-9]*$").is_match(said) {
         found.push(Finding::new("meson", Category::TestAssertion, Strength::Summary, at, said));
     }
+}
+
+/// What a failed test printed, shown by `--print-errorlogs` between two rules.
+fn output(log: &Log, name: &str, block: Range<usize>) -> Option<Finding> {
+    let errors = block.clone().find(|&line| log.said(line) == "stderr:")?;
+    let line = (errors + 1..block.end).find(|&line| !log.said(line).trim().is_empty())?;
+    Some(
+        Finding::new("meson", Category::TestAssertion, Strength::Cause, line, log.said(line))
+            .with_block(block)
+            .with_test(FailedTest::named(name).saying(log.said(line))),
+    )
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let report = pattern!(
         r"(?:==[0-9]+==)?(?:ERROR|WARNING): ((?:Hw|HW)?(?:Address|Thread|Memory|Leak|UndefinedBehavior|DataFlow)Sanitizer): (\S.*)$"
     );
-    let undefined = pattern!(r"^\s*(\S.*?):([0-9]+):([0-9]+): runtime error: (\S.*)$");
+    let undefined = pattern!(r"^\s*(\S.*?):([0-9]+):([0-9]*):? runtime error: (\S.*)$");
     if said.contains("SUMMARY: ") && said.contains("Sanitizer: ") {
         found.push(Finding::new("sanitizer", Category::TestAssertion, Strength::Summary, at, said));
     } else if let Some(hit) = report.captures(said) {

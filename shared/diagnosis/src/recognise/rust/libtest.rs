@@ -20,14 +20,20 @@
 use std::ops::Range;
 
 use super::panic::Panic;
-use crate::contract::{Category, FailedTest};
+use crate::contract::{Category, FailedTest, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::{Recogniser, pattern};
 
 pub(super) const RECOGNISER: Recogniser = Recogniser {
     name: "cargo test",
-    triggers: &[" ... FAILED", " stdout ----", "test result: FAILED", " panicked at "],
+    triggers: &[
+        " ... FAILED",
+        " stdout ----",
+        "test result: FAILED",
+        " panicked at ",
+        " has overflowed its stack",
+    ],
     look,
 };
 
@@ -46,7 +52,23 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         found.push(result(log, at));
     } else if said.contains(" panicked at ") {
         found.extend(lone_panic(log, at));
+    } else if let Some(hit) =
+        pattern!(r"^thread '([^']+)'.* has overflowed its stack$").captures(said)
+    {
+        found.push(overflowed(log, at, &hit[1]));
     }
+}
+
+/// The whole process dies, and with it what libtest would have said about the test.
+fn overflowed(log: &Log, at: usize, thread: &str) -> Finding {
+    let block = log.block(at, 8, |line| line.starts_with("##["));
+    let finding = Finding::new(TOOL, Category::TestAssertion, Strength::Cause, at, log.said(at))
+        .with_block(block)
+        .with_verdict(Verdict::Investigate);
+    if thread == "main" {
+        return finding;
+    }
+    finding.with_test(FailedTest::named(thread).saying("stack overflow"))
 }
 
 /// `tests::adds - should panic` is the test `tests::adds`.
@@ -74,7 +96,8 @@ fn failed(log: &Log, at: usize, name: &str) -> Finding {
         None => FailedTest::named(name).saying(log.said(line)),
     };
     let category = panic.as_ref().map_or(Category::TestAssertion, Panic::category);
-    Finding::new(TOOL, category, Strength::Cause, line, log.said(line))
+    let strength = panic.as_ref().map_or(Strength::Cause, Panic::strength);
+    Finding::new(TOOL, category, strength, line, log.said(line))
         .with_block(block)
         .at(test.location.clone())
         .with_test(test)
@@ -122,15 +145,12 @@ fn result(log: &Log, at: usize) -> Finding {
 fn lone_panic(log: &Log, at: usize) -> Option<Finding> {
     let said = log.said(at);
     let name = pattern!(r"^\s*thread '([^']+)'").captures(said)?.get(1)?.as_str();
-    if expected(log, at, name) {
+    if said.starts_with(' ') || within_nextest(log, at) || expected(log, at, name) {
         return None;
     }
     let panic = Panic::at(log, at)?;
-    let strength = if name == "main" || log.said(at).starts_with(' ') || name.contains("::") {
-        Strength::Cause
-    } else {
-        Strength::Suspicion
-    };
+    let strength =
+        if name == "main" || name.contains("::") { Strength::Cause } else { Strength::Suspicion };
     let block = log.block(at, 30, |line| line.trim().is_empty() || line.starts_with("---- "));
     let tool = if name == "main" { "rust" } else { TOOL };
     Some(
@@ -148,9 +168,12 @@ fn expected(log: &Log, at: usize, name: &str) -> bool {
     .is_some()
 }
 
-/// Older nextest shows libtest's words as they are, and names the test itself.
+/// nextest shows libtest's words, indented or after a heading, and names the test itself.
 fn within_nextest(log: &Log, at: usize) -> bool {
-    log.back(at, 6, |line| line.contains("STDOUT: ") || line.ends_with("stdout ───")).is_some()
+    let heading = |line: &str| {
+        line.starts_with("--- STD") || line.ends_with("stdout ───") || line.ends_with("stderr ───")
+    };
+    log.back(at, 6, heading).is_some()
 }
 
 #[cfg(test)]

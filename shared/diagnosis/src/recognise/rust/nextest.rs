@@ -25,12 +25,21 @@ use crate::recognise::{Recogniser, pattern};
 
 pub(super) const RECOGNISER: Recogniser = Recogniser {
     name: "nextest",
-    triggers: &["FAIL [", "TIMEOUT [", "ABORT [", "SEGV [", "TERM [", "KILL [", "Summary ["],
+    triggers: &[
+        "FAIL [",
+        "TIMEOUT [",
+        "ABORT [",
+        "SEGV [",
+        "TERM [",
+        "KILL [",
+        "Summary [",
+        "FLAKY ",
+    ],
     look,
 };
 
 const TOOL: &str = "nextest";
-const STATUS: &str = r"^\s+(TRY [0-9]+ )?([A-Z][A-Z -]*[A-Z]|[A-Z][A-Z-]+) \[[ >]*[0-9.]+s\] +(?:\([ 0-9/-]+\) +)?(\S+) (\S.*)$";
+const STATUS: &str = r"^\s+(TRY [0-9]+ )?([A-Z][A-Z -]*[A-Z]|[A-Z][A-Z-]+) \[[ >]*[0-9.]+s\] +(?:\([ 0-9/─-]+\) +)?(\S+) (\S.*)$";
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
@@ -40,14 +49,30 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         found.push(summary(log, at));
         return;
     }
-    let Some((status, name)) = failure(said) else { return };
-    let tried = said.trim_start().starts_with("TRY ");
-    let block = log.block(at, 600, |line| pattern!(STATUS).is_match(line) || ends(line));
-    if tried || (block.len() < 3 && !told_by_itself(&status)) {
+    if let Some(hit) =
+        pattern!(r"^\s+FLAKY [0-9]+/[0-9]+ \[.*?\] +(?:\([ 0-9/─-]+\) +)?(\S+ \S.*)$")
+            .captures(said)
+    {
+        withdraw(hit[1].trim(), found);
         return;
     }
-    found.push(Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said));
+    let Some((status, name)) = failure(said) else { return };
+    let block = log.block(at, 600, |line| pattern!(STATUS).is_match(line) || ends(line));
+    if block.len() < 3 && !told_by_itself(&status) {
+        return;
+    }
+    let summary = Finding::new(TOOL, Category::TestAssertion, Strength::Summary, at, said);
+    found.push(summary.with_test(FailedTest::named(&name)));
     found.push(failed(log, at, &status, &name, block));
+}
+
+/// A test that passed when tried again did not fail.
+fn withdraw(name: &str, found: &mut Vec<Finding>) {
+    found.retain(|finding| {
+        finding.tool != TOOL
+            || finding.tests.is_empty()
+            || finding.tests.iter().any(|test| test.name != name)
+    });
 }
 
 /// The status and the test's name, if the line reports a failure.
@@ -82,7 +107,8 @@ fn failed(log: &Log, at: usize, status: &str, name: &str, block: Range<usize>) -
         None if status.starts_with("TIMEOUT") => Category::TimeoutOrOom,
         None => Category::TestAssertion,
     };
-    let finding = Finding::new(TOOL, category, Strength::Cause, line, log.said(line))
+    let strength = panic.as_ref().map_or(Strength::Cause, Panic::strength);
+    let finding = Finding::new(TOOL, category, strength, line, log.said(line))
         .with_block(block)
         .at(test.location.clone())
         .with_test(test);
@@ -136,13 +162,18 @@ error: test run failed
     #[test]
     fn a_signal_is_a_failure_by_itself() {
         let found = found_by("nextest", "     SIGSEGV [   0.1s] acme tests::crashes\n");
-        assert!(found.iter().any(|one| one.tests.len() == 1));
+        assert!(found.iter().all(|one| one.tests[0].name == "acme tests::crashes"));
     }
 
     #[test]
     fn a_test_that_passed_when_tried_again_did_not_fail() {
         let flaky = "\
   TRY 1 FAIL [   0.004s] acme tests::now_and_then
+  stderr ───
+
+    thread 'tests::now_and_then' panicked at src/lib.rs:12:9:
+    no
+
   TRY 2 PASS [   0.004s] acme tests::now_and_then
      Summary [   0.012s] 1 test run: 1 passed (1 flaky), 0 skipped
    FLAKY 2/3 [   0.004s] acme tests::now_and_then

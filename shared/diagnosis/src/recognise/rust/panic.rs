@@ -11,6 +11,7 @@
 //! `thread 'tests::adds' panicked at 'assertion failed: …', src/lib.rs:12:9`.
 
 use crate::contract::{Category, FailedTest, Location};
+use crate::finding::Strength;
 use crate::log::Log;
 use crate::recognise::pattern;
 
@@ -39,6 +40,12 @@ impl Panic {
         let snapshot = self.message.starts_with("snapshot assertion for ")
             || self.message.starts_with("inline snapshot assertion for ");
         if snapshot { Category::SnapshotDiff } else { Category::TestAssertion }
+    }
+
+    /// trybuild counts its cases in a panic of its own, after it has said which and why.
+    pub(super) fn strength(&self) -> Strength {
+        let counts = pattern!(r"^[0-9]+ of [0-9]+ tests failed$").is_match(&self.message);
+        if counts { Strength::Summary } else { Strength::Cause }
     }
 
     /// The test as this panic describes it. In `assert_eq!` left and right have no fixed meaning;

@@ -78,6 +78,8 @@ fn kind(log: &Log, message: &str, block: &Range<usize>) -> (&'static str, Catego
     };
     if says(&["clippy::", "rust-clippy/"]) {
         ("clippy", Category::LintError)
+    } else if says(&["rustdoc::"]) {
+        ("rustdoc", Category::LintError)
     } else if says(&["implied by `-D ", "requested on the command line with `-D "])
         || says(&["the lint level is defined here"])
     {
