@@ -9,12 +9,9 @@
 --
 -- Returns {more, routes, alone, foreign entries, tasks, now in ms}: more is 1
 -- when it should ask again at once; routes is how many there are; alone is 1
--- when it should come back with nothing running; tasks has for each its id, then
--- its words: fence, attempt, crashes and started (2: alone), with blanks between.
---
--- What is to be done its worker reads from the hash: it does not change while the
--- task runs. Each byte that passes through Lua is hashed, which for a payload of
--- 1 KiB is more work than a command of its own.
+-- when it should come back with nothing running; a task is {id, type, words,
+-- retry_count, payload, signature}, its words are fence, attempt, crashes and
+-- started (2: alone).
 --
 -- A lease and the hash are written before an id leaves its list: a script that
 -- breaks leaves an id twice, and the status tells which one counts.
@@ -35,12 +32,21 @@ local known = words()
 local short = words()
 local _, routes = words()
 
+-- What is read of each task.
+local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'signature'}
 local FENCE, LEASE_END = int(now_us), int(now + lease)
 local FRESH = {}
 for _, started in ipairs({'0', '1', '2'}) do FRESH[started] = FENCE .. ' 1 0 ' .. started end
-local foreign, claimed, tasks, taken = {}, {}, {}, {}
+local tasks, foreign = {}, {}
+local claimed, claimed_words, taken = {}, {}, {}
 local count = 0
 
+-- The answer is what was read of the task, with what is known already instead of
+-- its status and attempt: a table less for each.
+local function give(id, task, words)
+  task[1], task[3] = id, words
+  tasks[#tasks + 1] = task
+end
 local function answer(more, alone)
   return {more, call('HLEN', TASKS .. 'routes'), alone, foreign, tasks, NOW}
 end
@@ -50,10 +56,9 @@ local me = P .. 'worker:' .. worker
 local last = call('HMGET', me, 'claim_seq', 'claimed')
 if last[1] == sequence then
   for id, fence, rest in string.gmatch(last[2], '(%S+) (%S+) (%S+ %S+ %S+)') do
-    local task = fields_of(id, 'status', 'fence')
-    if task[1] == 'running' and task[2] == fence then
-      tasks[#tasks + 1] = id
-      tasks[#tasks + 1] = fence .. ' ' .. rest
+    local task = fields_of(id, unpack(WANTED))
+    if task[1] == 'running' and fields_of(id, 'fence')[1] == fence then
+      give(id, task, fence .. ' ' .. rest)
     end
   end
   return answer(0, 0)
@@ -171,7 +176,7 @@ end
 
 -- A foreign entry is read by a program, not by Lua: it waits in `adopting`.
 local function is_foreign(entry)
-  return #entry > 128 or not string.find(entry, '^[%w._-]+$')
+  return #entry > 128 or entry == '' or string.find(entry, '[^%w._-]')
 end
 
 local examined = 0
@@ -191,7 +196,7 @@ local function serve(list, route, n)
         call('LPUSH', TASKS .. 'adopting', entry)
         foreign[#foreign + 1] = entry
       else
-        local task = redis.pcall('HMGET', TASK .. entry, 'status', 'type', 'attempt')
+        local task = redis.pcall('HMGET', TASK .. entry, unpack(WANTED))
         if task.err then
           put_aside(entry, TASK .. entry .. ' is not a hash')
         else
@@ -222,9 +227,10 @@ local function serve(list, route, n)
       end
       call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
         'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or NOW)
+      give(id, task, words)
       count = count + 1
       claimed[count] = id
-      tasks[2 * count - 1], tasks[2 * count] = id, words
+      claimed_words[2 * count - 1], claimed_words[2 * count] = id, words
     end
     if consumed > 0 then call('RPOP', TASKS .. list, consumed) end
     got = got + found
@@ -305,7 +311,7 @@ if not alone then
   if not whole and count == 0 and #foreign == 0 then error(problem) end
 end
 
-redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(tasks, ' '))
+redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(claimed_words, ' '))
 redis.pcall('PEXPIRE', me, ARGV[10])
 if count > 0 then
   event('claimed', claimed, worker)
