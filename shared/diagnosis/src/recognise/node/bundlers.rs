@@ -88,7 +88,9 @@ fn vite(log: &Log, at: usize, said: &str) -> Option<Finding> {
         () if rollup.is_match(said) => at,
         () => return None,
     };
-    let lines = log.block(at, LONGEST, |line| line.starts_with("##[") || line.starts_with("npm "));
+    let lines = log.block(at, LONGEST, |line| {
+        line.starts_with("##[") || line.starts_with("npm ") || line.ends_with("error during build:")
+    });
     let location = lines.clone().find_map(|at| {
         let file = log.said(at).trim().strip_prefix("file: ").and_then(place);
         file.or_else(|| trace::frame(log.said(at)).filter(|at| !trace::is_library(&at.file)))
@@ -121,7 +123,11 @@ fn next(log: &Log, at: usize, said: &str) -> Option<Finding> {
         Some(_) => log.ahead(file, 4, |line| !line.trim().is_empty()).unwrap_or(file),
         None => file,
     };
-    let ends = |line: &str| line.starts_with("##[") || line.starts_with("> Build failed");
+    let ends = |line: &str| {
+        line.starts_with("##[")
+            || line.starts_with("> Build failed")
+            || line.starts_with("Failed to compile")
+    };
     Some(built("next", log, line, log.block(at, LONGEST, ends)).at(location))
 }
 

@@ -65,7 +65,9 @@ fn bounds(log: &Log, start: usize, number: u32) -> Range<usize> {
         r"^(?:##\[|npm (?:ERR!|error)|error Command failed|> \S+@|[- ]{5,}\||=============|\[?ELIFECYCLE)"
     );
     let next = number.saturating_add(1);
-    let ends = |line: &str| foreign.is_match(line) || numbered(line, next).is_some();
+    let ends = |line: &str| {
+        foreign.is_match(line) || numbered(line, next).is_some() || failing(line).is_some()
+    };
     let lines = log.block(start, LONGEST, ends);
     let blank = |at: usize| log.said(at).trim().is_empty();
     let gap = (lines.start..lines.end).find(|&at| blank(at) && at + 1 < lines.end && blank(at + 1));

@@ -77,7 +77,8 @@ fn dump(log: &Log, at: usize) -> Range<usize> {
         pattern!(r#"^(?:$|\s+File "|\s{2,}\S|Python runtime state|Current thread|Thread 0x|Stack |[~+]{3,}|Captured |<no Python frame>|  \.\.\.)"#)
             .is_match(line)
     };
-    let end = log.block(at, LONGEST, |line| !belongs(line)).end;
+    let next = |line: &str| line.contains("+ Timeout +") || line.starts_with("Timeout (");
+    let end = log.block(at, LONGEST, |line| next(line) || !belongs(line)).end;
     let frame = (at..end).rev().find(|&line| trace::frame(log.said(line)).is_some());
     at..frame.map_or(at + 1, |last| last + 1)
 }

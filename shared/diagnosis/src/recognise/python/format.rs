@@ -29,7 +29,10 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at).trim();
     if let Some(file) = reformatted(said) {
         let tool = if said.starts_with("Would") { "ruff" } else { "black" };
-        let block = at..log.block(at, 200, |line| reformatted(line.trim()).is_none()).end;
+        // The first of a list stands for all of it.
+        let listed = at > 0 && reformatted(log.said(at - 1).trim()).is_some();
+        let most = if listed { 1 } else { 200 };
+        let block = log.block(at, most, |line| reformatted(line.trim()).is_none());
         found.push(complaint(tool, at, said, file).with_block(block));
     } else if let Some(hit) = pattern!(
         r"^error: (?:cannot format|Failed to (?:parse|format)) ([^\s:]+(?::[\\/][^\s:]*)?):.*"

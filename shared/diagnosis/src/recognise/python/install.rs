@@ -148,6 +148,7 @@ fn build(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let ends = |line: &str| {
         let line = line.trim();
         line == "[end of output]"
+            || BUILDS.triggers.iter().any(|trigger| line.starts_with(trigger))
             || line.starts_with("note: This error originates from a subprocess")
             || line == "----------------------------------------"
     };

@@ -54,7 +54,7 @@ fn traceback(log: &Log, at: usize, found: &mut Vec<Finding>) {
         () if ends_step(log, line) => Strength::Cause,
         () => Strength::Suspicion,
     };
-    let location = trace::innermost(frames.clone().map(|at| log.said(at)));
+    let location = trace::innermost(frames.map(|at| log.said(at)));
     let category = trace::category(message).unwrap_or(Category::Unknown);
     found.push(
         Finding::new("python", category, strength, line, message)
