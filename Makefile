@@ -5,10 +5,10 @@ SHELL := bash
 CARGO ?= cargo
 SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check)
 
-.PHONY: help up test lint bench bench-peers compose-test
+.PHONY: help up test lint bench bench-peers bench-diagnosis compose-test
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## run everything on this machine; Redis is installed if it is missing (ARGS="--help")
 	@deploy/need cargo cc git redis
@@ -40,6 +40,10 @@ bench-peers: ## the same workload on other queues, side by side
 	@deploy/need cargo cc redis
 	@$(CARGO) build --locked --release --quiet --package greenline
 	@bench/compare $(ARGS)
+
+bench-diagnosis: ## logs of 100 KB to 100 MB to their diagnosis, beside grep -E
+	@deploy/need cargo cc
+	@$(CARGO) bench --locked --quiet --package greenline-diagnosis --bench speed $(ARGS)
 
 compose-test: ## build the image, run five workers, kill two under load (needs a Docker engine)
 	@deploy/compose-test

@@ -36,7 +36,7 @@ pub use contract::{
     Annotation, Category, Diagnosis, Excerpt, FailedTest, Location, Quote, Verdict,
 };
 pub use green::Green;
-pub use reader::Reader;
+pub use reader::{Reader, archive};
 pub use rules::{Rule, RuleError, RuleSet};
 pub use tie::{Answer, Question, Refused, TieBreaker};
 

@@ -6,6 +6,7 @@
 //! last that says something stays. Marks by which CI systems fold their pages count as nothing said.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
@@ -26,10 +27,19 @@ pub(super) fn shown(line: &[u8]) -> Shown<'_> {
     if is_plain(line) || !(line.iter().any(|&byte| is_control(byte)) || has_c1(line)) {
         return Shown { text: String::from_utf8_lossy(said(line)), width: line.len() };
     }
-    let bytes = without_escapes(line);
-    let text = String::from_utf8_lossy(last_state(&bytes));
-    let text = text.chars().filter(|char| !char.is_control() || *char == '\t').collect();
-    Shown { text: Cow::Owned(text), width: bytes.len() }
+    let mut bytes = without_escapes(line);
+    let width = bytes.len();
+    let state = last_state(&bytes);
+    bytes.truncate(state.end);
+    bytes.drain(..state.start);
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
+    let text = if has_c1(text.as_bytes()) { without_c1(&text) } else { text };
+    Shown { text: Cow::Owned(text), width }
+}
+
+fn without_c1(text: &str) -> String {
+    text.chars().filter(|char| !('\u{80}'..'\u{a0}').contains(char)).collect()
 }
 
 /// Whether every byte is a printable ASCII character or a tab: most lines of most logs. Written
@@ -117,19 +127,25 @@ fn after_string(rest: &[u8]) -> &[u8] {
     }
 }
 
-/// The last state that says something, without white space at its end.
-fn last_state(bytes: &[u8]) -> &[u8] {
-    bytes
-        .rsplit(|&byte| byte == b'\r')
-        .map(|state| said(state).trim_ascii_end())
-        .find(|state| !state.is_empty())
-        .unwrap_or_default()
+/// Where the last state stands that says something, without white space at its end.
+fn last_state(bytes: &[u8]) -> Range<usize> {
+    let mut end = bytes.len();
+    loop {
+        let start = memchr::memrchr(b'\r', &bytes[..end]).map_or(0, |before| before + 1);
+        let state = &bytes[start..end];
+        let text = said(state);
+        if !text.trim_ascii_end().is_empty() || start == 0 {
+            let skipped = state.len() - text.len();
+            return start + skipped..start + skipped + text.trim_ascii_end().len();
+        }
+        end = start - 1;
+    }
 }
 
 /// A state without the marks of the CI system.
 fn said(state: &[u8]) -> &[u8] {
     let state = without_clock(state);
-    if is_fold(state) { b"" } else { state }
+    if is_fold(state) { &state[state.len()..] } else { state }
 }
 
 /// What a page folds at: `section_start:1560896352:step_script[collapsed=true]`,

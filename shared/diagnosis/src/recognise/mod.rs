@@ -24,6 +24,7 @@ use crate::log::Log;
 use crate::rules::{Rule, RuleSet};
 
 mod containers;
+mod crowd;
 mod dotnet;
 mod generic;
 mod github;
@@ -166,9 +167,11 @@ pub(crate) fn findings_by(log: &Log, rules: &RuleSet) -> Vec<Finding> {
     let mut found = Vec::new();
     dispatch.lines_to_look_at(log, |line, experts| {
         if !is_script(log, line) {
+            let new = found.len();
             for &expert in experts {
                 dispatch.experts[expert].look(log, line, &mut found);
             }
+            crowd::contain(&mut found, new);
         }
     });
     merged(found)
