@@ -79,7 +79,10 @@ fn speaker(log: &Log, block: &Range<usize>) -> &'static str {
 }
 
 fn race(log: &Log, at: usize) -> Finding {
-    let block = log.block(at, 100, |line| line.trim_start().starts_with("=========="));
+    let block = log.block(at, 100, |line| {
+        let line = line.trim_start();
+        line.starts_with("==========") || line == "WARNING: DATA RACE"
+    });
     let location = frame(log, &block);
     Finding::new(speaker(log, &block), Category::TestAssertion, Strength::Cause, at, log.said(at))
         .with_block(block)

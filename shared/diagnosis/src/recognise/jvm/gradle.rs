@@ -38,9 +38,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 }
 
 fn went_wrong(log: &Log, at: usize) -> Finding {
-    let block = log.block(at, 40, |line| {
-        line.starts_with("* Try:") || line.starts_with("* Exception is:") || line.starts_with("##[")
-    });
+    let block = log.block(at, 40, |line| line.starts_with("* ") || line.starts_with("##["));
     let (category, strength) = judged(log, &block);
     let line = if strength >= Strength::Cause { reason(log, &block) } else { at + 1 };
     Finding::new(TOOL, category, strength, line, log.said(line).trim_start_matches(['>', ' ']))

@@ -134,7 +134,7 @@ fn withdraw(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 fn ends_flakes(line: &str) -> bool {
     let bare = plain(line).trim();
-    bare.starts_with("Tests run: ") || matches!(bare, "Failures:" | "Errors:")
+    bare.starts_with("Tests run: ") || matches!(bare, "Failures:" | "Errors:" | "Flakes:")
 }
 
 #[cfg(test)]

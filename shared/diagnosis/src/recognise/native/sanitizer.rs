@@ -26,7 +26,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     if said.contains("SUMMARY: ") && said.contains("Sanitizer: ") {
         found.push(Finding::new("sanitizer", Category::TestAssertion, Strength::Summary, at, said));
     } else if let Some(hit) = report.captures(said) {
-        let block = log.block(at, 120, |line| line.contains("SUMMARY: "));
+        let block =
+            log.block(at, 120, |line| line.contains("SUMMARY: ") || line.contains("==ERROR: "));
         let location = frame(log, &block);
         let mut finding =
             Finding::new("sanitizer", Category::TestAssertion, Strength::Cause, at, &hit[2])

@@ -86,7 +86,10 @@ fn failure(said: &str) -> Option<(String, String)> {
 }
 
 fn ends(line: &str) -> bool {
-    line.starts_with("────────") || line.trim_start().starts_with("Summary [")
+    line.starts_with("────────")
+        || line.trim_start().starts_with("Summary [")
+        || line.starts_with("error: ")
+        || line.starts_with("##[")
 }
 
 /// A signal or a time limit needs no words of the test.
