@@ -56,7 +56,7 @@ pub(crate) fn steps_of(log: &Log) -> Vec<Step> {
                     let kind = StepKind::Opening;
                     steps.push(Step { lines: 0..0, script: 0..0, failed: None, kind });
                 }
-                note(&mut steps, at, said, log);
+                note(&mut steps, at, said, runner.speaks_last() && !log.text(at).is_empty());
             }
         }
     }
@@ -64,8 +64,9 @@ pub(crate) fn steps_of(log: &Log) -> Vec<Step> {
     steps
 }
 
-/// Takes down what the runner says within a step.
-fn note(steps: &mut [Step], at: usize, said: Says, log: &Log) {
+/// Takes down what the runner says within a step. `goes_on`: where a verdict stands last in its step,
+/// this line says that what looked like one was none.
+fn note(steps: &mut [Step], at: usize, said: Says, goes_on: bool) {
     match (said, steps.last_mut()) {
         (Says::Failed, Some(step)) => step.failed = Some(at),
         (Says::JobFailed, _) => {
@@ -74,10 +75,7 @@ fn note(steps: &mut [Step], at: usize, said: Says, log: &Log) {
                 step.failed = Some(at.min(step.lines.end.max(step.lines.start + 1) - 1));
             }
         }
-        // A verdict is the last thing that is said of a step: this one was printed by the job.
-        (Says::Nothing, Some(step)) if step.failed.is_some() && !log.text(at).is_empty() => {
-            step.failed = None;
-        }
+        (Says::Nothing, Some(step)) if goes_on => step.failed = None,
         _ => {}
     }
 }
@@ -88,3 +86,6 @@ fn close(steps: &mut [Step], log: &Log, at: usize) {
         last.failed = last.failed.or_else(|| runner::last_words(log, last));
     }
 }
+
+#[cfg(test)]
+mod tests;

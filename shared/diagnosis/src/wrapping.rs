@@ -8,10 +8,19 @@
 #[must_use]
 pub(crate) fn inner(line: &str) -> &str {
     let line = line.strip_prefix("##[error]").unwrap_or(line);
+    let line = after_act(line).unwrap_or(line);
     after_buildkit(line)
         .or_else(|| after_compose(line))
         .or_else(|| after_package(line))
         .unwrap_or(line)
+}
+
+/// act's `[CI/test]   | `. Gitea writes only `  | `, which is also a compiler's margin: that stays.
+fn after_act(line: &str) -> Option<&str> {
+    const NEAR: usize = 200;
+    let near = &line.as_bytes()[..line.len().min(NEAR)];
+    let job = near.strip_prefix(b"[").and_then(|job| memchr::memchr(b']', job))? + 2;
+    line[job..].strip_prefix("   | ")
 }
 
 /// BuildKit's `#12 0.314 `, and `#12 ` before its own words.
@@ -56,6 +65,7 @@ mod tests {
         assert_eq!(inner("#12 0.314 error: no such file"), "error: no such file");
         assert_eq!(inner("#12 ERROR: process failed"), "ERROR: process failed");
         assert_eq!(inner("web-1  | FAIL src/a.test.ts"), "FAIL src/a.test.ts");
+        assert_eq!(inner("[CI/test (3.12)]   | FAIL src/a.test.ts"), "FAIL src/a.test.ts");
         assert_eq!(inner("@acme/web:test: FAIL src/a.test.ts"), "FAIL src/a.test.ts");
         assert_eq!(inner("packages/web test: FAIL src/a.test.ts"), "FAIL src/a.test.ts");
         assert_eq!(inner("##[error]src/a.ts(1,2): error TS1"), "src/a.ts(1,2): error TS1");

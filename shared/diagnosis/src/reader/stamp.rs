@@ -35,7 +35,7 @@ impl Stamp {
     }
 
     /// What follows the stamp; nothing if the line has none of this kind.
-    pub(super) fn after<'a>(self, line: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn after(self, line: &[u8]) -> Option<&[u8]> {
         let line = without_bom(line);
         match self {
             Self::Plain => after_time(line).and_then(after_space),

@@ -104,6 +104,11 @@ impl Runner {
         sign.map(|(_, runner)| *runner).or_else(|| by_act().map(|_| Self::Act))
     }
 
+    /// Whether nothing follows this runner's verdict in a step.
+    pub(super) fn speaks_last(self) -> bool {
+        self == Self::GitHub
+    }
+
     /// What a line says about steps.
     pub(super) fn says(self, log: &Log, at: usize) -> Says {
         let line = log.text(at);
@@ -253,17 +258,17 @@ fn gitlab(line: &str) -> Says {
         "Cleaning up project directory",
         "Cleaning up file based variables",
     ];
-    const BEFORE: [&str; 5] = [
+    const BEFORE: [&str; 4] = [
         "Preparing environment",
         "Getting source from Git repository",
         "Restoring cache",
         "Downloading artifacts",
-        "Preparing the \"",
     ];
-    if line.starts_with("Executing \"") && line.ends_with("\" stage of the job script") {
-        Says::Begins(StepKind::Work)
-    } else if BEFORE.contains(&line) || (line.starts_with(BEFORE[4]) && line.ends_with(" executor"))
-    {
+    let quotes = |begin: &str, end: &str| line.starts_with(begin) && line.ends_with(end);
+    let works = quotes("Executing \"", "\" stage of the job script")
+        || quotes("Preparing the \"", "\" executor")
+        || BEFORE.contains(&line);
+    if works {
         Says::Begins(StepKind::Work)
     } else if AFTER.iter().any(|heading| line.starts_with(heading)) {
         Says::Begins(StepKind::Cleanup)
