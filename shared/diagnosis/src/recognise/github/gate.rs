@@ -53,14 +53,14 @@ fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
 
 /// A result of another job in the script, where the step itself printed no reason. The value stands
 /// on the left (`"failure" == "success"`): on the right it is what a variable is compared with.
-fn asked(log: &Log, script: Range<usize>, mut output: Range<usize>) -> Option<usize> {
+fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Option<usize> {
     let result = pattern!(
         r#"(?:\[|test|\(|&&|\|\||^|if)\s*['"]?(?:failure|cancelled)['"]? *[!=]=? |"result": ?"(?:failure|cancelled)"|^\s+[[:word:]]+: ?(?:\S+=[[:word:]]+ )*(?:\S+=)?(?:failure|cancelled)(?-u:(?-u:\b))"#
     );
     if output.any(|at| speaks(log.said(at))) {
         return None;
     }
-    (script.start + 1..script.end).find(|&at| result.is_match(log.text(at)))
+    script.find(|&at| result.is_match(log.text(at)))
 }
 
 /// Whether a line of output is a reason of its own.
@@ -87,7 +87,7 @@ mod tests {
              exit 1\nshell: bash\n##[endgroup]\n##[error]Process completed with exit code 1.\n",
         );
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].line, 1);
+        assert_eq!(found[0].line, 0);
     }
 
     #[test]

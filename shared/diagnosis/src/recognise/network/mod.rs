@@ -1,10 +1,17 @@
-//! The network, where a rule can't know whether an attempt was the last. The rest is rules.
+//! The network, where a rule can't know whether an attempt was the last, and where its word goes
+//! before that of the tool which repeats it. The rest is rules.
 
+mod retries;
 mod transfer;
 
 use super::Recogniser;
 
 pub(super) const RECOGNISERS: &[Recogniser] = &[
+    Recogniser {
+        name: "retries are used up",
+        triggers: &["Max retries exceeded with url"],
+        look: retries::used_up,
+    },
     Recogniser { name: "curl", triggers: &["curl: ("], look: transfer::curl },
     Recogniser {
         name: "wget",

@@ -35,6 +35,9 @@ pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let head = pattern!(r"^\s+[0-9]+\) (\S.*)$");
     let start = log.back(at, 8, |line| head.is_match(line)).unwrap_or(at);
     let name = head.captures(log.said(start)).map(|hit| hit[1].to_owned());
+    if is_pending(log, start) {
+        return;
+    }
     let block = start..log.block(at, LONGEST, ends).end;
     let line = telling_line(log, at, block.clone());
     let place = place(log, block.clone());
@@ -52,6 +55,13 @@ pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
     found.push(finding);
 }
 
+/// Pending examples are listed first and in the same form: they are expected to fail.
+fn is_pending(log: &Log, at: usize) -> bool {
+    const FAR: usize = 400;
+    let heading = |line: &str| line == "Failures:" || line.starts_with("Pending: ");
+    log.back(at, FAR, heading).is_some_and(|line| log.said(line).starts_with("Pending: "))
+}
+
 pub(super) fn summary(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(r"^rspec '?(\./[^\s:'\[]+)(?::([0-9]+)|\[[0-9:]+\])?'? # (\S.*)$");
     let Some(hit) = line.captures(log.said(at)) else { return };
@@ -65,7 +75,8 @@ pub(super) fn summary(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 /// A file of examples that could not be loaded.
 pub(super) fn outside(log: &Log, at: usize, found: &mut Vec<Finding>) {
-    let Some(hit) = pattern!(r"^An error occurred while loading (\S+?)\.?$").captures(log.said(at))
+    let Some(hit) = pattern!(r"^An error occurred while loading (\S+?)\.?(?: - Did you mean\?)?$")
+        .captures(log.said(at))
     else {
         return;
     };
@@ -89,7 +100,7 @@ fn ends(line: &str) -> bool {
 /// What was expected; of an exception its message; else the code that failed.
 fn telling_line(log: &Log, at: usize, block: Range<usize>) -> usize {
     let wanted = pattern!(r"^\s+(?:expected(?::| )|Expected )");
-    let error = pattern!(r"^\s+[A-Z][[:word:]:]*(?:Error|Exception|Invalid|NotFound|Timeout):$");
+    let error = pattern!(r"^\s*[A-Z][[:word:]:]*(?:Error|Exception|Invalid|NotFound|Timeout):$");
     let mut rest = at + 1..block.end;
     let expected = rest.clone().find(|&line| wanted.is_match(log.said(line)));
     let raised = || rest.find(|&line| error.is_match(log.said(line))).map(|line| line + 1);
@@ -155,6 +166,21 @@ rspec ./spec/sum_spec.rb:4 # Sum of nothing is zero
             "     NoMethodError:\n       undefined method `+' for nil\n",
         );
         assert_eq!(found(&log)[0].message, "undefined method `+' for nil");
+    }
+
+    #[test]
+    fn a_pending_example_did_not_fail() {
+        assert_eq!(found(&LOG[..LOG.len() / 2].replace("Failures:", "Pending: (expected)")), []);
+    }
+
+    #[test]
+    fn a_file_that_does_not_load_says_why() {
+        let log = "An error occurred while loading ./spec/sum_spec.rb. - Did you mean?\n\n\
+                   Failure/Error: require \"acme\"\n\nLoadError:\n  cannot load such file -- acme\n# ./spec/sum_spec.rb:1\n";
+        assert!(
+            found(log).iter().all(|finding| finding.message == "cannot load such file -- acme")
+        );
+        assert!(!found(log).is_empty());
     }
 
     #[test]
