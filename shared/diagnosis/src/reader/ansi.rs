@@ -62,20 +62,23 @@ fn has_c1(line: &[u8]) -> bool {
 fn without_escapes(line: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(line.len());
     let mut rest = line;
-    while let Some(at) = rest.iter().position(|&byte| is_control(byte)) {
+    while let Some(at) = memchr::memchr3(ESCAPE, b'\r', BACKSPACE, rest) {
         out.extend_from_slice(&rest[..at]);
-        match rest[at] {
-            ESCAPE => {
-                rest = after_escape(&rest[at + 1..]);
-                continue;
+        let after = &rest[at + 1..];
+        rest = match rest[at] {
+            ESCAPE => after_escape(after),
+            BACKSPACE => {
+                erase(&mut out);
+                after
             }
-            b'\r' => out.push(b'\r'),
-            BACKSPACE => erase(&mut out),
-            _ => {}
-        }
-        rest = &rest[at + 1..];
+            _ => {
+                out.push(b'\r');
+                after
+            }
+        };
     }
     out.extend_from_slice(rest);
+    out.retain(|&byte| byte == b'\r' || !is_control(byte));
     out
 }
 
