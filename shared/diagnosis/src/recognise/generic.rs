@@ -33,9 +33,7 @@ fn error_line(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
     let said = log.said(at);
     let Some(hit) = line.captures(said) else { return };
-    if said.starts_with(EXIT)
-        || pattern!(r"(?i)(?-u:(?-u:\b))(?:0|no) errors?(?-u:(?-u:\b))").is_match(said)
-    {
+    if said.starts_with(EXIT) || pattern!(r"(?i)(?-u:\b)(?:0|no) errors?(?-u:\b)").is_match(said) {
         return;
     }
     let block = log.block(at, 12, |line| line.trim().is_empty());
@@ -68,7 +66,7 @@ fn annotated(at: usize, said: &str) -> Finding {
         r"(?:^|[\s`'(])[[:word:]@./-]*[[:word:]]\.(?:[a-z]{1,5}|toml|json)(?::[0-9]+)*[\s`',:)]"
     );
     let by_program =
-        pattern!(r"^(?:Error|HttpError|RequestError|Unhandled|The process|fatal)(?-u:(?-u:\b))");
+        pattern!(r"^(?:Error|HttpError|RequestError|Unhandled|The process|fatal)(?-u:\b)");
     if names_file.is_match(said) && !by_program.is_match(said) {
         Finding::new("annotation", Category::LintError, Strength::Cause, at, said)
     } else {
@@ -125,10 +123,10 @@ fn last_words(log: &Log, before: usize, found: &mut Vec<Finding>) {
 /// Words that make a last line more than the end of a report.
 fn complains(said: &str) -> bool {
     pattern!(
-        r"(?i)(?-u:(?-u:\b))(?:fail(?:ed|ure|s)?|errors?|missing|not|no|cannot|can't|couldn't|unable|invalid|unknown|unexpected|denied|refused|must|should|expected|bad|wrong|abort(?:ed|ing)?|mismatch|differs?|has no|too (?:many|few|large|long|old))(?-u:(?-u:\b))"
+        r"(?i)(?-u:\b)(?:fail(?:ed|ure|s)?|errors?|missing|not|no|cannot|can't|couldn't|unable|invalid|unknown|unexpected|denied|refused|must|should|expected|bad|wrong|abort(?:ed|ing)?|mismatch|differs?|has no|too (?:many|few|large|long|old))(?-u:\b)"
     )
     .is_match(said)
-        && !pattern!(r"(?i)(?-u:(?-u:\b))(?:0|no) (?:errors?|failures?|failed|problems?|issues?)(?-u:(?-u:\b))")
+        && !pattern!(r"(?i)(?-u:\b)(?:0|no) (?:errors?|failures?|failed|problems?|issues?)(?-u:\b)")
             .is_match(said)
 }
 

@@ -86,3 +86,11 @@ fn patterns_that_cost_too_much_are_refused() {
         assert!(refusal(&rule).contains("acme.toml:7:11: the pattern can't be used"), "{pattern}");
     }
 }
+
+#[test]
+fn leaving_out_the_samples_loses_no_rule() {
+    let names =
+        |rules: &RuleSet| rules.rules().map(|rule| rule.name().to_owned()).collect::<Vec<_>>();
+    let all = RuleSet::parse(BUILTIN, "rules.toml").expect("the built-in rules");
+    assert_eq!(names(&RuleSet::builtin()), names(&all));
+}

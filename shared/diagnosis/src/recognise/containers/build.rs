@@ -70,7 +70,7 @@ fn output_of(log: &Log, at: usize, number: &str) -> Range<usize> {
 /// The command's last words. With trouble of the network among them, it is that.
 fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
     let network = pattern!(
-        r"(?i)server returned error: .*(?-u:(?-u:\b))(?:5[0-9][0-9]|429)(?-u:(?-u:\b))|could not resolve|temporary failure|bad gateway|service unavailable|gateway time-?out|connection (?:reset|refused|timed out)|timed out|tls handshake"
+        r"(?i)server returned error: .*(?-u:\b)(?:5[0-9][0-9]|429)(?-u:\b)|could not resolve|temporary failure|bad gateway|service unavailable|gateway time-?out|connection (?:reset|refused|timed out)|timed out|tls handshake"
     );
     let heading = pattern!(r"^\[.+\] [A-Z]+ |^(?:Step [0-9]+/| ---> )|^CACHED$|^DONE ");
     let words = |line: usize| {

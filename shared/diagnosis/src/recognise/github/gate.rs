@@ -55,7 +55,7 @@ fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
 /// on the left (`"failure" == "success"`): on the right it is what a variable is compared with.
 fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Option<usize> {
     let result = pattern!(
-        r#"(?:\[|test|\(|&&|\|\||^|if)\s*['"]?(?:failure|cancelled)['"]? *[!=]=? |"result": ?"(?:failure|cancelled)"|^\s+[[:word:]]+: ?(?:\S+=[[:word:]]+ )*(?:\S+=)?(?:failure|cancelled)(?-u:(?-u:\b))"#
+        r#"(?:\[|test|\(|&&|\|\||^|if)\s*['"]?(?:failure|cancelled)['"]? *[!=]=? |"result": ?"(?:failure|cancelled)"|^\s+[[:word:]]+: ?(?:\S+=[[:word:]]+ )*(?:\S+=)?(?:failure|cancelled)(?-u:\b)"#
     );
     if output.any(|at| speaks(log.said(at))) {
         return None;
@@ -65,7 +65,7 @@ fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Optio
 
 /// Whether a line of output is a reason of its own.
 fn speaks(said: &str) -> bool {
-    pattern!(r"(?i)^(?:error|fatal)(?-u:(?-u:\b))|: (?:error|fatal)(?-u:(?-u:\b))|(?-u:(?-u:\b))panic|Traceback|not found")
+    pattern!(r"(?i)^(?:error|fatal)(?-u:\b)|: (?:error|fatal)(?-u:\b)|(?-u:\b)panic|Traceback|not found")
         .is_match(said)
 }
 

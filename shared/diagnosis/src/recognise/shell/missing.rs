@@ -50,7 +50,7 @@ pub(super) fn not_allowed(log: &Log, at: usize, found: &mut Vec<Finding>) {
 /// A cause if it is the last such line before an end with its exit code.
 fn strength(log: &Log, at: usize, code: &str, again: impl Fn(&str) -> bool) -> Strength {
     let ends = |line: &str| {
-        pattern!(r"(?:exit code|Error|code|status|exited with) (12[67])(?-u:(?-u:\b))")
+        pattern!(r"(?:exit code|Error|code|status|exited with) (12[67])(?-u:\b)")
             .captures(line)
             .is_some_and(|hit| &hit[1] == code)
     };

@@ -20,14 +20,16 @@ pub(super) fn hook(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let next = pattern!(
         r"\.{3,}(?:Passed|Failed|Skipped|\(no files to check\)[[:word:]]*)$|^##\[|^pre-commit hook\(s\) made changes"
     );
-    let block = log.block(at, 60, |line| next.is_match(line));
+    let output = log.block(at, 3_000, |line| next.is_match(line));
     let modified =
-        block.clone().find(|&line| log.said(line).contains("files were modified by this hook"));
+        output.clone().take(8).find(|&line| log.said(line).contains("files were modified by this hook"));
     // A hook that only changes files says no more than this; others say why, in lines of their own.
+    let explains = pattern!(r"(?i)(?-u:\b)(?:errors?|failed|exception)(?-u:\b)");
     let (line, strength) = match modified {
-        Some(line) => (line, Strength::Cause),
-        None => (at, Strength::Summary),
+        Some(line) if !(line..output.end).any(|at| explains.is_match(log.said(at))) => (line, Strength::Cause),
+        _ => (at, Strength::Summary),
     };
+    let block = output.start..output.end.min(output.start + 60);
     found.push(
         Finding::new(
             "pre-commit",
