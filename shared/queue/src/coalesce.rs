@@ -10,6 +10,16 @@ use crate::QueueError;
 /// Where an answer goes.
 type Reply<R> = oneshot::Sender<Result<R, QueueError>>;
 
+/// When the next call goes, once one was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// With what waits by then.
+    AtOnce,
+    /// When those who were just answered have had their turn: callers who come
+    /// again at once go together then. Of ten, else one goes, then nine.
+    AfterCallers,
+}
+
 /// Gathers calls for one item into calls for many.
 pub(crate) struct Coalescer<T, R> {
     calls: mpsc::Sender<(T, Reply<R>)>,
@@ -17,7 +27,7 @@ pub(crate) struct Coalescer<T, R> {
 
 impl<T: Send + 'static, R: Send + 'static> Coalescer<T, R> {
     /// `run` answers each item of a batch, in order. Ends with its last handle.
-    pub(crate) fn new<F, Fut>(most: usize, run: F) -> Self
+    pub(crate) fn new<F, Fut>(most: usize, next: Next, run: F) -> Self
     where
         F: Fn(Vec<T>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Vec<R>, QueueError>> + Send,
@@ -28,9 +38,9 @@ impl<T: Send + 'static, R: Send + 'static> Coalescer<T, R> {
             while waiting.recv_many(&mut batch, most).await > 0 {
                 let (items, replies): (Vec<T>, Vec<Reply<R>>) = batch.drain(..).unzip();
                 answer(replies, run(items).await);
-                // Whoever was just answered often has the next call ready at
-                // once. Else those wait a turn: of ten callers, one and nine.
-                tokio::task::yield_now().await;
+                if next == Next::AfterCallers {
+                    tokio::task::yield_now().await;
+                }
             }
         });
         Self { calls }
