@@ -83,7 +83,7 @@ impl Page<'_> {
         let causes = of(&[Level::Decided, Level::Root, Level::Cause]);
         self.add_share(causes.iter().map(|finding| finding.line), self.largest / 5);
         let sums = of(&[Level::Summary]);
-        for summary in sums.iter().take(2).chain(sums.iter().rev().take(2)) {
+        for summary in sums.iter().take(2).chain(last_of_each_tool(&sums)) {
             self.add_block(summary, self.largest / 12);
         }
         for finding in causes.iter().chain(&of(&[Level::Aside])) {
@@ -112,8 +112,21 @@ impl Page<'_> {
         let doubtful =
             ranked.iter().filter(|one| one.level == Level::Suspicion).map(|one| one.finding.line);
         self.add_share(doubtful, self.largest / 8);
+        self.add_share(self.failing_words(scene).into_iter(), self.largest / 8);
         let end = scene.failed_at(self.log);
         self.add_share((scene.lines.start..end.min(self.log.len())).rev(), self.left);
+    }
+
+    /// Lines that speak of failing, one of each kind. They are echoes, but they tell what it broke.
+    fn failing_words(&self, scene: &Scene) -> Vec<usize> {
+        const MOST: usize = 40;
+        const LONGEST: usize = 300;
+        let speaks = |text: &str| {
+            text.len() < LONGEST && ["failed", "FAILED", "Failed"].iter().any(|word| text.contains(word))
+        };
+        let mut said = HashSet::new();
+        let speaking = scene.lines.clone().filter(|&at| speaks(self.log.text(at)));
+        speaking.filter(|&at| said.insert(template::of(self.log.text(at)))).take(MOST).collect()
     }
 
     /// Lines in the given order, until a share of the budget is used.
@@ -185,6 +198,12 @@ fn different_first<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a F
         findings.partition(|finding| said.insert((&finding.tool, template::of(&finding.message))));
     different.extend(repeats);
     different
+}
+
+/// What each tool said last: its totals, as a rule.
+fn last_of_each_tool<'a, 'b>(sums: &'b [&'a Finding]) -> impl Iterator<Item = &'b &'a Finding> {
+    let mut heard = HashSet::new();
+    sums.iter().rev().filter(move |finding| heard.insert(&finding.tool)).take(4)
 }
 
 /// A line with its number, after a mark for the lines left out before it.

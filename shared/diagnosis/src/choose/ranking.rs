@@ -6,6 +6,7 @@
 //! the block of a failed test, near the end of the step, or in the midst of what went well.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::contract::Category;
@@ -66,25 +67,27 @@ pub(super) fn ranked<'a>(
 }
 
 /// What the findings say together.
-struct Context {
+struct Context<'a> {
     /// Blocks of failed tests.
     failed_tests: Vec<Range<usize>>,
-    /// The first line that names a defect.
-    first_cause: Option<usize>,
+    /// The tools that reported them.
+    test_tools: HashSet<&'a str>,
+    /// The last line that names a defect.
+    last_cause: Option<usize>,
     /// The step's last lines begin here.
     ending: usize,
 }
 
-impl Context {
-    fn of(log: &Log, counting: &[&Finding], scene: &Scene) -> Self {
+impl<'a> Context<'a> {
+    fn of(log: &Log, counting: &[&'a Finding], scene: &Scene) -> Self {
         const ENDING: usize = 60;
         let causes = || counting.iter().filter(|finding| finding.strength == Strength::Cause);
+        let tests = || causes().filter(|finding| !finding.tests.is_empty());
         let end = scene.failed_at(log);
         Self {
-            failed_tests: merged(
-                causes().filter(|finding| !finding.tests.is_empty()).map(|one| one.block.clone()),
-            ),
-            first_cause: causes().map(|finding| finding.line).min(),
+            failed_tests: merged(tests().map(|finding| finding.block.clone())),
+            test_tools: tests().map(|finding| &*finding.tool).collect(),
+            last_cause: causes().map(|finding| finding.line).max(),
             ending: end.saturating_sub(ENDING),
         }
     }
@@ -102,17 +105,20 @@ impl Context {
         }
     }
 
-    /// A defect that no test reports, in a run whose tests do report defects.
+    /// A defect that no test reports, in a run whose tests do report defects. What the test tool
+    /// itself reports beside its tests (a file it could not load) is none.
     fn is_aside(&self, finding: &Finding) -> bool {
         finding.tests.is_empty()
             && !self.failed_tests.is_empty()
+            && !self.test_tools.contains(&*finding.tool)
             && !self.in_failed_test(finding.line)
     }
 
     /// Trouble outside that the run seems to have got over: other defects came long after it.
     fn got_over(&self, finding: &Finding) -> bool {
+        const LONG: usize = 50;
         finding.category == Category::NetworkOrFlaky
-            && self.first_cause.is_some()
+            && self.last_cause.is_some_and(|last| last > finding.line + LONG)
             && !self.in_failed_test(finding.line)
             && finding.line < self.ending
     }

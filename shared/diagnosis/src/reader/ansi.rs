@@ -24,6 +24,14 @@ pub(super) struct Shown<'a> {
 /// The text that a line shows. Bytes that are no UTF-8 become U+FFFD.
 pub(super) fn shown(line: &[u8]) -> Shown<'_> {
     let line = line.trim_ascii_end();
+    if let Some(real) = with_real_escapes(line) {
+        let text = as_shown(&real).text.into_owned();
+        return Shown { text: Cow::Owned(text), width: line.len() };
+    }
+    as_shown(line)
+}
+
+fn as_shown(line: &[u8]) -> Shown<'_> {
     if is_plain(line) || !(line.iter().any(|&byte| is_control(byte)) || has_c1(line)) {
         return Shown { text: String::from_utf8_lossy(said(line)), width: line.len() };
     }
@@ -36,6 +44,29 @@ pub(super) fn shown(line: &[u8]) -> Shown<'_> {
         .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
     let text = if has_c1(text.as_bytes()) { without_c1(&text) } else { text };
     Shown { text: Cow::Owned(text), width }
+}
+
+/// Some viewers and archives of logs spell the escape character out: `^[[31m`. What follows it has
+/// to be a colour or an erasure: a regular expression may begin with `^[[`, too.
+fn with_real_escapes(line: &[u8]) -> Option<Vec<u8>> {
+    let mut real: Option<Vec<u8>> = None;
+    let mut taken = 0;
+    for at in memchr::memchr_iter(b'^', line).filter(|&at| spells_escape(&line[at..])) {
+        let real = real.get_or_insert_with(|| Vec::with_capacity(line.len()));
+        real.extend_from_slice(&line[taken..at]);
+        real.push(ESCAPE);
+        taken = at + 2;
+    }
+    real.map(|mut real| {
+        real.extend_from_slice(&line[taken..]);
+        real
+    })
+}
+
+fn spells_escape(bytes: &[u8]) -> bool {
+    let Some(rest) = bytes.strip_prefix(b"^[[") else { return false };
+    let end = rest.iter().find(|byte| !(byte.is_ascii_digit() || **byte == b';'));
+    matches!(end, Some(b'm' | b'K'))
 }
 
 fn without_c1(text: &str) -> String {
@@ -179,6 +210,12 @@ mod tests {
         assert_eq!(text(b"\x1b[31;1merror\x1b[0m: \x1b[38;5;12mno\x1b[K"), "error: no");
         assert_eq!(text(b"\x1b[?25l\x1b[2K\x1b[1Adone\x1b[?25h"), "done");
         assert_eq!(text(b"\x1b[38:2::1:2:3mtrue colour\x1b[m"), "true colour");
+    }
+
+    #[test]
+    fn escapes_that_were_spelt_out() {
+        assert_eq!(text(b"^[[1;31mFAIL^[[0m: it ^[[Kfails^[[m"), "FAIL: it fails");
+        assert_eq!(text(b"grep ^[[:space:]] ^[[a-z] ^[[0-9]m"), "grep ^[[:space:]] ^[[a-z] ^[[0-9]m");
     }
 
     #[test]
