@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut archive) = Archive::open(Cursor::new(bytes)) else { return };
     for job in archive.jobs().to_vec() {
         if let Ok(reader) = archive.read(&job) {
-            reader.finish();
+            drop(reader.finish());
         }
     }
 });
