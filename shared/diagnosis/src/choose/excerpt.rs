@@ -36,7 +36,7 @@ pub(super) fn excerpt(
         page.add_first(best.finding.line);
     }
     page.add_frame(scene);
-    page.add_findings(ranked);
+    page.add_findings(ranked, scene);
     page.add_context(ranked, scene, green);
     page.print(budget)
 }
@@ -72,7 +72,7 @@ impl Page<'_> {
 
     /// The chosen finding's block, then the lines of the others, then what tools sum up, then the
     /// others' blocks. Of many that say the same, one comes first.
-    fn add_findings(&mut self, ranked: &[Ranked<'_>]) {
+    fn add_findings(&mut self, ranked: &[Ranked<'_>], scene: &Scene) {
         let of = |levels: &[Level]| {
             let wanted = ranked.iter().filter(|one| levels.contains(&one.level));
             different_first(wanted.map(|one| one.finding))
@@ -86,6 +86,7 @@ impl Page<'_> {
         for summary in sums.iter().take(2).chain(last_of_each_tool(&sums)) {
             self.add_block(summary, self.largest / 12);
         }
+        self.add_share(self.failing_words(scene).into_iter(), self.largest / 10);
         for finding in causes.iter().chain(&of(&[Level::Aside])) {
             self.add_block(finding, self.largest / 6);
         }
@@ -112,7 +113,6 @@ impl Page<'_> {
         let doubtful =
             ranked.iter().filter(|one| one.level == Level::Suspicion).map(|one| one.finding.line);
         self.add_share(doubtful, self.largest / 8);
-        self.add_share(self.failing_words(scene).into_iter(), self.largest / 8);
         let end = scene.failed_at(self.log);
         self.add_share((scene.lines.start..end.min(self.log.len())).rev(), self.left);
     }
@@ -122,7 +122,8 @@ impl Page<'_> {
         const MOST: usize = 40;
         const LONGEST: usize = 300;
         let speaks = |text: &str| {
-            text.len() < LONGEST && ["failed", "FAILED", "Failed"].iter().any(|word| text.contains(word))
+            text.len() < LONGEST
+                && ["failed", "FAILED", "Failed"].iter().any(|word| text.contains(word))
         };
         let mut said = HashSet::new();
         let speaking = scene.lines.clone().filter(|&at| speaks(self.log.text(at)));

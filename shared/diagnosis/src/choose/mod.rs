@@ -76,8 +76,10 @@ fn evidence(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Quote> {
 fn failed_tests(findings: &[Finding], scene: &Scene) -> Vec<FailedTest> {
     let mut tests: Vec<FailedTest> = Vec::new();
     let mut place = std::collections::HashMap::new();
-    for test in
-        findings.iter().filter(|finding| scene.counts(finding)).flat_map(|finding| &finding.tests)
+    for test in findings
+        .iter()
+        .filter(|finding| scene.counts_tests(finding))
+        .flat_map(|finding| &finding.tests)
     {
         let at = *place.entry(test.name.as_str()).or_insert(tests.len());
         match tests.get_mut(at) {

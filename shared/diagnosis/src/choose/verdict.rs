@@ -65,23 +65,21 @@ fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
     }
 }
 
-/// What the failed step's command is for, where it says so.
+/// What the failed step's command is for, where one of its words says so. Words that mean anything
+/// (`build`, `check`, `make`) say nothing.
 fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
-    const PURPOSES: [(&[&str], Category); 6] = [
-        (
-            &["lint", "prettier", "eslint", "fmt", "format", "style", "clippy", "ruff", "flake8"],
-            Category::LintError,
-        ),
-        (&["mypy", "pyright", "tsc", "typecheck", "type-check"], Category::TypeError),
-        (&["docker build", "buildx", "docker compose build"], Category::DockerBuild),
-        (&["npm ci", "install", "bundle", "restore", "poetry"], Category::DependencyInstall),
-        (&["test", "spec", "check", "verify", "tox", "nox"], Category::TestAssertion),
-        (&["build", "compile", "make"], Category::CompileError),
+    const PURPOSES: [(&[&str], Category); 4] = [
+        (&["lint", "prettier", "eslint", "fmt", "clippy", "ruff", "flake8"], Category::LintError),
+        (&["mypy", "pyright", "tsc", "typecheck"], Category::TypeError),
+        (&["install"], Category::DependencyInstall),
+        (&["test", "tests", "pytest", "tox"], Category::TestAssertion),
     ];
     let step = &log.steps()[scene.failing?];
-    let heading = log.text(step.lines.start).to_ascii_lowercase();
-    let named = |words: &[&str]| words.iter().any(|word| heading.contains(word));
-    PURPOSES.iter().find(|(words, _)| named(words)).map(|(_, category)| *category)
+    let heading = log.text(step.lines.start).strip_prefix("##[group]Run ")?;
+    let word = |name: &str| {
+        heading.split(|char: char| char.is_whitespace() || char == ':').any(|word| word == name)
+    };
+    PURPOSES.iter().find(|(words, _)| words.iter().any(|name| word(name))).map(|(_, kind)| *kind)
 }
 
 /// How sure, from where the headline came from; less if others of its level say something else.
