@@ -37,6 +37,7 @@ mod php;
 mod python;
 mod ruby;
 mod rust;
+mod sayings;
 mod shell;
 mod tools;
 
@@ -106,7 +107,8 @@ impl Dispatch {
     /// rules, and last what looks for errors of unknown tools.
     pub(crate) fn of(rules: &[Arc<Rule>], own: usize) -> Self {
         let (own, builtin) = rules.split_at(own);
-        let rules = |rules: &[Arc<Rule>]| rules.iter().cloned().map(Expert::Rule).collect::<Vec<_>>();
+        let rules =
+            |rules: &[Arc<Rule>]| rules.iter().cloned().map(Expert::Rule).collect::<Vec<_>>();
         let mut experts = rules(own);
         experts.extend(TOOLS.iter().copied().flatten().map(Expert::Code));
         experts.extend(rules(builtin));

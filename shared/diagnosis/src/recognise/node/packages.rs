@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::super::python::sayings::{Saying, recognise};
+use super::super::sayings::{Saying, recognise};
 use super::super::{Recogniser, pattern};
 use crate::contract::Category::{
     self, DependencyInstall, GithubActionsConfig, NetworkOrFlaky, PermissionOrSecret, TimeoutOrOom,

@@ -1,4 +1,4 @@
-//! Test runners that print TAP (tap, tape, `node --test`), and what `node --test` prints to people.
+//! Test runners of any language that print TAP (tap, tape, `node --test`, bats), and what `node --test` prints to people.
 //!
 //! ```text
 //! not ok 3 - adds
@@ -29,10 +29,10 @@ pub(super) const SPEC: Recogniser =
 
 fn point(log: &Log, at: usize, found: &mut Vec<Finding>) {
     const LONGEST: usize = 60;
-    let form = pattern!(r"^\s*not ok [0-9]+(?: -)? (.+?)\s*$");
+    let form = pattern!(r"^\s*not ok [0-9]+(?: -)? (.+?)(?: in [0-9]+(?:ms|sec))?\s*$");
     let Some(hit) = form.captures(log.said(at)) else { return };
     let title = hit[1].split(" # time=").next().unwrap_or_default().trim();
-    let directive = pattern!(r"(?i) # (?:todo|skip)\b");
+    let directive = pattern!(r"(?i) # *(?:todo|skip)(?-u:\b)");
     if directive.is_match(&hit[1]) {
         return;
     }

@@ -7,7 +7,7 @@
 //! ```
 
 use super::super::Recogniser;
-use super::super::python::sayings::{Saying, recognise};
+use super::super::sayings::{Saying, recognise};
 use crate::contract::Category::Unknown;
 
 pub(super) const RECOGNISER: Recogniser = Recogniser {

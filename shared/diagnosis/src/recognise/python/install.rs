@@ -13,8 +13,8 @@
 
 use std::ops::Range;
 
+use super::super::sayings::{Saying, recognise};
 use super::super::{Recogniser, pattern};
-use super::sayings::{Saying, recognise};
 use super::trace;
 use crate::contract::Category::DependencyInstall;
 use crate::finding::{Finding, Strength};

@@ -10,7 +10,6 @@ mod lint;
 mod pytest;
 mod pytest_lines;
 mod runners;
-pub(super) mod sayings;
 mod trace;
 mod traceback;
 mod types;

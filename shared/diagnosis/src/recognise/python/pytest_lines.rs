@@ -13,9 +13,9 @@
 //! They name the tests also where no block was printed (`--tb=no`, a killed run). `RERUN` is no
 //! failure, and neither are `0 failed` and the failures that were expected.
 
+use super::super::sayings::{Saying, recognise};
 use super::super::{Recogniser, pattern};
 use super::pytest::{banner, node_id};
-use super::sayings::{Saying, recognise};
 use crate::contract::{Category, FailedTest, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;

@@ -8,8 +8,8 @@
 //! 1 error, 0 warnings, 0 informations
 //! ```
 
+use super::super::sayings::{Saying, recognise};
 use super::super::{Recogniser, pattern};
-use super::sayings::{Saying, recognise};
 use crate::contract::{Category, Location};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;

@@ -6,7 +6,6 @@ mod exunit;
 mod hspec;
 mod perl;
 mod pre_commit;
-mod tap;
 
 use super::Recogniser;
 
@@ -23,7 +22,6 @@ pub(super) const RECOGNISERS: &[Recogniser] = &[
         triggers: &["# (in test file ", "# (from function `"],
         look: bats::failure,
     },
-    Recogniser { name: "TAP", triggers: &["not ok "], look: tap::failure },
     Recogniser { name: "exunit", triggers: &["     test/", "     ** ("], look: exunit::failure },
     Recogniser { name: "dart", triggers: &[" [E]"], look: dart::failure },
     Recogniser { name: "hspec", triggers: &["To rerun use: --match"], look: hspec::failure },

@@ -7,24 +7,24 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 
 /// How a line begins, and what it means then.
-pub(in crate::recognise) struct Saying {
+pub(super) struct Saying {
     /// Who says it.
-    pub(in crate::recognise) tool: &'static str,
+    pub(super) tool: &'static str,
     /// The line's beginning, after blanks.
-    pub(in crate::recognise) begins: &'static str,
+    pub(super) begins: &'static str,
     /// What must be somewhere behind it; empty when the beginning suffices.
-    pub(in crate::recognise) holds: &'static str,
+    pub(super) holds: &'static str,
     /// The kind of failure.
-    pub(in crate::recognise) category: Category,
+    pub(super) category: Category,
     /// How much it explains.
-    pub(in crate::recognise) strength: Strength,
+    pub(super) strength: Strength,
     /// How many lines belong to it, fewer if a blank line comes first.
-    pub(in crate::recognise) lines: usize,
+    pub(super) lines: usize,
 }
 
 impl Saying {
     /// A line that names the defect, with what follows it.
-    pub(in crate::recognise) const fn cause(
+    pub(super) const fn cause(
         tool: &'static str,
         begins: &'static str,
         holds: &'static str,
@@ -35,7 +35,7 @@ impl Saying {
     }
 
     /// A line that only says that something failed.
-    pub(in crate::recognise) const fn echo(
+    pub(super) const fn echo(
         tool: &'static str,
         begins: &'static str,
         holds: &'static str,
@@ -50,12 +50,7 @@ impl Saying {
 }
 
 /// Adds what the first fitting saying means.
-pub(in crate::recognise) fn recognise(
-    sayings: &[Saying],
-    log: &Log,
-    at: usize,
-    found: &mut Vec<Finding>,
-) {
+pub(super) fn recognise(sayings: &[Saying], log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at).trim_start();
     let Some(saying) = sayings.iter().find(|saying| saying.fits(said)) else { return };
     let block = log.block(at, saying.lines, |line| line.trim().is_empty());
