@@ -72,7 +72,8 @@ fn note(steps: &mut [Step], at: usize, said: Says, goes_on: bool) {
         (Says::JobFailed, _) => {
             let worked = steps.iter_mut().rfind(|step| step.kind == StepKind::Work);
             if let Some(step) = worked.filter(|step| step.failed.is_none()) {
-                step.failed = Some(at.min(step.lines.end.max(step.lines.start + 1) - 1));
+                let is_closed = !step.lines.is_empty();
+                step.failed = Some(if is_closed { step.lines.end - 1 } else { at });
             }
         }
         (Says::Nothing, Some(step)) if goes_on => step.failed = None,

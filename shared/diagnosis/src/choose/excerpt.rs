@@ -13,6 +13,7 @@ use crate::cut;
 use crate::finding::Finding;
 use crate::green::Green;
 use crate::log::Log;
+use crate::steps::StepKind;
 use crate::template;
 
 use super::ranking::{Level, Ranked};
@@ -115,6 +116,15 @@ impl Page<'_> {
         self.add_share(doubtful, self.largest / 8);
         let end = scene.failed_at(self.log);
         self.add_share((scene.lines.start..end.min(self.log.len())).rev(), self.left);
+        self.add_share(self.looked_at_afterwards(scene).into_iter(), self.left / 2);
+    }
+
+    /// What steps after the failed one printed: they often show logs of what was running.
+    fn looked_at_afterwards(&self, scene: &Scene) -> Vec<usize> {
+        let steps = self.log.steps();
+        let after = scene.failing.map_or(&[][..], |step| &steps[step + 1..]);
+        let works = after.iter().take_while(|step| step.kind == StepKind::Work);
+        works.flat_map(|step| step.script.end..step.lines.end).collect()
     }
 
     /// Lines that speak of failing, one of each kind. They are echoes, but they tell what it broke.

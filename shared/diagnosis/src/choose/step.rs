@@ -57,6 +57,7 @@ fn passed(log: &Log) -> bool {
     let kind = |kind| log.steps().iter().any(|step| step.kind == kind);
     kind(StepKind::Work)
         && kind(StepKind::Cleanup)
+        && log.steps().iter().all(|step| step.failed.is_none())
         && !(0..log.len()).any(|at| log.text(at).starts_with("##[error]"))
 }
 

@@ -76,9 +76,11 @@ fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
     ];
     let step = &log.steps()[scene.failing?];
     let heading = log.text(step.lines.start).strip_prefix("##[group]Run ")?;
-    let word = |name: &str| {
-        heading.split(|char: char| char.is_whitespace() || char == ':').any(|word| word == name)
-    };
+    let mut words = heading.split(|char: char| char.is_whitespace() || char == ':');
+    // The shell's own `test` compares, and `install` copies.
+    let first = words.next().filter(|word| !matches!(*word, "test" | "install"));
+    let words: Vec<&str> = first.into_iter().chain(words).collect();
+    let word = |name: &str| words.contains(&name);
     PURPOSES.iter().find(|(words, _)| words.iter().any(|name| word(name))).map(|(_, kind)| *kind)
 }
 

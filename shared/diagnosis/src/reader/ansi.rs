@@ -215,7 +215,10 @@ mod tests {
     #[test]
     fn escapes_that_were_spelt_out() {
         assert_eq!(text(b"^[[1;31mFAIL^[[0m: it ^[[Kfails^[[m"), "FAIL: it fails");
-        assert_eq!(text(b"grep ^[[:space:]] ^[[a-z] ^[[0-9]m"), "grep ^[[:space:]] ^[[a-z] ^[[0-9]m");
+        assert_eq!(
+            text(b"grep ^[[:space:]] ^[[a-z] ^[[0-9]m"),
+            "grep ^[[:space:]] ^[[a-z] ^[[0-9]m"
+        );
     }
 
     #[test]

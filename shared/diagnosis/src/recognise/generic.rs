@@ -106,12 +106,9 @@ fn before_make(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 fn last_words(log: &Log, before: usize, found: &mut Vec<Finding>) {
     const FAR: usize = 12;
-    let echo = pattern!(
-        r"(?i)^\s*$|^make(?:\[[0-9]+\])?: |^npm (?:ERR!|error|notice)|^ELIFECYCLE|^\s*at |^##\[|^(?:\+ )?exit [0-9]|^Waiting for|^[-=*_\s]+$|^\[command\]"
-    );
     let Some(start) = log.step_of(before).map(|step| log.steps()[step].script.end) else { return };
     let near = start.max(before.saturating_sub(FAR))..before;
-    let Some(at) = near.rev().find(|&at| !echo.is_match(log.said(at))) else { return };
+    let Some(at) = near.rev().find(|&at| !is_echo(log.said(at))) else { return };
     if complains(log.said(at)) {
         found.push(
             Finding::new("last words", Category::Unknown, Strength::Suspicion, at, log.said(at))
@@ -120,8 +117,16 @@ fn last_words(log: &Log, before: usize, found: &mut Vec<Finding>) {
     }
 }
 
+/// Lines that only say that something ended, or where.
+pub(super) fn is_echo(said: &str) -> bool {
+    pattern!(
+        r"(?i)^\s*$|^make(?:\[[0-9]+\])?: |^npm (?:ERR!|error|notice)|^ELIFECYCLE|^\s*at |^##\[|^(?:\+ )?exit [0-9]|^Waiting for|^[-=*_\s]+$|^\[command\]"
+    )
+    .is_match(said)
+}
+
 /// Words that make a last line more than the end of a report.
-fn complains(said: &str) -> bool {
+pub(super) fn complains(said: &str) -> bool {
     pattern!(
         r"(?i)(?-u:\b)(?:fail(?:ed|ure|s)?|errors?|missing|not|no|cannot|can't|couldn't|unable|invalid|unknown|unexpected|denied|refused|must|should|expected|bad|wrong|abort(?:ed|ing)?|mismatch|differs?|has no|too (?:many|few|large|long|old))(?-u:\b)"
     )

@@ -24,6 +24,7 @@ use std::ops::Range;
 use crate::contract::{Category, Location, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
+use crate::recognise::generic::{complains, is_echo};
 use crate::recognise::pattern;
 
 /// How far a failed instruction's output is followed back.
@@ -36,7 +37,7 @@ pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         found.extend(last_said(log, at, output.clone()));
         found.push(said_by_docker(log, at, &hit[2], Strength::Summary).with_block(output));
     } else if let Some(hit) = pattern!(
-        r"(?:failed to solve: |^)((?:process |executor failed|The command ).+(?:did not complete successfully: exit code|returned a non-zero code): [0-9]+)"
+        r"(?:failed to solve: |^)((?:process |executor failed|The command ).+(?:did not complete successfully: exit code|returned a non-zero code|\]: exit code): [0-9]+)"
     )
     .captures(log.said(at))
     {
@@ -67,7 +68,8 @@ fn output_of(log: &Log, at: usize, number: &str) -> Range<usize> {
     start.unwrap_or(at)..at + 1
 }
 
-/// The command's last words. With trouble of the network among them, it is that.
+/// The last of the command's words that complain: what it writes to its two outputs arrives in any
+/// order. With trouble of the network among them, it is that.
 fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
     let network = pattern!(
         r"(?i)server returned error: .*(?-u:\b)(?:5[0-9][0-9]|429)(?-u:\b)|could not resolve|temporary failure|bad gateway|service unavailable|gateway time-?out|connection (?:reset|refused|timed out)|timed out|tls handshake"
@@ -75,12 +77,11 @@ fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
     let heading = pattern!(r"^\[.+\] [A-Z]+ |^(?:Step [0-9]+/| ---> )|^CACHED$|^DONE ");
     let words = |line: usize| {
         let said = log.said(line).trim();
-        !said.is_empty() && !heading.is_match(said)
+        !is_echo(said) && !heading.is_match(said)
     };
-    let mut last = (output.start..at).rev().filter(|&line| words(line)).take(12);
-    let newest = last.next()?;
-    let trouble =
-        std::iter::once(newest).chain(last).find(|&line| network.is_match(log.said(line)));
+    let last = || (output.start..at).rev().filter(|&line| words(line)).take(12);
+    let newest = last().find(|&line| complains(log.said(line))).or_else(|| last().next())?;
+    let trouble = last().find(|&line| network.is_match(log.said(line)));
     let block = output.start.min(trouble.unwrap_or(newest))..at + 1;
     let finding = |line, strength| {
         Finding::new("docker build", Category::DockerBuild, strength, line, log.said(line))

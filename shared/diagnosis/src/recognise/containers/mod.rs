@@ -7,6 +7,10 @@ use super::Recogniser;
 
 pub(super) const RECOGNISERS: &[Recogniser] = &[Recogniser {
     name: "docker build",
-    triggers: &["did not complete successfully", "returned a non-zero code: "],
+    triggers: &[
+        "did not complete successfully",
+        "returned a non-zero code: ",
+        "executor failed running ",
+    ],
     look: build::look,
 }];

@@ -65,8 +65,10 @@ fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Optio
 
 /// Whether a line of output is a reason of its own.
 fn speaks(said: &str) -> bool {
-    pattern!(r"(?i)^(?:error|fatal)(?-u:\b)|: (?:error|fatal)(?-u:\b)|(?-u:\b)panic|Traceback|not found")
-        .is_match(said)
+    pattern!(
+        r"(?i)^(?:error|fatal)(?-u:\b)|: (?:error|fatal)(?-u:\b)|(?-u:\b)panic|Traceback|not found"
+    )
+    .is_match(said)
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //!
 //! Before 3.0 a test was written `opens(com.acme.StoreTest)  Time elapsed: 0.02 sec  <<< FAILURE!`.
 
+use std::ops::Range;
+
 use super::exception::Exception;
 use crate::contract::{Category, FailedTest, Verdict};
 use crate::finding::{Finding, Strength};
@@ -80,6 +82,19 @@ impl TestCase {
         Self { class, method }
     }
 
+    /// A nested class is only in the stack: `at com.acme.WordsTest$Empty.refusesNull(…`.
+    fn nested(&self, log: &Log, block: &Range<usize>) -> Self {
+        let inner = |line: usize| {
+            let rest =
+                log.said(line).trim_start().strip_prefix("at ")?.strip_prefix(&*self.class)?;
+            let (classes, _) = rest.split_once('(')?.0.rsplit_once('.')?;
+            let is_this = rest[classes.len() + 1..].split('(').next() == Some(&self.method);
+            (classes.starts_with('$') && is_this).then_some(classes)
+        };
+        let classes = block.clone().find_map(inner).unwrap_or_default();
+        Self { class: format!("{}{classes}", self.class), method: self.method.clone() }
+    }
+
     fn name(&self) -> String {
         if self.method.is_empty() {
             self.class.clone()
@@ -98,6 +113,7 @@ fn failed(log: &Log, at: usize, test: &TestCase) -> Finding {
             || line.starts_with("Running ")
             || line.contains(" <<< ")
     });
+    let test = &test.nested(log, &block);
     let exception = Exception::within(log, at + 1..block.end, &test.class);
     let finding = |line| {
         Finding::new(TOOL, Category::TestAssertion, Strength::Cause, line, log.said(line))
@@ -162,6 +178,12 @@ mod tests {
     fn a_test_without_a_class_has_its_suites() {
         let text = "[ERROR] Tests run: 4, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 0.09 s <<< FAILURE! - in com.acme.WordsTest\n[ERROR] counts{String, int}[3]  Time elapsed: 0.006 s  <<< FAILURE!\n";
         assert_eq!(found_by("surefire", text)[1].tests[0].name, "com.acme.WordsTest.counts");
+    }
+
+    #[test]
+    fn a_nested_class_is_read_from_the_stack() {
+        let text = "[ERROR] Tests run: 4, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 0.09 s <<< FAILURE! - in com.acme.WordsTest\n[ERROR] refuses  Time elapsed: 0.006 s  <<< FAILURE!\norg.opentest4j.AssertionFailedError: nothing was thrown.\n\tat com.acme.WordsTest$Empty.refuses(WordsTest.java:22)\n\n";
+        assert_eq!(found_by("surefire", text)[1].tests[0].name, "com.acme.WordsTest$Empty.refuses");
     }
 
     #[test]

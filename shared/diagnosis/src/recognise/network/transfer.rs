@@ -94,8 +94,8 @@ impl Trouble {
 
 /// The status in `returned error: 503`, `ERROR 503:`, `HTTP/1.1 502`.
 fn http_status(said: &str) -> Option<u16> {
-    let hit = pattern!(r"(?:error: |ERROR |HTTP/[0-9.]+ )([1-5][0-9][0-9])(?-u:\b)")
-        .captures(said)?;
+    let hit =
+        pattern!(r"(?:error: |ERROR |HTTP/[0-9.]+ )([1-5][0-9][0-9])(?-u:\b)").captures(said)?;
     hit[1].parse().ok()
 }
 

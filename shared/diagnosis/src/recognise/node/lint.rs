@@ -45,6 +45,10 @@ fn stylish(log: &Log, at: usize, said: &str) -> Option<Finding> {
         r"^\s+([0-9]+):([0-9]+)\s+(error|✖)\s+(\S.*?)(?:\s{2,}([A-Za-z@][A-Za-z0-9@/_-]*))?\s*$"
     );
     let hit = form.captures(said)?;
+    // yamllint draws the same table, with its rules in parentheses.
+    if pattern!(r"\s\([a-z-]+\)$").is_match(said.trim_end()) {
+        return None;
+    }
     let file = file_above(log, at)?;
     let tool = if &hit[3] == "error" { "eslint" } else { "stylelint" };
     let message =

@@ -29,7 +29,9 @@ const TOOL: &str = "phpunit";
 const LONGEST: usize = 60;
 
 pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
-    let head = pattern!(r"^[0-9]+\) ([A-Z_][[:word:]\\]*::[[:word:]]+(?: with data set .+)?)$");
+    let head = pattern!(
+        r#"^[0-9]+\) ([A-Z_][[:word:]\\]*::[[:word:]]+(?: with data set (?:#[0-9]+|"[^"]*"))?)(?: \(.*)?$"#
+    );
     let Some(hit) = head.captures(log.said(at)) else { return };
     if !is_of_failures(log, at) {
         return;
@@ -130,6 +132,19 @@ mod tests {
         assert_eq!(test.name, "Acme\\SumTest::testEmpty");
         assert_eq!((test.expected.as_deref(), test.actual.as_deref()), (Some("0"), Some("null")));
         assert_eq!(test.location.as_ref().and_then(|place| place.line), Some(12));
+    }
+
+    #[test]
+    fn a_data_set_is_named_without_its_values() {
+        let found = found(
+            "There were 2 failures:\n\n1) SumTest::testOne with data set \"one\" ('(a)', 1)\nFailed asserting that 1 is 2.\n\n\
+             2) SumTest::testOne with data set #3 (Array (...))\nFailed asserting that 1 is 3.\n\nFAILURES!\n",
+        );
+        let names: Vec<&str> = found.iter().map(|one| one.tests[0].name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["SumTest::testOne with data set \"one\"", "SumTest::testOne with data set #3"]
+        );
     }
 
     #[test]

@@ -265,10 +265,10 @@ fn category(log: &Log, own: &Range<usize>, message: &str, subject: &Subject<'_>)
     };
     if timeout.is_match(message) || trace::category(message) == Some(Category::TimeoutOrOom) {
         Category::TimeoutOrOom
-    } else if matches!(subject, Subject::Module(_)) && trace::is_syntax(message) {
-        Category::CompileError
     } else if matches!(subject, Subject::Module(_)) && lacks_package(log, own, message) {
         Category::DependencyInstall
+    } else if matches!(subject, Subject::Module(_)) && trace::is_unloadable(message) {
+        Category::CompileError
     } else if own.clone().any(shows_snapshot) {
         Category::SnapshotDiff
     } else {
@@ -417,7 +417,7 @@ E   ModuleNotFoundError: No module named 'dateutil'
         let kinds: Vec<Category> = found.iter().map(|finding| finding.category).collect();
         assert_eq!(
             kinds,
-            [Category::CompileError, Category::TestAssertion, Category::DependencyInstall]
+            [Category::CompileError, Category::CompileError, Category::DependencyInstall]
         );
         assert!(found.iter().all(|finding| finding.tests.is_empty()));
         assert_eq!(found[0].message, "SyntaxError: invalid syntax");

@@ -60,10 +60,18 @@ pub(super) fn is_syntax(exception: &str) -> bool {
     matches!(class(exception), "SyntaxError" | "IndentationError" | "TabError")
 }
 
+/// Whether code could not be loaded: it does not parse, or names what is not there.
+pub(super) fn is_unloadable(exception: &str) -> bool {
+    is_syntax(exception)
+        || matches!(class(exception), "ImportError" | "ModuleNotFoundError" | "NameError")
+}
+
 /// What kind of failure an exception speaks for, where it says more than that code went wrong.
 pub(super) fn category(exception: &str) -> Option<Category> {
     match class(exception) {
-        "SyntaxError" | "IndentationError" | "TabError" => Some(Category::CompileError),
+        "SyntaxError" | "IndentationError" | "TabError" | "NameError" => {
+            Some(Category::CompileError)
+        }
         "ModuleNotFoundError" | "DistributionNotFound" | "PackageNotFoundError" => {
             Some(Category::DependencyInstall)
         }

@@ -49,9 +49,12 @@ fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = telling(log, &lines).unwrap_or(at);
     let message = log.said(line).trim();
     let location = trace::innermost(lines.clone().map(|at| log.said(at)));
-    let category = match trace::is_syntax(message) && title.contains("_FailedTest") {
-        true => Category::CompileError,
-        false => Category::TestAssertion,
+    let category = match trace::category(message) {
+        Some(category) if title.contains("_FailedTest") => category,
+        None if title.contains("_FailedTest") && trace::is_unloadable(message) => {
+            Category::CompileError
+        }
+        _ => Category::TestAssertion,
     };
     let (actual, expected) = message
         .strip_prefix("AssertionError: ")

@@ -85,7 +85,7 @@ pub(super) fn outside(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let name = block.clone().find(|&line| error.is_match(log.said(line)));
     let line = name.map_or(at, |line| (line + 1).min(block.end.saturating_sub(1)));
     found.push(
-        Finding::new(TOOL, Category::TestAssertion, Strength::Cause, line, log.said(line))
+        Finding::new(TOOL, Category::CompileError, Strength::Cause, line, log.said(line))
             .with_block(block)
             .at(Some(Location::new(&hit[1], None, None))),
     );

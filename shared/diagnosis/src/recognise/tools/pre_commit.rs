@@ -9,6 +9,8 @@
 //! Fixing docs/a.md
 //! ```
 
+use std::ops::Range;
+
 use crate::contract::{Category, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
@@ -21,26 +23,45 @@ pub(super) fn hook(log: &Log, at: usize, found: &mut Vec<Finding>) {
         r"\.{3,}(?:Passed|Failed|Skipped|\(no files to check\)[[:word:]]*)$|^##\[|^pre-commit hook\(s\) made changes"
     );
     let output = log.block(at, 3_000, |line| next.is_match(line));
-    let modified =
-        output.clone().take(8).find(|&line| log.said(line).contains("files were modified by this hook"));
+    let modified = output
+        .clone()
+        .take(8)
+        .find(|&line| log.said(line).contains("files were modified by this hook"));
     // A hook that only changes files says no more than this; others say why, in lines of their own.
     let explains = pattern!(r"(?i)(?-u:\b)(?:errors?|failed|exception)(?-u:\b)");
-    let (line, strength) = match modified {
-        Some(line) if !(line..output.end).any(|at| explains.is_match(log.said(at))) => (line, Strength::Cause),
-        _ => (at, Strength::Summary),
+    let only_modifies = |&line: &usize| {
+        !(line..output.end).any(|at| explains.is_match(log.said(at))) && !one_complained(found)
     };
     let block = output.start..output.end.min(output.start + 60);
+    let (line, strength) = match modified.filter(only_modifies) {
+        Some(line) => (line, Strength::Cause),
+        None => (complaint(log, block.clone()).unwrap_or(at), Strength::Summary),
+    };
+    let message = if line > at { log.said(line) } else { "failed" };
     found.push(
         Finding::new(
             "pre-commit",
             Category::LintError,
             strength,
             line,
-            &format!("{}: failed", &hit[1]),
+            &format!("{}: {message}", &hit[1]),
         )
         .with_block(block)
         .with_verdict(Verdict::Fixable),
     );
+}
+
+/// Whether an earlier hook failed for more than files that it changed.
+fn one_complained(found: &[Finding]) -> bool {
+    const RECENT: usize = 50;
+    let recent = found.iter().rev().take(RECENT);
+    recent.into_iter().any(|one| one.tool == "pre-commit" && one.strength == Strength::Summary)
+}
+
+/// The first line of a hook's output that points to a place in a file.
+fn complaint(log: &Log, mut output: Range<usize>) -> Option<usize> {
+    let place = pattern!(r"^[[:word:]@./\\-]+:[0-9]+(?::[0-9]+)?[: ]+\S");
+    output.find(|&line| place.is_match(log.said(line)))
 }
 
 #[cfg(test)]
@@ -55,6 +76,17 @@ mod tests {
         let found = findings_in(&crate::log_of(log));
         let hook = found.iter().find(|finding| finding.tool == "pre-commit").expect("a hook");
         assert_eq!((hook.strength, hook.line, hook.block.clone()), (Strength::Cause, 3, 0..7));
+    }
+
+    #[test]
+    fn what_a_hook_complains_of_comes_before_what_another_changes() {
+        let log = "no open ends.................Failed\n- hook id: no-todo\n- exit code: 1\n\n\
+                   docs/a.md:3: 'TODO' is left over\n\ntrim.................Failed\n\
+                   - hook id: trim\n- files were modified by this hook\n";
+        let found = findings_in(&crate::log_of(log));
+        let hooks = found.iter().filter(|finding| finding.tool == "pre-commit");
+        let said: Vec<_> = hooks.map(|hook| (hook.strength, hook.line)).collect();
+        assert_eq!(said, [(Strength::Summary, 4), (Strength::Summary, 6)]);
     }
 
     #[test]
