@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use greenline_diagnosis::{Diagnosis, Options, diagnose};
 
-pub(crate) use expect::Expect;
+use expect::{Expect, File};
 pub(crate) use report::Report;
 
 /// One folder of the fixtures.
@@ -20,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) folder: PathBuf,
     /// What must come out.
     pub(crate) expect: Expect,
+    /// Whether a passing run shows a failure that its job tolerates.
+    pub(crate) tolerates_failure: bool,
     /// Of the recorded failure.
     pub(crate) red: Diagnosis,
     /// Of the same failure with other noise.
@@ -77,8 +79,11 @@ impl Case {
                 .map(|bytes| diagnose(&bytes, &Options::default()))
                 .map_err(|error| format!("{name}/{log}: {error}"))
         };
+        let file: File =
+            toml::from_str(&text).map_err(|error| format!("{name}/case.toml: {error}"))?;
         Ok(Self {
-            expect: Expect::read(&text).map_err(|error| format!("{name}/case.toml: {error}"))?,
+            tolerates_failure: file.tolerates_failure(),
+            expect: file.expect,
             red: diagnosed("red.log")?,
             again: diagnosed("red.again.log")?,
             green: diagnosed("green.log")?,
