@@ -8,6 +8,7 @@
 //! `mark` writes `marked.txt` into the case: its excerpt with `=> tool` or `=> tool/rule` before the
 //! headline and `‹›` around what the rule captured, so that a match that moved shows in review.
 
+use std::fs;
 use std::process::ExitCode;
 
 #[path = "../tests/cases/mod.rs"]
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
             print!("{report}");
             if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        "mark" => match cases.iter().try_for_each(Case::mark) {
+        "mark" => match cases.iter().try_for_each(mark) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");
@@ -45,4 +46,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn mark(case: &Case) -> Result<(), String> {
+    let path = case.marked_path();
+    fs::write(&path, case.marks()).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -146,12 +146,10 @@ fn last_lines(log: &Log, at: usize) -> std::ops::Range<usize> {
 mod tests {
     use crate::contract::Category;
     use crate::finding::{Finding, Strength};
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     fn of(tool: &str, text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == tool);
-        found
+        found_by(tool, text)
     }
 
     #[test]

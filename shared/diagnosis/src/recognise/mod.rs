@@ -161,6 +161,14 @@ pub(crate) fn findings_in(log: &Log) -> Vec<Finding> {
     findings_by(log, &RuleSet::builtin())
 }
 
+/// What one tool is found to say in a text.
+#[cfg(test)]
+pub(crate) fn found_by(tool: &str, text: &str) -> Vec<Finding> {
+    let mut found = findings_in(&crate::log_of(text));
+    found.retain(|finding| finding.tool == tool);
+    found
+}
+
 /// Everything that the code and these rules find, by line.
 ///
 /// A step's script is shown before it runs; what is written there has not happened.

@@ -46,12 +46,6 @@ impl Case {
         self.name.split_once('/').map_or("", |(ecosystem, _)| ecosystem)
     }
 
-    /// Writes `marked.txt`.
-    pub(crate) fn mark(&self) -> Result<(), String> {
-        let path = self.marked_path();
-        fs::write(&path, self.marks()).map_err(|error| format!("{}: {error}", path.display()))
-    }
-
     /// What `marked.txt` should hold.
     pub(crate) fn marks(&self) -> String {
         mark::marks(&self.red_log(), &self.red)
@@ -62,7 +56,8 @@ impl Case {
         fs::read_to_string(self.marked_path()).ok()
     }
 
-    fn marked_path(&self) -> PathBuf {
+    /// Where it is.
+    pub(crate) fn marked_path(&self) -> PathBuf {
         self.folder.join("marked.txt")
     }
 

@@ -108,7 +108,7 @@ fn place_in_dockerfile(log: &Log, at: usize) -> Option<Location> {
 mod tests {
     use crate::contract::{Category, Verdict};
     use crate::finding::{Finding, Strength};
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     const LOG: &str = "#12 [stage 3/5] RUN ./check
 #12 0.412 checking
@@ -126,9 +126,7 @@ ERROR: failed to solve: process \"/bin/sh -c ./check\" did not complete successf
 ";
 
     fn builds(text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == "docker build");
-        found
+        found_by("docker build", text)
     }
 
     #[test]

@@ -74,12 +74,10 @@ fn speaks(said: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::finding::Finding;
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     fn gates(text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == "gate");
-        found
+        found_by("gate", text)
     }
 
     #[test]

@@ -100,9 +100,9 @@ pub(super) fn is_linters(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Location;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn an_error_has_its_place() {

@@ -60,7 +60,7 @@ fn place(said: &str) -> Option<Location> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn the_summary_names_the_spec() {

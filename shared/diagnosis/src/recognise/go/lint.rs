@@ -84,8 +84,8 @@ fn cannot_lint(at: usize, message: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
+    use crate::recognise::found_by;
 
     #[test]
     fn linters_sign_their_complaints() {

@@ -110,8 +110,8 @@ fn timed_out(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_panic_points_to_the_projects_frame() {

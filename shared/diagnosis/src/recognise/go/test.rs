@@ -166,8 +166,8 @@ fn gocheck(log: &Log, at: usize, name: &str, location: Location) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_subtest_is_named_and_its_parent_is_not() {

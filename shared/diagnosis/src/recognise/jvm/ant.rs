@@ -106,7 +106,7 @@ fn build_failed(log: &Log, at: usize) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn both_formatters_name_the_test() {

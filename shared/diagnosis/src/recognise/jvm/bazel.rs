@@ -48,7 +48,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_failed_target_is_named() {

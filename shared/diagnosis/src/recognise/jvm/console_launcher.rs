@@ -62,7 +62,7 @@ fn failed(log: &Log, at: usize, class: &str, name: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_failure_names_class_and_method() {

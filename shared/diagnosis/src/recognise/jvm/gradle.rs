@@ -115,9 +115,9 @@ fn judged(log: &Log, block: &Range<usize>) -> (Category, Strength) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn the_deepest_reason_is_the_reason() {

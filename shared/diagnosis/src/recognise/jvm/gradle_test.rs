@@ -122,8 +122,8 @@ fn failed(log: &Log, at: usize, name: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use super::name_of;
+    use crate::recognise::found_by;
 
     #[test]
     fn names_are_as_people_write_them() {

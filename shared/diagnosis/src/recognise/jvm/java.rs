@@ -39,7 +39,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn the_deepest_cause_is_the_headline() {

@@ -58,7 +58,7 @@ fn ends(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     const ERROR: &str = "\
     [javac] /w/src/Store.java:91: error: cannot find symbol

@@ -35,7 +35,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn all_forms_have_a_place() {

@@ -98,7 +98,7 @@ fn complaint(said: &str) -> Option<(&'static str, Location, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn each_linter_points_to_a_line() {

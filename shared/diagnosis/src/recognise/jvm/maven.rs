@@ -136,9 +136,9 @@ fn closing(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_compilers_error_has_its_symbol() {

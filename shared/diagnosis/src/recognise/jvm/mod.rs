@@ -32,12 +32,3 @@ pub(super) const RECOGNISERS: &[Recogniser] = &[
     lint::RECOGNISER,
     bazel::RECOGNISER,
 ];
-
-/// What one tool says about a text.
-#[cfg(test)]
-fn found_by(tool: &str, text: &str) -> Vec<crate::finding::Finding> {
-    let log = crate::log_of(text);
-    let mut found = super::findings_in(&log);
-    found.retain(|finding| finding.tool == tool);
-    found
-}

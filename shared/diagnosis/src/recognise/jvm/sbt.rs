@@ -171,7 +171,7 @@ fn closing(at: usize, said: &str) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn each_framework_names_its_test() {

@@ -138,8 +138,8 @@ fn crashed(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn each_version_names_the_test() {

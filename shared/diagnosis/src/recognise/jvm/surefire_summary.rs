@@ -139,7 +139,7 @@ fn ends_flakes(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     fn names(text: &str) -> Vec<String> {
         let found = found_by("surefire", text);

@@ -80,7 +80,7 @@ fn doctest_name(log: &Log, at: usize) -> Option<(usize, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn both_name_the_test() {

@@ -46,8 +46,8 @@ fn error(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_missing_package_is_a_dependency() {

@@ -118,9 +118,9 @@ fn belongs(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn an_error_has_what_led_to_it() {

@@ -60,8 +60,8 @@ fn harness(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
+    use crate::recognise::found_by;
 
     #[test]
     fn what_is_required_is_a_dependency() {

@@ -61,7 +61,7 @@ fn is_signal(said: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn each_way_to_die_is_known() {

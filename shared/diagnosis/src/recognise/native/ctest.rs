@@ -72,7 +72,7 @@ fn listed(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn tests_are_named_as_they_end_and_in_the_list() {

@@ -94,8 +94,8 @@ fn compared(log: &Log, block: &Range<usize>) -> (Option<String>, Option<String>)
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     const FAILED: &str = "\
 [ RUN      ] StoreTest.Opens

@@ -59,8 +59,8 @@ fn speaks(said: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn what_is_missing_is_the_cause() {

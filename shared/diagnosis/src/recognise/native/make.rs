@@ -46,8 +46,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     #[test]
     fn an_exit_code_is_an_echo_and_a_missing_rule_is_not() {

@@ -58,7 +58,7 @@ fn output(log: &Log, name: &str, block: Range<usize>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_test_and_a_dependency_are_found() {

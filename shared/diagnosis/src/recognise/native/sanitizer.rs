@@ -65,7 +65,7 @@ fn frame(log: &Log, block: &Range<usize>) -> Option<Location> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_report_points_to_the_projects_frame() {

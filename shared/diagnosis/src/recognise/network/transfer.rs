@@ -103,12 +103,10 @@ fn http_status(said: &str) -> Option<u16> {
 mod tests {
     use crate::contract::Category;
     use crate::finding::{Finding, Strength};
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     fn of(tool: &str, text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == tool);
-        found
+        found_by(tool, text)
     }
 
     #[test]

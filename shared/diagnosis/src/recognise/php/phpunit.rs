@@ -111,12 +111,10 @@ fn category_of(message: &str) -> Category {
 #[cfg(test)]
 mod tests {
     use crate::finding::Finding;
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     fn found(text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == "phpunit");
-        found
+        found_by("phpunit", text)
     }
 
     #[test]

@@ -86,12 +86,10 @@ fn first_frame(log: &Log, mut block: Range<usize>) -> Option<Location> {
 #[cfg(test)]
 mod tests {
     use crate::finding::Finding;
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     fn found(text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == "minitest");
-        found
+        found_by("minitest", text)
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn place(log: &Log, mut block: Range<usize>) -> Option<Location> {
 #[cfg(test)]
 mod tests {
     use crate::finding::{Finding, Strength};
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     const LOG: &str = "Failures:
 
@@ -141,9 +141,7 @@ rspec ./spec/sum_spec.rb:4 # Sum of nothing is zero
 ";
 
     fn found(text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == "rspec");
-        found
+        found_by("rspec", text)
     }
 
     #[test]

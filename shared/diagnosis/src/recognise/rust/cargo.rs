@@ -138,8 +138,8 @@ fn is_deny(log: &Log, at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_version_that_does_not_exist() {

@@ -45,7 +45,7 @@ fn complaint(said: &str) -> Option<Location> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_directive_that_did_not_hold_is_the_cause() {

@@ -178,9 +178,9 @@ fn within_nextest(log: &Log, at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::Category;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     const FAILED: &str = "\
 test tests::adds ... FAILED

@@ -133,8 +133,8 @@ fn summary(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     const FAILED: &str = "\
         PASS [   0.004s] (2/9) acme::math tests::takes

@@ -109,9 +109,9 @@ fn linking(log: &Log, at: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
     use crate::contract::{Category, Location};
     use crate::finding::Strength;
+    use crate::recognise::found_by;
 
     const MISMATCH: &str = "\
 error[E0308]: mismatched types

@@ -31,7 +31,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     #[test]
     fn a_difference_is_found_in_both_forms() {

@@ -80,7 +80,7 @@ fn is_error(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found_by;
+    use crate::recognise::found_by;
 
     const MISMATCH: &str = "\
 test tests/ui/a.rs [should fail to compile] ... mismatch

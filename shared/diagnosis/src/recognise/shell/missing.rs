@@ -63,12 +63,10 @@ fn strength(log: &Log, at: usize, code: &str, again: impl Fn(&str) -> bool) -> S
 #[cfg(test)]
 mod tests {
     use crate::finding::{Finding, Strength};
-    use crate::recognise::findings_in;
+    use crate::recognise::found_by;
 
     fn shells(text: &str) -> Vec<Finding> {
-        let mut found = findings_in(&crate::log_of(text));
-        found.retain(|finding| finding.tool == "shell");
-        found
+        found_by("shell", text)
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn of_too_many_results_the_most_severe_stay_in_their_order() {
     let kept = log["runs"][0]["results"].as_array().unwrap();
     assert_eq!(
         (kept.len(), &kept[0], &kept[4_999]),
-        (5_000, &result("warning", 2).clone(), &result("error", 5_002))
+        (5_000, &result("warning", 2), &result("error", 5_002))
     );
     assert_eq!(did, ["dropped the 2 results of least severity"]);
 }
