@@ -13,6 +13,7 @@ mod handler;
 mod holdings;
 mod pace;
 mod run_command;
+pub mod sandbox;
 mod settle;
 mod weather;
 pub mod workspace;

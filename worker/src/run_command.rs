@@ -5,8 +5,8 @@ use std::time::Duration;
 use greenline_queue::LARGEST_PIECE;
 
 use crate::command::{
-    CancelReason, Cancellation, CommandList, CommandReport, CommandRunner, Job, Limits, Outcome,
-    OutputEvent, OutputLog, OutputReader, Stream,
+    CancelReason, Cancellation, CommandList, CommandReport, CommandRunner, Ground, Job, Limits,
+    Outcome, OutputEvent, OutputLog, OutputReader, Stream,
 };
 use crate::handler::{Assignment, Attempt, Handler, TaskLog, Verdict};
 use crate::workspace::{TaskAttempt, Workspace, Workspaces};
@@ -19,6 +19,7 @@ pub struct RunCommand {
     runner: CommandRunner,
     workspaces: Workspaces,
     limits: Limits,
+    ground: Ground,
 }
 
 impl RunCommand {
@@ -26,7 +27,13 @@ impl RunCommand {
     /// the task's own.
     #[must_use]
     pub fn new(runner: CommandRunner, workspaces: Workspaces, limits: Limits) -> Self {
-        Self { runner, workspaces, limits }
+        Self { runner, workspaces, limits, ground: Ground::Open }
+    }
+
+    /// Has them run on other ground than the worker's own.
+    #[must_use]
+    pub fn on(self, ground: Ground) -> Self {
+        Self { ground, ..self }
     }
 
     async fn attempt(&self, assignment: Assignment) -> Verdict {
@@ -65,7 +72,8 @@ impl RunCommand {
     ) -> Verdict {
         let (output, reader) = OutputLog::new();
         let cancellation: &Cancellation = &assignment.cancellation;
-        let job = Job { commands, workspace, limits, output, cancellation };
+        let ground = &self.ground;
+        let job = Job { commands, workspace, limits, output, cancellation, ground, variables: &[] };
         let (report, ()) = tokio::join!(self.runner.run(job), pump(reader, assignment.log.clone()));
         match report {
             Ok(report) => verdict(&report),

@@ -57,7 +57,11 @@ impl Environment {
         Ok(self)
     }
 
-    pub(super) fn of_run_in(&self, workspace: &Workspace) -> Vec<(OsString, OsString)> {
+    pub(super) fn of_run_in(
+        &self,
+        workspace: &Workspace,
+        of_the_job: &[(&str, String)],
+    ) -> Vec<(OsString, OsString)> {
         let attempt = workspace.attempt();
         let fixed: [(&str, OsString); 8] = [
             ("PATH", self.path.clone()),
@@ -71,7 +75,8 @@ impl Environment {
         ];
         let fixed = fixed.into_iter().map(|(name, value)| (name.into(), value));
         let extra = self.extra.iter().map(|(name, value)| (name.into(), value.into()));
-        extra.chain(fixed).collect()
+        let of_the_job = of_the_job.iter().map(|(name, value)| (name.into(), value.into()));
+        extra.chain(of_the_job).chain(fixed).collect()
     }
 }
 

@@ -11,13 +11,16 @@
 //!   an output open.
 //! - The future returned by [`CommandRunner::run`] may be dropped: the processes end then too.
 //!
-//! There is no sandbox here: a command may read what the worker's user may read, and reach the
-//! network. Nothing here knows the queue: what a report means for the task, the caller decides.
+//! On [`Ground::Open`] a command may read what the worker's user may read, and reach the network;
+//! what is not the operator's own runs in a [`crate::sandbox`]. There, each command takes all that it
+//! started with it when it ends. Nothing here knows the queue: what a report means for the task, the
+//! caller decides.
 
 mod amounts;
 mod cancellation;
 mod command_list;
 mod environment;
+mod ground;
 mod limits;
 mod output;
 mod process_table;
@@ -33,6 +36,7 @@ pub use amounts::Bytes;
 pub use cancellation::{CancelReason, Cancellation};
 pub use command_list::{CommandList, CommandListError, MAX_COMMAND_BYTES, MAX_COMMANDS, Phase};
 pub use environment::{DEFAULT_PATH, Environment, EnvironmentError};
+pub use ground::Ground;
 pub use limits::Limits;
 pub use output::{OutputEvent, OutputLog, OutputReader, Stream};
 pub use report::{CommandReport, CommandRun, Ended, Outcome};

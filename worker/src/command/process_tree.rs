@@ -53,7 +53,7 @@ impl Tag {
         self.0
     }
 
-    fn bytes(self) -> u64 {
+    pub(super) fn bytes(self) -> u64 {
         self.0 * 1024
     }
 }
@@ -181,6 +181,9 @@ impl Members {
     }
 
     fn end(&self, grace: Duration) -> bool {
+        if grace.is_zero() {
+            return self.kill_until(Instant::now() + KILLING);
+        }
         if self.signal(Signal::SIGTERM) == 0 {
             return true;
         }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::cancellation::Cancellation;
 use super::command_list::{CommandList, Phase};
 use super::environment::Environment;
+use super::ground::Ground;
 use super::limits::Limits;
 use super::output::OutputLog;
 use super::process_tree::{Members, ProcessTree};
@@ -80,6 +81,10 @@ pub struct Job<'a> {
     pub output: OutputLog,
     /// Who may stop it.
     pub cancellation: &'a Cancellation,
+    /// What is around its commands.
+    pub ground: &'a Ground,
+    /// Variables that its commands see beside those of all jobs.
+    pub variables: &'a [(&'a str, String)],
 }
 
 impl CommandRunner {
@@ -104,7 +109,7 @@ impl CommandRunner {
         let tree = ProcessTree::new(job.workspace.attempt().to_string());
         let end = reason_to_end(&job, Arc::clone(tree.members()));
         let run = Run {
-            variables: self.environment.of_run_in(job.workspace),
+            variables: self.environment.of_run_in(job.workspace, job.variables),
             job: &job,
             tree,
             end: pin!(end),
@@ -172,7 +177,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     async fn run_one(&mut self, phase: Phase, command: &str) -> Result<Option<Outcome>, RunError> {
         let which = self.commands.len();
         let begun = Instant::now();
-        let (mut child, mut pump) = self.start(which, command)?;
+        let (mut child, mut pump) = self.start(which, phase, command)?;
         let end = pump.run_while(self.wait_or_end(&mut *child)).await?;
         pump.drain();
         let (tail, truncated_bytes) = pump.tail();
@@ -195,13 +200,14 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     fn start(
         &self,
         which: usize,
+        phase: Phase,
         command: &str,
     ) -> Result<(Box<dyn ChildWrapper>, Pump), RunError> {
         let Job { workspace, limits, output, .. } = self.job;
-        let directory = workspace.work();
         let members = self.tree.members();
         let (variables, tag) = (self.variables.as_slice(), members.tag());
-        let shell = Shell { variables, directory: &directory, limits, tag };
+        let sandbox = self.job.ground.during(phase);
+        let shell = Shell { variables, workspace, limits, tag, sandbox };
         let to = Destination {
             command: which,
             tail: Tail::new(limits.tail_bytes),
@@ -218,7 +224,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
             Ok((child, pump))
         });
         piped.map_err(|source| RunError::Start {
-            directory: directory.display().to_string(),
+            directory: workspace.work().display().to_string(),
             source,
         })
     }
@@ -229,7 +235,10 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
             biased;
             status = child.wait() => CommandEnd { ended: ended(status)?, cause: None },
             outcome = &mut self.end => {
-                self.tree.end(self.job.limits.grace).await;
+                // Processes that multiply would use the time to do so.
+                let multiply = matches!(outcome, Outcome::TooManyProcesses { .. });
+                let grace = if multiply { Duration::ZERO } else { self.job.limits.grace };
+                self.tree.end(grace).await;
                 CommandEnd { ended: wait_for_the_dead(child).await?, cause: Some(outcome) }
             }
         };

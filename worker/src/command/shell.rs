@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
 use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
@@ -14,27 +13,33 @@ use tokio::process::Command;
 
 use super::limits::Limits;
 use super::process_tree::Tag;
+use crate::sandbox::{KernelLimits, Network, Sandbox};
+use crate::workspace::Workspace;
 
 const SHELL: &str = "/bin/sh";
+
+/// Threads that a run may have for each of its processes. The kernel counts both alike.
+const THREADS_EACH: u64 = 4;
 
 /// Where and how commands of one run start.
 pub(super) struct Shell<'a> {
     pub(super) variables: &'a [(OsString, OsString)],
-    pub(super) directory: &'a Path,
+    pub(super) workspace: &'a Workspace,
     pub(super) limits: &'a Limits,
     pub(super) tag: Tag,
+    /// What is around the command, and its network; nothing for the operator's own.
+    pub(super) sandbox: Option<(&'a Sandbox, &'a Network)>,
 }
 
 impl Shell<'_> {
     pub(super) fn start(&self, command: &str) -> io::Result<Box<dyn ChildWrapper>> {
         // Rust opens files close-on-exec; libraries, and whoever started the worker, may not.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
-        let mut shell = Command::new(SHELL);
+        let mut shell = self.program(command);
         shell
-            .args(["-c", &self.preparation(), "sh", command])
             .env_clear()
             .envs(self.variables.iter().cloned())
-            .current_dir(self.directory)
+            .current_dir(self.workspace.work())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -42,6 +47,29 @@ impl Shell<'_> {
         let child = CommandWrap::from(shell).wrap(ProcessSession).spawn()?;
         // The outer wrapper would wait for the whole group, and reap what is not its to reap.
         Ok(child.into_inner())
+    }
+
+    fn program(&self, command: &str) -> Command {
+        let Some((sandbox, network)) = self.sandbox else {
+            let mut shell = Command::new(SHELL);
+            shell.args(["-c", &self.preparation(), "sh", command]);
+            return shell;
+        };
+        // The sandbox sets limits itself, before it takes away the right to.
+        let (program, arguments) =
+            sandbox.invocation(self.workspace, network, self.kernel_limits(), command);
+        let mut sandboxed = Command::new(program);
+        sandboxed.args(arguments);
+        sandboxed
+    }
+
+    fn kernel_limits(&self) -> KernelLimits {
+        KernelLimits {
+            file_bytes: self.limits.file_bytes,
+            open_files: self.limits.open_files,
+            threads: self.limits.processes as u64 * THREADS_EACH,
+            tag_bytes: self.tag.bytes(),
+        }
     }
 
     fn preparation(&self) -> String {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use greenline_worker::command::{
-    Cancellation, CommandList, CommandReport, CommandRunner, Environment, Job, Limits, OutputEvent,
-    OutputLog, OutputReader, Stream,
+    Cancellation, CommandList, CommandReport, CommandRunner, Environment, Ground, Job, Limits,
+    OutputEvent, OutputLog, OutputReader, Stream,
 };
 use greenline_worker::workspace::{RoomLimits, TaskAttempt, WorkerName, Workspace, Workspaces};
 use tempfile::TempDir;
@@ -22,6 +22,7 @@ pub(crate) struct Bed {
     pub(crate) workspace: Workspace,
     pub(crate) limits: Limits,
     pub(crate) cancellation: Cancellation,
+    pub(crate) ground: Ground,
     number: u64,
 }
 
@@ -38,7 +39,15 @@ impl Bed {
         let runner = CommandRunner::new(Environment::default()).unwrap();
         let limits =
             Limits { time: PATIENCE, grace: Duration::from_millis(200), ..Limits::default() };
-        Self { root, runner, workspace, limits, cancellation: Cancellation::new(), number }
+        Self {
+            root,
+            runner,
+            workspace,
+            limits,
+            cancellation: Cancellation::new(),
+            ground: Ground::Open,
+            number,
+        }
     }
 
     /// A command that runs until it is killed, and that no other test has.
@@ -79,6 +88,8 @@ impl Bed {
             limits: self.limits,
             output,
             cancellation: &self.cancellation,
+            ground: &self.ground,
+            variables: &[],
         };
         let report = tokio::time::timeout(PATIENCE * 2, self.runner.run(job)).await;
         self.assert_nothing_left();

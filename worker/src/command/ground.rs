@@ -1,0 +1,37 @@
+//! What a run's commands stand on: the worker's own ground, or a sandbox.
+
+use super::command_list::Phase;
+use crate::sandbox::{Network, Sandbox};
+
+/// Where commands run.
+#[derive(Debug, Clone)]
+pub enum Ground {
+    /// On this machine, as the worker's user: for the operator's own commands.
+    Open,
+    /// In a sandbox: for everyone else's.
+    Sandboxed {
+        /// Which.
+        sandbox: Sandbox,
+        /// What `setup` may reach. `validation` reaches nothing.
+        during_setup: Network,
+    },
+}
+
+impl Ground {
+    /// In this sandbox, with its own ports during `setup`.
+    #[must_use]
+    pub fn in_sandbox(sandbox: &Sandbox) -> Self {
+        let during_setup = Network::Ports(sandbox.ports().to_vec());
+        Self::Sandboxed { sandbox: sandbox.clone(), during_setup }
+    }
+
+    pub(super) fn during(&self, phase: Phase) -> Option<(&Sandbox, &Network)> {
+        match (self, phase) {
+            (Self::Open, _) => None,
+            (Self::Sandboxed { sandbox, during_setup }, Phase::Setup) => {
+                Some((sandbox, during_setup))
+            }
+            (Self::Sandboxed { sandbox, .. }, Phase::Validation) => Some((sandbox, &Network::Off)),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The program that shuts itself in.
+//!
+//! With Landlock alone it does so and becomes the command. With namespaces there are three:
+//!
+//! ```text
+//! keeper   makes the namespaces; waits outside of them, where the worker can see it
+//! init     the first process inside: builds the file tree, shuts itself in, adopts orphans
+//! command
+//! ```
+//!
+//! The kernel ends everything inside when init ends, init ends with the command, and dies with the
+//! keeper. A command killed by signal N is an exit with 128 + N here, as in any shell.
+
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitStatus, wait};
+
+use super::plan::Plan;
+use super::{calls, files, namespaces, privileges, root};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const OUTER: &str = "sandbox-exec";
+const INNER: &str = "sandbox-init";
+
+/// The exit code when the sandbox could not be made. What it says then starts with [`FAILURE_MARK`].
+pub const FAILED: i32 = 125;
+
+/// What the last words of a sandbox that could not be made start with.
+pub const FAILURE_MARK: &str = "greenline sandbox: ";
+
+/// What this program is started with to run `command` by `plan`.
+pub(super) fn arguments(plan: &Plan, command: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    // A plan holds numbers and paths of the settings, which are text.
+    let plan = serde_json::to_string(plan).unwrap_or_default();
+    [OsString::from(OUTER), plan.into()].into_iter().chain(command).collect()
+}
+
+/// Runs a command in the sandbox, if that is what this process was started for. To be called first
+/// in `main`, while there is one thread.
+#[must_use]
+pub fn entry() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let verb = arguments.next()?;
+    let stage: fn(&Plan, &OsStr, &[OsString]) -> Result<i32> = match verb.to_str()? {
+        OUTER => outer,
+        INNER => inner,
+        _ => return None,
+    };
+    let arguments: Vec<OsString> = arguments.collect();
+    let code = run(stage, &arguments).unwrap_or_else(|error| {
+        // The one place where it can be said: the command's own output.
+        let _ = writeln!(std::io::stderr(), "{FAILURE_MARK}{error}");
+        FAILED
+    });
+    Some(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+fn run(
+    stage: fn(&Plan, &OsStr, &[OsString]) -> Result<i32>,
+    arguments: &[OsString],
+) -> Result<i32> {
+    let [plan, command @ ..] = arguments else { return Err("no plan was given".into()) };
+    let read: Plan = serde_json::from_slice(plan.as_encoded_bytes())
+        .map_err(|error| format!("the plan can't be read: {error}"))?;
+    stage(&read, plan, command)
+}
+
+fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> Result<i32> {
+    privileges::keep_limits(&plan.limits);
+    privileges::give_up_new_ones()?;
+    if !plan.namespaces {
+        privileges::limit_threads(plan.limits.threads);
+        shut_in(plan)?;
+        return Err(
+            format!("failed to become {command:?}: {}", program(plan, command)?.exec()).into()
+        );
+    }
+    namespaces::enter(plan)?;
+    let mut init = Command::new("/proc/self/exe").arg(INNER).arg(text).args(command).spawn()?;
+    // Only now: init would inherit it. The worker asks everyone to end; the keeper waits for init.
+    let asked = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+    asked.into_iter().collect::<SigSet>().thread_block()?;
+    Ok(code(init.wait()?))
+}
+
+fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> Result<i32> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    privileges::limit_threads(plan.limits.threads);
+    root::change(plan)?;
+    privileges::limit_process_numbers(plan.limits.threads);
+    shut_in(plan)?;
+    // Commands are of the same user, and init is none of their business.
+    prctl::set_dumpable(false)?;
+    let child = program(plan, command)?.spawn()?;
+    adopt_until_ended(child.id().cast_signed())
+}
+
+/// What is the same with and without namespaces. From here on there is no way back.
+fn shut_in(plan: &Plan) -> Result<()> {
+    privileges::drop_all()?;
+    files::restrict(plan)?;
+    calls::restrict(plan)
+}
+
+fn program(plan: &Plan, command: &[OsString]) -> Result<Command> {
+    let [program, arguments @ ..] = command else { return Err("no command was given".into()) };
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(plan.work());
+    Ok(command)
+}
+
+/// Reaps everyone who ends, until the command does.
+fn adopt_until_ended(command: i32) -> Result<i32> {
+    loop {
+        match wait()? {
+            WaitStatus::Exited(pid, code) if pid.as_raw() == command => return Ok(code),
+            WaitStatus::Signaled(pid, signal, _) if pid.as_raw() == command => {
+                return Ok(128 + signal as i32);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(FAILED)
+}

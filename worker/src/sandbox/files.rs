@@ -1,0 +1,139 @@
+//! Which files a command may use, and the Landlock rules that hold it to that.
+//!
+//! The list is of what is allowed. The system's programs and libraries, and the parts of /etc
+//! without which they don't work; no home directory, no /var, no /run, no other part of /etc.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+
+use super::plan::{Network, Plan};
+
+/// The newest rules that are asked for; what the kernel does not know is left out.
+pub(super) const NEWEST: ABI = ABI::V9;
+
+/// Programs and libraries.
+const SYSTEM: [&str; 9] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/sys/devices/system/cpu",
+];
+
+/// What programs look up: names, certificates, times, which of several programs is meant.
+const LOOKED_UP: [&str; 34] = [
+    "alternatives",
+    "bash.bashrc",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "debian_version",
+    "fonts",
+    "gai.conf",
+    "group",
+    "host.conf",
+    "hosts",
+    "inputrc",
+    "java",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "locale.alias",
+    "localtime",
+    "lsb-release",
+    "magic",
+    "maven",
+    "mime.types",
+    "nsswitch.conf",
+    "os-release",
+    "passwd",
+    "perl",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "shells",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "timezone",
+];
+
+/// Devices that hold nothing.
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+
+/// Ports of name servers, which go with every network.
+const NAMES: u16 = 53;
+
+/// What may be read and run, as far as it is there.
+pub(super) fn readable(plan: &Plan) -> Vec<PathBuf> {
+    let system = SYSTEM.map(PathBuf::from).into_iter();
+    let looked_up = LOOKED_UP.map(|name| Path::new("/etc").join(name)).into_iter();
+    let all = system.chain(looked_up).chain(plan.read.iter().cloned());
+    all.filter(|path| path.exists()).collect()
+}
+
+pub(super) fn devices() -> Vec<PathBuf> {
+    DEVICES.map(|name| Path::new("/dev").join(name)).into_iter().collect()
+}
+
+/// Holds this process, and all that it starts, to the plan.
+pub(super) fn restrict(plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(NEWEST))?
+        .scope(Scope::from_all(NEWEST))?;
+    // A network of its own needs no rules; without one, loopback can't be told from the rest.
+    if !plan.own_network() {
+        rules = rules.handle_access(AccessNet::from_all(NEWEST))?;
+    }
+    let mut rules = allow_files(rules.create()?, plan)?;
+    if let Network::Ports(ports) = &plan.network {
+        for port in ports.iter().chain([&NAMES]) {
+            rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+        }
+    }
+    match rules.restrict_self()?.ruleset {
+        RulesetStatus::NotEnforced => Err("this kernel has no Landlock".into()),
+        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
+    }
+}
+
+fn allow_files(rules: RulesetCreated, plan: &Plan) -> Result<RulesetCreated, Box<dyn Error>> {
+    let read = AccessFs::from_read(NEWEST);
+    let look = AccessFs::ReadFile | AccessFs::ReadDir;
+    let use_device = look | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
+    let own = AccessFs::from_all(NEWEST) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
+    let mut rules = allow(rules, readable(plan), read)?;
+    rules = allow(rules, [plan.workspace.clone()], own)?;
+    rules = allow(rules, ["/proc".into()], look)?;
+    if plan.namespaces {
+        let (devices, memory) = ("/dev".into(), "/dev/shm".into());
+        rules = allow(rules, [devices], use_device)?;
+        allow(rules, [memory, "/tmp".into(), "/var/tmp".into()], own)
+    } else {
+        allow(rules, devices(), use_device)
+    }
+}
+
+fn allow(
+    mut rules: RulesetCreated,
+    paths: impl IntoIterator<Item = PathBuf>,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, Box<dyn Error>> {
+    for path in paths {
+        let is_dir = path.is_dir();
+        let opened = PathFd::new(&path)
+            .map_err(|error| format!("failed to allow {}: {error}", path.display()))?;
+        let access = if is_dir { access } else { access & AccessFs::from_file(NEWEST) };
+        rules = rules.add_rule(PathBeneath::new(opened, access))?;
+    }
+    Ok(rules)
+}

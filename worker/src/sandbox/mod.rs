@@ -1,0 +1,178 @@
+//! The sandbox: where code of other people runs.
+//!
+//! A command in it sees the system's programs, its own workspace, and what the operator named;
+//! everything else is out of its reach: the worker's environment and memory, other processes and
+//! other tasks, Redis, the container engine, and, except during `setup`, the network.
+//!
+//! Two walls, of which the first is always there:
+//!
+//! - **Landlock** (files, TCP ports, signals, abstract sockets) with a seccomp filter, no
+//!   privileges and no way to new ones. It needs no right and holds inside containers.
+//! - **Namespaces**, where the kernel and the container engine let them be made: a file tree with
+//!   nothing else in it, processes of its own that all end with the command, a network with
+//!   nothing but its own loopback.
+//!
+//! Without namespaces the first wall alone must do. Where it can't tell good from bad, it refuses:
+//! [`Isolation::costs`] lists what ordinary work then misses, and [`Isolation::gaps`] what still
+//! is not kept out. Without Landlock there is no sandbox, and [`Sandbox::find`] says so.
+//!
+//! How it is done without unsafe code: the command is started by this same program, which shuts
+//! itself in ([`entry`]) and then becomes, or starts, the command. Nothing is done between fork and
+//! exec. A [`Plan`] on its command line says what to allow; there is no secret in it.
+//!
+//! What it is not: a virtual machine. A hole in the kernel is a hole in the sandbox.
+
+mod calls;
+mod entry;
+mod files;
+mod namespaces;
+mod plan;
+mod privileges;
+mod probe;
+mod root;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use entry::{FAILED, FAILURE_MARK, entry};
+pub use plan::Network;
+pub(crate) use plan::{KernelLimits, Plan};
+pub use probe::{Found, Layers, NoIsolation};
+
+use crate::workspace::Workspace;
+
+/// How this program is started to shut itself in.
+#[derive(Debug, Clone)]
+pub struct Launcher(PathBuf);
+
+impl Launcher {
+    /// This program, also after its file was replaced by a newer one. Its `main` has to call
+    /// [`entry`] before anything else.
+    #[must_use]
+    pub fn this_program() -> Self {
+        Self("/proc/self/exe".into())
+    }
+
+    /// Another program that does, for tests.
+    #[must_use]
+    pub fn program(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+/// What commands in the sandbox may reach beyond the usual.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// Files and directories that they may read and run: toolchains.
+    pub read: Vec<PathBuf>,
+    /// TCP ports that they may connect to during `setup`.
+    pub ports: Vec<u16>,
+}
+
+/// Which walls there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isolation {
+    /// The version of Landlock's rules that the kernel knows.
+    pub landlock: i32,
+    /// Whether there are namespaces too.
+    pub namespaces: bool,
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespaces = if self.namespaces { "+ namespaces" } else { "alone" };
+        write!(f, "landlock ABI {} {namespaces}", self.landlock)
+    }
+}
+
+impl Isolation {
+    /// The first ABI that can keep commands from the sockets of others in the file system.
+    const RULES_FOR_SOCKET_FILES: i32 = 9;
+
+    /// What commands can still reach here and should not.
+    #[must_use]
+    pub fn gaps(self) -> Vec<&'static str> {
+        let alone = !self.namespaces;
+        let gaps = [
+            (alone && self.landlock < 3, "files that the worker may write can be cut to nothing"),
+            (self.landlock < 4, "`setup` can connect to any TCP port"),
+            (alone && self.landlock < 6, "the worker and other tasks can be sent signals"),
+            (
+                !alone && self.landlock < 6,
+                "`setup` can connect to abstract unix sockets of this machine",
+            ),
+            (
+                alone && nix::unistd::geteuid().is_root(),
+                "processes are counted by the worker, but not bounded by the kernel, as for root",
+            ),
+            (alone, "names and arguments of other processes can be seen"),
+        ];
+        gaps.into_iter().filter(|(open, _)| *open).map(|(_, gap)| gap).collect()
+    }
+
+    /// What ordinary work misses here, because it could not be allowed safely.
+    #[must_use]
+    pub fn costs(self) -> Vec<&'static str> {
+        let mut costs = Vec::new();
+        if !self.namespaces {
+            costs.push("`validation` has no network at all, not even loopback");
+            costs.push("no /tmp (TMPDIR is there), no /dev/shm, no pseudo-terminals");
+        }
+        if !self.socket_files() {
+            costs.push("no unix sockets");
+        }
+        costs
+    }
+
+    /// Whether unix sockets can be allowed.
+    fn socket_files(self) -> bool {
+        self.namespaces || self.landlock >= Self::RULES_FOR_SOCKET_FILES
+    }
+}
+
+/// A sandbox that was tried and holds.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    launcher: Launcher,
+    reach: Reach,
+    isolation: Isolation,
+}
+
+impl Sandbox {
+    /// Which walls it has.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// What commands may connect to while they have the network.
+    #[must_use]
+    pub fn ports(&self) -> &[u16] {
+        &self.reach.ports
+    }
+
+    /// The program that runs `command` by `sh -c` in here, and its arguments.
+    pub(crate) fn invocation(
+        &self,
+        workspace: &Workspace,
+        network: &Network,
+        limits: KernelLimits,
+        command: &str,
+    ) -> (&Path, Vec<OsString>) {
+        let shell = ["/bin/sh", "-c", "--", command];
+        let plan = self.plan(workspace.path(), network.clone(), limits);
+        (&self.launcher.0, entry::arguments(&plan, shell.map(OsString::from)))
+    }
+
+    fn plan(&self, workspace: &Path, network: Network, limits: KernelLimits) -> Plan {
+        Plan {
+            namespaces: self.isolation.namespaces,
+            socket_files: self.isolation.socket_files(),
+            workspace: workspace.to_owned(),
+            read: self.reach.read.clone(),
+            network,
+            limits,
+        }
+    }
+}

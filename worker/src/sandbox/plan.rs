@@ -1,0 +1,57 @@
+//! What the worker tells the process that shuts itself in.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What a command may do on the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// Nothing; with namespaces, its own loopback.
+    Off,
+    /// Connect to these TCP ports, wherever, and ask name servers.
+    Ports(Vec<u16>),
+}
+
+/// Limits that the kernel keeps for each process, or for each user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KernelLimits {
+    /// The largest file.
+    pub(crate) file_bytes: u64,
+    /// Open files of one process.
+    pub(crate) open_files: u64,
+    /// Processes and threads.
+    pub(crate) threads: u64,
+    /// The label by which a run's processes are found: see `command::process_tree`.
+    pub(crate) tag_bytes: u64,
+}
+
+/// What is allowed. It stands on a command line, for everyone on this machine to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) namespaces: bool,
+    /// Whether unix sockets can be told apart, and so be allowed.
+    pub(crate) socket_files: bool,
+    /// The directory that holds `work`, `home` and `tmp`.
+    pub(crate) workspace: PathBuf,
+    /// What may be read beside the system's own.
+    pub(crate) read: Vec<PathBuf>,
+    pub(crate) network: Network,
+    pub(crate) limits: KernelLimits,
+}
+
+impl Plan {
+    pub(super) fn work(&self) -> PathBuf {
+        self.workspace.join("work")
+    }
+
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.workspace.join("tmp")
+    }
+
+    /// Whether it gets a network of its own.
+    pub(super) fn own_network(&self) -> bool {
+        self.namespaces && self.network == Network::Off
+    }
+}

@@ -1,0 +1,87 @@
+//! What a process gives up for good: capabilities, new privileges, and room to grow.
+
+use std::error::Error;
+use std::fs;
+
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+};
+
+use super::plan::KernelLimits;
+
+/// No setuid program gives anything any more.
+pub(super) fn give_up_new_ones() -> Result<(), Box<dyn Error>> {
+    prctl::set_no_new_privs()
+        .map_err(|error| format!("failed to give up new privileges: {error}").into())
+}
+
+/// Keeps those of a new user namespace over exec, for init to build its file tree.
+pub(super) fn hand_on() -> rustix::io::Result<()> {
+    let held = capabilities(None)?;
+    set_capabilities(None, CapabilitySets { inheritable: held.permitted, ..held })?;
+    for one in held.permitted.iter() {
+        configure_capability_in_ambient_set(one, true)?;
+    }
+    Ok(())
+}
+
+/// Gives up all capabilities, also for root: none can be had again by exec.
+pub(super) fn drop_all() -> Result<(), Box<dyn Error>> {
+    let said = |what: &str, error: rustix::io::Errno| format!("failed to drop {what}: {error}");
+    clear_ambient_capability_set().map_err(|error| said("ambient capabilities", error))?;
+    let held = capabilities(None).map_err(|error| said("capabilities", error))?;
+    if held.effective.contains(CapabilitySet::SETPCAP) {
+        for one in CapabilitySet::all().iter() {
+            // Those that this kernel does not know yet.
+            let _unknown = remove_capability_from_bounding_set(one);
+        }
+    }
+    let none = CapabilitySet::empty();
+    let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    set_capabilities(None, nothing).map_err(|error| said("capabilities", error))?;
+    Ok(())
+}
+
+/// Sets what the kernel limits per process. Where the worker itself runs under a lower limit, that
+/// one stays.
+pub(super) fn keep_limits(limits: &KernelLimits) {
+    lower(Resource::RLIMIT_CORE, 0);
+    lower(Resource::RLIMIT_FSIZE, limits.file_bytes);
+    lower(Resource::RLIMIT_NOFILE, limits.open_files);
+    lower(Resource::RLIMIT_RSS, limits.tag_bytes);
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    // The kernel, when it runs out of memory itself, should pick a command and not the worker.
+    let _best_effort = fs::write("/proc/self/oom_score_adj", "500");
+}
+
+/// Counts all of this user's; in a user namespace, all in there. Root is not counted.
+pub(super) fn limit_threads(most: u64) {
+    lower(Resource::RLIMIT_NPROC, most);
+}
+
+/// Bounds the numbers that processes in here can have, and so their count, root or not. Linux 6.14
+/// and later have such a bound for each namespace; before, this changes nothing.
+pub(super) fn limit_process_numbers(most: u64) {
+    // In the namespace that is the whole machine this would be the whole machine's.
+    const LEAST: u64 = 400;
+    if std::process::id() == 1 && supports_own_numbers() {
+        let _best_effort = fs::write("/proc/sys/kernel/pid_max", most.max(LEAST).to_string());
+    }
+}
+
+/// Before 6.14 there is one such number for all namespaces.
+fn supports_own_numbers() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut parts = release.split(['.', '-']).map_while(|part| part.trim().parse::<u32>().ok());
+    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    version >= (6, 14)
+}
+
+fn lower(resource: Resource, wanted: u64) {
+    let most = getrlimit(resource).map_or(wanted, |(_, hard)| wanted.min(hard));
+    let _stays_at_the_lower_one = setrlimit(resource, most, most);
+}

@@ -1,0 +1,71 @@
+//! The grounds on which each story is told.
+
+use std::path::{Path, PathBuf};
+
+use greenline_worker::command::{CommandReport, Ended, Ground};
+use greenline_worker::sandbox::{Launcher, Layers, Reach, Sandbox};
+
+use crate::bed::Bed;
+
+/// The sandboxes of this machine: with all its walls, and with Landlock alone.
+pub(crate) fn sandboxes() -> Vec<Sandbox> {
+    [Layers::All, Layers::LandlockAlone].map(|layers| sandbox(layers, Vec::new())).into()
+}
+
+pub(crate) fn sandbox(layers: Layers, ports: Vec<u16>) -> Sandbox {
+    let launcher = Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"));
+    let reach = Reach { read: toolchains(), ports };
+    Sandbox::find(launcher, reach, layers).expect("this machine has Landlock").sandbox
+}
+
+/// Where programs are that these tests run: this build's own, and what developers install at home.
+fn toolchains() -> Vec<PathBuf> {
+    let own = Path::new(escape()).parent().unwrap().to_owned();
+    let home = std::env::home_dir().unwrap();
+    let at_home = [".cargo/bin", ".rustup", ".pyenv"].map(|name| home.join(name));
+    at_home.into_iter().filter(|path| path.exists()).chain([own]).collect()
+}
+
+pub(crate) fn escape() -> &'static str {
+    env!("CARGO_BIN_EXE_greenline-escape")
+}
+
+/// A bed on this ground.
+pub(crate) async fn bed_on(sandbox: Option<&Sandbox>) -> Bed {
+    let mut bed = Bed::new().await;
+    bed.ground = sandbox.map_or(Ground::Open, Ground::in_sandbox);
+    bed
+}
+
+/// Whether an attempt worked; its words are what the shell makes of `attempt`.
+pub(crate) async fn gets_out(bed: &Bed, attempt: &str) -> bool {
+    worked(&bed.run(&[], &[&format!("{} {attempt}", escape())]).await)
+}
+
+/// The same during `setup`, which has the network.
+pub(crate) async fn gets_out_in_setup(bed: &Bed, attempt: &str) -> bool {
+    worked(&bed.run(&[&format!("{} {attempt}", escape())], &[]).await)
+}
+
+fn worked(report: &CommandReport) -> bool {
+    let run = report.commands.last().unwrap();
+    match run.ended {
+        Ended::ExitCode(0) => true,
+        Ended::ExitCode(1) if run.tail.contains("refused: ") => false,
+        _ => panic!("no attempt was made: {run:?}"),
+    }
+}
+
+/// Works in the open, and in no sandbox.
+pub(crate) async fn stays_inside(attempt: &str) {
+    assert!(gets_out(&bed_on(None).await, attempt).await, "{attempt} fails in the open, too");
+    refused_everywhere(attempt).await;
+}
+
+/// In no sandbox; in the open not everyone may.
+pub(crate) async fn refused_everywhere(attempt: &str) {
+    for sandbox in sandboxes() {
+        let bed = bed_on(Some(&sandbox)).await;
+        assert!(!gets_out(&bed, attempt).await, "{attempt} works with {}", sandbox.isolation());
+    }
+}

@@ -1,0 +1,15 @@
+//! Getting out of the sandbox, and working in it. With real processes, files and sockets.
+//!
+//! Each attempt is made three times: in the open, where it has to work or the test proves nothing;
+//! with all walls that this machine has; and with Landlock alone, as inside a container.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails its test")]
+
+#[path = "../run_command/bed.rs"]
+#[expect(dead_code, reason = "shared with the tests of commands")]
+mod bed;
+mod files;
+mod ground;
+mod network;
+mod processes;
+mod work;
