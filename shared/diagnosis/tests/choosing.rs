@@ -170,3 +170,10 @@ fn lines_that_passing_runs_print_as_well_are_not_the_reason() {
     let diagnosis = diagnose(red.as_bytes(), &Options { green: taught, ..Options::default() });
     assert!(headline(&diagnosis).contains("widget is bent"), "{:?}", diagnosis.headline);
 }
+
+#[test]
+fn doubt_makes_less_sure_and_never_less_than_nothing() {
+    let echoes = "make: *** [all] Error 2\nBUILD FAILED in 16s\nnpm ERR! code 1\n";
+    let diagnosis = of(&step("./all", echoes, Some(2)));
+    assert!((0.0..0.5).contains(&diagnosis.confidence), "{}", diagnosis.confidence);
+}

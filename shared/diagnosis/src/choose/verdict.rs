@@ -101,7 +101,7 @@ fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) ->
         (all + 1, agreeing + u32::from(one.finding.category == chosen.finding.category))
     });
     let doubt = 1.0 - f64::from(agreeing) / f64::from(all.max(1));
-    ((base - 0.3 * doubt) * 100.0).round() / 100.0
+    (base * (1.0 - 0.4 * doubt) * 100.0).round() / 100.0
 }
 
 /// The usual thing to do. A failed image says by its inner cause what to do.
