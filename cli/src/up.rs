@@ -9,9 +9,11 @@ use std::time::Duration;
 use anyhow::Context;
 use greenline_lead::{Lead, Standing};
 use greenline_queue::Queue;
-use greenline_runtime::Role;
-use greenline_runtime::settings::{Flags, Place, RedisSource, Settings, Sources, load};
+use greenline_runtime::settings::{
+    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, Settings, Sources, load,
+};
 use greenline_runtime::stopping::Stop;
+use greenline_runtime::{Role, say};
 use greenline_store::{Persistence, PrivateServer, PrivateServerConfig, StoreConfig};
 use greenline_worker::WorkerDaemon;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -243,14 +245,7 @@ fn announce(
     row(out, "Redis", redis)?;
     row(out, "lead", lead)?;
     row(out, "workers", &format!("{} × {slots} slots · commands run as this user", args.workers))?;
-    row(
-        out,
-        "GitHub",
-        match settings.keys.github {
-            Some(_) => "token is set",
-            None => "no token yet: set GITHUB_TOKEN",
-        },
-    )?;
+    row(out, "GitHub", &github(&settings.github))?;
     row(
         out,
         "model",
@@ -273,6 +268,21 @@ fn announce(
         "{DIM}Ctrl-C stops everything; running tasks go back to the queue.{DIM:#}"
     ))?;
     Ok(())
+}
+
+fn github(settings: &GitHubSettings) -> String {
+    let count = u64::try_from(settings.repos.len()).unwrap_or(u64::MAX);
+    let repos = say::count(count, "repository", "repositories");
+    match settings.login {
+        None => "no token yet: set GITHUB_TOKEN".to_owned(),
+        Some(GitHubLogin::Token(_)) if count == 0 => {
+            "token is set; name what to watch in GREENLINE_REPOS".to_owned()
+        }
+        Some(GitHubLogin::App { .. }) if count == 0 => {
+            "watching what the app is installed in".to_owned()
+        }
+        Some(_) => format!("watching {repos}"),
+    }
 }
 
 fn row(out: Output, name: &str, says: &str) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use greenline_runtime::say;
-use greenline_runtime::settings::Settings;
+use greenline_runtime::settings::{GitHubLogin, Settings};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope,
 };
@@ -107,8 +107,9 @@ fn existing(path: &Path) -> PathBuf {
 }
 
 fn keys(settings: &Settings) -> Vec<Finding> {
-    let github = match settings.keys.github {
-        Some(_) => Finding::ok("github", "GITHUB_TOKEN is set"),
+    let github = match settings.github.login {
+        Some(GitHubLogin::Token(_)) => Finding::ok("github", "GITHUB_TOKEN is set"),
+        Some(GitHubLogin::App { .. }) => Finding::ok("github", "GITHUB_APP_ID is set"),
         None => Finding::info("github", "no token: set GITHUB_TOKEN to watch repositories"),
     };
     let models: Vec<&str> = settings.keys.models.iter().map(|model| model.env).collect();

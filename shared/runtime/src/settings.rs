@@ -21,6 +21,7 @@
 //! `greenline doctor` and for those who use them.
 
 mod file;
+mod github;
 mod keys;
 mod lead;
 mod log;
@@ -41,6 +42,7 @@ use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+pub use github::{GitHubLogin, GitHubSettings, RepoPath};
 pub use keys::{Keys, ModelKey};
 pub use lead::LeadSettings;
 pub use log::{LogFormat, LogSettings};
@@ -69,6 +71,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Where the lead listens.
     pub lead: LeadSettings,
+    /// Which GitHub, as whom, and what of it.
+    pub github: GitHubSettings,
     /// How events are logged.
     pub log: LogSettings,
     /// Keys for services outside.
@@ -187,6 +191,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         queue: queue::read(&mut reader),
         worker: worker::read(&mut reader),
         lead: lead::read(&mut reader),
+        github: github::read(&mut reader),
         log: log::read(&mut reader),
         keys: keys::read(&mut reader),
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use greenline_runtime::Role;
 use greenline_runtime::settings::{
-    Flags, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources, load,
+    Flags, GitHubLogin, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources, load,
 };
 use tempfile::TempDir;
 
@@ -83,7 +83,7 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(settings.lead.listen.to_string(), "127.0.0.1:7410");
     assert_eq!(settings.log.format, LogFormat::Text);
     assert_eq!(settings.state_dir, Path::new("/tmp/greenline-1000"));
-    assert!(settings.keys.github.is_none() && settings.keys.models.is_empty());
+    assert!(settings.github.login.is_none() && settings.keys.models.is_empty());
     assert_eq!(loaded.warnings.to_string(), "");
 }
 
@@ -418,4 +418,31 @@ fn the_state_directory_follows_the_session() {
     assert_eq!(at(Setup::new().env("XDG_RUNTIME_DIR", "/run/user/7")), "/run/user/7/greenline");
     assert_eq!(at(Setup::new().env("TMPDIR", "/scratch")), "/scratch/greenline-1000");
     assert_eq!(at(Setup::new().env("GREENLINE_STATE_DIR", "/run/gl")), "/run/gl");
+}
+
+#[test]
+fn half_an_app_is_none() {
+    let said = Setup::new().env("GITHUB_APP_ID", "12").said();
+    assert!(said.contains("GITHUB_APP_ID: is only one half of a GitHub app"), "{said}");
+    assert!(
+        said.contains("set GITHUB_APP_PRIVATE_KEY or GITHUB_APP_PRIVATE_KEY_FILE too"),
+        "{said}"
+    );
+    let pem = "-----BEGIN X-----\nabc\n-----END X-----\n";
+    let whole =
+        Setup::new().file("app.pem", pem).env("GITHUB_TOKEN", "t").env("GITHUB_APP_ID", "12");
+    let login = whole.env("GITHUB_APP_PRIVATE_KEY_FILE", "app.pem").loaded().settings.github.login;
+    assert!(matches!(login, Some(GitHubLogin::App { id, .. }) if id == "12"));
+}
+
+#[test]
+fn who_watches_must_be_known_to_github() {
+    let setup = || Setup::new().toml("[github]\nrepos = [\"acme/app\"]\n");
+    let said = setup().said();
+    assert!(said.contains("greenline.toml:2:9: is set, but nothing that GitHub"), "{said}");
+    assert_eq!(setup().env("GITHUB_TOKEN", "t").loaded().settings.github.repos.len(), 1);
+    // The file is shared; a worker needs no token.
+    setup().role(Role::Worker).loaded();
+    let said = Setup::new().env("GITHUB_WEBHOOK_SECRET", &"s".repeat(32)).said();
+    assert!(said.contains("GITHUB_WEBHOOK_SECRET: is set, but nothing"), "{said}");
 }

@@ -7,8 +7,6 @@ use super::table::{self, Key};
 /// Which keys are at hand. Without any, Greenline still runs and says what it leaves undone.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// `GITHUB_TOKEN`.
-    pub github: Option<Secret>,
     /// One entry per model provider whose key is set, in the order of the settings page.
     pub models: Vec<ModelKey>,
 }
@@ -34,6 +32,5 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Keys {
         let key = reader.optional(provider).value?;
         Some(ModelKey { env: provider.setting.env, key })
     });
-    let models = models.collect();
-    Keys { github: reader.optional(&table::GITHUB_TOKEN).value, models }
+    Keys { models: models.collect() }
 }

@@ -50,6 +50,7 @@ fn title(setting: &Setting) -> &'static str {
         (true, "queue") => "[queue]",
         (true, "worker") => "[worker]",
         (true, "lead") => "[lead]",
+        (true, "github") => "[github]",
         (true, "log") => "[log]",
         (false, "keys") => "Keys for services outside",
         _ => "Everywhere",

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::github::{RepoPath, poll_interval, private_key, repos, webhook_secrets};
 use super::log::LogFormat;
 use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::secret::Secret;
@@ -200,13 +201,28 @@ table! {
     LEADER_LEASE: Duration = positive_duration, Setting::new("lead.leader_lease", "GREENLINE_LEADER_LEASE",
         "How long a lead that is no longer heard from still leads.").default("10s");
 
+    REPOS: BTreeSet<RepoPath> = repos, Setting::new("github.repos", "GREENLINE_REPOS",
+        "The repositories to watch, as owner/name.").list()
+        .unset("all that the app is installed in; with a token, none");
+    POLL_INTERVAL: Duration = poll_interval, Setting::new("github.poll_interval", "GREENLINE_POLL_INTERVAL",
+        "How often GitHub is asked for news; every 10 minutes while webhooks arrive.").default("60s");
+    GITHUB_TOKEN: Secret = secret, Setting::new("github.token", "GITHUB_TOKEN",
+        "A token for GitHub; not used where an app is set.").secret();
+    GITHUB_APP_ID: String = some_text, Setting::new("github.app_id", "GITHUB_APP_ID",
+        "The id or client id of a GitHub App to act as.");
+    GITHUB_APP_PRIVATE_KEY: Secret = private_key, Setting::new("github.app_private_key", "GITHUB_APP_PRIVATE_KEY",
+        "The private key of that app, PEM.").secret();
+    GITHUB_WEBHOOK_SECRET: Vec<Secret> = webhook_secrets, Setting::new("github.webhook_secret", "GITHUB_WEBHOOK_SECRET",
+        "What webhooks are signed with; while it is being replaced, the new one and the old one.")
+        .secret().list().unset("webhooks are refused");
+    GITHUB_API_URL: String = some_text, Setting::new("github.api_url", "GITHUB_API_URL",
+        "Where GitHub's API is; an Enterprise Server has it at https://HOST/api/v3.").default("https://api.github.com");
+
     LOG_FILTER: LogFilter = log_filter, Setting::new("log.level", "GREENLINE_LOG",
         "Which events are logged: a level, or levels per module.").default("info");
     LOG_FORMAT: LogFormat = LogFormat::parse, Setting::new("log.format", "GREENLINE_LOG_FORMAT",
         "How events are written: text or json.").default("text");
 
-    GITHUB_TOKEN: Secret = secret, Setting::new("keys.github", "GITHUB_TOKEN",
-        "A token for GitHub.").secret().only_environment();
     ANTHROPIC_KEY: Secret = secret, Setting::new("keys.anthropic", "ANTHROPIC_API_KEY",
         "A key for Anthropic's models.").secret().only_environment();
     OPENAI_KEY: Secret = secret, Setting::new("keys.openai", "OPENAI_API_KEY",

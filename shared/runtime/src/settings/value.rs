@@ -244,7 +244,7 @@ pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
     })
 }
 
-fn quoted(text: &str, wanted: &str) -> String {
+pub(super) fn quoted(text: &str, wanted: &str) -> String {
     format!("\"{}\" is not {wanted}", text.escape_debug())
 }
 

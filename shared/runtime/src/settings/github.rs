@@ -1,0 +1,211 @@
+//! Which GitHub, as whom, which repositories, and who may send webhooks.
+//!
+//! An app wins over a token: people have `GITHUB_TOKEN` in their environment for other reasons.
+//! Whether GitHub takes the credentials is for `greenline doctor`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use super::problem::Fault;
+use super::reader::{Read, Reader};
+use super::secret::Secret;
+use super::table;
+use super::value::{Parsed, items, long_secret, quoted};
+
+/// What the lead knows of GitHub.
+#[derive(Debug, Clone)]
+pub struct GitHubSettings {
+    /// Where its API is, as it was written.
+    pub api_url: String,
+    /// As whom it is called; none if nothing is set.
+    pub login: Option<GitHubLogin>,
+    /// The repositories to watch. With an app, none means all that it is installed in.
+    pub repos: BTreeSet<RepoPath>,
+    /// How often GitHub is asked for what has changed.
+    pub poll_interval: Duration,
+    /// What webhooks are signed with: the new secret and the one before it.
+    pub webhook_secrets: Vec<Secret>,
+}
+
+/// As whom GitHub is called.
+#[derive(Debug, Clone)]
+pub enum GitHubLogin {
+    /// With a token.
+    Token(Secret),
+    /// As an app.
+    App {
+        /// Its id or client id.
+        id: String,
+        /// Its private key, PEM.
+        private_key: Secret,
+    },
+}
+
+/// A repository as `owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepoPath(String);
+
+impl RepoPath {
+    /// Owner and name, with a slash between.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> GitHubSettings {
+    let token = reader.optional(&table::GITHUB_TOKEN);
+    let id = reader.optional(&table::GITHUB_APP_ID);
+    let key = reader.optional(&table::GITHUB_APP_PRIVATE_KEY);
+    check_app_is_whole(reader, &id, &key);
+    let nobody = [token.value.is_none(), id.value.is_none(), key.value.is_none()] == [true; 3];
+    let unsound = !(token.sound && id.sound && key.sound);
+    let login = match (token.value, id.value, key.value) {
+        (_, Some(id), Some(private_key)) => Some(GitHubLogin::App { id, private_key }),
+        (token, _, _) => token.map(GitHubLogin::Token),
+    };
+    let repos = reader.optional(&table::REPOS);
+    let webhook_secrets = reader.optional(&table::GITHUB_WEBHOOK_SECRET);
+    if reader.sources().role.serves_http() && nobody && !unsound {
+        check_login(reader, &repos);
+        check_login(reader, &webhook_secrets);
+    }
+    GitHubSettings {
+        api_url: reader.value(&table::GITHUB_API_URL).value,
+        login,
+        repos: repos.value.unwrap_or_default(),
+        poll_interval: reader.value(&table::POLL_INTERVAL).value,
+        webhook_secrets: webhook_secrets.value.unwrap_or_default(),
+    }
+}
+
+/// An app has both: an id alone would silently be no app at all.
+fn check_app_is_whole(
+    reader: &mut Reader<'_>,
+    id: &Read<Option<String>>,
+    key: &Read<Option<Secret>>,
+) {
+    if !(id.sound && key.sound) {
+        return;
+    }
+    let (id_of, key_of) = (&table::GITHUB_APP_ID.setting, &table::GITHUB_APP_PRIVATE_KEY.setting);
+    let (place, missing) = match (&id.value, &key.value) {
+        (Some(_), None) => (&id.place, format!("{} or {}", key_of.env, key_of.env_file())),
+        (None, Some(_)) => (&key.place, id_of.env.to_owned()),
+        _ => return,
+    };
+    reader.object(place, "is only one half of a GitHub app", format!("set {missing} too"));
+}
+
+/// What needs somebody to be, for a process that would watch: a worker may share the file.
+fn check_login<T>(reader: &mut Reader<'_>, set: &Read<Option<T>>) {
+    if set.value.is_some() {
+        let says = "is set, but nothing that GitHub would know this lead by";
+        let mend = "set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY";
+        reader.object(&set.place, says, mend);
+    }
+}
+
+pub(super) fn repos(text: &str) -> Parsed<BTreeSet<RepoPath>> {
+    let repos: BTreeSet<RepoPath> = items(text).map(repo).collect::<Parsed<_>>()?;
+    match repos.is_empty() {
+        true => Err(Fault::new("names no repository", "write owner/name, or several with commas")),
+        false => Ok(repos),
+    }
+}
+
+fn repo(text: &str) -> Parsed<RepoPath> {
+    let plain = |part: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=100).contains(&part.len()) && part.bytes().all(allowed) && part != "." && part != ".."
+    };
+    match text.split_once('/') {
+        Some((owner, name)) if plain(owner) && plain(name) => Ok(RepoPath(text.to_owned())),
+        _ => {
+            let says = quoted(text, "a repository");
+            Err(Fault::new(says, "write owner/name, as in acme/app"))
+        }
+    }
+}
+
+/// Bounds how much of GitHub's limits one lead uses.
+pub(super) fn poll_interval(text: &str) -> Parsed<Duration> {
+    let length = super::value::positive_duration(text)?;
+    if length < Duration::from_secs(1) {
+        return Err(Fault::new(format!("\"{text}\" is too short"), "write 1s or more"));
+    }
+    Ok(length)
+}
+
+/// The key as GitHub gives it. In one line, as some vaults keep it, its ends of lines are `\n`.
+pub(super) fn private_key(text: &str) -> Parsed<Secret> {
+    let key = text.trim().replace("\\n", "\n");
+    if key.starts_with("-----BEGIN ") && key.ends_with("-----") {
+        return Ok(Secret::from(key));
+    }
+    Err(Fault::new(
+        "is not a private key in PEM",
+        "write the whole of the file that GitHub made, or name that file in \
+         GITHUB_APP_PRIVATE_KEY_FILE",
+    ))
+}
+
+pub(super) fn webhook_secrets(text: &str) -> Parsed<Vec<Secret>> {
+    let secrets: Vec<Secret> = items(text).map(long_secret).collect::<Parsed<_>>()?;
+    match secrets.len() {
+        1 | 2 => Ok(secrets),
+        0 => Err(Fault::new("is empty", "write the secret, or remove the setting")),
+        count => Err(Fault::new(
+            format!("holds {count} secrets; while one replaces the other there are two"),
+            "keep the new one and the one before it, with a comma between",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_are_owner_and_name() {
+        let read: Vec<_> = repos("acme/app, acme/lib.rs,").unwrap().into_iter().collect();
+        assert_eq!(
+            read.iter().map(RepoPath::as_str).collect::<Vec<_>>(),
+            ["acme/app", "acme/lib.rs"]
+        );
+        for text in ["", " , ", "acme", "acme/", "a/b/c", "acme/..", "https://github.com/a/b"] {
+            assert!(repos(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_one_line_gets_its_lines_back() {
+        let key = private_key(r"-----BEGIN X-----\nabc\n-----END X-----").unwrap();
+        assert_eq!(key.expose().lines().count(), 3);
+        let fault = private_key("/etc/keys/app.pem").unwrap_err();
+        assert!(format!("{fault:?}").contains("GITHUB_APP_PRIVATE_KEY_FILE"));
+        assert!(!format!("{fault:?}").contains("/etc/keys"));
+    }
+
+    #[test]
+    fn two_secrets_hold_while_one_replaces_the_other() {
+        let (new, old) = ("n".repeat(16), "o".repeat(16));
+        assert_eq!(webhook_secrets(&format!("{new},{old}")).unwrap().len(), 2);
+        assert!(webhook_secrets(&format!("{new},{old},{new}")).is_err());
+        for text in ["", "short", &format!("{new},short")] {
+            assert!(webhook_secrets(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn polling_has_a_floor() {
+        assert!(poll_interval("100ms").is_err());
+        assert_eq!(poll_interval("30s").unwrap(), Duration::from_secs(30));
+    }
+}
