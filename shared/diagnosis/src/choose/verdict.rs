@@ -120,16 +120,10 @@ fn usual(inner: Category, outer: Category) -> Verdict {
 }
 
 fn reason(chosen: &Finding, category: Category, verdict: Verdict, unsure: bool) -> String {
-    let what = match verdict {
-        _ if unsure => "what the log shows is not enough to act on",
-        Verdict::Fixable => "a change of the code can mend it",
-        Verdict::Rerun => "the cause lies outside of the code",
-        Verdict::Escalate => "it needs a right or a setting that only people can give",
-        Verdict::Investigate => "somebody has to look before anything is changed",
-    };
-    let kind = match category {
-        Category::Unknown => "an error of an unknown kind".to_owned(),
-        known => format!("a {}", known.as_str().replace('_', " ")),
-    };
-    format!("{} reports {kind}; {what}", chosen.tool)
+    let tool = &chosen.tool;
+    let act = if unsure { "the log does not show enough to act on" } else { verdict.advice() };
+    match category {
+        Category::Unknown => format!("an error of a kind that nobody here knows: {act}"),
+        known => format!("{}, as {tool} says: {act}", known.words()),
+    }
 }
