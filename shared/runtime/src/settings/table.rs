@@ -14,8 +14,8 @@ use super::log::LogFormat;
 use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::secret::Secret;
 use super::value::{
-    LogFilter, Name, Parsed, any_text, count, database, duration, listen, log_filter, long_secret,
-    name, names, path, port, positive_count, positive_duration, secret, size, slots, some_text,
+    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, listen, log_filter, long_secret,
+    name, names, path, port, ports, positive_count, positive_duration, secret, size, slots, some_text,
     switch,
 };
 
@@ -191,6 +191,16 @@ table! {
         "How much of each command's output its result keeps: the end.").default("64KiB");
     OUTPUT_LOG: u64 = size, Setting::new("worker.output_log", "GREENLINE_OUTPUT_LOG",
         "How much output a task's log keeps.").default("2MiB");
+    SANDBOX_READ: Vec<PathBuf> = absolute_paths, Setting::new("worker.sandbox_read", "GREENLINE_SANDBOX_READ",
+        "Directories of toolchains that sandboxed commands may read and run, beside the system's and those on `PATH`.").list().unset("none");
+    SANDBOX_PORTS: Vec<u16> = ports, Setting::new("worker.sandbox_ports", "GREENLINE_SANDBOX_PORTS",
+        "TCP ports that sandboxed `setup` commands may connect to: those of registries and proxies.").list().default("80, 443");
+    SANDBOX_COMMANDS: bool = switch, Setting::new("worker.sandbox_commands", "GREENLINE_SANDBOX_COMMANDS",
+        "Run the operator's own commands (`run_command`) in the sandbox too.").default("off");
+    WITHOUT_ISOLATION: bool = switch, Setting::new("worker.run_untrusted_code_without_isolation", "GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION",
+        "Where there is no sandbox, run what pull requests bring all the same: it can then do whatever the worker can.").default("off").only_environment();
+    CHECKOUT_TOKEN: Secret = secret, Setting::new("worker.checkout_token", "GREENLINE_CHECKOUT_TOKEN",
+        "A read-only token for checking out private repositories; never the lead's.").secret().unset("public repositories only");
 
     LISTEN: SocketAddr = listen, Setting::new("lead.listen", "GREENLINE_LISTEN",
         "Where the lead answers HTTP; anything but loopback needs an operator token.").default("127.0.0.1:7410");

@@ -142,6 +142,22 @@ pub(super) fn port(text: &str) -> Parsed<u16> {
         .ok_or_else(|| Fault::new(quoted(text, "a port"), "write 1 to 65535"))
 }
 
+pub(super) fn ports(text: &str) -> Parsed<Vec<u16>> {
+    items(text).map(port).collect()
+}
+
+/// Paths that mean the same wherever they are used.
+pub(super) fn absolute_paths(text: &str) -> Parsed<Vec<PathBuf>> {
+    let absolute = |text: &str| match PathBuf::from(text) {
+        path if path.is_absolute() && path.parent().is_some() => Ok(path),
+        _ => Err(Fault::new(
+            format!("\"{text}\" is not the whole path of a directory"),
+            "write one such as /opt/toolchains; all of / can't be given",
+        )),
+    };
+    items(text).map(absolute).collect()
+}
+
 pub(super) fn switch(text: &str) -> Parsed<bool> {
     match text {
         "on" | "true" | "yes" | "1" => Ok(true),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
+use super::secret::Secret;
 use super::table;
 use super::value::Name;
 
@@ -34,6 +35,16 @@ pub struct WorkerSettings {
     pub output_tail: u64,
     /// How many bytes of output a task's log keeps.
     pub output_log: u64,
+    /// What sandboxed commands may read beside the usual.
+    pub sandbox_read: Vec<PathBuf>,
+    /// Where sandboxed `setup` commands may connect to.
+    pub sandbox_ports: Vec<u16>,
+    /// Whether the operator's own commands are sandboxed too.
+    pub sandbox_commands: bool,
+    /// Whether other people's code runs where there is no sandbox.
+    pub without_isolation: bool,
+    /// Reads private repositories.
+    pub checkout_token: Option<Secret>,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
@@ -61,6 +72,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
         memory_limit: reader.value(&table::MEMORY_LIMIT).value,
         output_tail: reader.value(&table::OUTPUT_TAIL).value,
         output_log: reader.value(&table::OUTPUT_LOG).value,
+        sandbox_read: reader.optional(&table::SANDBOX_READ).value.unwrap_or_default(),
+        sandbox_ports: reader.value(&table::SANDBOX_PORTS).value,
+        sandbox_commands: reader.value(&table::SANDBOX_COMMANDS).value,
+        without_isolation: reader.value(&table::WITHOUT_ISOLATION).value,
+        checkout_token: reader.optional(&table::CHECKOUT_TOKEN).value,
     }
 }
 
