@@ -46,7 +46,7 @@ pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 /// A result of another job in what the step printed: `test: failure`, `"result": "cancelled"`.
 fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
     let result = pattern!(
-        r#"^[^:=#]{1,80}(?:: | ?= ?|=> ?|\()['"]?(?:failure|cancelled)['"]?\)?,?$|"result": ?"(?:failure|cancelled)""#
+        r#"^[^:=#]+(?:: | ?= ?|=> ?|\()['"]?(?:failure|cancelled)['"]?\)?,?$|"result": ?"(?:failure|cancelled)""#
     );
     output.find(|&at| result.is_match(log.said(at).trim()))
 }
@@ -65,10 +65,8 @@ fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Optio
 
 /// Whether a line of output is a reason of its own.
 fn speaks(said: &str) -> bool {
-    pattern!(
-        r"(?i)^(?:error|fatal)(?-u:\b)|: (?:error|fatal)(?-u:\b)|(?-u:\b)panic|Traceback|not found"
-    )
-    .is_match(said)
+    pattern!(r"(?i-u)^(?:error|fatal)\b|: (?:error|fatal)\b|\bpanic|Traceback|not found")
+        .is_match(said)
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ fn failed(log: &Log, at: usize, class: &str, name: &str) -> Finding {
     let ends = |line: &str| {
         line.contains("MethodSource [")
             || line.contains("Test run finished after")
-            || pattern!(r"^\s*(?:\[\w+\] +)?JUnit (?:Jupiter|Vintage|Platform)[ :]").is_match(line)
+            || pattern!(r"^\s*(?:\[[[:word:]]+\] +)?JUnit (?:Jupiter|Vintage|Platform)[ :]")
+                .is_match(line)
     };
     let block = log.block(at, 60, ends);
     let start = at.saturating_sub(1);

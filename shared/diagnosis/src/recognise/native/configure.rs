@@ -37,7 +37,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 fn error(log: &Log, at: usize, said: &str) -> Finding {
     let missing = pattern!(
-        r"(?i)not found|cannot find|could not find|required|requirements|missing|not available|no acceptable|install|unable to find|need"
+        r"(?i-u)not found|cannot find|could not find|required|requirements|missing|not available|no acceptable|install|unable to find|need"
     );
     let category =
         if missing.is_match(said) { Category::DependencyInstall } else { Category::CompileError };

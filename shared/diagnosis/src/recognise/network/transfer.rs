@@ -19,7 +19,7 @@ const SOON: usize = 2;
 
 pub(super) fn curl(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
-    let Some(hit) = pattern!(r"^(?:\S{1,40} )?(curl: \(([0-9]{1,2})\) .+)$").captures(said) else {
+    let Some(hit) = pattern!(r"^(?:\S+ )?(curl: \(([0-9]{1,2})\) .+)$").captures(said) else {
         return;
     };
     let trouble = match &hit[2] {

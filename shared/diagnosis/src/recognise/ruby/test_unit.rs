@@ -13,8 +13,7 @@ use crate::log::Log;
 use crate::recognise::pattern;
 
 pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
-    let head =
-        pattern!(r"^(?:Failure|Error): (test[^(]{0,200})\(([A-Z][[:word:]:]*)\)(?:: ?(.*)|:?)$");
+    let head = pattern!(r"^(?:Failure|Error): (test[^(]*)\(([A-Z][[:word:]:]*)\)(?:: ?(.*)|:?)$");
     let Some(hit) = head.captures(log.said(at)) else { return };
     let block = log.block(at, 40, |line| line.starts_with("====") || line.starts_with("##["));
     let frame = pattern!(r"^\s*([^\s:]+\.rb):([0-9]+):in ");

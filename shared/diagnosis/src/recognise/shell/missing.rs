@@ -21,7 +21,7 @@ const SOON: usize = 15;
 
 pub(super) fn not_found(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(
-        r"^(?:.{1,200}?: )?([^\s:]{1,100}: command not found|[[:word:]./+-]*[a-zA-Z][[:word:]./+-]*: not found$|'?[^']{1,100}'? ?(?:: The term '[^']{1,100}' )?is not recognized as .+|.{0,200}executable file not found in \$PATH.*)"
+        r"^(?:.+?: )?([^\s:]+: command not found|[[:word:]./+-]*[a-zA-Z][[:word:]./+-]*: not found$|'?[^']+'? ?(?:: The term '[^']+' )?is not recognized as .+|.*executable file not found in \$PATH.*)"
     );
     let said = log.said(at);
     let Some(hit) = line.captures(said) else { return };
@@ -36,7 +36,7 @@ pub(super) fn not_found(log: &Log, at: usize, found: &mut Vec<Finding>) {
 
 pub(super) fn not_allowed(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(
-        r"(?:^|: )((\.{0,2}/[^\s:]{1,200}|[[:word:].-]{1,100}/[^\s:]{1,200}): (?:Permission denied|cannot execute.*))$"
+        r"(?:^|: )(((?:\.{0,2}|[[:word:].-]+)/[^\s:]+): (?:Permission denied|cannot execute.*))$"
     );
     let Some(hit) = line.captures(log.said(at)) else { return };
     let strength = strength(log, at, "126", |line| line.contains(": Permission denied"));
