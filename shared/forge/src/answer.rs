@@ -1,0 +1,126 @@
+//! What an answer means: done, refused, limited, or worth another try.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ForgeError, Limit, Purpose};
+use crate::meter::{Meter, text};
+use crate::model::{or_default, or_none};
+
+/// How long to wait after a secondary limit that does not say, as GitHub asks.
+const UNSAID: Duration = Duration::from_secs(60);
+
+/// What GitHub says when it refuses.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Complaint {
+    #[serde(default, deserialize_with = "or_default")]
+    message: String,
+    #[serde(default, deserialize_with = "or_none")]
+    errors: Option<serde_json::Value>,
+}
+
+impl Complaint {
+    /// Reads an error's body, whatever it is.
+    pub(crate) fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_else(|_| Self {
+            message: String::from_utf8_lossy(body).chars().take(200).collect(),
+            errors: None,
+        })
+    }
+
+    /// One line: the message, and the reasons below it.
+    fn line(&self) -> String {
+        let reasons: Vec<String> = match &self.errors {
+            Some(serde_json::Value::Array(errors)) => errors.iter().map(reason).collect(),
+            Some(serde_json::Value::String(error)) => vec![error.clone()],
+            _ => Vec::new(),
+        };
+        let text = match reasons.as_slice() {
+            [] => self.message.clone(),
+            reasons => format!("{} ({})", self.message, reasons.join("; ")),
+        };
+        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(500).collect()
+    }
+
+    fn mentions(&self, words: &[&str]) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        words.iter().any(|word| message.contains(word))
+    }
+}
+
+/// One reason: its message, or which field is wrong in what way.
+fn reason(error: &serde_json::Value) -> String {
+    let part = |name: &str| error.get(name).and_then(serde_json::Value::as_str);
+    match (error.as_str(), part("message"), part("field"), part("code")) {
+        (Some(text), ..) | (_, Some(text), ..) => text.to_owned(),
+        (_, _, Some(field), Some(code)) => format!("{field}: {code}"),
+        _ => error.to_string(),
+    }
+}
+
+/// A limit that refused a call, and how long it lasts.
+pub(crate) fn limited(
+    status: StatusCode,
+    headers: &HeaderMap,
+    complaint: &Complaint,
+    meter: &Meter,
+) -> Option<(Limit, Duration)> {
+    if status != StatusCode::FORBIDDEN && status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let used_up = text(headers, "x-ratelimit-remaining") == Some("0");
+    if let Some(seconds) = text(headers, "retry-after").and_then(|said| said.parse().ok()) {
+        let limit = if used_up { Limit::Primary } else { Limit::Secondary };
+        return Some((limit, Duration::from_secs(seconds)));
+    }
+    if complaint.mentions(&["secondary rate limit", "abuse detection"]) {
+        return Some((Limit::Secondary, UNSAID));
+    }
+    let refused = complaint.mentions(&["not accessible", "must have admin"]);
+    if (used_up && !refused) || complaint.mentions(&["rate limit exceeded"]) {
+        return Some((Limit::Primary, meter.until_reset(headers).unwrap_or(UNSAID)));
+    }
+    (status == StatusCode::TOO_MANY_REQUESTS).then_some((Limit::Secondary, UNSAID))
+}
+
+/// The error that a status means; `body` is what was read of its body.
+pub(crate) fn refusal(
+    purpose: &Purpose,
+    status: StatusCode,
+    headers: &HeaderMap,
+    complaint: &Complaint,
+) -> ForgeError {
+    let purpose = Arc::clone(purpose);
+    let (message, permission) = (complaint.line(), permission(headers));
+    match status.as_u16() {
+        401 => ForgeError::Unauthorized { purpose, message },
+        // Blocked for legal reasons is as final as forbidden.
+        403 | 451 => ForgeError::Forbidden { purpose, message, permission },
+        404 | 410 => ForgeError::NotFound { purpose, permission },
+        405 | 409 => ForgeError::Conflict { purpose, message },
+        status @ (408 | 500..) => ForgeError::Failing { purpose, status, message },
+        status => ForgeError::Invalid { purpose, status, message },
+    }
+}
+
+/// Permissions or scopes of which any one is enough.
+fn permission(headers: &HeaderMap) -> Option<String> {
+    ["x-accepted-github-permissions", "x-accepted-oauth-scopes"]
+        .iter()
+        .find_map(|name| text(headers, name).filter(|said| !said.is_empty()))
+        .map(|said| said.chars().take(200).collect())
+}
+
+/// Reads an answer's body as what it should be.
+pub(crate) fn read<T: DeserializeOwned>(purpose: &Purpose, body: &Bytes) -> Result<T, ForgeError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let why = format!("{}: {}", error.path(), error.inner());
+        ForgeError::Unreadable { purpose: Arc::clone(purpose), why }
+    })
+}

@@ -1,0 +1,177 @@
+//! Check runs and commit statuses, and the check run of our own.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::call::{Call, escaped};
+use crate::error::ForgeError;
+use crate::forge::Forge;
+use crate::model::{Annotation, CheckRun, CheckRunDraft, CommitStatus, Listed};
+use crate::names::{CheckRunId, RepoName, Sha};
+use crate::paging::{CheckRuns, PER_PAGE};
+
+/// GitHub lists check runs of the newest 1,000 suites of a commit; more of them are not read.
+const MOST_CHECKS: usize = 3_000;
+
+/// GitHub takes no more annotations in one request.
+const ANNOTATIONS_AT_ONCE: usize = 50;
+
+/// GitHub takes no longer text in a check run's output.
+const LONGEST_TEXT: usize = 65_535;
+
+impl Forge {
+    /// The newest check run of each name on a commit.
+    ///
+    /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs`
+    pub async fn check_runs_of(
+        &self,
+        repo: &RepoName,
+        sha: &Sha,
+    ) -> Result<Listed<CheckRun>, ForgeError> {
+        let purpose = format!("list the check runs of {} in {repo}", sha.short());
+        let path = format!("/commits/{sha}/check-runs?filter=latest&per_page={PER_PAGE}");
+        self.core.pages::<CheckRuns>(&Call::get(repo, path, purpose), MOST_CHECKS).await
+    }
+
+    /// The check runs of one name on a commit, newest first: how to find our own again.
+    ///
+    /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs?check_name={name}`
+    pub async fn check_runs_named(
+        &self,
+        repo: &RepoName,
+        sha: &Sha,
+        name: &str,
+    ) -> Result<Vec<CheckRun>, ForgeError> {
+        let purpose = format!("find check run {name} of {} in {repo}", sha.short());
+        let name = escaped(name, false);
+        let path = format!("/commits/{sha}/check-runs?check_name={name}&per_page={PER_PAGE}");
+        let call = Call::get(repo, path, purpose);
+        Ok(self.core.pages::<CheckRuns>(&call, PER_PAGE).await?.items)
+    }
+
+    /// One check run.
+    ///
+    /// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}`
+    pub async fn check_run(&self, repo: &RepoName, id: CheckRunId) -> Result<CheckRun, ForgeError> {
+        let purpose = format!("read check run {id} of {repo}");
+        self.core.json(&Call::get(repo, format!("/check-runs/{id}"), purpose)).await
+    }
+
+    /// The remarks of a check run at places in files, up to `most`.
+    ///
+    /// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations`
+    pub async fn annotations_of(
+        &self,
+        repo: &RepoName,
+        id: CheckRunId,
+        most: usize,
+    ) -> Result<Listed<Annotation>, ForgeError> {
+        let purpose = format!("list the annotations of check run {id} of {repo}");
+        let path = format!("/check-runs/{id}/annotations?per_page={PER_PAGE}");
+        self.core.pages::<Vec<Annotation>>(&Call::get(repo, path, purpose), most).await
+    }
+
+    /// The statuses of a commit, newest first: all that were ever set, so the first of each
+    /// context holds.
+    ///
+    /// `GET /repos/{owner}/{repo}/commits/{ref}/statuses`
+    pub async fn statuses_of(
+        &self,
+        repo: &RepoName,
+        sha: &Sha,
+    ) -> Result<Listed<CommitStatus>, ForgeError> {
+        let purpose = format!("list the statuses of {} in {repo}", sha.short());
+        let call = Call::get(repo, format!("/commits/{sha}/statuses?per_page={PER_PAGE}"), purpose);
+        self.core.pages::<Vec<CommitStatus>>(&call, MOST_CHECKS).await
+    }
+
+    /// Makes a check run of our own; only an app may. Look with [`Forge::check_runs_named`]
+    /// before doing it again. With more than 50 annotations it is several requests: if a later
+    /// one fails, the check run is there, with fewer of them.
+    ///
+    /// `POST /repos/{owner}/{repo}/check-runs`, then
+    /// `PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}`
+    pub async fn create_check_run(
+        &self,
+        repo: &RepoName,
+        sha: &Sha,
+        draft: &CheckRunDraft,
+    ) -> Result<CheckRun, ForgeError> {
+        let purpose = format!("make check run {} on {} of {repo}", draft.name, sha.short());
+        let (first, rest) = split(&draft.annotations);
+        let mut body = body(draft, first);
+        body["name"] = json!(draft.name);
+        body["head_sha"] = json!(sha);
+        let call = Call::of(Method::POST, repo, "/check-runs", purpose).with(&body)?;
+        let made: CheckRun = self.core.json(&call).await?;
+        self.annotate(repo, made.id, draft, rest).await?;
+        Ok(made)
+    }
+
+    /// Brings a check run of our own up to date. GitHub adds the annotations to those that are
+    /// there; it never takes any away.
+    ///
+    /// `PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}`
+    pub async fn update_check_run(
+        &self,
+        repo: &RepoName,
+        id: CheckRunId,
+        draft: &CheckRunDraft,
+    ) -> Result<CheckRun, ForgeError> {
+        let (first, rest) = split(&draft.annotations);
+        let updated = self.patch_check_run(repo, id, &body(draft, first), first).await?;
+        self.annotate(repo, id, draft, rest).await?;
+        Ok(updated)
+    }
+
+    async fn annotate(
+        &self,
+        repo: &RepoName,
+        id: CheckRunId,
+        draft: &CheckRunDraft,
+        annotations: &[Annotation],
+    ) -> Result<(), ForgeError> {
+        for some in annotations.chunks(ANNOTATIONS_AT_ONCE) {
+            self.patch_check_run(repo, id, &json!({ "output": output(draft, some) }), some).await?;
+        }
+        Ok(())
+    }
+
+    async fn patch_check_run(
+        &self,
+        repo: &RepoName,
+        id: CheckRunId,
+        body: &Value,
+        annotations: &[Annotation],
+    ) -> Result<CheckRun, ForgeError> {
+        let purpose = format!("update check run {id} of {repo}");
+        let mut call = Call::of(Method::PATCH, repo, format!("/check-runs/{id}"), purpose);
+        // Annotations are added, so sending them twice shows them twice.
+        call.repeatable = annotations.is_empty();
+        self.core.json(&call.with(body)?).await
+    }
+}
+
+fn split(annotations: &[Annotation]) -> (&[Annotation], &[Annotation]) {
+    annotations.split_at(annotations.len().min(ANNOTATIONS_AT_ONCE))
+}
+
+fn body(draft: &CheckRunDraft, annotations: &[Annotation]) -> Value {
+    let mut body = json!({
+        "external_id": draft.external_id,
+        "output": output(draft, annotations),
+        "status": if draft.conclusion.is_some() { "completed" } else { "in_progress" },
+    });
+    if let Some(url) = &draft.details_url {
+        body["details_url"] = json!(url);
+    }
+    if let Some(conclusion) = &draft.conclusion {
+        body["conclusion"] = json!(conclusion);
+    }
+    body
+}
+
+fn output(draft: &CheckRunDraft, annotations: &[Annotation]) -> Value {
+    let summary: String = draft.summary.chars().take(LONGEST_TEXT).collect();
+    json!({ "title": draft.title, "summary": summary, "annotations": annotations })
+}

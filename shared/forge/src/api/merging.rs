@@ -1,0 +1,85 @@
+//! Merging, now or when everything required is green.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::account::About;
+use crate::call::Call;
+use crate::error::{ForgeError, Purpose};
+use crate::forge::Forge;
+use crate::graphql::Asking;
+use crate::model::{MergeMethod, PullRequest, or_none};
+use crate::names::{PullNumber, RepoName, Sha};
+
+/// What a merge made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Merged {
+    /// The commit on the base branch.
+    #[serde(default, deserialize_with = "or_none")]
+    pub sha: Option<Sha>,
+}
+
+impl Forge {
+    /// Merges a pull request, if its head is still `expected`. A head that moved is
+    /// [`ForgeError::HeadMoved`]; what can't be merged is [`ForgeError::Conflict`].
+    ///
+    /// `PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge`
+    pub async fn merge(
+        &self,
+        repo: &RepoName,
+        number: PullNumber,
+        expected: &Sha,
+        method: MergeMethod,
+    ) -> Result<Merged, ForgeError> {
+        let purpose: Purpose = format!("merge {repo}#{number}").into();
+        let path = format!("/pulls/{number}/merge");
+        let mut call = Call::of(Method::PUT, repo, path, std::sync::Arc::clone(&purpose));
+        // A second merge is refused, which would hide that the first one was done.
+        call.repeatable = false;
+        let call = call.with(&json!({ "sha": expected, "merge_method": method }))?;
+        match self.core.json(&call).await {
+            Err(ForgeError::Conflict { message, .. }) if says_head_moved(&message) => {
+                Err(ForgeError::HeadMoved { purpose, expected: expected.clone() })
+            }
+            other => other,
+        }
+    }
+
+    /// Lets GitHub merge a pull request as soon as everything required is green, if its head is
+    /// then still `expected`.
+    ///
+    /// GraphQL `enablePullRequestAutoMerge`
+    pub async fn enable_auto_merge(
+        &self,
+        repo: &RepoName,
+        pull: &PullRequest,
+        expected: &Sha,
+        method: MergeMethod,
+    ) -> Result<(), ForgeError> {
+        const MUTATION: &str = "mutation($pull: ID!, $head: GitObjectID!, $method: \
+            PullRequestMergeMethod!) { enablePullRequestAutoMerge(input: {pullRequestId: $pull, \
+            expectedHeadOid: $head, mergeMethod: $method}) { clientMutationId } }";
+        let purpose: Purpose = format!("let {repo}#{} merge by itself", pull.number).into();
+        let method = match method {
+            MergeMethod::Merge => "MERGE",
+            MergeMethod::Squash => "SQUASH",
+            MergeMethod::Rebase => "REBASE",
+        };
+        let variables = json!({ "pull": pull.node_id, "head": expected, "method": method });
+        let about = About::Repo(repo.clone());
+        let asked = (MUTATION, variables);
+        let said = self.core.graphql::<Value>(about, purpose.clone(), Asking::Mutation, asked);
+        match said.await?.clean(&purpose) {
+            Err(ForgeError::Conflict { message, .. }) if says_head_moved(&message) => {
+                Err(ForgeError::HeadMoved { purpose, expected: expected.clone() })
+            }
+            other => other.map(drop),
+        }
+    }
+}
+
+fn says_head_moved(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("head branch was modified") || message.contains("head sha")
+}

@@ -1,0 +1,567 @@
+//! All open pull requests with all their checks, fifty at a time.
+//!
+//! One query gives what would take a hundred REST calls. By GitHub's formula a page costs about
+//! one point: the pull requests, the last commit of each, the checks of each, and the default
+//! branch are 1 + 50 + 50 + 1 requests, and a hundred of them are a point. Labels would be fifty
+//! more; they are read with the pull request, where something is red.
+//!
+//! - A pull request with more than a hundred checks is read on, up to a bound; `complete` says
+//!   whether these are all.
+//! - What can't be seen is left out and told in `problems`; the rest of the page counts.
+//! - A page that is too much work for GitHub is asked for again, smaller.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::account::About;
+use crate::error::{ForgeError, Purpose};
+use crate::forge::Forge;
+use crate::graphql::{Asking, Fault};
+use crate::model::{Conclusion, Progress, StatusState, list, or_default, or_none};
+use crate::names::{CheckRunId, CheckSuiteId, PullNumber, RepoName, RunId, Sha};
+use crate::time::Moment;
+
+/// Pull requests of a page; fewer where GitHub does not manage as many in its time.
+const PAGE_SIZES: [usize; 3] = [50, 20, 5];
+
+/// Pages of a hundred checks that are read of one head beyond the first.
+const MORE_CHECKS: usize = 9;
+
+/// One page of open pull requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep {
+    /// The pull requests, oldest first.
+    pub pulls: Vec<SweptPull>,
+    /// The default branch; none if the repository is empty.
+    pub default_branch: Option<SweptHead>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+    /// Points that this page cost, with what was read on.
+    pub cost: u64,
+    /// Points that are left, if GitHub says.
+    pub remaining: Option<u64>,
+    /// What could not be seen.
+    pub problems: Vec<String>,
+}
+
+/// An open pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweptPull {
+    /// Its number.
+    pub number: PullNumber,
+    /// Its title.
+    pub title: String,
+    /// Not ready for review.
+    pub draft: bool,
+    /// Whether its head is in another repository.
+    pub from_fork: bool,
+    /// The branch that it should be merged into.
+    pub base: String,
+    /// Who opened it; empty for an account that is gone.
+    pub author: String,
+    /// When it last changed.
+    pub updated_at: Option<Moment>,
+    /// Its head, with checks.
+    pub head: SweptHead,
+}
+
+/// The newest commit of a branch, with its checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweptHead {
+    /// The branch.
+    pub branch: String,
+    /// The commit.
+    pub sha: Sha,
+    /// All of them together, in one word; none without checks.
+    pub state: Option<StatusState>,
+    /// The newest of each name.
+    pub checks: Vec<SweptCheck>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+/// A check run or a commit status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SweptCheck {
+    /// A check run.
+    Run {
+        /// Its id.
+        id: CheckRunId,
+        /// What it is called.
+        name: String,
+        /// How far it is.
+        status: Progress,
+        /// How it ended.
+        conclusion: Option<Conclusion>,
+        /// Where its app shows it.
+        details_url: String,
+        /// When it began.
+        started_at: Option<Moment>,
+        /// When it ended.
+        completed_at: Option<Moment>,
+        /// The app that it comes from, such as `github-actions`.
+        app: String,
+        /// Its suite.
+        suite: Option<CheckSuiteId>,
+        /// The run of a workflow that it is a job of.
+        run: Option<RunId>,
+        /// That workflow's name.
+        workflow: String,
+    },
+    /// A commit status.
+    Status {
+        /// What it is about.
+        context: String,
+        /// What it says.
+        state: StatusState,
+        /// Where more is to be seen.
+        target_url: String,
+        /// One line.
+        description: String,
+        /// When it was set.
+        created_at: Option<Moment>,
+    },
+}
+
+impl SweptCheck {
+    /// Whether it is red: something for Greenline to look at.
+    #[must_use]
+    pub fn is_red(&self) -> bool {
+        match self {
+            Self::Run { conclusion, .. } => conclusion.as_ref().is_some_and(Conclusion::is_red),
+            Self::Status { state, .. } => state.is_red(),
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Run { name, .. } => name,
+            Self::Status { context, .. } => context,
+        }
+    }
+}
+
+const CONTEXTS: &str = "pageInfo { hasNextPage endCursor } nodes { __typename \
+    ... on CheckRun { databaseId name status conclusion detailsUrl startedAt completedAt \
+    checkSuite { databaseId app { slug } workflowRun { databaseId workflow { name } } } } \
+    ... on StatusContext { context state targetUrl description createdAt } }";
+
+/// The query for a page.
+fn page_query() -> String {
+    format!(
+        "query($owner: String!, $name: String!, $size: Int!, $after: String) {{ \
+         rateLimit {{ cost remaining }} \
+         repository(owner: $owner, name: $name) {{ \
+         defaultBranchRef {{ name target {{ ... on Commit {{ oid ...rollup }} }} }} \
+         pullRequests(states: OPEN, first: $size, after: $after, \
+         orderBy: {{field: CREATED_AT, direction: ASC}}) {{ \
+         pageInfo {{ hasNextPage endCursor }} nodes {{ \
+         number title isDraft isCrossRepository updatedAt author {{ login }} \
+         baseRefName headRefName headRefOid \
+         commits(last: 1) {{ nodes {{ commit {{ oid ...rollup }} }} }} }} }} }} }} \
+         fragment rollup on Commit {{ statusCheckRollup {{ id state \
+         contexts(first: 100) {{ {CONTEXTS} }} }} }}"
+    )
+}
+
+/// The query for more checks of one rollup.
+fn more_query() -> String {
+    format!(
+        "query($id: ID!, $after: String) {{ rateLimit {{ cost remaining }} \
+         node(id: $id) {{ ... on StatusCheckRollup {{ \
+         contexts(first: 100, after: $after) {{ {CONTEXTS} }} }} }} }}"
+    )
+}
+
+impl Forge {
+    /// A page of open pull requests with their checks, and the default branch with its own;
+    /// `after` is the [`Sweep::next`] of the page before.
+    ///
+    /// GraphQL `repository.pullRequests`, `statusCheckRollup`
+    pub async fn sweep_pulls(
+        &self,
+        repo: &RepoName,
+        after: Option<&str>,
+    ) -> Result<Sweep, ForgeError> {
+        let purpose: Purpose = format!("sweep the pull requests of {repo}").into();
+        let (page, faults) = self.page(repo, &purpose, after).await?;
+        let Some(repository) = page.repository else {
+            let permission = None;
+            return Err(ForgeError::NotFound { purpose, permission });
+        };
+        let mut sweep = Sweep {
+            pulls: Vec::new(),
+            default_branch: None,
+            next: repository.pull_requests.page_info.next(),
+            cost: 0,
+            remaining: None,
+            problems: problems(faults),
+        };
+        sweep.charge(page.rate_limit);
+        if let Some(branch) = repository.default_branch_ref {
+            sweep.default_branch = self.branch_head(repo, branch, &mut sweep).await?;
+        }
+        for pull in repository.pull_requests.nodes {
+            if let Some(pull) = self.swept(repo, pull, &mut sweep).await? {
+                sweep.pulls.push(pull);
+            }
+        }
+        Ok(sweep)
+    }
+
+    /// A page, the largest that GitHub manages.
+    async fn page(
+        &self,
+        repo: &RepoName,
+        purpose: &Purpose,
+        after: Option<&str>,
+    ) -> Result<(PageData, Vec<Fault>), ForgeError> {
+        let query = page_query();
+        let mut sizes = PAGE_SIZES.iter();
+        loop {
+            let size = sizes.next().copied().unwrap_or(1);
+            let variables =
+                json!({ "owner": repo.owner(), "name": repo.name(), "size": size, "after": after });
+            match self.ask::<PageData>(repo, purpose, (&query, variables)).await {
+                Err(ForgeError::Failing { .. }) if sizes.len() > 0 => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        repo: &RepoName,
+        purpose: &Purpose,
+        asked: (&str, Value),
+    ) -> Result<(T, Vec<Fault>), ForgeError> {
+        let about = About::Repo(repo.clone());
+        let said = self.core.graphql::<T>(about, Arc::clone(purpose), Asking::Query, asked).await?;
+        said.data(purpose)
+    }
+
+    async fn swept(
+        &self,
+        repo: &RepoName,
+        pull: PullNode,
+        sweep: &mut Sweep,
+    ) -> Result<Option<SweptPull>, ForgeError> {
+        let Some(sha) = pull.head_ref_oid else { return Ok(None) };
+        // The commit list may lag behind a push; checks of another commit are not this head's.
+        let commit = pull.commits.nodes.into_iter().map(|node| node.commit);
+        let rollup = commit.filter(|commit| commit.oid == sha).find_map(|commit| commit.rollup);
+        let head = self.head(repo, pull.head_ref_name, sha, rollup, sweep).await?;
+        Ok(Some(SweptPull {
+            number: pull.number,
+            title: pull.title,
+            draft: pull.is_draft,
+            from_fork: pull.is_cross_repository,
+            base: pull.base_ref_name,
+            author: pull.author.login,
+            updated_at: pull.updated_at,
+            head,
+        }))
+    }
+
+    async fn branch_head(
+        &self,
+        repo: &RepoName,
+        branch: BranchNode,
+        sweep: &mut Sweep,
+    ) -> Result<Option<SweptHead>, ForgeError> {
+        let Some(commit) = branch.target else { return Ok(None) };
+        self.head(repo, branch.name, commit.oid, commit.rollup, sweep).await.map(Some)
+    }
+
+    /// A head with all its checks, those beyond the first hundred asked for one by one.
+    async fn head(
+        &self,
+        repo: &RepoName,
+        branch: String,
+        sha: Sha,
+        rollup: Option<Rollup>,
+        sweep: &mut Sweep,
+    ) -> Result<SweptHead, ForgeError> {
+        let mut head = SweptHead { branch, sha, state: None, checks: Vec::new(), complete: true };
+        let Some(rollup) = rollup else { return Ok(head) };
+        head.state = rollup.state;
+        let mut next = rollup.contexts.page_info.next();
+        head.checks.extend(rollup.contexts.nodes.into_iter().filter_map(ContextNode::check));
+        for _ in 0..MORE_CHECKS {
+            let Some(after) = next else { return Ok(head) };
+            let more = self.more(repo, &rollup.id, &after, sweep).await?;
+            next = more.page_info.next();
+            head.checks.extend(more.nodes.into_iter().filter_map(ContextNode::check));
+        }
+        head.complete = next.is_none();
+        Ok(head)
+    }
+
+    async fn more(
+        &self,
+        repo: &RepoName,
+        id: &str,
+        after: &str,
+        sweep: &mut Sweep,
+    ) -> Result<Nodes<ContextNode>, ForgeError> {
+        let purpose: Purpose = format!("read more checks of {repo}").into();
+        let variables = json!({ "id": id, "after": after });
+        let asked = (more_query(), variables);
+        let (more, faults) =
+            self.ask::<MoreData>(repo, &purpose, (asked.0.as_str(), asked.1)).await?;
+        sweep.charge(more.rate_limit);
+        sweep.problems.extend(problems(faults));
+        Ok(more.node.map(|node| node.contexts).unwrap_or_default())
+    }
+}
+
+impl Sweep {
+    fn charge(&mut self, limit: Option<Points>) {
+        if let Some(points) = limit {
+            self.cost += points.cost;
+            self.remaining = Some(points.remaining);
+        }
+    }
+}
+
+/// At most ten: one missing permission says the same for every check.
+fn problems(faults: Vec<Fault>) -> Vec<String> {
+    let mut problems: Vec<String> = faults.into_iter().map(line).collect();
+    problems.sort();
+    problems.dedup();
+    problems.truncate(10);
+    problems
+}
+
+fn line(fault: Fault) -> String {
+    let mut line = fault.message;
+    if !fault.kind.is_empty() {
+        // Writing to a String can't fail.
+        let _ = write!(line, " ({})", fault.kind);
+    }
+    line
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageData {
+    #[serde(default, deserialize_with = "or_none")]
+    rate_limit: Option<Points>,
+    repository: Option<RepositoryNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MoreData {
+    #[serde(default, deserialize_with = "or_none")]
+    rate_limit: Option<Points>,
+    #[serde(default)]
+    node: Option<MoreNode>,
+}
+
+#[derive(Deserialize)]
+struct MoreNode {
+    #[serde(default, deserialize_with = "or_default")]
+    contexts: Nodes<ContextNode>,
+}
+
+#[derive(Deserialize)]
+struct Points {
+    #[serde(default, deserialize_with = "or_default")]
+    cost: u64,
+    #[serde(default, deserialize_with = "or_default")]
+    remaining: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RepositoryNode {
+    #[serde(default)]
+    default_branch_ref: Option<BranchNode>,
+    #[serde(default, deserialize_with = "or_default")]
+    pull_requests: Nodes<PullNode>,
+}
+
+#[derive(Deserialize)]
+struct BranchNode {
+    #[serde(default, deserialize_with = "or_default")]
+    name: String,
+    #[serde(default)]
+    target: Option<CommitNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PullNode {
+    number: PullNumber,
+    #[serde(default, deserialize_with = "or_default")]
+    title: String,
+    #[serde(default, deserialize_with = "or_default")]
+    is_draft: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    is_cross_repository: bool,
+    #[serde(default, deserialize_with = "or_none")]
+    updated_at: Option<Moment>,
+    #[serde(default, deserialize_with = "or_default")]
+    author: Author,
+    #[serde(default, deserialize_with = "or_default")]
+    base_ref_name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    head_ref_name: String,
+    #[serde(default, deserialize_with = "or_none")]
+    head_ref_oid: Option<Sha>,
+    #[serde(default, deserialize_with = "or_default")]
+    commits: Nodes<PullCommit>,
+}
+
+#[derive(Default, Deserialize)]
+struct Author {
+    #[serde(default, deserialize_with = "or_default")]
+    login: String,
+}
+
+#[derive(Deserialize)]
+struct PullCommit {
+    commit: CommitNode,
+}
+
+#[derive(Deserialize)]
+struct CommitNode {
+    oid: Sha,
+    #[serde(rename = "statusCheckRollup", default)]
+    rollup: Option<Rollup>,
+}
+
+#[derive(Deserialize)]
+struct Rollup {
+    #[serde(default, deserialize_with = "or_default")]
+    id: String,
+    #[serde(default, deserialize_with = "or_none")]
+    state: Option<StatusState>,
+    #[serde(default, deserialize_with = "or_default")]
+    contexts: Nodes<ContextNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound = "T: serde::de::DeserializeOwned")]
+struct Nodes<T> {
+    #[serde(default, deserialize_with = "or_default")]
+    page_info: PageInfo,
+    #[serde(default = "Vec::new", deserialize_with = "list")]
+    nodes: Vec<T>,
+}
+
+impl<T> Default for Nodes<T> {
+    fn default() -> Self {
+        Self { page_info: PageInfo::default(), nodes: Vec::new() }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    #[serde(default, deserialize_with = "or_default")]
+    has_next_page: bool,
+    #[serde(default, deserialize_with = "or_none")]
+    end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    fn next(self) -> Option<String> {
+        self.end_cursor.filter(|_| self.has_next_page)
+    }
+}
+
+/// A check run or a status; which one is in `typename`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContextNode {
+    #[serde(rename = "__typename", default, deserialize_with = "or_default")]
+    typename: String,
+    #[serde(default, deserialize_with = "or_none")]
+    database_id: Option<CheckRunId>,
+    #[serde(default, deserialize_with = "or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    status: Progress,
+    #[serde(default, deserialize_with = "or_none")]
+    conclusion: Option<Conclusion>,
+    #[serde(default, deserialize_with = "or_default")]
+    details_url: String,
+    #[serde(default, deserialize_with = "or_none")]
+    started_at: Option<Moment>,
+    #[serde(default, deserialize_with = "or_none")]
+    completed_at: Option<Moment>,
+    #[serde(default, deserialize_with = "or_default")]
+    check_suite: Suite,
+    #[serde(default, deserialize_with = "or_default")]
+    context: String,
+    #[serde(default, deserialize_with = "or_default")]
+    state: StatusState,
+    #[serde(default, deserialize_with = "or_default")]
+    target_url: String,
+    #[serde(default, deserialize_with = "or_default")]
+    description: String,
+    #[serde(default, deserialize_with = "or_none")]
+    created_at: Option<Moment>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Suite {
+    #[serde(default, deserialize_with = "or_none")]
+    database_id: Option<CheckSuiteId>,
+    #[serde(default, deserialize_with = "or_default")]
+    app: crate::model::App,
+    #[serde(default, deserialize_with = "or_default")]
+    workflow_run: WorkflowRun,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkflowRun {
+    #[serde(default, deserialize_with = "or_none")]
+    database_id: Option<RunId>,
+    #[serde(default, deserialize_with = "or_default")]
+    workflow: Workflow,
+}
+
+#[derive(Default, Deserialize)]
+struct Workflow {
+    #[serde(default, deserialize_with = "or_default")]
+    name: String,
+}
+
+impl ContextNode {
+    /// The check; none of a kind that we don't know.
+    fn check(self) -> Option<SweptCheck> {
+        match self.typename.as_str() {
+            "CheckRun" => Some(SweptCheck::Run {
+                id: self.database_id?,
+                name: self.name,
+                status: self.status,
+                conclusion: self.conclusion,
+                details_url: self.details_url,
+                started_at: self.started_at,
+                completed_at: self.completed_at,
+                app: self.check_suite.app.slug,
+                suite: self.check_suite.database_id,
+                run: self.check_suite.workflow_run.database_id,
+                workflow: self.check_suite.workflow_run.workflow.name,
+            }),
+            "StatusContext" => Some(SweptCheck::Status {
+                context: self.context,
+                state: self.state,
+                target_url: self.target_url,
+                description: self.description,
+                created_at: self.created_at,
+            }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Which GitHub, as whom, and how patient.
+
+use std::fmt;
+use std::time::Duration;
+
+use greenline_runtime::clock::{Clock, ManualClock};
+use greenline_runtime::settings::Secret;
+use url::Url;
+
+use crate::error::ForgeError;
+use crate::jwt::AppKey;
+
+/// Everything that a [`Forge`](crate::Forge) is made of.
+#[derive(Debug, Clone)]
+pub struct ForgeConfig {
+    /// Which GitHub.
+    pub api: ApiBase,
+    /// As whom.
+    pub credentials: Credentials,
+    /// What time it is.
+    pub clock: Clock,
+    /// How long to wait, and how often to try.
+    pub patience: Patience,
+    /// How waiting is done.
+    pub pause: Pause,
+    /// How many bytes of answers are kept to be asked for by ETag.
+    pub cache_bytes: usize,
+    /// What jitter is drawn from. Two processes should not have the same.
+    pub seed: u64,
+}
+
+impl ForgeConfig {
+    /// github.com, with the defaults for everything else.
+    #[must_use]
+    pub fn new(credentials: Credentials, clock: Clock) -> Self {
+        Self {
+            api: ApiBase::default(),
+            credentials,
+            clock,
+            patience: Patience::default(),
+            pause: Pause::Sleep,
+            cache_bytes: 16 << 20,
+            seed: fastrand::u64(..),
+        }
+    }
+
+    /// The same for another GitHub.
+    #[must_use]
+    pub fn at(mut self, api: ApiBase) -> Self {
+        self.api = api;
+        self
+    }
+}
+
+/// As whom GitHub is called.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// As nobody: public repositories, 60 calls an hour.
+    Anonymous,
+    /// With a personal access token, or the token of a workflow.
+    Token(Secret),
+    /// As an app, which has a token of an hour for each account that installed it.
+    App {
+        /// The app's id or client id.
+        id: String,
+        /// Its private key.
+        key: AppKey,
+    },
+}
+
+/// How long to wait for GitHub, and how often to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How often a call that may be repeated is tried.
+    pub attempts: usize,
+    /// The first pause between two tries; the next ones double.
+    pub first_pause: Duration,
+    /// The longest pause between two tries.
+    pub longest_pause: Duration,
+    /// How long one call may wait in all, for a limit to end, say. A longer wait is an error at
+    /// once, which says until when.
+    pub longest_wait: Duration,
+    /// How long one try may take, with its answer.
+    pub answer: Duration,
+    /// How long a connection may take, and a body may stand still.
+    pub silence: Duration,
+    /// How long the reading of a log may take.
+    pub download: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(20),
+            longest_wait: Duration::from_secs(60),
+            answer: Duration::from_secs(30),
+            silence: Duration::from_secs(15),
+            download: Duration::from_secs(600),
+        }
+    }
+}
+
+/// How waiting is done.
+#[derive(Debug, Clone)]
+pub enum Pause {
+    /// By sleeping.
+    Sleep,
+    /// By moving a clock: for tests, which do not wait.
+    Move(ManualClock),
+}
+
+impl Pause {
+    pub(crate) async fn wait(&self, time: Duration) {
+        match self {
+            Self::Sleep => tokio::time::sleep(time).await,
+            Self::Move(clock) => {
+                clock.advance(time);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// Where GitHub's API is: `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise
+/// Server. Credentials are sent nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiBase {
+    rest: Url,
+    graphql: Url,
+}
+
+impl Default for ApiBase {
+    fn default() -> Self {
+        Self::parse("https://api.github.com").expect("the address is a constant that parses")
+    }
+}
+
+impl ApiBase {
+    /// Reads an address.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, has no host, or is plain http to another machine: the credentials would
+    /// be readable on the way.
+    pub fn parse(text: &str) -> Result<Self, ForgeError> {
+        let wrong = |why: &str| Err(ForgeError::Settings(format!("{text:?}: {why}")));
+        let Ok(mut rest) = Url::parse(text.trim()) else {
+            return wrong("write GitHub's API as in https://api.github.com");
+        };
+        if rest.host_str().is_none_or(str::is_empty) || rest.cannot_be_a_base() {
+            return wrong("the address of GitHub's API has no host");
+        }
+        if !rest.username().is_empty() || rest.password().is_some() {
+            return wrong("the address of GitHub's API holds no credentials");
+        }
+        if rest.scheme() != "https" && !(rest.scheme() == "http" && is_loopback(&rest)) {
+            return wrong("use https, so that the credentials can't be read on the way");
+        }
+        rest.set_query(None);
+        rest.set_fragment(None);
+        let path = rest.path().trim_end_matches('/').to_owned();
+        rest.set_path(&path);
+        let mut graphql = rest.clone();
+        graphql.set_path(&graphql_path(&path));
+        Ok(Self { rest, graphql })
+    }
+
+    /// The address of a path, which begins with a slash and is already escaped.
+    pub(crate) fn rest(&self, path: &str) -> String {
+        format!("{}{path}", self.rest.as_str().trim_end_matches('/'))
+    }
+
+    pub(crate) fn graphql(&self) -> &str {
+        self.graphql.as_str()
+    }
+
+    /// Whether credentials may be sent there: same scheme, host, port, and under the same path.
+    pub(crate) fn covers(&self, url: &Url) -> bool {
+        let path = self.rest.path().trim_end_matches('/');
+        let inside = url.path().strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        url.origin() == self.rest.origin() && inside && url.username().is_empty()
+    }
+
+    /// Whether something may be fetched from there without credentials: over https, or from this
+    /// machine where the API itself is on this machine.
+    pub(crate) fn lets_fetch(&self, url: &Url) -> bool {
+        url.scheme() == "https" || (is_loopback(&self.rest) && is_loopback(url))
+    }
+}
+
+/// An Enterprise Server has GraphQL beside REST, not below it.
+fn graphql_path(rest: &str) -> String {
+    match rest.strip_suffix("/api/v3") {
+        Some(before) => format!("{before}/api/graphql"),
+        None => format!("{rest}/graphql"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+impl fmt::Debug for ApiBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rest.as_str())
+    }
+}
+
+impl fmt::Display for ApiBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rest.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_github_have_their_addresses() {
+        let cases = [
+            (
+                "https://api.github.com",
+                "https://api.github.com/user",
+                "https://api.github.com/graphql",
+            ),
+            (
+                "https://ghe.acme.example/api/v3/",
+                "https://ghe.acme.example/api/v3/user",
+                "https://ghe.acme.example/api/graphql",
+            ),
+            (
+                "https://acme.example/git/api/v3",
+                "https://acme.example/git/api/v3/user",
+                "https://acme.example/git/api/graphql",
+            ),
+            (
+                "http://127.0.0.1:9000",
+                "http://127.0.0.1:9000/user",
+                "http://127.0.0.1:9000/graphql",
+            ),
+        ];
+        for (base, user, graphql) in cases {
+            let api = ApiBase::parse(base).unwrap();
+            assert_eq!((api.rest("/user").as_str(), api.graphql()), (user, graphql));
+        }
+    }
+
+    #[test]
+    fn addresses_that_would_give_credentials_away_are_refused() {
+        for base in ["http://ghe.acme.example", "ftp://a", "https://u:p@ghe", "ghe", "https://", ""]
+        {
+            assert!(ApiBase::parse(base).is_err(), "{base}");
+        }
+    }
+
+    #[test]
+    fn credentials_stay_under_the_base() {
+        let api = ApiBase::parse("https://ghe.acme.example/api/v3").unwrap();
+        let covers = |text: &str| api.covers(&Url::parse(text).unwrap());
+        assert!(covers("https://ghe.acme.example/api/v3/repositories/1?page=2"));
+        for other in [
+            "https://ghe.acme.example/api/v3evil",
+            "https://ghe.acme.example/_services/log",
+            "http://ghe.acme.example/api/v3/user",
+            "https://ghe.acme.example:444/api/v3/user",
+            "https://evil.example/api/v3/user",
+            "https://x@ghe.acme.example/api/v3/user",
+        ] {
+            assert!(!covers(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn files_come_over_https() {
+        let fetches = |base: &str, url: &str| {
+            ApiBase::parse(base).unwrap().lets_fetch(&Url::parse(url).unwrap())
+        };
+        assert!(fetches("https://api.github.com", "https://blobs.example/log"));
+        assert!(!fetches("https://api.github.com", "http://blobs.example/log"));
+        assert!(!fetches("https://api.github.com", "http://127.0.0.1/log"));
+        assert!(fetches("http://127.0.0.1:1", "http://127.0.0.1:2/log"));
+        assert!(!fetches("http://127.0.0.1:1", "http://169.254.169.254/log"));
+    }
+}

@@ -1,0 +1,69 @@
+//! Work that many ask for at once and one does.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::ForgeError;
+
+/// Values that are made once for all who ask while they are made, and kept.
+///
+/// Whoever is dropped while making one leaves it to the next in line. Those who waited for an
+/// attempt that failed share its failure, instead of each failing in turn.
+#[derive(Debug)]
+pub(crate) struct Flights<K, V> {
+    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    /// How many attempts have ended.
+    ended: AtomicU64,
+    last: tokio::sync::Mutex<Option<Result<V, ForgeError>>>,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Flights<K, V> {
+    pub(crate) fn new() -> Self {
+        Self { slots: Mutex::new(HashMap::new()) }
+    }
+
+    /// The kept value if it is `fresh`, or what `make` makes.
+    pub(crate) async fn get(
+        &self,
+        key: &K,
+        fresh: impl Fn(&V) -> bool,
+        make: impl Future<Output = Result<V, ForgeError>>,
+    ) -> Result<V, ForgeError> {
+        let slot = self.slot(key);
+        let came = slot.ended.load(Ordering::SeqCst);
+        let mut last = slot.last.lock().await;
+        match &*last {
+            Some(Ok(value)) if fresh(value) => return Ok(value.clone()),
+            Some(Err(error)) if slot.ended.load(Ordering::SeqCst) > came => {
+                return Err(error.clone());
+            }
+            _ => {}
+        }
+        let made = make.await;
+        *last = Some(made.clone());
+        slot.ended.fetch_add(1, Ordering::SeqCst);
+        made
+    }
+
+    /// Keeps a value that came from elsewhere.
+    pub(crate) async fn put(&self, key: &K, value: V) {
+        *self.slot(key).last.lock().await = Some(Ok(value));
+    }
+
+    /// Makes it anew when it is asked for next.
+    pub(crate) fn forget(&self, key: &K) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    fn slot(&self, key: &K) -> Arc<Slot<V>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = || Slot { ended: AtomicU64::new(0), last: tokio::sync::Mutex::new(None) };
+        Arc::clone(slots.entry(key.clone()).or_insert_with(|| Arc::new(empty())))
+    }
+}

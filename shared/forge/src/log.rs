@@ -1,0 +1,274 @@
+//! Logs, read as they come.
+//!
+//! GitHub answers with an address on another host that is good for a minute. It is asked without
+//! credentials: its own query is what opens it. Bytes are handed on as they arrive, up to a cap,
+//! and none are kept. A body that breaks off is taken up again at the byte where it broke, from a
+//! fresh address; one that stands still, or takes too long, is an error.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use http::header::{CONTENT_RANGE, LOCATION, RANGE};
+use http::{Request, Response, StatusCode};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::call::{Call, Take};
+use crate::core::{Content, Core, refused_target};
+use crate::error::ForgeError;
+use crate::names::JobId;
+use crate::retry::Tries;
+use crate::transport::{Body, Trouble, next};
+
+/// How often one address may point to another.
+const HOPS: usize = 3;
+
+/// Whose log it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    By(JobId),
+    Together,
+}
+
+/// A log that is being read.
+pub struct LogStream {
+    core: Arc<Core>,
+    call: Call,
+    written: Written,
+    body: Body,
+    /// What was handed on.
+    read: u64,
+    /// What the body gives that was handed on before.
+    again: u64,
+    cap: u64,
+    cut: bool,
+    tries: Tries,
+    deadline: Instant,
+}
+
+impl LogStream {
+    pub(crate) async fn open(
+        core: Arc<Core>,
+        call: Call,
+        written: Written,
+        cap: u64,
+    ) -> Result<Self, ForgeError> {
+        let call = call.taking(Take::Flowing);
+        let mut tries = core.tries();
+        let deadline = Instant::now() + core.config.patience.download;
+        let (body, again) = reopen(&core, &call, written, 0, &mut tries).await?;
+        Ok(Self { core, call, written, body, read: 0, again, cap, cut: false, tries, deadline })
+    }
+
+    /// The next bytes; none at the end, or where the cap is.
+    ///
+    /// # Errors
+    ///
+    /// When the log breaks off and can't be taken up again, or takes too long.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ForgeError> {
+        while self.read < self.cap {
+            match self.next().await {
+                Ok(None) => return Ok(None),
+                Ok(Some(bytes)) => {
+                    if let Some(fresh) = self.take(bytes) {
+                        return Ok(Some(fresh));
+                    }
+                }
+                Err(error) => self.take_up_again(error).await?,
+            }
+        }
+        // Whether more would have come is known only by asking.
+        self.cut = self.cut || matches!(self.next().await, Ok(Some(_)) | Err(_));
+        Ok(None)
+    }
+
+    /// Hands all bytes to `sink`, and says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogStream::chunk`]; what came before was handed on.
+    pub async fn each(&mut self, mut sink: impl FnMut(&[u8])) -> Result<u64, ForgeError> {
+        while let Some(bytes) = self.chunk().await? {
+            sink(&bytes);
+        }
+        Ok(self.read)
+    }
+
+    /// All bytes at once; as many as the cap allows are in memory then.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogStream::chunk`].
+    pub async fn whole(mut self) -> Result<Vec<u8>, ForgeError> {
+        let mut whole = Vec::new();
+        self.each(|bytes| whole.extend_from_slice(bytes)).await?;
+        Ok(whole)
+    }
+
+    /// Whether there was more than the cap allows; known at the end.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, ForgeError> {
+        let reading = next(&mut self.body, self.core.config.patience.silence);
+        let late = Err(Trouble::Lost("it takes too long".to_owned()));
+        let bytes = tokio::time::timeout_at(self.deadline, reading).await.unwrap_or(late);
+        bytes.map_err(|trouble| lost(&self.call, trouble))
+    }
+
+    /// What of these bytes is new and within the cap.
+    fn take(&mut self, mut bytes: Bytes) -> Option<Bytes> {
+        let known = usize::try_from(self.again).unwrap_or(usize::MAX).min(bytes.len());
+        bytes.advance(known);
+        self.again -= known as u64;
+        let room = usize::try_from(self.cap - self.read).unwrap_or(usize::MAX);
+        self.cut = bytes.len() > room;
+        bytes.truncate(room);
+        self.read += bytes.len() as u64;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    async fn take_up_again(&mut self, error: ForgeError) -> Result<(), ForgeError> {
+        if Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        self.core.pause(&mut self.tries, error).await?;
+        let reopened =
+            reopen(&self.core, &self.call, self.written, self.read, &mut self.tries).await?;
+        (self.body, self.again) = reopened;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for LogStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("LogStream");
+        shown.field("read", &self.read).field("cap", &self.cap).finish_non_exhaustive()
+    }
+}
+
+/// Asks for the log from byte `from`. The number with the body says how many bytes of it come
+/// before that one, where the host does not know ranges.
+async fn reopen(
+    core: &Core,
+    call: &Call,
+    written: Written,
+    from: u64,
+    tries: &mut Tries,
+) -> Result<(Body, u64), ForgeError> {
+    loop {
+        match request_log(core, call, written, from).await {
+            Err(error @ (ForgeError::Unreachable { .. } | ForgeError::Failing { .. })) => {
+                core.pause(tries, error).await?;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn request_log(
+    core: &Core,
+    call: &Call,
+    written: Written,
+    from: u64,
+) -> Result<(Body, u64), ForgeError> {
+    let answer = core.send(call).await?;
+    let body = match answer.content {
+        Content::Flowing(body) => body,
+        Content::Whole(_) => return Err(refused_target(&call.purpose, "")),
+    };
+    if !answer.status.is_redirection() {
+        return Ok((body, from));
+    }
+    let said = answer.headers.get(LOCATION).and_then(|said| said.to_str().ok());
+    let api = core.config.api.rest("/");
+    let target = Url::parse(&api).and_then(|api| api.join(said.unwrap_or_default()));
+    let target = target.map_err(|_| refused_target(&call.purpose, said.unwrap_or_default()))?;
+    fetch(core, call, written, target, from).await
+}
+
+/// Fetches from another host, without credentials.
+async fn fetch(
+    core: &Core,
+    call: &Call,
+    written: Written,
+    mut target: Url,
+    from: u64,
+) -> Result<(Body, u64), ForgeError> {
+    for _ in 0..HOPS {
+        if !core.config.api.lets_fetch(&target) {
+            break;
+        }
+        let request = plain(call, &target, from)?;
+        let sent = core.transport.send(request).await;
+        let response = sent.map_err(|trouble| lost(call, trouble))?;
+        match onward(&target, &response) {
+            Some(next) => target = next,
+            None => return opened(call, written, response, from),
+        }
+    }
+    Err(refused_target(&call.purpose, target.as_str()))
+}
+
+fn plain(call: &Call, target: &Url, from: u64) -> Result<Request<Bytes>, ForgeError> {
+    let mut request = Request::get(target.as_str());
+    if from > 0 {
+        request = request.header(RANGE, format!("bytes={from}-"));
+    }
+    request.body(Bytes::new()).map_err(|_| refused_target(&call.purpose, target.as_str()))
+}
+
+fn onward(from: &Url, response: &Response<Body>) -> Option<Url> {
+    let target = response.headers().get(LOCATION)?.to_str().ok()?;
+    response.status().is_redirection().then(|| from.join(target).ok()).flatten()
+}
+
+fn opened(
+    call: &Call,
+    written: Written,
+    response: Response<Body>,
+    from: u64,
+) -> Result<(Body, u64), ForgeError> {
+    let purpose = Arc::clone(&call.purpose);
+    let status = response.status();
+    match (status, written) {
+        (StatusCode::PARTIAL_CONTENT, _) if starts_at(&response, from) => {
+            Ok((response.into_body(), 0))
+        }
+        (StatusCode::OK, _) => Ok((response.into_body(), from)),
+        (StatusCode::NOT_FOUND | StatusCode::GONE, Written::By(job)) => {
+            Err(ForgeError::LogGone(job))
+        }
+        (StatusCode::NOT_FOUND | StatusCode::GONE, Written::Together) => {
+            Err(ForgeError::NotFound { purpose, permission: None })
+        }
+        // The host knows the log's end: nothing more is to come.
+        (StatusCode::RANGE_NOT_SATISFIABLE, _) => Ok((empty(), 0)),
+        // An address that ran out is forbidden; a fresh one helps.
+        _ => {
+            let message = "from the host of the log".to_owned();
+            Err(ForgeError::Failing { purpose, status: status.as_u16(), message })
+        }
+    }
+}
+
+fn starts_at(response: &Response<Body>, from: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let start = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next());
+    start.and_then(|start| start.parse().ok()) == Some(from)
+}
+
+fn empty() -> Body {
+    use http_body_util::BodyExt;
+    http_body_util::Empty::new().map_err(|never: std::convert::Infallible| match never {}).boxed()
+}
+
+fn lost(call: &Call, trouble: Trouble) -> ForgeError {
+    let purpose = Arc::clone(&call.purpose);
+    match trouble {
+        Trouble::NotSent(why) | Trouble::Lost(why) => ForgeError::Unreachable { purpose, why },
+        Trouble::TooLarge => ForgeError::TooLarge { purpose, cap: 0 },
+    }
+}

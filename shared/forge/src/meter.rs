@@ -1,0 +1,257 @@
+//! What is left of GitHub's limits, and what was used.
+//!
+//! GitHub counts for each account and resource, and says what is left with every answer. A limit
+//! that is used up is not tried again before it ends: calls while one is limited can get an app
+//! banned. Moments come from GitHub's clock and are kept as durations on ours, so that a machine
+//! whose clock is wrong neither waits for hours nor not at all.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::DateTime;
+use greenline_runtime::clock::Clock;
+use greenline_runtime::metrics::{Metric, describe};
+use http::HeaderMap;
+use metrics::{counter, gauge};
+
+use crate::account::Account;
+use crate::error::Limit;
+use crate::time::Moment;
+
+macro_rules! metrics_of_github {
+    ($($name:ident: $kind:ident $text:literal, $help:literal;)+) => {
+        $(const $name: Metric = Metric::$kind($text, $help);)+
+        const ALL: &[Metric] = &[$($name),+];
+    };
+}
+
+metrics_of_github! {
+    CALLS: counter "greenline_github_calls_total", "Requests sent to GitHub, by resource and by how they ended; not_modified costs nothing.";
+    WAITS: counter "greenline_github_waits_total", "How often a call waited for GitHub: for a limit, or to try again.";
+    LIMIT: gauge "greenline_github_limit", "Calls (for graphql: points) that GitHub allows an hour, by account and resource.";
+    REMAINING: gauge "greenline_github_remaining", "Calls or points left in this hour, by account and resource.";
+    RESET: gauge "greenline_github_reset_timestamp_seconds", "When the hour ends, in seconds since 1970, by account and resource.";
+    KEPT: gauge "greenline_github_cache_bytes", "Answers kept to be asked for by ETag.";
+}
+
+/// Gives the numbers their help text. Call it once, after the exporter is installed.
+pub fn describe_metrics() {
+    describe(ALL);
+}
+
+/// What is left for one account of one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Whose limit: `token`, `anonymous`, `app` or `installation-ID`.
+    pub account: String,
+    /// Which: `core`, `graphql`, `search`.
+    pub resource: String,
+    /// How many calls or points there are an hour.
+    pub limit: u64,
+    /// How many are left.
+    pub remaining: u64,
+    /// When there are as many as at first again, by our clock.
+    pub resets_at: Moment,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    limit: u64,
+    remaining: u64,
+    resets: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Board {
+    left: HashMap<(Account, String), Left>,
+    /// Whole accounts that have to wait, until when.
+    paused: HashMap<Account, Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Meter {
+    clock: Clock,
+    board: Mutex<Board>,
+}
+
+impl Meter {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, board: Mutex::default() }
+    }
+
+    /// Takes note of what an answer says is left.
+    pub(crate) fn read(&self, account: Account, headers: &HeaderMap) {
+        let Some((resource, left)) = self.left(headers) else { return };
+        let labels = [("account", account.label()), ("resource", resource.clone())];
+        gauge!(LIMIT.name, &labels).set(number(left.limit));
+        gauge!(REMAINING.name, &labels).set(number(left.remaining));
+        gauge!(RESET.name, &labels).set(number(self.moment(left.resets).0 / 1_000));
+        self.board().left.insert((account, resource), left);
+    }
+
+    fn left(&self, headers: &HeaderMap) -> Option<(String, Left)> {
+        let resource = text(headers, "x-ratelimit-resource").unwrap_or("core");
+        let left = Left {
+            limit: text(headers, "x-ratelimit-limit")?.parse().ok()?,
+            remaining: text(headers, "x-ratelimit-remaining")?.parse().ok()?,
+            resets: self.clock.steady() + self.until_reset(headers)?,
+        };
+        // A resource is a label: one word, or none of ours.
+        let word = resource.len() <= 40 && resource.bytes().all(|byte| byte.is_ascii_graphic());
+        Some((if word { resource } else { "other" }.to_owned(), left))
+    }
+
+    /// How long until the hour ends, both moments taken from GitHub's clock where it says them.
+    pub(crate) fn until_reset(&self, headers: &HeaderMap) -> Option<Duration> {
+        let reset_s: u64 = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+        let now_ms = said_date(headers).unwrap_or_else(|| self.clock.wall_ms());
+        Some(Duration::from_millis(reset_s.saturating_mul(1_000).saturating_sub(now_ms)))
+    }
+
+    /// Lets an account wait.
+    pub(crate) fn pause(&self, account: Account, time: Duration) {
+        let until = self.clock.steady() + time;
+        let mut board = self.board();
+        let paused = board.paused.entry(account).or_default();
+        *paused = until.max(*paused);
+    }
+
+    /// Lets one resource of an account wait, as if its answer had said that nothing is left.
+    pub(crate) fn exhaust(&self, account: Account, resource: &str, time: Duration) {
+        let resets = self.clock.steady() + time;
+        let mut board = self.board();
+        let left = board.left.entry((account, resource.to_owned()));
+        let left = left.or_insert(Left { limit: 0, remaining: 0, resets });
+        (left.remaining, left.resets) = (0, resets);
+    }
+
+    /// How long this account has to wait before it may use this resource.
+    pub(crate) fn wait(&self, account: Account, resource: &str) -> Option<(Limit, Duration)> {
+        let now = self.clock.steady();
+        let board = self.board();
+        let paused = board.paused.get(&account).map(|until| until.saturating_sub(now));
+        if let Some(wait) = paused.filter(|wait| !wait.is_zero()) {
+            return Some((Limit::Secondary, wait));
+        }
+        let left = board.left.get(&(account, resource.to_owned()))?;
+        let wait = left.resets.saturating_sub(now);
+        (left.remaining == 0 && !wait.is_zero()).then_some((Limit::Primary, wait))
+    }
+
+    /// The moment on our wall clock that is `time` from now.
+    pub(crate) fn in_time(&self, time: Duration) -> Moment {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Moment(self.clock.wall_ms().saturating_add(ms))
+    }
+
+    /// All readings, in a steady order.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        let board = self.board();
+        let mut readings: Vec<Reading> = board
+            .left
+            .iter()
+            .map(|((account, resource), left)| Reading {
+                account: account.label(),
+                resource: resource.clone(),
+                limit: left.limit,
+                remaining: left.remaining,
+                resets_at: self.moment(left.resets),
+            })
+            .collect();
+        readings.sort_by(|a, b| (&a.account, &a.resource).cmp(&(&b.account, &b.resource)));
+        readings
+    }
+
+    fn moment(&self, steady: Duration) -> Moment {
+        self.in_time(steady.saturating_sub(self.clock.steady()))
+    }
+
+    fn board(&self) -> std::sync::MutexGuard<'_, Board> {
+        // What is in it is whole after every step, so a panic elsewhere costs nothing here.
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts one request.
+pub(crate) fn count_call(resource: &'static str, ended: &'static str) {
+    counter!(CALLS.name, "resource" => resource, "ended" => ended).increment(1);
+}
+
+/// Counts one wait.
+pub(crate) fn count_wait(reason: &'static str) {
+    counter!(WAITS.name, "reason" => reason).increment(1);
+}
+
+/// Says how much is kept.
+pub(crate) fn show_kept(bytes: usize) {
+    gauge!(KEPT.name).set(number(u64::try_from(bytes).unwrap_or(u64::MAX)));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "limits and moments fit many times over")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// What GitHub's clock shows, in milliseconds since 1970.
+pub(crate) fn said_date(headers: &HeaderMap) -> Option<u64> {
+    let date = DateTime::parse_from_rfc2822(text(headers, "date")?).ok()?;
+    u64::try_from(date.timestamp_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use greenline_runtime::clock::ManualClock;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn what_is_used_up_is_waited_for_by_githubs_clock() {
+        let clock = ManualClock::at(5);
+        let meter = Meter::new(clock.clock());
+        let said = [
+            ("date", "Tue, 14 Nov 2023 22:13:20 GMT"),
+            ("x-ratelimit-limit", "5000"),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1700000090"),
+            ("x-ratelimit-resource", "graphql"),
+        ];
+        meter.read(Account::Token, &headers(&said));
+        let wait = Some((Limit::Primary, Duration::from_secs(90)));
+        assert_eq!(meter.wait(Account::Token, "graphql"), wait);
+        assert_eq!(meter.wait(Account::Token, "core"), None);
+        assert_eq!(meter.wait(Account::App, "graphql"), None);
+        assert_eq!(meter.readings()[0].resets_at, Moment(90_005));
+        clock.advance(Duration::from_secs(90));
+        assert_eq!(meter.wait(Account::Token, "graphql"), None);
+    }
+
+    #[test]
+    fn a_pause_holds_a_whole_account_and_only_grows() {
+        let clock = ManualClock::at(0);
+        let meter = Meter::new(clock.clock());
+        meter.pause(Account::Token, Duration::from_secs(60));
+        meter.pause(Account::Token, Duration::from_secs(1));
+        assert_eq!(
+            meter.wait(Account::Token, "core"),
+            Some((Limit::Secondary, Duration::from_secs(60)))
+        );
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(meter.wait(Account::Token, "core"), None);
+    }
+
+    #[test]
+    fn headers_that_say_nothing_change_nothing() {
+        let meter = Meter::new(ManualClock::at(0).clock());
+        meter.read(Account::Token, &headers(&[("x-ratelimit-remaining", "many")]));
+        assert_eq!(meter.readings(), []);
+    }
+}

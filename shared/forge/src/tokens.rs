@@ -1,0 +1,69 @@
+//! An app's tokens: one for each account that installed it, of an hour each.
+//!
+//! Many may ask at once, one asks GitHub. A token is made anew before it ends, so that none ends
+//! under way, and when GitHub says that it is no longer good.
+
+use std::time::Duration;
+
+use greenline_runtime::clock::Clock;
+use greenline_runtime::settings::Secret;
+
+use crate::error::ForgeError;
+use crate::flight::Flights;
+use crate::names::InstallationId;
+
+/// A token is not used in its last minutes: a call may take some, and clocks differ.
+const SPARE: Duration = Duration::from_secs(5 * 60);
+
+/// An installation's token, and until when it is good by our steady clock.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    pub(crate) secret: Secret,
+    pub(crate) good_until: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    clock: Clock,
+    tokens: Flights<InstallationId, Token>,
+    /// By owner, in lower case.
+    installations: Flights<String, InstallationId>,
+}
+
+impl Tokens {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, tokens: Flights::new(), installations: Flights::new() }
+    }
+
+    pub(crate) async fn token(
+        &self,
+        id: InstallationId,
+        mint: impl Future<Output = Result<Token, ForgeError>>,
+    ) -> Result<Secret, ForgeError> {
+        let good = |token: &Token| token.good_until > self.clock.steady() + SPARE;
+        Ok(self.tokens.get(&id, good, mint).await?.secret)
+    }
+
+    pub(crate) async fn installation(
+        &self,
+        owner: &str,
+        look_up: impl Future<Output = Result<InstallationId, ForgeError>>,
+    ) -> Result<InstallationId, ForgeError> {
+        self.installations.get(&owner.to_ascii_lowercase(), |_| true, look_up).await
+    }
+
+    /// Takes note of an installation that somebody told us of.
+    pub(crate) async fn note(&self, owner: &str, id: InstallationId) {
+        self.installations.put(&owner.to_ascii_lowercase(), id).await;
+    }
+
+    /// Drops a token that GitHub no longer takes.
+    pub(crate) fn drop_token(&self, id: InstallationId) {
+        self.tokens.forget(&id);
+    }
+
+    /// Drops what is known of an owner, whose installation is gone.
+    pub(crate) fn drop_owner(&self, owner: &str) {
+        self.installations.forget(&owner.to_ascii_lowercase());
+    }
+}

@@ -1,0 +1,111 @@
+//! Whether a webhook is from GitHub: `X-Hub-Signature-256`, an HMAC over the body as it came.
+
+use greenline_runtime::settings::Secret;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// Why a webhook is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// There is no signature: the webhook was set up without a secret.
+    #[error("the webhook is not signed: set its secret on GitHub")]
+    Missing,
+    /// The signature is not `sha256=` and 64 hexadecimal digits.
+    #[error("the webhook's signature can't be read")]
+    Malformed,
+    /// None of the secrets makes this signature of this body.
+    #[error("the webhook's signature is wrong: the secrets differ, or it is not from GitHub")]
+    Wrong,
+}
+
+/// The secrets that a webhook may be signed with: one, or two while it is changed.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    current: Secret,
+    former: Option<Secret>,
+}
+
+impl Secrets {
+    /// One secret. An empty one is no secret: `None`.
+    #[must_use]
+    pub fn new(current: Secret, former: Option<Secret>) -> Option<Self> {
+        let some = |secret: &Secret| !secret.expose().is_empty();
+        some(&current).then(|| Self { current, former: former.filter(some) })
+    }
+
+    /// Checks the value of `X-Hub-Signature-256` against the body as it came. How long that takes
+    /// says nothing about how much of the signature is right.
+    ///
+    /// # Errors
+    ///
+    /// When the body is not to be believed.
+    pub fn check(&self, body: &[u8], signature: Option<&str>) -> Result<(), SignatureError> {
+        let signature = parse(signature.ok_or(SignatureError::Missing)?)?;
+        let signed = |secret: &Secret| {
+            // A key may have any length, so this can't fail; if it did, nothing would be signed.
+            let mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes());
+            mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature).is_ok())
+        };
+        let by_current = signed(&self.current);
+        let by_former = self.former.as_ref().is_some_and(signed);
+        if by_current || by_former { Ok(()) } else { Err(SignatureError::Wrong) }
+    }
+}
+
+fn parse(signature: &str) -> Result<[u8; 32], SignatureError> {
+    let digits = signature.trim().strip_prefix("sha256=").ok_or(SignatureError::Malformed)?;
+    if digits.len() != 64 || !digits.is_ascii() {
+        return Err(SignatureError::Malformed);
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(SignatureError::Malformed);
+        let value = digit(pair[0])? * 16 + digit(pair[1])?;
+        *byte = u8::try_from(value).map_err(|_| SignatureError::Malformed)?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of GitHub's documentation.
+    const BODY: &[u8] = b"Hello, World!";
+    const SIGNED: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+
+    fn secret(text: &str) -> Secret {
+        text.to_owned().into()
+    }
+
+    fn secrets(current: &str, former: Option<&str>) -> Secrets {
+        Secrets::new(secret(current), former.map(secret)).unwrap()
+    }
+
+    #[test]
+    fn the_documented_example_is_believed_with_either_secret() {
+        let right = "It's a Secret to Everybody";
+        assert_eq!(secrets(right, None).check(BODY, Some(SIGNED)), Ok(()));
+        assert_eq!(secrets("new", Some(right)).check(BODY, Some(SIGNED)), Ok(()));
+    }
+
+    #[test]
+    fn everything_else_is_not() {
+        let right = secrets("It's a Secret to Everybody", None);
+        let wrong = Err(SignatureError::Wrong);
+        assert_eq!(right.check(b"Hello, World?", Some(SIGNED)), wrong);
+        assert_eq!(secrets("other", Some("others")).check(BODY, Some(SIGNED)), wrong);
+        assert_eq!(right.check(BODY, None), Err(SignatureError::Missing));
+        for odd in ["", "sha1=00", "sha256=", &SIGNED[..70], &SIGNED.replace('7', "g"), "sha256=é"]
+        {
+            assert_eq!(right.check(BODY, Some(odd)), Err(SignatureError::Malformed), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        assert!(Secrets::new(secret(""), Some(secret("x"))).is_none());
+        let one = Secrets::new(secret("x"), Some(secret(""))).unwrap();
+        assert!(one.former.is_none());
+    }
+}
