@@ -54,7 +54,7 @@ impl Part {
             (Self::Lock, "complete") => comment_out(&text, "unlock(ids, worker)", ""),
             (Self::Lease, "claim") => comment_out(&text, "    if found > 0 then call('ZADD'", ""),
             (Self::Lease, "complete") => comment_out(&text, "call('ZREM', TASKS .. 'leases'", ""),
-            (Self::Attempts, "complete") => comment_out(&text, "    keep_record(id, told", ""),
+            (Self::Attempts, "complete") => comment_out(&text, "    keep_record(id, records", ""),
             (Self::Outbox, "complete") => comment_out(&text, "call('ZADD', TASKS .. 'outbox'", ""),
             (Self::Event, "claim") => comment_out(&text, "  event('claimed'", ""),
             (Self::Event, "complete") => comment_out(&text, "event('success'", ""),

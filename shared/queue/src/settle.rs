@@ -38,6 +38,14 @@ pub(crate) struct Completion {
     record: String,
 }
 
+impl Completion {
+    /// Whether both tasks were claimed in one call, and for the same attempt:
+    /// then their records are the same text, which is said and made once.
+    fn is_like(&self, other: &Self) -> bool {
+        self.fence == other.fence && self.record == other.record
+    }
+}
+
 /// Why a task did not succeed.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -125,10 +133,13 @@ pub(crate) async fn complete(
     let mut settled = Vec::with_capacity(completions.len());
     for group in completions.chunk_by(|one, other| one.worker == other.worker) {
         let bytes: usize = group.iter().map(|one| one.result.len() + 320).sum();
-        let mut call = core.call(&core.scripts.complete, 1 + 4 * group.len(), bytes);
+        let mut call = core.call(&core.scripts.complete, 1 + 5 * group.len(), bytes);
         call.arg(group[0].worker.as_str());
-        for one in group {
-            call.arg(one.id.as_str()).arg(one.fence.as_str()).arg(&one.result).arg(&one.record);
+        for alike in group.chunk_by(Completion::is_like) {
+            call.arg(alike[0].fence.as_str()).arg(&alike[0].record).arg(alike.len());
+            for one in alike {
+                call.arg(one.id.as_str()).arg(&one.result);
+            }
         }
         let answers: Vec<String> = core.run(&core.scripts.complete, &call).await?;
         for answer in &answers {
