@@ -94,8 +94,8 @@ impl fmt::Display for Enqueued {
 pub(crate) struct Filing {
     task: Task,
     route: String,
-    signature: Option<String>,
-    approval_expires: Option<i64>,
+    /// The fields of its hash that most tasks don't have.
+    rare: Vec<(&'static str, String)>,
 }
 
 impl Queue {
@@ -213,7 +213,8 @@ impl Core {
         let approval_expires =
             task.spec().requires_approval.then(|| self.now_ms().saturating_add(expiry));
         let route = task.spec().route().map_or_else(String::new, |route| route.as_str().to_owned());
-        Filing { task, route, signature, approval_expires }
+        let rare = rare_fields(&task, &route, signature, approval_expires);
+        Filing { task, route, rare }
     }
 
     /// This machine's time, moved as the queue's clock is: good enough for terms
@@ -257,13 +258,16 @@ impl Core {
 
 /// Tasks that are alike, as `lua/parts/file.lua` wants a group described.
 fn describe(alike: &[Filing], call: &mut Cmd) {
-    let Some(Filing { task, route, .. }) = alike.first() else { return };
+    let Some(Filing { task, route, rare }) = alike.first() else { return };
     let spec = task.spec();
     call.arg(list_of(spec.priority, route)).arg(route);
     call.arg(spec.kind.as_str()).arg(spec.priority.as_str());
-    call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(alike.len());
-    for filing in alike {
-        filing.describe_own(call);
+    call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(2 * rare.len()).arg(alike.len());
+    for Filing { task, rare, .. } in alike {
+        call.arg(task.spec().task_id.as_str()).arg(task.payload());
+        for (name, value) in rare {
+            call.arg(*name).arg(value);
+        }
     }
 }
 
@@ -277,43 +281,39 @@ impl Filing {
             && one.priority == two.priority
             && one.timeout_minutes == two.timeout_minutes
             && one.retry_count == two.retry_count
+            && self.rare.len() == other.rare.len()
     }
+}
 
-    fn describe_own(&self, call: &mut Cmd) {
-        call.arg(self.task.spec().task_id.as_str()).arg(self.task.payload());
-        let rare = self.rare_fields();
-        call.arg(2 * rare.len());
-        for (name, value) in rare {
-            call.arg(name).arg(value);
-        }
+/// The fields of a task's hash that most tasks don't have.
+fn rare_fields(
+    task: &Task,
+    route: &str,
+    signature: Option<String>,
+    approval_expires: Option<i64>,
+) -> Vec<(&'static str, String)> {
+    let spec = task.spec();
+    let mut rare = Vec::new();
+    let mut add = |name, value: Option<String>| rare.extend(value.map(|value| (name, value)));
+    add("created_at", spec.created_at.map(|time| time.to_rfc3339()));
+    add("route", (!route.is_empty()).then(|| route.to_owned()));
+    add("not_before", spec.not_before.map(|time| time.timestamp_millis().to_string()));
+    add("dedup_key", spec.dedup_key.as_ref().map(ToString::to_string));
+    add("concurrency_key", spec.concurrency_key.as_ref().map(ToString::to_string));
+    if spec.dedup_key.is_some() || spec.concurrency_key.is_some() {
+        add("links", Some("1".to_owned()));
     }
-
-    /// The fields of its hash that most tasks don't have.
-    fn rare_fields(&self) -> Vec<(&'static str, String)> {
-        let route = &self.route;
-        let spec = self.task.spec();
-        let mut rare = Vec::new();
-        let mut add = |name, value: Option<String>| rare.extend(value.map(|value| (name, value)));
-        add("created_at", spec.created_at.map(|time| time.to_rfc3339()));
-        add("route", (!route.is_empty()).then(|| route.clone()));
-        add("not_before", spec.not_before.map(|time| time.timestamp_millis().to_string()));
-        add("dedup_key", spec.dedup_key.as_ref().map(ToString::to_string));
-        add("concurrency_key", spec.concurrency_key.as_ref().map(ToString::to_string));
-        if spec.dedup_key.is_some() || spec.concurrency_key.is_some() {
-            add("links", Some("1".to_owned()));
-        }
-        if !spec.depends_on.is_empty() {
-            let parents: Vec<&str> = spec.depends_on.iter().map(TaskId::as_str).collect();
-            add("depends_on", Some(parents.join(" ")));
-        }
-        if let Some(expires) = self.approval_expires {
-            add("approval_expires", Some(expires.to_string()));
-            add("approval_hash", Some(content_hash(self.task.payload().as_bytes())));
-        }
-        add("traceparent", spec.traceparent.clone());
-        add("signature", self.signature.clone());
-        rare
+    if !spec.depends_on.is_empty() {
+        let parents: Vec<&str> = spec.depends_on.iter().map(TaskId::as_str).collect();
+        add("depends_on", Some(parents.join(" ")));
     }
+    if let Some(expires) = approval_expires {
+        add("approval_expires", Some(expires.to_string()));
+        add("approval_hash", Some(content_hash(task.payload().as_bytes())));
+    }
+    add("traceparent", spec.traceparent.clone());
+    add("signature", signature);
+    rare
 }
 
 /// The list that a task of this priority and route waits in.

@@ -19,7 +19,7 @@ if ARGV[4] ~= '' then
   result = 'quarantined'
 else
   local at = 5 + ALIKE
-  local id, route, rare = ARGV[at], ARGV[6], rare_of(at)
+  local id, route, rare = ARGV[at], ARGV[6], rare_of(5, at)
   result = refusal(id, route, rare, false)
   if result and string.find(result, '^exists') then
     if fields_of(id, 'payload')[1] ~= ARGV[3] then return 'taken' end

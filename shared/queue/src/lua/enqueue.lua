@@ -11,11 +11,12 @@ local results, groups, starts, keys = {}, {}, {}, {}
 local count, at, last = 0, 3, #ARGV
 while at <= last do
   local group = at
+  local each = OWN + words_of(group)
   at = at + ALIKE
-  for _ = 1, tonumber(ARGV[group + 6]) do
+  for _ = 1, tonumber(ARGV[group + 7]) do
     count = count + 1
     groups[count], starts[count], keys[count] = group, at, TASK .. ARGV[at]
-    at = at + OWN + words_of(at)
+    at = at + each
   end
 end
 
@@ -51,8 +52,8 @@ for i = 1, count do
   local group, start = groups[i], starts[i]
   local id, route = ARGV[start], ARGV[group + 1]
   local rare, special = COMMON, false
-  if ARGV[start + 2] ~= '0' then
-    rare = rare_of(start)
+  if ARGV[group + 6] ~= '0' then
+    rare = rare_of(group, start)
     special = is_special(rare)
   end
   if special then file_plain() end

@@ -1,23 +1,21 @@
 -- parts/file.lua: files new tasks. Needs base, ready, say, finish, approval.
 --
 -- Tasks come in groups that are alike in most, so that it is said once for all:
---   list, route, type, priority, timeout_minutes, retry_count, number of tasks;
+--   list, route, type, priority, timeout_minutes, retry_count, number of words
+--   of rarer fields that each has, number of tasks;
 -- then for each task of the group what is its own, and its rarer fields:
---   id, payload, number of words that follow; then field, value, and so on.
+--   id, payload; then field, value, and so on.
 
-local ALIKE, OWN = 7, 3
+local ALIKE, OWN = 8, 2
 
--- How many words of rarer fields the task described from `at` on has. Mostly
--- none: reading that as a number would cost each task 2 %.
-local function words_of(at)
-  local words = ARGV[at + 2]
-  return words == '0' and 0 or tonumber(words)
-end
+-- How many words of rarer fields each task has of the group described from
+-- `group` on.
+local function words_of(group) return tonumber(ARGV[group + 6]) end
 
 -- The rarer fields of the task described from `at` on.
-local function rare_of(at)
+local function rare_of(group, at)
   local rare = {}
-  for i = at + OWN, at + OWN + words_of(at) - 1, 2 do rare[ARGV[i]] = ARGV[i + 1] end
+  for i = at + OWN, at + OWN + words_of(group) - 1, 2 do rare[ARGV[i]] = ARGV[i + 1] end
   return rare
 end
 
@@ -28,11 +26,14 @@ local function is_special(rare)
 end
 
 -- Of the task described from `at` on, in the group described from `group` on.
+-- The status comes last: without it there is no task yet.
 local function write_hash(key, group, at, status)
+  if ARGV[group + 6] ~= '0' then
+    call('HSET', key, unpack(ARGV, at + OWN, at + OWN + words_of(group) - 1))
+  end
   call('HSET', key, 'status', status, 'enqueued_at', NOW, 'type', ARGV[group + 2],
     'priority', ARGV[group + 3], 'timeout_minutes', ARGV[group + 4],
-    'retry_count', ARGV[group + 5], 'payload', ARGV[at + 1],
-    unpack(ARGV, at + OWN, at + OWN + words_of(at) - 1))
+    'retry_count', ARGV[group + 5], 'payload', ARGV[at + 1])
 end
 
 -- Why a task can't be filed, or nil.
