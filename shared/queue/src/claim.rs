@@ -221,6 +221,7 @@ impl Worker {
         call.arg(appetite.start).arg(appetite.prefetch);
         call.arg(ms(core.options.lease)).arg(appetite.running).arg(self.place % 15);
         call.arg(ms(registration(core.options.lease)));
+        call.arg(u8::from(core.options.task_key.is_some()));
         call.arg(self.profile.types.len());
         for kind in &self.profile.types {
             call.arg(kind.as_str());

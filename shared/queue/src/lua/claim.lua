@@ -4,21 +4,22 @@
 -- same answer   ARGV[5] how many it starts at once   ARGV[6] how many more it
 -- takes of short types   ARGV[7] lease in ms   ARGV[8] how many it runs now
 -- ARGV[9] where in the row of priorities it is   ARGV[10] ms its registration lives
--- ARGV[11] number of types it knows, then these; number of short types, then
+-- ARGV[11] 1 if it checks signatures
+-- ARGV[12] number of types it knows, then these; number of short types, then
 -- these; number of its routes, then these
 --
 -- Returns {more, routes, alone, foreign entries, tasks, now in ms}: more is 1
 -- when it should ask again at once; routes is how many there are; alone is 1
 -- when it should come back with nothing running; a task is {id, type, words,
--- retry_count, payload, signature}, its words are fence, attempt, crashes and
--- started (2: alone).
+-- retry_count, payload, signature if asked for}, its words are fence, attempt,
+-- crashes and started (2: alone).
 --
 -- A lease and the hash are written before an id leaves its list: a script that
 -- breaks leaves an id twice, and the status tells which one counts.
 local worker, sequence = ARGV[3], ARGV[4]
 local limit, prefetch = tonumber(ARGV[5]), tonumber(ARGV[6])
 local lease, running = tonumber(ARGV[7]), tonumber(ARGV[8])
-local at = 11
+local at = 12
 local function words()
   local set, row, count = {}, {}, tonumber(ARGV[at])
   for i = 1, count do
@@ -33,7 +34,8 @@ local short = words()
 local _, routes = words()
 
 -- What is read of each task.
-local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'signature'}
+local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload'}
+if ARGV[11] == '1' then WANTED[6] = 'signature' end
 local FENCE, LEASE_END = int(now_us), int(now + lease)
 local FRESH = {}
 for _, started in ipairs({'0', '1', '2'}) do FRESH[started] = FENCE .. ' 1 0 ' .. started end
@@ -109,8 +111,11 @@ local function start_time(kind, n, has_place)
   return start
 end
 
--- Meanwhile another of its concurrency key may run.
+-- Meanwhile another of its concurrency key may run: perhaps from a list that
+-- was empty when this call looked.
+local freed = false
 local function later(id, ms, fields)
+  freed = true
   call('ZADD', TASKS .. 'scheduled', ms, id)
   call('HSET', TASK .. id, 'status', 'scheduled', unpack(fields))
   free_slot(id, call('HGET', TASK .. id, 'concurrency_key'))
@@ -123,29 +128,28 @@ local function unmark(list)
   end
 end
 
--- Deals with one entry of a list. True if it is to be claimed; otherwise it
--- has been put where it belongs.
-local function consider(entry, list, route, task)
-  local id = entry
+-- Deals with one entry of a list, whose task is at `key`. True if it is to be
+-- claimed; otherwise it has been put where it belongs.
+local function consider(id, key, list, route, task)
   local kind = task[2]
   if taken[id] then return false end
   if task[1] ~= 'pending' then
     if task[1] then
-      if call('HDEL', TASK .. id, 'marked') == 1 then unmark(list) end
+      if call('HDEL', key, 'marked') == 1 then unmark(list) end
     elseif call('HEXISTS', TASKS .. 'marked', list) == 1 then
       -- Marked as cancelled, and forgotten since.
       unmark(list)
     else
-      put_aside(id, 'there is no hash ' .. TASK .. id)
+      put_aside(id, 'there is no hash ' .. key)
     end
     return false
   end
   if not kind then
-    put_aside(id, 'the hash ' .. TASK .. id .. ' has no type')
+    put_aside(id, 'the hash ' .. key .. ' has no type')
     return false
   end
   if not known[kind] and route == '' then
-    call('HSET', TASK .. id, 'route', kind)
+    call('HSET', key, 'route', kind)
     push(list .. '@' .. kind, kind, {id})
     return false
   end
@@ -154,13 +158,13 @@ local function consider(entry, list, route, task)
     return false
   end
   if per_minute[kind] then
-    local start = start_time(kind, per_minute[kind], call('HGET', TASK .. id, 'rate_at'))
+    local start = start_time(kind, per_minute[kind], call('HGET', key, 'rate_at'))
     if start > now then
       later(id, start, {'rate_at', start})
       return false
     end
   end
-  local lock = TASK .. id .. ':lock'
+  local lock = key .. ':lock'
   local locked = call('SET', lock, worker, 'NX', 'PX', ARGV[7])
   if not locked and redis.pcall('GET', lock) ~= worker then
     later(id, now + 5000, {'deferred', 'its lock is held by another'})
@@ -168,7 +172,7 @@ local function consider(entry, list, route, task)
   end
   if per_minute[kind] then
     note_time(TASKS .. 'rate:' .. kind .. ':starts', per_minute[kind], now)
-    call('HDEL', TASK .. id, 'rate_at')
+    call('HDEL', key, 'rate_at')
   end
   taken[id] = true
   return true
@@ -176,7 +180,7 @@ end
 
 -- A foreign entry is read by a program, not by Lua: it waits in `adopting`.
 local function is_foreign(entry)
-  return #entry > 128 or entry == '' or string.find(entry, '[^%w._-]')
+  return #entry > 128 or not string.find(entry, '^[%w._-]+$')
 end
 
 local examined = 0
@@ -189,24 +193,25 @@ local function serve(list, route, n)
     local entries = redis.pcall('LRANGE', TASKS .. list, -(n - got), -1)
     if entries.err or #entries == 0 then return got, false end
     local consumed, found, full = 0, 0, false
-    local ids, chosen, scored = {}, {}, {}
+    local ids, keys, chosen, scored = {}, {}, {}, {}
     for i = #entries, 1, -1 do
       local entry = entries[i]
       if is_foreign(entry) then
         call('LPUSH', TASKS .. 'adopting', entry)
         foreign[#foreign + 1] = entry
       else
-        local task = redis.pcall('HMGET', TASK .. entry, unpack(WANTED))
+        local key = TASK .. entry
+        local task = redis.pcall('HMGET', key, unpack(WANTED))
         if task.err then
-          put_aside(entry, TASK .. entry .. ' is not a hash')
+          put_aside(entry, key .. ' is not a hash')
         else
           if count + found >= limit and not short[task[2]] then
             full = true
             break
           end
-          if consider(entry, list, route, task) then
+          if consider(entry, key, list, route, task) then
             found = found + 1
-            ids[found], chosen[found] = entry, task
+            ids[found], keys[found], chosen[found] = entry, key, task
             scored[2 * found - 1], scored[2 * found] = LEASE_END, entry
           end
         end
@@ -216,16 +221,16 @@ local function serve(list, route, n)
     end
     if found > 0 then call('ZADD', TASKS .. 'leases', unpack(scored)) end
     for i = 1, found do
-      local id, task = ids[i], chosen[i]
+      local id, key, task = ids[i], keys[i], chosen[i]
       local started = count < limit and (alone and '2' or '1') or '0'
       local fence, attempt, words = FENCE, '1', FRESH[started]
       if task[3] then
-        local before = call('HMGET', TASK .. id, 'fence', 'crashes')
+        local before = call('HMGET', key, 'fence', 'crashes')
         fence = int(math.max(num(before[1]) + 1, now_us))
         attempt = int(num(task[3]) + 1)
         words = table.concat({fence, attempt, before[2] or '0', started}, ' ')
       end
-      call('HSET', TASK .. id, 'status', 'running', 'attempt', attempt, 'fence', fence,
+      call('HSET', key, 'status', 'running', 'attempt', attempt, 'fence', fence,
         'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or NOW)
       give(id, task, words)
       count = count + 1
@@ -270,39 +275,59 @@ local ROW = 'chcnchcchcnchcl'
 local NAMES = {c = 'critical', h = 'high', n = 'normal', l = 'low'}
 local wanted = limit + prefetch
 local more = false
-local function serve_priority(letter, n)
-  local lists = {''}
-  for _, route in ipairs(routes) do
-    if string.sub(route, 1, 1) ~= '!' and not paused['route:' .. route] then
-      lists[#lists + 1] = route
-    end
+local lists = {''}
+for _, route in ipairs(routes) do
+  if string.sub(route, 1, 1) ~= '!' and not paused['route:' .. route] then
+    lists[#lists + 1] = route
   end
-  local turn = tonumber(sequence) % #lists
-  local got = 0
+end
+
+-- The routes whose lists of a priority hold anything, from this call's turn on.
+local turn = tonumber(sequence) % #lists
+local function filled(letter)
+  local some = {}
   for i = 1, #lists do
     local route = lists[(turn + i) % #lists + 1]
+    local length = redis.pcall('LLEN', TASKS .. list_of(NAMES[letter], route))
+    if length ~= 0 then some[#some + 1] = route end
+  end
+  return some
+end
+local function serve_priority(letter, some, n)
+  local got = 0
+  for _, route in ipairs(some) do
     if got < n then
       local served, left = serve(list_of(NAMES[letter], route), route, n - got)
       got = got + served
       more = more or left
     end
   end
-  return got
 end
 local function serve_all()
-  local share = {c = 0, h = 0, n = 0, l = 0}
-  local place = tonumber(ARGV[9])
-  for i = 0, wanted - 1 do
-    local spot = (place + i) % 15 + 1
-    local letter = string.sub(ROW, spot, spot)
-    share[letter] = share[letter] + 1
-  end
+  local there, order = {}, {}
   for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
-    if share[letter] > 0 then serve_priority(letter, share[letter]) end
+    local some = filled(letter)
+    if #some > 0 then
+      there[letter] = some
+      order[#order + 1] = letter
+    end
+  end
+  -- Mostly there is one: who shares with nobody takes all at once.
+  if #order > 1 then
+    local share = {c = 0, h = 0, n = 0, l = 0}
+    local place = tonumber(ARGV[9])
+    for i = 0, wanted - 1 do
+      local spot = (place + i) % 15 + 1
+      local letter = string.sub(ROW, spot, spot)
+      share[letter] = share[letter] + 1
+    end
+    for _, letter in ipairs(order) do
+      if share[letter] > 0 then serve_priority(letter, there[letter], share[letter]) end
+    end
   end
   more = false
-  for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
-    if count < wanted then serve_priority(letter, wanted - count) end
+  for _, letter in ipairs(order) do
+    if count < wanted then serve_priority(letter, there[letter], wanted - count) end
   end
 end
 if not alone then
@@ -315,7 +340,7 @@ redis.pcall('HSET', me, 'claim_seq', sequence, 'claimed', table.concat(claimed_w
 redis.pcall('PEXPIRE', me, ARGV[10])
 if count > 0 then
   event('claimed', claimed, worker)
-elseif not more and #foreign == 0 then
+elseif not more and not freed and #foreign == 0 then
   -- Nothing for this worker: tokens that are left would only wake others in vain.
   call('DEL', TASKS .. 'wake')
   for _, route in ipairs(routes) do call('DEL', TASKS .. 'wake@' .. route) end

@@ -82,7 +82,7 @@ fn claims() -> Vec<Mutant> {
             "if num(sequence) < num(last[1]) then" => "if false then",
             lost_calls::an_old_claim_that_arrives_late_claims_nothing),
         mutant!("a marked entry is dropped and counted off", "claim",
-            "if call('HDEL', TASK .. id, 'marked') == 1 then unmark(list) end" => "",
+            "if call('HDEL', key, 'marked') == 1 then unmark(list) end" => "",
             operator::many_are_marked_and_counted_right),
         mutant!("an id without a hash is put aside", "claim",
             "put_aside(id, 'there is no hash" => "tostring(id, 'there is no hash",
