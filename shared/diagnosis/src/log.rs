@@ -71,6 +71,8 @@ impl Log {
     /// The text of a line; empty beyond the end, so that looking ahead needs no care.
     #[must_use]
     pub fn text(&self, at: usize) -> &str {
+        #[cfg(test)]
+        work::LINES.set(work::LINES.get() + 1);
         self.lines.get(at).map_or("", |line| &self.text[line.start as usize..line.end()])
     }
 
@@ -152,5 +154,15 @@ impl Log {
     /// The line that holds a byte of [`Log::everything`].
     pub(crate) fn line_at_byte(&self, byte: usize) -> usize {
         self.lines.partition_point(|line| line.end() < byte)
+    }
+}
+
+/// How much was read, for tests that ask whether somebody reads too much.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(crate) static LINES: Cell<u64> = const { Cell::new(0) };
     }
 }

@@ -224,3 +224,37 @@ macro_rules! pattern {
     }};
 }
 pub(crate) use pattern;
+
+#[cfg(test)]
+mod tests {
+    use super::Expert;
+    use crate::log::work::LINES;
+    use crate::rules::RuleSet;
+
+    /// The lines that an expert reads for each line of a log that holds nothing but this one.
+    fn reads(expert: &Expert, line: &str, lines: usize) -> u64 {
+        let log = crate::log_of(&format!("{line}\n").repeat(lines));
+        let mut found = Vec::new();
+        LINES.set(0);
+        (0..log.len()).for_each(|at| expert.look(&log, at, &mut found));
+        LINES.get() / lines as u64
+    }
+
+    #[test]
+    fn a_log_of_nothing_but_triggers_is_read_a_bounded_number_of_times() {
+        let rules = RuleSet::builtin();
+        for expert in &rules.dispatch().experts {
+            let triggers: Vec<&str> = match expert {
+                Expert::Code(recogniser) => recogniser.triggers.to_vec(),
+                Expert::Rule(rule) => rule.triggers().collect(),
+            };
+            for trigger in triggers {
+                let (few, many) = (reads(expert, trigger, 500), reads(expert, trigger, 2_000));
+                assert!(
+                    many <= 2_000 && many <= 2 * few + 10,
+                    "{expert:?}, {trigger:?}: {few}, {many}"
+                );
+            }
+        }
+    }
+}

@@ -147,8 +147,9 @@ fn inline(text: &str) -> String {
     if short.len() < line.len() { format!("{short}…") } else { line }
 }
 
-/// A code span that its text can't end.
-fn code(text: &str) -> String {
+/// A code span that its text can't end: one line without hidden characters, not too long.
+#[must_use]
+pub fn code(text: &str) -> String {
     let text = inline(text);
     if text.is_empty() {
         return String::new();
@@ -183,8 +184,9 @@ fn prose(text: &str) -> String {
     if text.chars().all(plain) { text } else { code(&text) }
 }
 
-/// A block that its text can't end.
-fn fenced(text: &str) -> String {
+/// A block that its text can't end, without hidden characters.
+#[must_use]
+pub fn fenced(text: &str) -> String {
     let text = stripped(text);
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n'))

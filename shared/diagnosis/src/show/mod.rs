@@ -14,7 +14,7 @@ mod problems;
 mod workflow_commands;
 
 pub use hidden::{stripped, visible};
-pub use markdown::markdown;
+pub use markdown::{code, fenced, markdown};
 pub use paths::in_repository;
 pub use problems::{Place, Problem, problems};
 pub use workflow_commands::workflow_commands;
