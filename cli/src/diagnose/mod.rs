@@ -21,8 +21,8 @@ use crate::ending::{Complaint, Ended};
 use crate::print::Output;
 use budget::Budget;
 
-/// Where a repository keeps rules of its own.
-const OWN_RULES: &str = ".greenline/rules.toml";
+/// Where a repository keeps rules of its own: beside `.greenline/`, which is never committed.
+const OWN_RULES: &str = ".greenline-rules.toml";
 
 /// Say why a job failed, and prove it
 ///
@@ -41,7 +41,7 @@ const OWN_RULES: &str = ".greenline/rules.toml";
   greenline diagnose --format sarif job.log >greenline.sarif
   greenline diagnose --green main.log job.log     what passing runs print counts less
 
-Rules of your own are read from .greenline/rules.toml, or from --rules.
+Rules of your own are read from .greenline-rules.toml in this directory, or from --rules.
 
 Exit codes: 0 diagnosed, also when a failure was found: it is the answer;
 2 wrong usage or rules, 3 a log can't be read.")]

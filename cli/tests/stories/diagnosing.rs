@@ -178,9 +178,8 @@ fn what_is_asked_wrongly_is_wrong_usage() {
         .run(&["diagnose", "--rules", "rules.toml", "job.log"])
         .ended(2)
         .says(&["rules.toml:2:"]);
-    std::fs::create_dir(terminal.folder().join(".greenline")).unwrap();
-    terminal.file(".greenline/rules.toml", "[[rule]]\nnaem = \"x\"\n");
-    terminal.run(&["diagnose", "job.log"]).ended(2).says(&[".greenline/rules.toml:2:"]);
+    terminal.file(".greenline-rules.toml", "[[rule]]\nnaem = \"x\"\n");
+    terminal.run(&["diagnose", "job.log"]).ended(2).says(&[".greenline-rules.toml:2:1"]);
 }
 
 #[test]
