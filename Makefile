@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check)
+SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check
 
 .PHONY: help up test lint bench bench-peers bench-diagnosis compose-test
 
@@ -23,7 +23,7 @@ test: ## all tests, against a real Redis that is installed if it is missing
 	  else $(CARGO) test --locked --workspace --lib --bins --tests --examples --no-fail-fast || status=1; fi; \
 	exit $$status
 
-lint: ## format, clippy, rustdoc, and what is installed of cargo-deny, shellcheck, kubernetes-validate
+lint: ## format, clippy, rustdoc, fixtures, and what is installed of cargo-deny, shellcheck, kubernetes-validate
 	@deploy/need cargo cc
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -31,6 +31,7 @@ lint: ## format, clippy, rustdoc, and what is installed of cargo-deny, shellchec
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check --hide-inclusion-graph; else echo "skipped: cargo-deny is not installed"; fi
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "skipped: shellcheck is not installed"; fi
 	@deploy/kubernetes/check
+	@shared/diagnosis/fixtures/check
 
 bench: ## what the queue does on this machine
 	@deploy/need cargo cc redis
