@@ -34,7 +34,7 @@ crashed then looks like one that found nothing: let its own exit code fail the j
 
 Exit codes: 0 GitHub takes it and shows all of it, 1 there are complaints,
 2 wrong usage, 3 the file can't be read or written.")]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// The file, or - for standard input
     file: PathBuf,
     /// Mend what can be mended, and say what was done
