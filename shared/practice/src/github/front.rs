@@ -1,0 +1,382 @@
+//! What every call passes on its way in and out: the journal, troubles, who asks, limits, names
+//! that changed, and ETags.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::MutexGuard;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Request, State as With};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::access::{Access, Caller, Permission, Token, TokenOwner};
+use super::answer::{Paging, Refusal, json_response, unescape};
+use super::graphql;
+use super::journal::{self, Call, Who};
+use super::limits::{Resource, Spent};
+use super::misbehave::{self, Trouble};
+use super::render::Render;
+use super::state::{Repo, State};
+use super::world::{World, refuses};
+
+/// What a handler knows of the call.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) world: Arc<World>,
+    pub(crate) caller: Caller,
+    pub(crate) query: HashMap<String, String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) partial: bool,
+    api: String,
+    url: String,
+    repo: Option<u64>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Ask {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Refusal::missing)
+    }
+}
+
+impl Ask {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.world.state()
+    }
+
+    pub(crate) fn repo(&self) -> u64 {
+        self.repo.unwrap_or_default()
+    }
+
+    pub(crate) fn render<'a>(&'a self, state: &'a State) -> Render<'a> {
+        Render { state, api: &self.api, web: &self.world.url }
+    }
+
+    pub(crate) fn paging(&self) -> Paging {
+        Paging::of(&self.query, &self.url)
+    }
+
+    /// The address of the call, without its query.
+    pub(crate) fn here(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn word(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn wants(&self, media: &str) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        accept.is_some_and(|accept| accept.contains(media))
+    }
+
+    /// The repository, if the caller may do this with it.
+    pub(crate) fn may<'a>(
+        &self,
+        state: &'a State,
+        permission: Permission,
+        access: Access,
+    ) -> Result<&'a Repo, Refusal> {
+        let repo = state.repos.get(&self.repo()).ok_or_else(Refusal::missing)?;
+        self.caller.needs(state, repo, permission, access)?;
+        Ok(repo)
+    }
+}
+
+/// Puts the passage before a router.
+pub(crate) fn guard(inner: Router<Arc<World>>, world: Arc<World>) -> Router {
+    // The outer router has no routes, so that paths can still be rewritten before the inner one
+    // looks at them.
+    Router::new()
+        .fallback_service(inner.with_state(Arc::clone(&world)))
+        .layer(from_fn_with_state(world, pass))
+}
+
+/// What a call looks like before anything is done with it.
+struct Seen {
+    method: Method,
+    path: String,
+    full_path: String,
+    body: Option<Value>,
+    roots: Vec<String>,
+    resource: Resource,
+    line: String,
+}
+
+impl Seen {
+    fn of(parts: &Parts, bytes: &[u8]) -> Self {
+        let body: Option<Value> = serde_json::from_slice(bytes).ok();
+        let full_path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        let path = parts.uri.path().to_owned();
+        let is_graphql = path.ends_with("/graphql");
+        let roots = match &body {
+            Some(body) if is_graphql => graphql::roots(body),
+            _ => Vec::new(),
+        };
+        let line = journal::line(parts.method.as_str(), &full_path, &roots);
+        let resource = if is_graphql { Resource::Graphql } else { Resource::Core };
+        Self { method: parts.method.clone(), path, full_path, body, roots, resource, line }
+    }
+
+    /// Whether it counts as creating content.
+    fn writes(&self) -> bool {
+        match self.resource {
+            Resource::Graphql => self.roots.iter().any(|root| graphql::is_mutation(root)),
+            Resource::Core => {
+                !matches!(self.method, Method::GET | Method::HEAD)
+                    && !self.path.ends_with("/access_tokens")
+            }
+        }
+    }
+
+    /// Git and pages are not the API.
+    fn is_api(&self) -> bool {
+        !self.path.contains(".git/")
+    }
+}
+
+async fn pass(With(world): With<Arc<World>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let seen = Seen::of(&parts, &bytes);
+    let trouble = misbehave::take(&mut world.state().troubles, &seen.line);
+    let caller = Caller::of(&world.state(), &parts.headers);
+    let who = who(caller.as_ref().ok());
+    let (response, points) = match caller {
+        Err(refusal) => (refusal.into_response(), 0),
+        Ok(caller) => serve(&world, caller, (parts, bytes), &seen, trouble.as_ref(), next).await,
+    };
+    let status = response.status().as_u16();
+    let lost = matches!(trouble, Some(Trouble::AnswerLost));
+    let call = Call {
+        method: seen.method.to_string(),
+        path: seen.full_path,
+        graphql: seen.roots,
+        who,
+        body: seen.body,
+        status,
+        points,
+    };
+    world.state().journal.push(call);
+    world.merge_waiting().await;
+    // What stood in the way has been answered already.
+    let after = trouble.filter(|trouble| lost || refuses(Some(trouble)).is_none());
+    world.shape(response, after).await
+}
+
+fn who(caller: Option<&Caller>) -> Who {
+    match caller {
+        None | Some(Caller::Nobody) => Who::Nobody,
+        Some(Caller::App(id)) => Who::App(*id),
+        Some(Caller::Token { token: Token { owner: TokenOwner::Installation(_), .. }, login, .. }) => {
+            Who::Bot(login.clone())
+        }
+        Some(Caller::Token { login, .. }) => Who::Person(login.clone()),
+    }
+}
+
+async fn serve(
+    world: &Arc<World>,
+    caller: Caller,
+    (mut parts, bytes): (Parts, Bytes),
+    seen: &Seen,
+    trouble: Option<&Trouble>,
+    next: Next,
+) -> (Response, u64) {
+    let key = caller.account_key();
+    if !seen.is_api() {
+        let ask = Ask::of(world, caller, &parts, None, trouble);
+        parts.extensions.insert(ask);
+        return (next.run(Request::from_parts(parts, Body::from(bytes))).await, 0);
+    }
+    let free = seen.path.ends_with("/rate_limit");
+    if let Err(refusal) = limit(world, &key, seen, trouble, free) {
+        return (with_standing(world, &key, seen.resource, refusal.into_response()), 0);
+    }
+    before(world, trouble).await;
+    let response = match (refuses(trouble), route(world, &caller, &mut parts)) {
+        (Some(refused), _) => refused,
+        (None, Err(elsewhere)) => elsewhere,
+        (None, Ok(repo)) => {
+            let etag = parts.headers.get(header::IF_NONE_MATCH).cloned();
+            let ask = Ask::of(world, caller, &parts, repo, trouble);
+            parts.extensions.insert(ask);
+            let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+            tag(seen, response, etag).await
+        }
+    };
+    let cost = cost(seen, &response, free);
+    let spent = Spent { resource: seen.resource, cost, writes: seen.writes() };
+    let now = world.state().now_ms();
+    world.state().limits.charge(&key, spent, now);
+    (with_standing(world, &key, seen.resource, response), cost)
+}
+
+fn limit(
+    world: &World,
+    key: &str,
+    seen: &Seen,
+    trouble: Option<&Trouble>,
+    free: bool,
+) -> Result<(), Refusal> {
+    let mut state = world.state();
+    let now = state.now_ms();
+    if trouble == Some(&Trouble::PrimaryLimit) {
+        state.limits.exhaust(key, seen.resource, now);
+    }
+    if free { Ok(()) } else { state.limits.check(key, seen.resource, now) }
+}
+
+/// Lets happen what happens just before a call is looked at.
+async fn before(world: &World, trouble: Option<&Trouble>) {
+    let Some(Trouble::HeadMoves { repo, branch }) = trouble else { return };
+    let found = world.state().repo_named(repo).and_then(|repo| {
+        Some((repo.id, repo.branches.get(branch)?.sha.clone()))
+    });
+    let Some((repo, parent)) = found else { return };
+    let changes = [super::Change::write("MOVED", "someone was faster\n")];
+    let pushing = super::changes::heads::Pushing {
+        repo,
+        branch,
+        parent: Some(parent),
+        by: "someone-else",
+        message: "Be faster",
+        changes: &changes,
+        force: false,
+    };
+    // If it can't be moved, the call finds it where it was.
+    let _not_moved = world.push(pushing).await;
+}
+
+/// Finds the repository of a path, and answers for one that moved or may not be seen.
+fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64>, Response> {
+    let path = parts.uri.path().to_owned();
+    let inner = path.strip_prefix("/api/v3").or_else(|| path.strip_prefix("/api"));
+    let inner = inner.unwrap_or(&path);
+    let api = &path[..path.len() - inner.len()];
+    parts.extensions.insert(Prefix(api.to_owned()));
+    let state = world.state();
+    let words: Vec<&str> = inner.splitn(5, '/').collect();
+    let (id, rest) = match words.as_slice() {
+        ["", "repos", owner, name, rest @ ..] => {
+            let name = format!("{owner}/{}", unescape(name));
+            let id = state.names.get(&name.to_lowercase()).copied();
+            (Some(id.ok_or_else(|| Refusal::missing().into_response())?), rest.join("/"))
+        }
+        ["", "repositories", id, rest @ ..] => (id.parse().ok(), rest.join("/")),
+        _ => (None, String::new()),
+    };
+    let Some(id) = id else {
+        set_path(parts, inner);
+        return Ok(None);
+    };
+    let repo = state.repos.get(&id).filter(|repo| caller.sees(&state, repo));
+    let repo = repo.ok_or_else(|| Refusal::missing().into_response())?;
+    if words[1] == "repos" && !format!("{}/{}", words[2], words[3]).eq_ignore_ascii_case(&repo.full_name()) {
+        let slash = if rest.is_empty() { "" } else { "/" };
+        let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let to = format!("{}{api}/repositories/{id}{slash}{rest}{query}", world.url);
+        return Err(moved(&to));
+    }
+    let slash = if rest.is_empty() { "" } else { "/" };
+    set_path(parts, &format!("/repos/{}{slash}{rest}", repo.full_name()));
+    Ok(Some(id))
+}
+
+/// What stands before the paths of an Enterprise Server.
+#[derive(Clone)]
+struct Prefix(String);
+
+fn set_path(parts: &mut Parts, path: &str) {
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("{path}{query}").parse() {
+        parts.uri = uri;
+    }
+}
+
+fn moved(to: &str) -> Response {
+    let body = serde_json::json!({
+        "message": "Moved Permanently", "url": to, "documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects",
+    });
+    let mut response = json_response(StatusCode::MOVED_PERMANENTLY, &body);
+    if let Ok(to) = HeaderValue::from_str(to) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response
+}
+
+impl Ask {
+    fn of(
+        world: &Arc<World>,
+        caller: Caller,
+        parts: &Parts,
+        repo: Option<u64>,
+        trouble: Option<&Trouble>,
+    ) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        let pair = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (unescape(name), unescape(value))
+        };
+        let prefix = parts.extensions.get::<Prefix>().map(|it| it.0.as_str()).unwrap_or_default();
+        let api = format!("{}{prefix}", world.url);
+        Self {
+            url: format!("{api}{}", parts.uri.path()),
+            world: Arc::clone(world),
+            caller,
+            query: query.split('&').filter(|it| !it.is_empty()).map(pair).collect(),
+            headers: parts.headers.clone(),
+            partial: trouble == Some(&Trouble::PartialGraphql),
+            api,
+            repo,
+        }
+    }
+}
+
+/// Gives an answer its ETag, or says that nothing has changed since.
+async fn tag(seen: &Seen, response: Response, known: Option<HeaderValue>) -> Response {
+    if seen.method != Method::GET || response.status() != StatusCode::OK {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let etag = format!("W/\"{hex}\"");
+    let same = known.is_some_and(|known| {
+        let known = known.to_str().unwrap_or_default();
+        known.split(',').any(|it| it.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
+    });
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        parts.headers.insert(header::ETAG, value);
+    }
+    if same {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+fn cost(seen: &Seen, response: &Response, free: bool) -> u64 {
+    if free || response.status() == StatusCode::NOT_MODIFIED {
+        return 0;
+    }
+    match (seen.resource, response.extensions().get::<graphql::Cost>()) {
+        (Resource::Graphql, Some(cost)) => cost.0,
+        _ => 1,
+    }
+}
+
+fn with_standing(world: &World, key: &str, resource: Resource, mut response: Response) -> Response {
+    let mut state = world.state();
+    let now = state.now_ms();
+    state.limits.standing(key, resource, now).write(response.headers_mut());
+    response
+}

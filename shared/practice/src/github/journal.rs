@@ -1,0 +1,64 @@
+//! What was asked: every call, with who made it, how it ended and what it cost.
+
+use serde_json::Value;
+
+/// Who made a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// No credential was sent, or one that nobody has.
+    Nobody,
+    /// An App, by its JWT.
+    App(u64),
+    /// A person, by a token.
+    Person(String),
+    /// An App's bot, by an installation's token.
+    Bot(String),
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its method.
+    pub method: String,
+    /// Path and query as they were sent.
+    pub path: String,
+    /// Names of the fields that a GraphQL document asks of its root.
+    pub graphql: Vec<String>,
+    /// Who asked.
+    pub who: Who,
+    /// What was sent, if it was JSON.
+    pub body: Option<Value>,
+    /// How it was answered.
+    pub status: u16,
+    /// What it cost on the hourly limit.
+    pub points: u64,
+}
+
+impl Call {
+    /// Whether it changed something.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        let changes = match self.path.split('?').next().unwrap_or_default() {
+            path if path.ends_with("/graphql") => self.changes_by_graphql(),
+            path if path.ends_with("/access_tokens") => false,
+            path if path.ends_with("/git-upload-pack") => false,
+            _ => !matches!(self.method.as_str(), "GET" | "HEAD"),
+        };
+        changes && self.status < 400
+    }
+
+    fn changes_by_graphql(&self) -> bool {
+        let queries = ["repository", "rateLimit", "viewer", "node", "nodes", "search"];
+        self.graphql.iter().any(|field| !queries.contains(&field.as_str()))
+    }
+
+    /// What misbehaviours and tests look for words in.
+    #[must_use]
+    pub fn line(&self) -> String {
+        line(&self.method, &self.path, &self.graphql)
+    }
+}
+
+pub(crate) fn line(method: &str, path: &str, graphql: &[String]) -> String {
+    format!("{method} {path} {}", graphql.join(" "))
+}

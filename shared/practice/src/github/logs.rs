@@ -1,0 +1,83 @@
+//! The host that keeps the logs: another one than the API's, reached by a link that is signed and
+//! short-lived, and that must not be sent the credential.
+//!
+//! It records what it was sent, and refuses whoever sends a credential, as the real one does.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State as With};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::misbehave::{self, Trouble};
+use super::world::World;
+
+/// What the host of the logs was asked.
+#[derive(Debug, Clone)]
+pub struct LogRequest {
+    /// The path.
+    pub path: String,
+    /// A credential that should not have been sent.
+    pub authorization: Option<String>,
+    /// How it was answered.
+    pub status: u16,
+}
+
+/// What a link leads to.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) content_type: &'static str,
+    pub(crate) expires_ms: u64,
+}
+
+pub(crate) fn router(world: Arc<World>) -> Router {
+    Router::new().route("/logs/{ticket}", get(fetch)).with_state(world)
+}
+
+/// A link to these bytes, good for a minute.
+pub(crate) fn link(world: &World, bytes: Arc<[u8]>, content_type: &'static str) -> String {
+    let mut state = world.state();
+    let name = uuid::Uuid::now_v7().simple().to_string();
+    let expires_ms = state.now_ms() + 60_000;
+    state.log_tickets.insert(name.clone(), Ticket { bytes, content_type, expires_ms });
+    format!("{}/logs/{name}?sig=practice", world.logs_url)
+}
+
+async fn fetch(
+    With(world): With<Arc<World>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let (response, trouble) = answer(&world, &name, &headers);
+    world.shape(response, trouble).await
+}
+
+fn answer(world: &World, name: &str, headers: &HeaderMap) -> (Response, Option<Trouble>) {
+    let mut state = world.state();
+    let sent = headers.get(header::AUTHORIZATION);
+    let authorization = sent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let ticket = state.log_tickets.get(name).cloned();
+    let good = ticket.filter(|ticket| ticket.expires_ms > state.now_ms());
+    let response = match good {
+        _ if authorization.is_some() => denied(),
+        None => denied(),
+        Some(ticket) => {
+            let kind = [(header::CONTENT_TYPE, ticket.content_type)];
+            (kind, Body::from(ticket.bytes.to_vec())).into_response()
+        }
+    };
+    let path = format!("/logs/{name}");
+    let trouble = misbehave::take(&mut state.troubles, &format!("GET {path}"));
+    let status = response.status().as_u16();
+    state.log_requests.push(LogRequest { path, authorization, status });
+    (response, trouble)
+}
+
+fn denied() -> Response {
+    let body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>AuthenticationFailed</Code></Error>";
+    (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
+}

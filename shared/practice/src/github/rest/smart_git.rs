@@ -1,0 +1,106 @@
+//! Git itself, over smart HTTP at `/owner/name.git`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+
+use super::super::access::{Access, Caller, Permission};
+use super::super::answer::Refusal;
+use super::super::front::Ask;
+use super::super::git::{self, SmartRequest};
+use super::super::state::Repo;
+use super::super::world::World;
+
+pub(crate) fn router() -> Router<Arc<World>> {
+    Router::new().route("/{owner}/{repo}/{*service}", any(serve))
+}
+
+async fn serve(
+    ask: Ask,
+    method: Method,
+    Path((owner, name, service)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let Some(name) = name.strip_suffix(".git") else { return Refusal::missing().into_response() };
+    let pushes = service == "git-receive-pack" || query.contains("git-receive-pack");
+    let (repo, git) = match allowed(&ask, &format!("{owner}/{name}"), pushes) {
+        Ok(found) => found,
+        Err(refusal) => return refusal,
+    };
+    let text = |name: HeaderName| {
+        ask.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    };
+    let login = ask.caller.login();
+    let request = SmartRequest {
+        method: method.as_str(),
+        path: &format!("/{service}"),
+        query: &query,
+        content_type: text(header::CONTENT_TYPE),
+        encoding: text(header::CONTENT_ENCODING),
+        protocol: text(HeaderName::from_static("git-protocol")),
+        user: &login,
+        body: &body,
+    };
+    let Ok(output) = git::http(&git, &request).await else {
+        return Refusal::new(500, "Server Error").into_response();
+    };
+    // What can't be read again stays as it was known; the client has its own answer.
+    if service == "git-receive-pack" {
+        let _as_it_was = ask.world.look_at_branches(repo, &login).await;
+    }
+    cgi(&output)
+}
+
+/// The repository, if the caller may read it or push to it.
+fn allowed(ask: &Ask, name: &str, pushes: bool) -> Result<(u64, std::path::PathBuf), Response> {
+    let state = ask.state();
+    let repo: &Repo = match state.repo_named(name) {
+        Some(repo) if ask.caller.sees(&state, repo) => repo,
+        _ if matches!(ask.caller, Caller::Nobody) => return Err(ask_for_credentials()),
+        _ => return Err((StatusCode::NOT_FOUND, "Repository not found.").into_response()),
+    };
+    let access = if pushes { Access::Write } else { Access::Read };
+    match ask.caller.needs(&state, repo, Permission::Contents, access) {
+        Ok(()) => Ok((repo.id, repo.git.clone())),
+        Err(_) if matches!(ask.caller, Caller::Nobody) => Err(ask_for_credentials()),
+        Err(_) => {
+            let text = format!("Permission to {name}.git denied to {}.", ask.caller.login());
+            Err((StatusCode::FORBIDDEN, text).into_response())
+        }
+    }
+}
+
+fn ask_for_credentials() -> Response {
+    let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
+    (StatusCode::UNAUTHORIZED, realm, "Repository not found.").into_response()
+}
+
+/// An answer of a CGI program: headers, an empty line, the body.
+fn cgi(output: &[u8]) -> Response {
+    let end = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(output.len());
+    let head = String::from_utf8_lossy(&output[..end]).into_owned();
+    let body = output.get(end + 4..).unwrap_or_default().to_vec();
+    let mut response = body.into_response();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    for line in head.lines() {
+        let Some((name, value)) = line.split_once(": ") else { continue };
+        if name == "Status" {
+            let code = value.split(' ').next().and_then(|code| code.parse::<u16>().ok());
+            *response.status_mut() =
+                code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or_default();
+            continue;
+        }
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

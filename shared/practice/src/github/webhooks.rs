@@ -1,0 +1,265 @@
+//! Webhooks: who is to be told of what, signed and sent in order, and the list of deliveries from
+//! which one can ask for another try. Like GitHub, this one never tries again by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::misbehave::HookTrouble;
+use super::render::{extend, node_id};
+use super::state::{Repo, State};
+use super::world::World;
+
+/// GitHub waits so long for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Hook {
+    pub(crate) id: u64,
+    pub(crate) of: HookOwner,
+    pub(crate) url: String,
+    pub(crate) secret: String,
+    pub(crate) events: Vec<String>,
+    pub(crate) created_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HookOwner {
+    App(u64),
+    Repo(u64),
+}
+
+/// One webhook, sent or not.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its number in the list of deliveries.
+    pub id: u64,
+    /// The `X-GitHub-Delivery` that it carries; another try carries the same.
+    pub guid: String,
+    /// The event.
+    pub event: String,
+    /// Its `action`, if it has one.
+    pub action: Option<String>,
+    /// What is sent.
+    pub payload: Arc<str>,
+    /// How it was answered; 0 before that.
+    pub status_code: u16,
+    /// Whether it was asked for by hand.
+    pub redelivery: bool,
+    pub(crate) hook: u64,
+    pub(crate) repo: Option<u64>,
+    pub(crate) installation: Option<u64>,
+    pub(crate) at_ms: u64,
+}
+
+impl Delivery {
+    /// What was sent, read again.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.payload).unwrap_or_default()
+    }
+}
+
+/// The value of `X-Hub-Signature-256` for these bytes.
+#[must_use]
+pub fn sign(secret: &str, body: &[u8]) -> String {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes())
+        .expect("HMAC takes a key of any length");
+    mac.update(body);
+    let bytes = mac.finalize().into_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+impl State {
+    /// Tells everyone who listens that something happened in a repository.
+    pub(crate) fn emit(&mut self, repo: u64, event: &str, sender: &str, body: Value) {
+        for hook in self.listeners(repo, event) {
+            self.queue_delivery(&hook, Some(repo), event, sender, body.clone());
+        }
+    }
+
+    /// Tells an App of something that is no repository's.
+    pub(crate) fn emit_to_app(&mut self, app: u64, event: &str, sender: &str, body: Value) {
+        let of_app = |hook: &&Hook| hook.of == HookOwner::App(app);
+        let hooks: Vec<Hook> = self.hooks.values().filter(of_app).cloned().collect();
+        for hook in hooks {
+            self.queue_delivery(&hook, None, event, sender, body.clone());
+        }
+    }
+
+    fn listeners(&self, repo: u64, event: &str) -> Vec<Hook> {
+        let listens = |hook: &&Hook| match hook.of {
+            HookOwner::Repo(id) => id == repo && hook.events.iter().any(|it| it == event || it == "*"),
+            HookOwner::App(app) => self.installation_for(app, repo).is_some(),
+        };
+        self.hooks.values().filter(listens).cloned().collect()
+    }
+
+    pub(crate) fn installation_for(&self, app: u64, repo: u64) -> Option<u64> {
+        let repo: &Repo = self.repos.get(&repo)?;
+        let of = |it: &&super::access::Installation| it.app == app && it.holds(repo) && !it.suspended;
+        self.installations.values().find(of).map(|it| it.id)
+    }
+
+    fn queue_delivery(
+        &mut self,
+        hook: &Hook,
+        repo: Option<u64>,
+        event: &str,
+        sender: &str,
+        mut body: Value,
+    ) {
+        let installation = match (hook.of, repo) {
+            (HookOwner::App(app), Some(repo)) => self.installation_for(app, repo),
+            _ => None,
+        };
+        extend(&mut body, self.surroundings(repo, installation, sender));
+        let id = self.next_id();
+        let delivery = Delivery {
+            id,
+            guid: uuid::Uuid::now_v7().to_string(),
+            event: event.to_owned(),
+            action: body["action"].as_str().map(str::to_owned),
+            payload: body.to_string().into(),
+            status_code: 0,
+            redelivery: false,
+            hook: hook.id,
+            repo,
+            installation,
+            at_ms: self.now_ms(),
+        };
+        self.deliveries.insert(id, delivery);
+        self.outgoing.push_back(id);
+        self.bell.notify_one();
+    }
+
+    fn surroundings(&self, repo: Option<u64>, installation: Option<u64>, sender: &str) -> Value {
+        let render = self.render();
+        let mut all = json!({"sender": render.user(sender)});
+        if let Some(repo) = repo.and_then(|repo| self.repos.get(&repo)) {
+            all["repository"] = render.hook_repo(repo);
+        }
+        if let Some(id) = installation {
+            all["installation"] = json!({"id": id, "node_id": node_id("Installation", id)});
+        }
+        all
+    }
+
+    /// Asks for another try; the id of the new delivery.
+    pub(crate) fn redeliver(&mut self, id: u64) -> Option<u64> {
+        let mut again = self.deliveries.get(&id)?.clone();
+        again.id = self.next_id();
+        again.redelivery = true;
+        again.status_code = 0;
+        again.at_ms = self.now_ms();
+        let new = again.id;
+        self.deliveries.insert(new, again);
+        self.outgoing.push_back(new);
+        self.bell.notify_one();
+        Some(new)
+    }
+}
+
+/// Sends what there is to send, for as long as the world stands.
+pub(crate) async fn send_all(world: Arc<World>) {
+    let bell = Arc::clone(&world.state().bell);
+    let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap_or_default();
+    loop {
+        while let Some(parcel) = next(&world) {
+            let status_code = parcel.send(&client).await;
+            arrived(&world, parcel.id, status_code);
+        }
+        world.sent.notify_waiters();
+        bell.notified().await;
+    }
+}
+
+struct Parcel {
+    id: u64,
+    url: String,
+    guid: String,
+    event: String,
+    hook: u64,
+    signature: String,
+    payload: Arc<str>,
+    times: usize,
+}
+
+/// The next one that is to go, troubles considered.
+fn next(world: &World) -> Option<Parcel> {
+    let mut state = world.state();
+    state.sending = false;
+    loop {
+        let id = state.outgoing.pop_front()?;
+        let trouble = state.hook_troubles.pop_front();
+        let Some(delivery) = state.deliveries.get(&id).cloned() else { continue };
+        let Some(hook) = state.hooks.get(&delivery.hook).cloned() else { continue };
+        match trouble {
+            Some(HookTrouble::Lost) => set_status(&mut state, id, 502),
+            Some(HookTrouble::Late) => state.held.push(id),
+            _ => {
+                state.sending = true;
+                return Some(Parcel::of(&delivery, &hook, trouble));
+            }
+        }
+    }
+}
+
+fn set_status(state: &mut State, id: u64, status_code: u16) {
+    if let Some(delivery) = state.deliveries.get_mut(&id) {
+        delivery.status_code = status_code;
+    }
+}
+
+fn arrived(world: &World, id: u64, status_code: u16) {
+    let mut state = world.state();
+    set_status(&mut state, id, status_code);
+    state.sending = false;
+    let held = std::mem::take(&mut state.held);
+    for id in held.into_iter().rev() {
+        state.outgoing.push_front(id);
+    }
+}
+
+impl Parcel {
+    fn of(delivery: &Delivery, hook: &Hook, trouble: Option<HookTrouble>) -> Self {
+        let forged = trouble == Some(HookTrouble::Forged);
+        let secret = if forged { "somebody else's" } else { &hook.secret };
+        Self {
+            id: delivery.id,
+            url: hook.url.clone(),
+            guid: delivery.guid.clone(),
+            event: delivery.event.clone(),
+            hook: hook.id,
+            signature: sign(secret, delivery.payload.as_bytes()),
+            payload: Arc::clone(&delivery.payload),
+            times: if trouble == Some(HookTrouble::Twice) { 2 } else { 1 },
+        }
+    }
+
+    /// Sends it; the status that GitHub would list.
+    async fn send(&self, client: &reqwest::Client) -> u16 {
+        let mut status_code = 0;
+        for _ in 0..self.times {
+            let request = client
+                .post(&self.url)
+                .header("content-type", "application/json")
+                .header("user-agent", "GitHub-Hookshot/practice")
+                .header("x-github-event", &self.event)
+                .header("x-github-delivery", &self.guid)
+                .header("x-github-hook-id", self.hook.to_string())
+                .header("x-hub-signature-256", &self.signature)
+                .body(self.payload.to_string());
+            status_code = match request.send().await {
+                Ok(response) => response.status().as_u16(),
+                Err(error) if error.is_timeout() => 504,
+                Err(_) => 502,
+            };
+        }
+        status_code
+    }
+}

@@ -1,0 +1,83 @@
+//! What all handlers share: the state behind its lock, and where the servers are.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::sync::Notify;
+
+use super::answer::Refusal;
+use super::limits;
+use super::misbehave::Trouble;
+use super::state::State;
+
+pub(crate) struct World {
+    state: Mutex<State>,
+    /// Scheme, host and port of the API and of git.
+    pub(crate) url: String,
+    /// The same of the host that keeps the logs.
+    pub(crate) logs_url: String,
+    pub(crate) folder: PathBuf,
+    /// Rung when a webhook was sent.
+    pub(crate) sent: Notify,
+}
+
+impl World {
+    pub(crate) fn new(state: State, url: String, logs_url: String, folder: PathBuf) -> Self {
+        let state = Mutex::new(state);
+        Self { state, url, logs_url, folder, sent: Notify::new() }
+    }
+
+    /// The state. Never held while waiting.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does to an answer what the trouble says.
+    pub(crate) async fn shape(&self, response: Response, trouble: Option<Trouble>) -> Response {
+        match trouble {
+            Some(Trouble::Slow(delay)) => {
+                tokio::time::sleep(delay).await;
+                response
+            }
+            Some(Trouble::Truncated(after)) => truncate(response, after).await,
+            Some(Trouble::AnswerLost) => bad_gateway(502),
+            Some(Trouble::Status(status)) => bad_gateway(status),
+            Some(Trouble::Page) => page(),
+            _ => response,
+        }
+    }
+}
+
+/// What stands in the way of a call before it is looked at.
+pub(crate) fn refuses(trouble: Option<&Trouble>) -> Option<Response> {
+    match trouble? {
+        Trouble::Status(status) => Some(bad_gateway(*status)),
+        Trouble::SecondaryLimit(wait) => Some(limits::secondary(*wait).into_response()),
+        Trouble::Page => Some(page()),
+        _ => None,
+    }
+}
+
+fn bad_gateway(status: u16) -> Response {
+    Refusal::new(status, "Server Error").into_response()
+}
+
+fn page() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    (StatusCode::OK, kind, "<html><body>Unicorn</body></html>").into_response()
+}
+
+/// Keeps the length that was promised, and breaks off.
+async fn truncate(response: Response, after: usize) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    let begun = bytes.slice(..after.min(bytes.len()));
+    let broken = std::io::Error::other("the wire broke");
+    let pieces: [Result<Bytes, std::io::Error>; 2] = [Ok(begun), Err(broken)];
+    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
+}

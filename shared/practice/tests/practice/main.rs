@@ -1,0 +1,12 @@
+//! The practice GitHub, seen from outside: by HTTP, by git, by webhooks.
+
+mod apps;
+mod bed;
+mod git;
+mod graphql;
+mod limits;
+mod misbehaviour;
+mod project;
+mod published;
+mod rules;
+mod webhooks;
