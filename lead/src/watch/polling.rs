@@ -1,0 +1,255 @@
+//! Asks GitHub for what no webhook said; the leader alone does.
+//!
+//! Level-triggered: a sweep reads how things are, not what has changed, and the funnel knows what
+//! is new. Where a repository's checks come by webhook, a sweep every ten minutes is enough. When
+//! each was last swept is kept in Redis, so a restart neither hurries nor skips.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenline_forge::{ForgeError, PullNumber, RepoName, Sweep, SweptPull};
+use greenline_store::StoreError;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::funnel::{Cursor, OpenPull};
+use super::{Watch, missed, numbers, reading};
+
+/// How often to look for what is due.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a repository is swept whose checks come by webhook.
+const SLOW: Duration = Duration::from_secs(600);
+
+/// How long after a check came by webhook others are expected to do so, too.
+const HEARD_LATELY_MS: u64 = 1_800_000;
+
+/// How often to look which repositories there are, and which webhooks did not arrive.
+const ROUND: Duration = Duration::from_secs(600);
+
+/// With fewer points left, everything is swept slowly: the rest is for acting.
+const FEW_POINTS: u64 = 500;
+
+/// Pages of one sweep: 10,000 open pull requests.
+const MOST_PAGES: usize = 200;
+
+/// How long to leave GitHub alone when it takes no credentials, or does not answer.
+const LONG_PAUSE: Duration = Duration::from_secs(30);
+
+/// Polls while this lead leads, until it is to stop.
+pub(super) async fn run(watch: Arc<Watch>, stop: CancellationToken) {
+    let mut poll = Poll { watch, tried: BTreeMap::new(), round: None, points: None, said: None };
+    while !stop.is_cancelled() {
+        let wait = match poll.watch.shared.office.epoch() {
+            None => PAUSE,
+            Some(_) => match stop.run_until_cancelled(poll.turn()).await {
+                Some(wait) => wait,
+                None => return,
+            },
+        };
+        stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+    }
+}
+
+struct Poll {
+    watch: Arc<Watch>,
+    /// When each was last tried, by the steady clock: one that fails is not tried at once again.
+    tried: BTreeMap<RepoName, Duration>,
+    /// When the last round over everything began.
+    round: Option<Duration>,
+    points: Option<u64>,
+    /// The trouble that was said.
+    said: Option<String>,
+}
+
+/// Why a sweep did not end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SweepError {
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Poll {
+    /// Does what is due; how long to wait then.
+    async fn turn(&mut self) -> Duration {
+        let now = self.watch.shared.clock.steady();
+        let due = self.round.is_none_or(|last| now >= last + ROUND);
+        if self.watch.repos.is_stale() || due {
+            if let Err(error) =
+                self.watch.repos.refresh(&self.watch.forge, &self.watch.funnel).await
+            {
+                self.watch.repos.look_anew();
+                return self.rest(&error);
+            }
+            self.said = None;
+            if due {
+                self.round = Some(now);
+                missed::look(&self.watch).await;
+            }
+        }
+        for repo in self.watch.repos.watched() {
+            if self.watch.shared.office.epoch().is_none() {
+                return PAUSE;
+            }
+            match self.visit(&repo).await {
+                Ok(()) => {}
+                Err(SweepError::Store(error)) => {
+                    debug!(%error, "A sweep was left, as Redis can't be used");
+                    return Duration::from_secs(1);
+                }
+                Err(SweepError::Forge(error)) => {
+                    numbers::swept(error.kind(), 0);
+                    self.watch.repos.trouble(&repo, &error);
+                    if concerns_all(&error) {
+                        return self.rest(&error);
+                    }
+                    if error.is_absent() {
+                        // Renamed, perhaps.
+                        self.watch.repos.look_anew();
+                    }
+                }
+            }
+        }
+        PAUSE
+    }
+
+    /// How long to leave GitHub alone.
+    fn rest(&mut self, error: &ForgeError) -> Duration {
+        let text = error.to_string();
+        if self.said.as_ref() != Some(&text) {
+            warn!(error = text, "GitHub can't be asked now");
+            self.said = Some(text);
+        }
+        let now = self.watch.shared.clock.wall_ms();
+        let until = error.retry_at().map(|at| Duration::from_millis(at.0.saturating_sub(now)));
+        until.unwrap_or(LONG_PAUSE.min(self.watch.poll_interval)).max(PAUSE)
+    }
+
+    async fn visit(&mut self, repo: &RepoName) -> Result<(), SweepError> {
+        let cursor = self.watch.funnel.cursor(repo).await?;
+        let steady = self.watch.shared.clock.steady();
+        let tried_lately =
+            self.tried.get(repo).is_some_and(|at| steady < *at + self.watch.poll_interval);
+        let now_ms = self.watch.shared.clock.wall_ms();
+        if tried_lately || !self.is_due(&cursor, now_ms) {
+            return Ok(());
+        }
+        self.tried.insert(repo.clone(), steady);
+        let swept = sweep(&self.watch, repo, cursor).await?;
+        self.points = swept.points_left.or(self.points);
+        self.watch.funnel.swept(repo, now_ms).await?;
+        self.watch.repos.is_well(repo);
+        numbers::swept("ok", swept.cost);
+        debug!(repo = %repo, points = swept.cost, pulls = swept.pulls, new = swept.new, "Swept {repo}");
+        Ok(())
+    }
+
+    fn is_due(&self, cursor: &Cursor, now_ms: u64) -> bool {
+        let heard = cursor.heard_ms > 0 && now_ms < cursor.heard_ms + HEARD_LATELY_MS;
+        let few = self.points.is_some_and(|points| points < FEW_POINTS);
+        let fast = self.watch.poll_interval;
+        let interval = if heard || few { SLOW.max(fast) } else { fast };
+        // A clock that was set back must not stop it for long.
+        cursor.swept_ms > now_ms || now_ms - cursor.swept_ms >= ms(interval)
+    }
+}
+
+fn ms(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether no repository will fare better.
+fn concerns_all(error: &ForgeError) -> bool {
+    matches!(error, ForgeError::RateLimited { .. } | ForgeError::Unauthorized { .. })
+}
+
+/// What a sweep found.
+#[derive(Debug, Default)]
+struct Swept {
+    cost: u64,
+    points_left: Option<u64>,
+    pulls: usize,
+    new: usize,
+}
+
+async fn sweep(watch: &Watch, repo: &RepoName, cursor: Cursor) -> Result<Swept, SweepError> {
+    // What was open before the first page is read: what opens meanwhile is not missed by it.
+    let known = watch.funnel.pulls(repo).await?;
+    let mut swept = Swept::default();
+    let (mut open, mut whole, mut after) = (BTreeSet::new(), false, None);
+    for _ in 0..MOST_PAGES {
+        let page = watch.forge.sweep_pulls(repo, after.as_deref()).await?;
+        // Before the pull requests are known as they are now: a crash in between repeats it.
+        if cursor.swept_ms > 0 {
+            read_comments(watch, repo, &known, &page).await?;
+        }
+        swept.new += watch.funnel.take_in(&reading::of_sweep(repo, &page)).await?;
+        swept.note(repo, &page);
+        open.extend(page.pulls.iter().map(|pull| pull.number));
+        whole = page.next.is_none() && page.problems.is_empty();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if whole {
+        find_closed(watch, repo, &known, &open).await?;
+    }
+    Ok(swept)
+}
+
+impl Swept {
+    fn note(&mut self, repo: &RepoName, page: &Sweep) {
+        self.cost += page.cost;
+        self.points_left = page.remaining.or(self.points_left);
+        self.pulls += page.pulls.len();
+        for problem in &page.problems {
+            debug!(repo = %repo, problem, "Part of {repo} could not be seen");
+        }
+    }
+}
+
+/// Comments written since a pull request was last looked at, where it has changed at all.
+async fn read_comments(
+    watch: &Watch,
+    repo: &RepoName,
+    known: &[OpenPull],
+    page: &Sweep,
+) -> Result<(), SweepError> {
+    for pull in &page.pulls {
+        let before = known.iter().find(|known| known.moved.pull.number == pull.number);
+        let since = before.and_then(|known| known.updated_at);
+        if !has_changed(pull, before) {
+            continue;
+        }
+        let comments = watch.forge.comments(repo, pull.number).await?.items;
+        let fresh = comments.iter().filter(|comment| comment.created_at >= since);
+        let news: Vec<_> = fresh.filter_map(|it| reading::mention(repo, pull.number, it)).collect();
+        watch.funnel.take_in(&news).await?;
+    }
+    Ok(())
+}
+
+fn has_changed(pull: &SweptPull, before: Option<&OpenPull>) -> bool {
+    before.is_none_or(|before| before.updated_at < pull.updated_at)
+}
+
+/// Those that were open and are not on any page. A page may leave one out, so each is asked for.
+async fn find_closed(
+    watch: &Watch,
+    repo: &RepoName,
+    known: &[OpenPull],
+    open: &BTreeSet<PullNumber>,
+) -> Result<(), SweepError> {
+    let gone = known.iter().filter(|known| !open.contains(&known.moved.pull.number));
+    for known in gone {
+        let pull = watch.forge.pull(repo, known.moved.pull.number).await?;
+        if !pull.is_open() {
+            watch.funnel.take_in(&[reading::of_pull(repo, &pull)]).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Which repositories are watched, looked up anew every ten minutes and when a webhook says so.
+//!
+//! Those that the settings name; with an app and none named, all that it is installed in. One
+//! that was renamed is watched under its new name, with all that is known of it. One that is
+//! gone, hidden or read-only is said once and left out until it is back; no other waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use greenline_forge::{Forge, ForgeError, RepoName};
+use tracing::{info, warn};
+
+use super::funnel::Funnel;
+use super::numbers;
+
+/// Which repositories are watched.
+pub(super) struct Repos {
+    /// As the settings name them; none for all that the app sees.
+    listed: BTreeSet<RepoName>,
+    state: Mutex<State>,
+    stale: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    known: bool,
+    watched: BTreeSet<RepoName>,
+    /// Named in the settings, and has another name now.
+    renamed: BTreeMap<RepoName, RepoName>,
+    /// What is wrong, as it was said.
+    troubles: BTreeMap<RepoName, String>,
+}
+
+impl Repos {
+    pub(super) fn new(listed: Vec<RepoName>) -> Self {
+        let listed = listed.into_iter().collect();
+        Self { listed, state: Mutex::default(), stale: AtomicBool::new(true) }
+    }
+
+    /// Whether it is known at all which there are.
+    pub(super) fn are_known(&self) -> bool {
+        self.state().known
+    }
+
+    /// Those that can be seen.
+    pub(super) fn watched(&self) -> Vec<RepoName> {
+        self.state().watched.iter().cloned().collect()
+    }
+
+    /// Whether anything of a repository is to be looked at.
+    pub(super) fn wants(&self, repo: &RepoName) -> bool {
+        self.listed.is_empty() || self.listed.contains(repo) || self.state().watched.contains(repo)
+    }
+
+    /// Something has changed.
+    pub(super) fn look_anew(&self) {
+        self.stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something has changed since this was last asked.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale.swap(false, Ordering::Relaxed)
+    }
+
+    /// Says what is wrong with a repository, once; whether it is news.
+    pub(super) fn trouble(&self, repo: &RepoName, error: &ForgeError) {
+        let text = error.to_string();
+        let mut state = self.state();
+        if state.troubles.get(repo) != Some(&text) {
+            warn!(repo = %repo, error = text, "{}", sentence(repo, error));
+            state.troubles.insert(repo.clone(), text);
+        }
+        numbers::repositories(state.watched.len(), state.troubles.len());
+    }
+
+    /// All is well with a repository.
+    pub(super) fn is_well(&self, repo: &RepoName) {
+        let mut state = self.state();
+        if state.troubles.remove(repo).is_some() {
+            info!(repo = %repo, "{repo} can be watched again");
+            numbers::repositories(state.watched.len(), state.troubles.len());
+        }
+    }
+
+    /// Looks which there are.
+    pub(super) async fn refresh(&self, forge: &Forge, funnel: &Funnel) -> Result<(), ForgeError> {
+        let found = match (self.listed.is_empty(), forge.is_app()) {
+            (true, true) => installed(forge).await?,
+            (true, false) => BTreeSet::new(),
+            (false, _) => self.look_up(forge, funnel).await?,
+        };
+        self.replace(found);
+        Ok(())
+    }
+
+    fn replace(&self, found: BTreeSet<RepoName>) {
+        let mut state = self.state();
+        for repo in found.difference(&state.watched) {
+            info!(repo = %repo, "Watching {repo}");
+        }
+        for repo in state.watched.difference(&found) {
+            info!(repo = %repo, "Not watching {repo} any more");
+        }
+        let State { troubles, .. } = &mut *state;
+        troubles.retain(|repo, _| found.contains(repo) || self.listed.contains(repo));
+        state.watched = found;
+        state.known = true;
+        numbers::repositories(state.watched.len(), state.troubles.len());
+    }
+
+    /// Each that is named in the settings, by the name that it has now.
+    async fn look_up(
+        &self,
+        forge: &Forge,
+        funnel: &Funnel,
+    ) -> Result<BTreeSet<RepoName>, ForgeError> {
+        let mut found = BTreeSet::new();
+        for listed in &self.listed {
+            let asked = self.name_of(listed);
+            match forge.repo(&asked).await {
+                Ok(repo) if repo.archived || repo.disabled => {
+                    let purpose = format!("watch {listed}").into();
+                    let message = "it is archived or disabled, so nothing can change".to_owned();
+                    self.trouble(listed, &ForgeError::Conflict { purpose, message });
+                }
+                Ok(repo) => {
+                    if let Some(new) = repo.renamed_from(&asked) {
+                        self.renamed(listed, &asked, new, funnel).await;
+                    }
+                    self.is_well(listed);
+                    found.insert(repo.full_name);
+                }
+                Err(error @ (ForgeError::RateLimited { .. } | ForgeError::Unauthorized { .. })) => {
+                    return Err(error);
+                }
+                // It may well be there: the sweep will say.
+                Err(error) if error.is_passing() => {
+                    found.insert(asked);
+                }
+                Err(error) => self.trouble(listed, &error),
+            }
+        }
+        Ok(found)
+    }
+
+    fn name_of(&self, listed: &RepoName) -> RepoName {
+        self.state().renamed.get(listed).unwrap_or(listed).clone()
+    }
+
+    async fn renamed(&self, listed: &RepoName, old: &RepoName, new: &RepoName, funnel: &Funnel) {
+        warn!(
+            repo = %new,
+            "{old} is now called {new}, and is watched under that name: change GREENLINE_REPOS"
+        );
+        if let Err(error) = funnel.renamed(old, new).await {
+            warn!(%error, "What was known of {old} could not be kept for {new}");
+        }
+        self.state().renamed.insert(listed.clone(), new.clone());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is in it is whole after every step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sentence(repo: &RepoName, error: &ForgeError) -> String {
+    match error {
+        ForgeError::NotFound { .. } => format!(
+            "{repo} can't be seen: it was deleted or made private, or the credentials lack access"
+        ),
+        ForgeError::Forbidden { .. } => {
+            format!("{repo} can't be watched: the credentials lack a permission")
+        }
+        _ => format!("{repo} can't be watched now"),
+    }
+}
+
+async fn installed(forge: &Forge) -> Result<BTreeSet<RepoName>, ForgeError> {
+    let mut found = BTreeSet::new();
+    for installation in forge.installations().await?.items {
+        if installation.suspended_at.is_some() {
+            continue;
+        }
+        forge.note_installation(&installation.account.login, installation.id).await;
+        match forge.repos_of_installation(installation.id).await {
+            Ok(repos) => {
+                let alive = repos.items.into_iter().filter(|it| !it.archived && !it.disabled);
+                found.extend(alive.map(|it| it.full_name));
+            }
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => warn!(
+                %error,
+                account = installation.account.login,
+                "The repositories of one installation can't be listed"
+            ),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,135 @@
+//! What can be seen on GitHub that somebody here may want to know.
+//!
+//! Stored as JSON until it was dealt with: names here outlive a release.
+
+use greenline_forge::{CommentId, Moment, PullNumber, RepoName, Sha, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{FailedCheck, PassedCheck, PullSeen};
+
+/// Something that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "saw", rename_all = "snake_case")]
+pub enum Sighting {
+    /// A check is red.
+    Failed(FailedCheck),
+    /// A check is green.
+    Passed(PassedCheck),
+    /// A pull request was closed or merged.
+    PullClosed(PullClosed),
+    /// A pull request has another head than before.
+    HeadMoved(HeadMoved),
+    /// Somebody mentions us in a comment on a pull request.
+    Command(Mention),
+    /// A branch has another head than before.
+    Push(Pushed),
+    /// Which repositories there are has changed: look anew.
+    Repositories,
+}
+
+/// A pull request was closed or merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullClosed {
+    /// The repository.
+    pub repo: RepoName,
+    /// Its number.
+    pub number: PullNumber,
+    /// Where its head was.
+    pub head: Sha,
+    /// Whether it was merged; none if it was only seen to be gone.
+    pub merged: Option<bool>,
+}
+
+/// A pull request has another head than before, or is new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadMoved {
+    /// The repository.
+    pub repo: RepoName,
+    /// Which, and what it should be merged into.
+    pub pull: PullSeen,
+    /// Where its head is now.
+    pub head: Sha,
+}
+
+/// Somebody mentions us in a comment on a pull request. What it says is for others to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// The repository.
+    pub repo: RepoName,
+    /// The pull request.
+    pub number: PullNumber,
+    /// The comment.
+    pub comment: CommentId,
+    /// Who wrote it.
+    pub author: String,
+    /// The same by number, which can't be changed.
+    pub author_id: Option<UserId>,
+    /// All that was written.
+    pub body: String,
+    /// When.
+    pub at: Option<Moment>,
+}
+
+/// A branch has another head than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pushed {
+    /// The repository.
+    pub repo: RepoName,
+    /// The branch.
+    pub branch: String,
+    /// Where it is now.
+    pub head: Sha,
+    /// Whether it is the default branch.
+    pub is_default: bool,
+    /// Whether what was there is no longer part of it.
+    pub forced: bool,
+}
+
+impl Sighting {
+    /// The repository that it is about.
+    #[must_use]
+    pub fn repo(&self) -> Option<&RepoName> {
+        match self {
+            Self::Failed(it) => Some(&it.repo),
+            Self::Passed(it) => Some(&it.repo),
+            Self::PullClosed(it) => Some(&it.repo),
+            Self::HeadMoved(it) => Some(&it.repo),
+            Self::Command(it) => Some(&it.repo),
+            Self::Push(it) => Some(&it.repo),
+            Self::Repositories => None,
+        }
+    }
+
+    /// Names it within its repository, the same however it was seen. None for what may be told
+    /// again and again.
+    pub(crate) fn key(&self) -> Option<String> {
+        match self {
+            Self::Failed(it) => Some(it.key()),
+            Self::Passed(it) => Some(it.key()),
+            Self::PullClosed(it) => Some(format!("closed-{}-{}", it.number, it.head)),
+            Self::HeadMoved(it) => Some(format!("head-{}-{}", it.pull.number, it.head)),
+            Self::Command(it) => Some(format!("comment-{}", it.comment)),
+            // A branch may come back to where it was.
+            Self::Push(_) | Self::Repositories => None,
+        }
+    }
+
+    /// One word of a short list, for labels.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::Passed(_) => "passed",
+            Self::PullClosed(_) => "pull_closed",
+            Self::HeadMoved(_) => "head_moved",
+            Self::Command(_) => "command",
+            Self::Push(_) => "push",
+            Self::Repositories => "repositories",
+        }
+    }
+}
+
+/// Whether a comment speaks of us at all. Whether it is a command is for others to say.
+pub(crate) fn mentions_us(body: &str) -> bool {
+    const US: &[u8] = b"@greenline";
+    body.as_bytes().windows(US.len()).any(|part| part.eq_ignore_ascii_case(US))
+}

@@ -1,0 +1,210 @@
+//! Webhooks: who is believed, what is kept, and what is told once.
+
+use std::time::Duration;
+
+use greenline_forge::webhook::Secrets;
+use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_lead::watch::WatchOptions;
+use greenline_runtime::clock::Clock;
+use greenline_testbed::TestBed;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::bed::{Answer, LONG, Running, options, run};
+
+const SECRET: &str = "what-github-signs-with";
+const FORMER: &str = "what-it-signed-with-before";
+const SHA: &str = "3f2a91c00000000000000000000000000000000f";
+
+/// A lead that takes webhooks, and whose GitHub never answers.
+async fn lead(bed: &TestBed) -> Running {
+    let mut options = options(bed, "one", LONG).await;
+    let config = ForgeConfig::new(Credentials::Token("t".to_owned().into()), Clock::system());
+    let nowhere = ApiBase::parse("http://127.0.0.1:9").unwrap();
+    options.watch = Some(WatchOptions {
+        forge: Forge::new(config.at(nowhere)).unwrap(),
+        repos: vec!["acme/app".parse().unwrap()],
+        poll_interval: Duration::from_secs(60),
+        secrets: Secrets::new(SECRET.to_owned().into(), Some(FORMER.to_owned().into())),
+    });
+    run(options).await
+}
+
+fn sign(secret: &str, body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(body);
+    let digits: Vec<String> =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={}", digits.concat())
+}
+
+struct Hook<'a> {
+    event: &'a str,
+    id: &'a str,
+    signature: String,
+    body: &'a [u8],
+}
+
+impl<'a> Hook<'a> {
+    fn new(event: &'a str, id: &'a str, body: &'a [u8]) -> Self {
+        Self { event, id, signature: sign(SECRET, body), body }
+    }
+
+    async fn send(&self, lead: &Running) -> Answer {
+        let Self { event, id, signature, body } = self;
+        let mut request = format!(
+            "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             X-GitHub-Event: {event}\r\nX-GitHub-Delivery: {id}\r\n\
+             X-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        lead.ask(request).await
+    }
+}
+
+fn repository() -> serde_json::Value {
+    json!({"id": 1, "full_name": "acme/app", "default_branch": "main"})
+}
+
+fn check_run(id: u64, name: &str, conclusion: &str) -> Vec<u8> {
+    let run = json!({
+        "id": id, "name": name, "head_sha": SHA, "status": "completed", "conclusion": conclusion,
+        "completed_at": "2026-01-01T00:00:00Z", "app": {"id": 15368, "slug": "github-actions"},
+        "details_url": format!("https://github.com/acme/app/actions/runs/9/job/{id}"),
+    });
+    let event = json!({"action": "completed", "check_run": run, "repository": repository()});
+    event.to_string().into_bytes()
+}
+
+fn workflow_job(id: u64, name: &str, conclusion: &str) -> Vec<u8> {
+    let job = json!({
+        "id": id, "run_id": 9, "run_attempt": 1, "name": name, "head_sha": SHA,
+        "status": "completed", "conclusion": conclusion, "completed_at": "2026-01-01T00:00:01Z",
+    });
+    let event = json!({"action": "completed", "workflow_job": job, "repository": repository()});
+    event.to_string().into_bytes()
+}
+
+/// How many things were ever told.
+async fn told(bed: &TestBed) -> u64 {
+    if bed.keys("agent:lead:sightings").await.is_empty() {
+        return 0;
+    }
+    let facts: std::collections::HashMap<String, greenline_store::Value> =
+        bed.redis("XINFO STREAM agent:lead:sightings").await;
+    greenline_store::from_redis_value(facts["entries-added"].clone()).unwrap()
+}
+
+#[tokio::test]
+async fn only_what_is_signed_is_believed() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let body = check_run(1, "test", "failure");
+    let forged = Hook { signature: sign("guessed", &body), ..Hook::new("check_run", "a", &body) };
+    assert_eq!(forged.send(&lead).await.status, 401);
+    let mangled = Hook { signature: "sha256=zz".to_owned(), ..Hook::new("check_run", "a", &body) };
+    assert_eq!(mangled.send(&lead).await.status, 401);
+    let empty = Hook { signature: String::new(), ..Hook::new("check_run", "a", &body) };
+    assert_eq!(empty.send(&lead).await.status, 401);
+    assert_eq!(told(&bed).await, 0);
+    let former = Hook { signature: sign(FORMER, &body), ..Hook::new("check_run", "a", &body) };
+    assert_eq!(former.send(&lead).await.status, 202, "both secrets hold while one is replaced");
+    assert_eq!(told(&bed).await, 1);
+}
+
+#[tokio::test]
+async fn one_failure_is_told_once_however_often_it_comes() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let by_run = check_run(4471, "test", "failure");
+    assert_eq!(Hook::new("check_run", "a", &by_run).send(&lead).await.status, 202);
+    // GitHub sends it again, and somebody replays it under an id of their own.
+    let again = Hook::new("check_run", "a", &by_run).send(&lead).await;
+    assert_eq!((again.status, again.json()["result"].as_str()), (200, Some("known")));
+    assert_eq!(Hook::new("check_run", "made-up", &by_run).send(&lead).await.status, 200);
+    // The same job as a job.
+    let by_job = workflow_job(4471, "test", "failure");
+    assert_eq!(Hook::new("workflow_job", "b", &by_job).send(&lead).await.status, 202);
+    assert_eq!(told(&bed).await, 1);
+    // Green is news of its own, and our own check is none.
+    let green = check_run(4472, "lint", "success");
+    assert_eq!(Hook::new("check_run", "c", &green).send(&lead).await.status, 202);
+    let ours = check_run(4473, "greenline", "failure");
+    assert_eq!(Hook::new("check_run", "d", &ours).send(&lead).await.status, 202);
+    assert_eq!(told(&bed).await, 2);
+    let seen: Vec<String> = bed.redis("ZRANGE agent:lead:seen:acme/app 0 -1").await;
+    assert_eq!(seen, ["check-4471", "check-4472"]);
+}
+
+#[tokio::test]
+async fn what_is_no_webhook_is_refused_and_what_is_unknown_is_fine() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    for body in [&b"{"[..], b"", b"[]", b"{\"check_run\":{}}", b"\xff\xfe"] {
+        assert_eq!(Hook::new("check_run", "a", body).send(&lead).await.status, 400, "{body:?}");
+    }
+    let body = br#"{"zen":"Keep it logically awesome."}"#;
+    for event in ["ping", "sponsorship", "made_up", ""] {
+        assert_eq!(Hook::new(event, "b", body).send(&lead).await.status, 200, "{event}");
+    }
+    assert_eq!(lead.get("/webhooks/github").await.status, 405);
+    assert_eq!(lead.get("/health").await.status, 200);
+    assert_eq!(told(&bed).await, 0);
+}
+
+#[tokio::test]
+async fn a_large_body_is_taken_and_a_larger_one_is_not() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let mut event: serde_json::Value =
+        serde_json::from_slice(&check_run(1, "test", "failure")).unwrap();
+    event["check_run"]["output"] = json!({"text": "x".repeat(24 << 20)});
+    let large = event.to_string().into_bytes();
+    assert_eq!(Hook::new("check_run", "a", &large).send(&lead).await.status, 202);
+    let head = "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                X-Hub-Signature-256: sha256=00\r\n";
+    let answer = lead.ask(format!("{head}Content-Length: 26214401\r\n\r\n")).await;
+    assert_eq!(answer.status, 413);
+    assert!(answer.json()["mend"].as_str().unwrap().contains("25 MB"));
+}
+
+#[tokio::test]
+async fn without_redis_nothing_is_promised() {
+    let mut bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let body = check_run(1, "test", "failure");
+    bed.redis.kill();
+    let refused = Hook::new("check_run", "a", &body).send(&lead).await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    bed.redis.restart().unwrap();
+    let mut status = 0;
+    crate::bed::eventually("the same delivery is taken", async || {
+        status = Hook::new("check_run", "a", &body).send(&lead).await.status;
+        status == 202
+    })
+    .await;
+    assert_eq!(told(&bed).await, 1);
+}
+
+#[tokio::test]
+async fn a_crowd_of_webhooks_is_told_whole_and_once() {
+    const MANY: u64 = 400;
+    let bed = TestBed::new().await;
+    let lead = std::sync::Arc::new(lead(&bed).await);
+    let mut senders = tokio::task::JoinSet::new();
+    for worker in 0..8 {
+        let lead = lead.clone();
+        senders.spawn(async move {
+            for number in (0..MANY).filter(|number| number % 4 == worker % 4) {
+                let body = check_run(number + 1, "test", "failure");
+                let id = format!("{number}");
+                let answer = Hook::new("check_run", &id, &body).send(&lead).await;
+                assert!([200, 202].contains(&answer.status), "{answer:?}");
+            }
+        });
+    }
+    senders.join_all().await;
+    assert_eq!(told(&bed).await, MANY);
+}
