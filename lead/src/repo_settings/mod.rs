@@ -1,0 +1,486 @@
+//! What a repository wants of Greenline: `.greenline.toml` on its base branch.
+//!
+//! - Every setting has a default; a repository without the file is served by the defaults.
+//! - The file is read from the base branch only. A pull request can't change how it is treated.
+//! - It is checked whole, and all problems are told with their places. While it is invalid, the
+//!   settings before it stay in force ([`InForce`]), and the problems are a value that can be said
+//!   on the pull request that brings them.
+//! - Its size is limited, and so are its lists: it is text from outside.
+//! - It holds no secret and no address: `notify.webhook` is the name of a webhook that the operator
+//!   has set up, so that nobody who may push can make the lead call places of their choice.
+//!
+//! docs/greenline.toml.example says what each setting does; a test keeps it in step with this.
+
+mod book;
+pub mod guess;
+mod problem;
+mod reader;
+
+use std::fmt;
+
+use greenline_diagnosis::Category;
+use toml::de::DeTable;
+
+pub use book::{InForce, SettingsBook};
+pub use problem::{FILE, Problem, Problems};
+pub use reader::Pattern;
+
+use crate::failure::CheckName;
+use reader::{Of, Section, Source};
+
+/// The largest file that is read, in bytes.
+pub const LARGEST_FILE: usize = 64 * 1024;
+
+/// The most repair tasks for one pull request and signature, whatever a repository sets.
+pub const MOST_ATTEMPTS: u32 = 2;
+
+/// What a repository wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepoSettings {
+    /// How its checks are run.
+    pub commands: CommandSettings,
+    /// The same for single checks; the first pattern that fits counts.
+    pub checks: Vec<(Pattern, CheckCommands)>,
+    /// How much may be done.
+    pub limits: Limits,
+    /// What may be done without asking.
+    pub autonomy: Autonomy,
+    /// What is tried to be repaired.
+    pub repair: Repair,
+    /// Whether failed jobs may be run again.
+    pub rerun: bool,
+    /// What is left alone.
+    pub ignore: Ignore,
+    /// Kinds of change that always ask a person.
+    pub requires_approval: Vec<ChangeKind>,
+    /// The operator's webhook that is told of escalations.
+    pub webhook: Option<String>,
+}
+
+/// Commands for all checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSettings {
+    /// Before the work, with network. None: guessed.
+    pub setup: Option<Vec<String>>,
+    /// What tells red from green, without network. None: guessed.
+    pub validation: Option<Vec<String>>,
+    /// How long one attempt may take.
+    pub timeout_minutes: u32,
+}
+
+/// Commands for one check; what is not written is taken from those for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckCommands {
+    /// Before the work, with network.
+    pub setup: Option<Vec<String>>,
+    /// What tells red from green, without network.
+    pub validation: Option<Vec<String>>,
+}
+
+/// How much may be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Tasks of one pull request at the same time.
+    pub open_tasks_per_pull: u32,
+    /// Tasks of the repository in a day (UTC).
+    pub tasks_per_day: u32,
+    /// Dollars for models in a day (UTC).
+    pub dollars_per_day: f64,
+    /// Dollars for one task.
+    pub dollars_per_task: f64,
+    /// Repair tasks for one pull request and signature; never more than [`MOST_ATTEMPTS`].
+    pub attempts: u32,
+}
+
+/// What may be done without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Autonomy {
+    /// How far it goes.
+    pub level: Level,
+    /// Whether a pull request may be merged when green; from level 2 on.
+    pub merge: bool,
+}
+
+/// How far Greenline goes by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It proposes; a person approves each commit.
+    Supervised,
+    /// It commits to the pull request's branch.
+    SemiAutonomous,
+    /// It promotes deployments too.
+    Autonomous,
+}
+
+/// What is tried to be repaired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// The kinds of failure.
+    pub categories: Vec<Category>,
+    /// The most files a patch may change.
+    pub max_files: u32,
+    /// Paths that no patch may change, besides those that never may.
+    pub protected_paths: Vec<String>,
+    /// Whether a patch may change lock files.
+    pub lock_files: bool,
+}
+
+/// What is left alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ignore {
+    /// Pull requests with one of these labels.
+    pub labels: Vec<String>,
+    /// Branches that fit one of these.
+    pub branches: Vec<Pattern>,
+    /// Pull requests that change nothing but files that fit one of these.
+    pub paths: Vec<Pattern>,
+    /// Checks that fit one of these.
+    pub checks: Vec<Pattern>,
+    /// Pull requests of these authors.
+    pub authors: Vec<String>,
+    /// Drafts.
+    pub drafts: bool,
+}
+
+/// A kind of change that a repository may want a person to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// The shape of a database.
+    DatabaseMigration,
+    /// What others call.
+    ApiContractChange,
+    /// Something that closes a hole.
+    SecurityPatch,
+    /// What users get.
+    ProductionDeployment,
+}
+
+impl ChangeKind {
+    const NAMES: [(&'static str, Self); 4] = [
+        ("database_migration", Self::DatabaseMigration),
+        ("api_contract_change", Self::ApiContractChange),
+        ("security_patch", Self::SecurityPatch),
+        ("production_deployment", Self::ProductionDeployment),
+    ];
+
+    /// Its name in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The kinds of failure that a change of the code can mend.
+const REPAIRABLE: [Category; 7] = [
+    Category::CompileError,
+    Category::TypeError,
+    Category::LintError,
+    Category::TestAssertion,
+    Category::SnapshotDiff,
+    Category::DependencyInstall,
+    Category::DockerBuild,
+];
+
+impl Default for RepoSettings {
+    fn default() -> Self {
+        read(&Source::new(""), &DeTable::new())
+    }
+}
+
+impl RepoSettings {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once, in the order of the file.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        if text.len() > LARGEST_FILE {
+            let says = format!("the file has {} bytes", text.len());
+            let mend = format!("write at most {LARGEST_FILE}");
+            return Err(Problems(vec![Problem { line: 1, column: 1, says, mend }]));
+        }
+        let source = Source::new(text);
+        let (document, broken) = DeTable::parse_recoverable(text);
+        for error in &broken {
+            let says = error.message().trim();
+            source.complain(&error.span().unwrap_or_default(), says, "correct the TOML here");
+        }
+        if !broken.is_empty() {
+            // What was read of a broken file is not worth a second complaint.
+            return Err(Problems(source.problems()));
+        }
+        let settings = read(&source, document.get_ref());
+        let problems = source.problems();
+        if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
+    }
+
+    /// The commands that it names for a check, and where they stand.
+    #[must_use]
+    pub fn commands_for(&self, check: &CheckName) -> (CheckCommands, Option<&Pattern>) {
+        let own = self.checks.iter().find(|(pattern, _)| pattern.fits(check.as_str()));
+        let (pattern, own) = match own {
+            Some((pattern, commands)) => (Some(pattern), commands.clone()),
+            None => (None, CheckCommands::default()),
+        };
+        let setup = own.setup.or_else(|| self.commands.setup.clone());
+        let validation = own.validation.or_else(|| self.commands.validation.clone());
+        (CheckCommands { setup, validation }, pattern)
+    }
+}
+
+/// Reads every section; what is wrong reads as its default, and the source knows.
+fn read(source: &Source<'_>, table: &DeTable<'_>) -> RepoSettings {
+    let mut top = Section::top(source, table);
+    let settings = RepoSettings {
+        commands: commands(top.section("commands")),
+        checks: checks(top.section("checks")),
+        limits: limits(top.section("limits")),
+        autonomy: autonomy(source, top.section("autonomy")),
+        repair: repair(top.section("repair")),
+        rerun: rerun(top.section("rerun")),
+        ignore: ignore(top.section("ignore")),
+        requires_approval: approval(top.section("approval")),
+        webhook: notify(source, top.section("notify")),
+    };
+    top.finish();
+    settings
+}
+
+fn commands(mut section: Section<'_, '_>) -> CommandSettings {
+    let setup = section.commands("setup");
+    let validation = section.commands("validation");
+    let timeout_minutes = section.whole("timeout_minutes", 30, (1, 360));
+    section.finish();
+    CommandSettings { setup, validation, timeout_minutes }
+}
+
+fn checks(section: Section<'_, '_>) -> Vec<(Pattern, CheckCommands)> {
+    let named = section.named_sections().into_iter().map(|(pattern, mut section)| {
+        let setup = section.commands("setup");
+        let validation = section.commands("validation");
+        section.finish();
+        (pattern, CheckCommands { setup, validation })
+    });
+    named.collect()
+}
+
+fn limits(mut section: Section<'_, '_>) -> Limits {
+    let limits = Limits {
+        open_tasks_per_pull: section.whole("open_tasks_per_pull", 1, (1, 10)),
+        tasks_per_day: section.whole("tasks_per_day", 20, (0, 10_000)),
+        dollars_per_day: section.dollars("dollars_per_day", 20.0),
+        dollars_per_task: section.dollars("dollars_per_task", 2.0),
+        attempts: section.whole("attempts", MOST_ATTEMPTS, (1, MOST_ATTEMPTS)),
+    };
+    section.finish();
+    limits
+}
+
+fn autonomy(source: &Source<'_>, mut section: Section<'_, '_>) -> Autonomy {
+    let level = match section.whole("level", 1, (1, 3)) {
+        2 => Level::SemiAutonomous,
+        3 => Level::Autonomous,
+        _ => Level::Supervised,
+    };
+    let merge = section.flag("merge", false);
+    if merge && level == Level::Supervised {
+        let says = "merge needs a level of 2 or more";
+        source.complain(&section.place("merge"), says, "write level = 2, or merge = false");
+    }
+    section.finish();
+    Autonomy { level, merge }
+}
+
+fn repair(mut section: Section<'_, '_>) -> Repair {
+    let known = Category::ALL.map(|category| (category.as_str(), category));
+    let repair = Repair {
+        enabled: section.flag("enabled", true),
+        categories: section
+            .choices("categories", "category", &known)
+            .unwrap_or_else(|| REPAIRABLE.to_vec()),
+        max_files: section.whole("max_files", 5, (1, 100)),
+        protected_paths: section.texts("protected_paths", &[]),
+        lock_files: section.flag("lock_files", false),
+    };
+    section.finish();
+    repair
+}
+
+fn rerun(mut section: Section<'_, '_>) -> bool {
+    let enabled = section.flag("enabled", true);
+    section.finish();
+    enabled
+}
+
+fn ignore(mut section: Section<'_, '_>) -> Ignore {
+    let ignore = Ignore {
+        labels: section.texts("labels", &["greenline:off"]),
+        branches: section.patterns("branches", Of::Paths),
+        paths: section.patterns("paths", Of::Paths),
+        checks: section.patterns("checks", Of::Names),
+        authors: section.texts("authors", &[]),
+        drafts: section.flag("drafts", true),
+    };
+    section.finish();
+    ignore
+}
+
+fn approval(mut section: Section<'_, '_>) -> Vec<ChangeKind> {
+    let kinds = section.choices("requires_approval", "kind of change", &ChangeKind::NAMES);
+    section.finish();
+    kinds.unwrap_or_else(|| ChangeKind::NAMES.map(|(_, kind)| kind).to_vec())
+}
+
+fn notify(source: &Source<'_>, mut section: Section<'_, '_>) -> Option<String> {
+    let webhook = section.text("webhook");
+    section.finish();
+    let (name, span) = webhook?;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
+        return Some(name);
+    }
+    let mend = "an address is a secret: let the operator set it up, and write its name here";
+    source.complain(&span, "webhook must be the name of a webhook", mend);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../docs/greenline.toml.example");
+
+    fn told(text: &str) -> String {
+        RepoSettings::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_written_is_the_defaults() {
+        assert_eq!(RepoSettings::parse("").unwrap(), RepoSettings::default());
+    }
+
+    #[test]
+    fn the_example_parses_and_says_all_there_is() {
+        let settings = RepoSettings::parse(EXAMPLE).unwrap();
+        assert_eq!(settings.limits, RepoSettings::default().limits);
+        assert_eq!(settings.repair, RepoSettings::default().repair);
+        assert_eq!(settings.autonomy, RepoSettings::default().autonomy);
+        assert_eq!(settings.requires_approval, RepoSettings::default().requires_approval);
+        // Every name that the reader asks for is told: an unknown one lists them all.
+        for section in
+            ["commands", "limits", "autonomy", "repair", "rerun", "ignore", "approval", "notify"]
+        {
+            let told = told(&format!("[{section}]\nxxxxxxxxxxxx = 1\n"));
+            let names = told.rsplit("there are: ").next().unwrap().split(", ");
+            for name in names {
+                let line = format!("\n{name} = ");
+                assert!(EXAMPLE.contains(&line), "the example leaves out {section}.{name}");
+            }
+            assert!(EXAMPLE.contains(&format!("\n[{section}]\n")), "{section}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_told_with_its_place() {
+        let text = "[repair]\ncategories = [\"lint_error\", \"tset_assertion\"]\n";
+        assert_eq!(
+            told(text),
+            "error: .greenline.toml:2:29: unknown category \"tset_assertion\"\n       \
+             did you mean \"test_assertion\"?"
+        );
+        let text = "[comands]\n[limits]\ntask_per_day = 3\n";
+        assert_eq!(
+            told(text),
+            "error: .greenline.toml:1:2: unknown setting \"comands\"\n       \
+             did you mean \"commands\"?\n\
+             error: .greenline.toml:3:1: unknown setting \"task_per_day\"\n       \
+             did you mean \"tasks_per_day\"?"
+        );
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused() {
+        for (text, place, says) in [
+            ("[limits]\nattempts = 3", "2:12", "attempts must be a whole number from 1 to 2"),
+            ("[limits]\ndollars_per_day = nan", "2:19", "must be an amount of dollars"),
+            ("[limits]\ndollars_per_day = -1", "2:19", "must be an amount of dollars"),
+            ("[autonomy]\nlevel = \"2\"", "2:9", "level must be a whole number"),
+            ("[autonomy]\nmerge = true", "2:9", "merge needs a level of 2"),
+            ("[commands]\nsetup = [\"\"]", "2:10", "setup must be made of texts"),
+            ("[commands]\nvalidation = [\"a\\u0000b\"]", "2:15", "holds a NUL"),
+            ("[ignore]\nbranches = [\"a[\"]", "2:13", "is no pattern"),
+            ("[ignore]\ndrafts = 1", "2:10", "drafts must be true or false"),
+            ("[notify]\nwebhook = \"https://hooks.test/x\"", "2:11", "name of a webhook"),
+            ("limits = 3", "1:10", "\"limits\" is a section"),
+            ("[checks]\ntest = 3", "2:1", "is not a section"),
+            ("[limits", "1:8", ""),
+        ] {
+            let told = told(text);
+            assert!(told.contains(&format!(".toml:{place}: ")), "{text}\n{told}");
+            assert!(told.contains(says), "{text}\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read() {
+        let told = told(&"#".repeat(LARGEST_FILE + 1));
+        assert!(told.contains("the file has 65537 bytes"), "{told}");
+        let many = format!("[ignore]\nlabels = [{}]", "\"a\",".repeat(101));
+        assert!(self::told(&many).contains("labels has 101 items"));
+    }
+
+    #[test]
+    fn what_is_repeated_of_a_file_can_not_break_out_of_a_comment() {
+        let told = told("\"\\u001b[2J`\\n@all\" = 1\n");
+        assert!(told.lines().count() == 2 && !told.contains('\u{1b}'), "{told}");
+    }
+
+    #[test]
+    fn one_check_may_have_commands_of_its_own() {
+        let settings = RepoSettings::parse(
+            "[commands]\nsetup = [\"make deps\"]\nvalidation = [\"make test\"]\n\
+             [checks.\"lint*\"]\nvalidation = [\"make lint\"]\n",
+        )
+        .unwrap();
+        let (lint, pattern) = settings.commands_for(&CheckName::new("lint / rust"));
+        assert_eq!(lint.setup.unwrap(), ["make deps"]);
+        assert_eq!(lint.validation.unwrap(), ["make lint"]);
+        assert_eq!(pattern.unwrap().as_str(), "lint*");
+        let (test, pattern) = settings.commands_for(&CheckName::new("test"));
+        assert_eq!((test.validation.unwrap()[0].as_str(), pattern), ("make test", None));
+    }
+
+    #[test]
+    fn patterns_know_paths_from_names() {
+        let settings = RepoSettings::parse(
+            "[ignore]\nbranches = [\"release/*\"]\npaths = [\"docs/**\"]\nchecks = [\"a [b]\"]\n",
+        )
+        .unwrap();
+        let ignore = settings.ignore;
+        assert!(ignore.branches[0].fits("release/1") && !ignore.branches[0].fits("release/1/x"));
+        assert!(ignore.paths[0].fits("docs/a/b.md") && !ignore.paths[0].fits("src/docs/a"));
+        assert!(ignore.checks[0].fits("a [b]"));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        const SIGNS: [char; 11] = ['[', ']', '"', '\'', '=', '\n', '\\', '#', '{', 'ä', '\0'];
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..3_000 {
+            let mut text: Vec<char> = EXAMPLE.chars().collect();
+            for _ in 0..random.usize(1..8) {
+                let at = random.usize(0..text.len());
+                text[at] = random.choice(SIGNS).unwrap();
+            }
+            let _either = RepoSettings::parse(&text.into_iter().collect::<String>());
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Reading a `.greenline.toml` key by key.
+//!
+//! A section is asked for the keys it may have. What was asked for is what is known, so that code
+//! and complaint can't part; whatever is left at the end is unknown. All problems are told at once,
+//! and a value that is wrong reads as its default.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use globset::{GlobBuilder, GlobMatcher};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{self, Problem, quoted, suggestion};
+
+/// The most items that a list may have.
+const MOST_ITEMS: usize = 100;
+/// The longest text that a value may be, in bytes.
+const LONGEST_TEXT: usize = 2_000;
+
+/// The text that is read, and what is wrong with it.
+pub(super) struct Source<'t> {
+    text: &'t str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'t> Source<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, problems: RefCell::default() }
+    }
+
+    pub(super) fn complain(
+        &self,
+        span: &Range<usize>,
+        says: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let problem = problem::at(self.text, span, says.into(), mend.into());
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Everything that is wrong, in the order of the text.
+    pub(super) fn problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems
+    }
+}
+
+/// A pattern of names or paths, as it was written and as it matches.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Pattern {
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it fits. A name that is written out fits too, whatever signs it holds.
+    #[must_use]
+    pub fn fits(&self, name: &str) -> bool {
+        self.text == name || self.matcher.is_match(name)
+    }
+
+    pub(super) fn parse(text: &str, of: Of) -> Result<Self, String> {
+        let glob = GlobBuilder::new(text).literal_separator(of == Of::Paths).build();
+        let glob = glob.map_err(|error| error.kind().to_string())?;
+        Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+}
+
+/// What patterns are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Names of checks: `*` fits everything.
+    Names,
+    /// Paths and branches: `*` ends at a slash, `**` does not.
+    Paths,
+}
+
+type Value<'t> = Spanned<DeValue<'t>>;
+
+/// One table of the file.
+pub(super) struct Section<'s, 't> {
+    source: &'s Source<'t>,
+    /// None where the file does not have it.
+    table: Option<&'s DeTable<'t>>,
+    asked: Vec<&'static str>,
+}
+
+impl<'s, 't> Section<'s, 't> {
+    pub(super) fn top(source: &'s Source<'t>, table: &'s DeTable<'t>) -> Self {
+        Self { source, table: Some(table), asked: vec![] }
+    }
+
+    /// A table in this one.
+    pub(super) fn section(&mut self, key: &'static str) -> Self {
+        let table = match self.take(key) {
+            None => None,
+            Some(value) => match value.get_ref() {
+                DeValue::Table(table) => Some(table),
+                _ => {
+                    let says = format!("\"{key}\" is a section");
+                    self.source.complain(&value.span(), says, format!("write [{key}] above it"));
+                    None
+                }
+            },
+        };
+        Self { source: self.source, table, asked: vec![] }
+    }
+
+    /// All tables in this one, whatever they are called, with their names as patterns.
+    pub(super) fn named_sections(self) -> Vec<(Pattern, Self)> {
+        let entries = self.table.into_iter().flatten();
+        let sections = entries.filter_map(|(name, value)| {
+            let DeValue::Table(table) = value.get_ref() else {
+                let says = format!("{} is not a section", quoted(name.get_ref()));
+                self.source.complain(&name.span(), says, "write [checks.\"name of a check\"]");
+                return None;
+            };
+            let pattern = self.pattern(name.get_ref(), &name.span(), Of::Names)?;
+            Some((pattern, Self { source: self.source, table: Some(table), asked: vec![] }))
+        });
+        sections.collect()
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(value) = self.take(key) else { return default };
+        match value.get_ref() {
+            DeValue::Boolean(flag) => *flag,
+            _ => self.refuse(key, value, "true or false", "true", default),
+        }
+    }
+
+    /// A whole number within bounds, both included.
+    pub(super) fn whole(&mut self, key: &'static str, default: u32, bounds: (u32, u32)) -> u32 {
+        let Some(value) = self.take(key) else { return default };
+        let wanted = format!("a whole number from {} to {}", bounds.0, bounds.1);
+        let number = match value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => plain(number.as_str()).parse().ok(),
+            _ => None,
+        };
+        match number.filter(|number| (bounds.0..=bounds.1).contains(number)) {
+            Some(number) => number,
+            None => self.refuse(key, value, &wanted, &default.to_string(), default),
+        }
+    }
+
+    /// An amount of dollars.
+    pub(super) fn dollars(&mut self, key: &'static str, default: f64) -> f64 {
+        const MOST: f64 = 100_000.0;
+        let Some(value) = self.take(key) else { return default };
+        let amount: Option<f64> = match value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => plain(number.as_str()).parse().ok(),
+            DeValue::Float(number) => plain(number.as_str()).parse().ok(),
+            _ => None,
+        };
+        match amount.filter(|amount| (0.0..=MOST).contains(amount)) {
+            Some(amount) => amount,
+            None => self.refuse(key, value, "an amount of dollars", "5.00", default),
+        }
+    }
+
+    /// One text.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<(String, Range<usize>)> {
+        let value = self.take(key)?;
+        match value.get_ref().as_str() {
+            Some(text) if text.len() <= LONGEST_TEXT => Some((text.to_owned(), value.span())),
+            _ => self.refuse(key, value, "a text", "\"…\"", None),
+        }
+    }
+
+    /// A list of texts with their places; none if it is not written.
+    fn spanned_texts(&mut self, key: &'static str) -> Option<Vec<(&'s str, Range<usize>)>> {
+        let value = self.take(key)?;
+        let DeValue::Array(items) = value.get_ref() else {
+            return self.refuse(key, value, "a list", "[\"…\", \"…\"]", None);
+        };
+        if items.len() > MOST_ITEMS {
+            let says = format!("{key} has {} items", items.len());
+            self.source.complain(&value.span(), says, format!("write at most {MOST_ITEMS}"));
+            return None;
+        }
+        let texts = items.iter().filter_map(|item| match item.get_ref().as_str() {
+            Some(text) if !text.trim().is_empty() && text.len() <= LONGEST_TEXT => {
+                Some((text, item.span()))
+            }
+            _ => self.refuse(key, item, "made of texts, none empty or too long", "[\"…\"]", None),
+        });
+        Some(texts.collect())
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&mut self, key: &'static str, default: &[&str]) -> Vec<String> {
+        match self.spanned_texts(key) {
+            Some(texts) => texts.into_iter().map(|(text, _)| text.to_owned()).collect(),
+            None => default.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    /// A list of commands; none if it is not written.
+    pub(super) fn commands(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let texts = self.spanned_texts(key)?.into_iter().filter_map(|(text, span)| {
+            if text.contains('\0') {
+                let says = format!("a command of {key} holds a NUL byte");
+                self.source.complain(&span, says, "remove it");
+                return None;
+            }
+            Some(text.to_owned())
+        });
+        Some(texts.collect())
+    }
+
+    /// Where a key's value stands.
+    pub(super) fn place(&self, key: &str) -> Range<usize> {
+        let value = self.table.and_then(|table| table.get(key));
+        value.map_or(0..0, Spanned::span)
+    }
+
+    /// A list of patterns.
+    pub(super) fn patterns(&mut self, key: &'static str, of: Of) -> Vec<Pattern> {
+        let texts = self.spanned_texts(key).unwrap_or_default();
+        texts.into_iter().filter_map(|(text, span)| self.pattern(text, &span, of)).collect()
+    }
+
+    /// A list of words that are chosen from `known`; `what` is one of them.
+    pub(super) fn choices<T: Copy>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        known: &[(&'static str, T)],
+    ) -> Option<Vec<T>> {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let chosen = self.spanned_texts(key)?.into_iter().filter_map(|(text, span)| {
+            let found = known.iter().find(|(name, _)| *name == text);
+            if found.is_none() {
+                let says = format!("unknown {what} {}", quoted(text));
+                self.source.complain(&span, says, suggestion(text, &names));
+            }
+            found.map(|(_, value)| *value)
+        });
+        Some(chosen.collect())
+    }
+
+    /// Complains of every key that was not asked for.
+    pub(super) fn finish(self) {
+        for (key, _) in self.table.into_iter().flatten() {
+            let name: &str = key.get_ref();
+            if !self.asked.contains(&name) {
+                let says = format!("unknown setting {}", quoted(name));
+                self.source.complain(&key.span(), says, suggestion(name, &self.asked));
+            }
+        }
+    }
+
+    fn pattern(&self, text: &str, span: &Range<usize>, of: Of) -> Option<Pattern> {
+        let parsed = Pattern::parse(text, of);
+        parsed
+            .map_err(|why| {
+                let says = format!("{} is no pattern: {why}", quoted(text));
+                self.source.complain(span, says, "write one such as \"docs/**\" or \"release-*\"");
+            })
+            .ok()
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<&'s Value<'t>> {
+        self.asked.push(key);
+        self.table?.get(key)
+    }
+
+    fn refuse<T>(
+        &self,
+        key: &str,
+        value: &Value<'_>,
+        wanted: &str,
+        like: &str,
+        default: T,
+    ) -> T {
+        let says = format!("{key} must be {wanted}");
+        self.source.complain(&value.span(), says, format!("write {key} = {like}"));
+        default
+    }
+}
+
+/// A number without the underscores that TOML allows.
+fn plain(number: &str) -> String {
+    number.replace('_', "")
+}
