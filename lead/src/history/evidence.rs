@@ -1,0 +1,102 @@
+//! What history knows beside one result: the material of which an origin is judged.
+
+use greenline_forge::{PullNumber, Sha};
+use serde::{Deserialize, Serialize};
+
+/// How one result came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// It passed.
+    Green,
+    /// It failed.
+    Red,
+    /// It failed, and the world outside did it.
+    Infra,
+}
+
+impl Colour {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Red => "red",
+            Self::Infra => "infra",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Green, Self::Red, Self::Infra].into_iter().find(|colour| colour.as_str() == text)
+    }
+}
+
+/// One result of the same check on the same commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its name.
+    pub name: String,
+    /// When it ended, in ms.
+    pub at: u64,
+    /// How it came out.
+    pub colour: Colour,
+    /// What failed.
+    pub signature: Option<String>,
+}
+
+impl Attempt {
+    /// From `at colour signature`, as the script keeps it.
+    pub(super) fn read(name: &str, text: &str) -> Option<Self> {
+        let mut words = text.splitn(3, ' ');
+        let at = words.next()?.parse().ok()?;
+        let colour = Colour::parse(words.next()?)?;
+        let signature = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
+        Some(Self { name: name.to_owned(), at, colour, signature })
+    }
+}
+
+/// The check on the base branch: how it came out last, infrastructure aside.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Base {
+    /// Nobody has seen it.
+    #[default]
+    Unknown,
+    /// It passed last.
+    Green,
+    /// It failed last.
+    Red {
+        /// With this signature.
+        signature: Option<String>,
+        /// Since this result.
+        since_name: String,
+        /// Since this commit.
+        since_sha: String,
+    },
+}
+
+/// Where a signature was seen. Stored as JSON: names here outlive a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The result's name.
+    pub name: String,
+    /// When, in ms.
+    pub at: u64,
+    /// On which commit.
+    pub sha: Sha,
+    /// On which branch.
+    pub branch: String,
+    /// On which pull request.
+    pub pull: Option<PullNumber>,
+    /// By whom.
+    pub author: String,
+    /// Whether the branch was the base itself.
+    pub base: bool,
+}
+
+/// All that is known beside one result.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// Results of the same check on the same commit, this one included, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// The check on the base branch.
+    pub base: Base,
+    /// Where the same signature of the same check was seen, newest first, this one included.
+    pub sightings: Vec<Sighting>,
+}

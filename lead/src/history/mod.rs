@@ -1,0 +1,243 @@
+//! What is known of checks from before: where each failure was seen, and what came and went.
+//!
+//! - Every result that the lead sees is [observed](History::observe) once, red and green. Saying one
+//!   again changes nothing and gives the same answer, so a restart may repeat.
+//! - From what is known beside a failure, [`origin()`] judges where it comes from. Pure, and
+//!   conservative: see there.
+//! - Kept for 30 days. Lists are capped; no key grows without end.
+//!
+//! Keys, all under `agent:lead:history:{repo}:` (`␟` is U+001F, which no name holds):
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `commit:{sha}` | HASH | `{check}␟{result}` → `{ms} {green, red or infra} {signature}` |
+//! | `tests:{sha}␟{check}` | SET | names of tests that failed on it |
+//! | `seen:{check}␟{signature}` | ZSET by ms | where a signature was seen, as JSON; the newest 200 |
+//! | `base:{branch}␟{check}` | HASH | how the check stands on a base branch, and since when |
+//! | `flakes` | ZSET by ms | `{check}␟{test}␟{sha}` that both failed and passed; the newest 10,000 |
+//! | `runs:{day}` | HASH | how many results each check had |
+//!
+//! and `agent:lead:history`, a SET of the repositories.
+
+mod evidence;
+mod flaky;
+mod numbers;
+mod origin;
+
+use std::collections::BTreeSet;
+
+use greenline_diagnosis::Diagnosis;
+use greenline_forge::{PullNumber, RepoName, Sha};
+use greenline_store::{Cmd, Script, Store, StoreError};
+
+pub use evidence::{Attempt, Base, Colour, Evidence, Sighting};
+pub use flaky::FlakyTest;
+pub use origin::{Judged, Origin, is_infra, origin, telling_signature};
+
+pub(crate) use numbers::METRICS;
+
+use crate::failure::{CheckName, FailedCheck, PassedCheck};
+
+/// How long results are kept, in ms.
+const KEEP_MS: u64 = 30 * DAY_MS;
+const DAY_MS: u64 = 24 * 3600 * 1000;
+/// How many failed tests of one result are remembered.
+const MOST_TESTS: usize = 200;
+const LONGEST_TEST: usize = 500;
+
+/// One result of a check.
+#[derive(Debug, Clone)]
+pub struct Observation<'a> {
+    /// Where.
+    pub repo: &'a RepoName,
+    /// Which check.
+    pub check: &'a CheckName,
+    /// The result's name: the same for the same end of the check, however it was seen.
+    pub name: String,
+    /// On which commit.
+    pub sha: &'a Sha,
+    /// On which branch.
+    pub branch: &'a str,
+    /// On which pull request.
+    pub pull: Option<PullNumber>,
+    /// The branch that it is to be merged into; without a pull request, the branch itself.
+    pub base_branch: &'a str,
+    /// Who wrote it.
+    pub author: &'a str,
+    /// When it ended, in ms.
+    pub at: u64,
+    /// How it came out.
+    pub outcome: Outcome<'a>,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// It passed.
+    Passed,
+    /// It failed; with what its log says, if it could be read.
+    Failed(Option<&'a Diagnosis>),
+}
+
+impl<'a> Observation<'a> {
+    /// A failure with its diagnosis, and who wrote what failed; `now` stands in for a time of
+    /// the failure that nobody said.
+    #[must_use]
+    pub fn of_failure(
+        failure: &'a FailedCheck,
+        diagnosis: Option<&'a Diagnosis>,
+        author: &'a str,
+        now: u64,
+    ) -> Self {
+        let pull = failure.pull.as_ref();
+        Self {
+            repo: &failure.repo,
+            check: &failure.check,
+            name: failure.key(),
+            sha: &failure.head_sha,
+            branch: &failure.branch,
+            pull: pull.map(|pull| pull.number),
+            base_branch: pull.map_or(&failure.branch, |pull| &pull.base),
+            author,
+            at: failure.completed_at.map_or(now, |moment| moment.0),
+            outcome: Outcome::Failed(diagnosis),
+        }
+    }
+
+    /// A green result.
+    #[must_use]
+    pub fn of_pass(passed: &'a PassedCheck, author: &'a str, now: u64) -> Self {
+        let pull = passed.pull.as_ref();
+        Self {
+            repo: &passed.repo,
+            check: &passed.check,
+            name: passed.key(),
+            sha: &passed.head_sha,
+            branch: &passed.branch,
+            pull: pull.map(|pull| pull.number),
+            base_branch: pull.map_or(&passed.branch, |pull| &pull.base),
+            author,
+            at: passed.completed_at.map_or(now, |moment| moment.0),
+            outcome: Outcome::Passed,
+        }
+    }
+
+    fn colour(&self) -> Colour {
+        match self.outcome {
+            Outcome::Passed => Colour::Green,
+            Outcome::Failed(Some(diagnosis)) if is_infra(diagnosis) => Colour::Infra,
+            Outcome::Failed(_) => Colour::Red,
+        }
+    }
+
+    fn diagnosis(&self) -> Option<&'a Diagnosis> {
+        match self.outcome {
+            Outcome::Passed => None,
+            Outcome::Failed(diagnosis) => diagnosis,
+        }
+    }
+
+    fn failed_tests(&self) -> BTreeSet<String> {
+        let tests = self.diagnosis().map_or(&[][..], |diagnosis| &diagnosis.failed_tests);
+        let tests = tests.iter().take(MOST_TESTS);
+        tests.map(|name| plain(name).chars().take(LONGEST_TEST).collect()).collect()
+    }
+
+    /// Whether the result is the base branch's own.
+    fn is_base(&self) -> bool {
+        self.pull.is_none() && self.branch == self.base_branch
+    }
+
+    fn sighting(&self) -> Sighting {
+        Sighting {
+            name: self.name.clone(),
+            at: self.at,
+            sha: self.sha.clone(),
+            branch: self.branch.to_owned(),
+            pull: self.pull,
+            author: self.author.to_owned(),
+            base: self.is_base(),
+        }
+    }
+}
+
+/// What is known of checks from before. Cheap to clone.
+#[derive(Clone)]
+pub struct History {
+    store: Store,
+    observe: Script,
+}
+
+impl History {
+    /// The history in a store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        let observe = Script::new("observe", include_str!("lua/observe.lua"));
+        Self { store, observe }
+    }
+
+    /// Writes a result down, once, and reads what is known beside it.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not do it; the same call may be repeated.
+    pub async fn observe(&self, seen: &Observation<'_>) -> Result<Evidence, StoreError> {
+        type Answer = (Vec<String>, [Option<String>; 4], Vec<String>, u64);
+        let call = self.call(seen);
+        let (attempts, base, sightings, flaked): Answer =
+            self.store.run(&self.observe, &call).await?;
+        numbers::observed(seen.colour(), flaked == 1);
+        Ok(evidence(&attempts, base, &sightings))
+    }
+
+    fn call(&self, seen: &Observation<'_>) -> Cmd {
+        let tests = seen.failed_tests();
+        let signature = seen.diagnosis().and_then(telling_signature).unwrap_or_default();
+        let sighting = serde_json::to_string(&seen.sighting()).unwrap_or_default();
+        let mut call = self.observe.call(14 + tests.len(), 1_024);
+        call.arg(self.prefix(seen.repo)).arg(self.repos_key()).arg(seen.repo.folded());
+        call.arg(plain(seen.check.as_str())).arg(seen.sha.as_str()).arg(&seen.name);
+        call.arg(seen.colour().as_str()).arg(seen.at).arg(seen.at / DAY_MS).arg(signature);
+        call.arg(sighting).arg(plain(seen.base_branch)).arg(u8::from(seen.is_base())).arg(KEEP_MS);
+        for test in tests {
+            call.arg(test);
+        }
+        call
+    }
+
+    fn prefix(&self, repo: &RepoName) -> String {
+        format!("{}:{}:", self.repos_key(), repo.folded())
+    }
+
+    fn repos_key(&self) -> String {
+        format!("{}agent:lead:history", self.store.namespace().prefix())
+    }
+}
+
+/// A name as a part of keys and members, whose parts U+001F keeps apart.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// The script's answer. What somebody else wrote there is left out, not believed.
+fn evidence(attempts: &[String], base: [Option<String>; 4], sightings: &[String]) -> Evidence {
+    let attempts = attempts.chunks_exact(2);
+    let mut attempts: Vec<Attempt> =
+        attempts.filter_map(|pair| Attempt::read(&pair[0], &pair[1])).collect();
+    attempts.sort_by_key(|attempt| attempt.at);
+    let [state, signature, since_name, since_sha] = base;
+    let base = match state.as_deref() {
+        Some("green") => Base::Green,
+        Some("red") => Base::Red {
+            signature: signature.filter(|signature| !signature.is_empty()),
+            since_name: since_name.unwrap_or_default(),
+            since_sha: since_sha.unwrap_or_default(),
+        },
+        _ => Base::Unknown,
+    };
+    let sightings = sightings.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    Evidence { attempts, base, sightings }
+}
+
+#[cfg(test)]
+mod tests;

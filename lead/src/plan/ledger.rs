@@ -1,0 +1,232 @@
+//! What decisions have used up, and their story: kept in Redis, so that a restart repeats nothing.
+//!
+//! - A decision is [noted](Ledger::note) before it is carried out; noting it again changes nothing.
+//! - [`Ledger::past`] leaves out what was noted for the same failure. Whoever was stopped between
+//!   noting and acting asks again, gets the same answer, and acts: ids are deterministic.
+//! - The queue knows which tasks have ended; here is only which there are.
+//!
+//! Keys, all under `agent:lead:plan:{repo}:` (`␟` is U+001F; `{subject}` is a pull request's number,
+//! or `branch:NAME`; `{cause}` a signature, or the check where there is none):
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `tries:{subject}␟{cause}` | SET | failures that had a task |
+//! | `open:{subject}` | HASH | task → commit |
+//! | `reruns:{sha}` | HASH | check → the failure that it was run again for |
+//! | `day:{day}` | ZSET | task → dollars |
+//! | `told:{subject}␟{cause}` | STRING | the failure that people were told of, for 7 days |
+//! | `off:{subject}` | STRING | why nothing is repaired there any more |
+//!
+//! and `agent:lead:why:{repo}:{subject}`, a LIST of the last 200 decisions: see [`Told`].
+
+use std::collections::HashMap;
+
+use greenline_forge::{PullNumber, RepoName};
+use greenline_queue::{Queue, QueueError, Status, TaskId};
+use greenline_store::{FromRedisValue, Script, Value, cmd, from_redis_value, pipe};
+
+use super::decision::Decision;
+use super::situation::{OpenTask, Past, RepairOff};
+use super::story::Told;
+use super::subject::Subject;
+use crate::failure::FailedCheck;
+use crate::history::plain;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+const OFF_FOR_S: u64 = 90 * 24 * 3600;
+
+/// What decisions have used up, and their story. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    queue: Queue,
+    note: Script,
+}
+
+/// What tries are counted by: the signature, or the check where the log gives none.
+#[must_use]
+pub fn cause(failure: &FailedCheck, signature: Option<&str>) -> String {
+    signature.map_or_else(|| plain(failure.check.as_str()), str::to_owned)
+}
+
+impl Ledger {
+    /// The ledger in a queue's store.
+    #[must_use]
+    pub fn new(queue: Queue) -> Self {
+        Self { queue, note: Script::new("note", include_str!("lua/note.lua")) }
+    }
+
+    /// What was done before, without what was noted for this failure; `now` tells the day.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn past(
+        &self,
+        failure: &FailedCheck,
+        cause: &str,
+        now: u64,
+    ) -> Result<Past, QueueError> {
+        let (key, subject) = (failure.key(), Subject::of(failure));
+        let name = |what: &str| self.key(&failure.repo, what);
+        let mut call = pipe();
+        call.cmd("SMEMBERS").arg(name(&format!("tries:{subject}\u{1f}{cause}")));
+        call.cmd("HGET").arg(name(&format!("reruns:{}", failure.head_sha)));
+        call.arg(plain(failure.check.as_str()));
+        call.cmd("ZRANGE").arg(name(&format!("day:{}", now / DAY_MS))).arg(0).arg(-1);
+        call.arg("WITHSCORES");
+        call.cmd("GET").arg(name(&format!("off:{subject}")));
+        call.cmd("GET").arg(name(&format!("told:{subject}\u{1f}{cause}")));
+        let mut answers = self.queue.store().pipeline(&call).await?.into_iter();
+        let tries: Vec<String> = next(&mut answers);
+        let rerun: Option<String> = next(&mut answers);
+        let day: Vec<(String, f64)> = next(&mut answers);
+        let off: Option<String> = next(&mut answers);
+        let told: Option<String> = next(&mut answers);
+
+        let is_other = |one: &String| *one != key;
+        let today = day.iter().filter(|(task, _)| !task.ends_with(&key));
+        Ok(Past {
+            rerun: rerun.as_ref().is_some_and(is_other),
+            attempts: number(tries.iter().filter(|one| is_other(one)).count()),
+            open: self.open(failure, &key).await?,
+            tasks_today: number(today.clone().count()),
+            dollars_today: today.map(|(_, dollars)| dollars).sum(),
+            repair_off: off.and_then(|text| RepairOff::parse(&text)),
+            told: told.as_ref().is_some_and(is_other),
+        })
+    }
+
+    /// Writes a decision down; whether it was new.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not do it; the same call may be repeated.
+    pub async fn note(
+        &self,
+        failure: &FailedCheck,
+        decision: &Decision,
+        told: &Told,
+        now: u64,
+    ) -> Result<bool, QueueError> {
+        let draft = decision.action.task();
+        let cost = draft.map_or(0.0, |draft| draft.max_cost_usd);
+        let entry = serde_json::to_string(told).unwrap_or_default();
+        let mut call = self.note.call(13, entry.len() + 1_024);
+        call.arg(self.key(&failure.repo, "")).arg(self.why_key(&failure.repo, &Subject::of(failure)));
+        call.arg(failure.key()).arg(decision.action.as_str());
+        call.arg(Subject::of(failure).to_string());
+        call.arg(cause(failure, told.signature.as_deref())).arg(plain(failure.check.as_str()));
+        call.arg(failure.head_sha.as_str()).arg(told.task_id.as_deref().unwrap_or_default());
+        call.arg(cost).arg(now / DAY_MS).arg(told.begins_with()).arg(entry);
+        Ok(self.queue.store().run::<i64>(&self.note, &call).await? == 1)
+    }
+
+    /// A task has ended and cost this: the day on which it was noted is corrected.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not do it.
+    pub async fn spent(
+        &self,
+        repo: &RepoName,
+        task: &TaskId,
+        dollars: f64,
+        now: u64,
+    ) -> Result<(), QueueError> {
+        let today = now / DAY_MS;
+        let mut call = pipe();
+        for day in today.saturating_sub(2)..=today {
+            let key = self.key(repo, &format!("day:{day}"));
+            call.cmd("ZADD").arg(key).arg("XX").arg(dollars).arg(task.as_str());
+        }
+        self.queue.store().pipeline(&call).await?;
+        Ok(())
+    }
+
+    /// From now on nothing is repaired on this pull request, or with none, again.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not do it.
+    pub async fn switch_repair(
+        &self,
+        repo: &RepoName,
+        pull: PullNumber,
+        off: Option<RepairOff>,
+    ) -> Result<(), QueueError> {
+        let key = self.key(repo, &format!("off:{}", Subject::Pull(pull)));
+        let mut call = cmd(if off.is_some() { "SET" } else { "DEL" });
+        call.arg(&key);
+        if let Some(why) = off {
+            call.arg(why.as_str()).arg("EX").arg(OFF_FOR_S);
+        }
+        let _done: Value = self.queue.store().command(&call).await?;
+        Ok(())
+    }
+
+    /// The story of a pull request or branch, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn story(
+        &self,
+        repo: &RepoName,
+        subject: &Subject,
+    ) -> Result<Vec<Told>, QueueError> {
+        let mut call = cmd("LRANGE");
+        call.arg(self.why_key(repo, subject)).arg(0).arg(-1);
+        let entries: Vec<String> = self.queue.store().command(&call).await?;
+        // An entry of a newer release is left out rather than losing the story.
+        Ok(entries.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    /// Tasks of the subject that the queue says have not ended; those that have are forgotten.
+    async fn open(&self, failure: &FailedCheck, own: &str) -> Result<Vec<OpenTask>, QueueError> {
+        let key = self.key(&failure.repo, &format!("open:{}", Subject::of(failure)));
+        let noted: HashMap<String, String> =
+            self.queue.store().command(cmd("HGETALL").arg(&key)).await?;
+        let mut open = Vec::new();
+        for (id, sha) in noted {
+            let (Ok(task), Ok(head_sha)) = (id.parse::<TaskId>(), sha.parse()) else { continue };
+            if id.ends_with(own) {
+                continue;
+            }
+            let record = self.queue.record(&task).await?;
+            let status = record.and_then(|record| record.status.parse::<Status>().ok());
+            if status.is_some_and(|status| !status.is_final()) {
+                open.push(OpenTask { id: task, head_sha });
+            } else {
+                let _gone: i64 =
+                    self.queue.store().command(cmd("HDEL").arg(&key).arg(&id)).await?;
+            }
+        }
+        open.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(open)
+    }
+
+    fn key(&self, repo: &RepoName, what: &str) -> String {
+        let namespace = self.queue.store().namespace().prefix();
+        format!("{namespace}agent:lead:plan:{}:{what}", repo.folded())
+    }
+
+    fn why_key(&self, repo: &RepoName, subject: &Subject) -> String {
+        let namespace = self.queue.store().namespace().prefix();
+        format!("{namespace}agent:lead:why:{}:{subject}", repo.folded())
+    }
+}
+
+impl RepairOff {
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.as_str() == text)
+    }
+}
+
+/// The next answer. A key that somebody else has made says nothing.
+fn next<T: FromRedisValue + Default>(answers: &mut impl Iterator<Item = Value>) -> T {
+    answers.next().and_then(|value| from_redis_value(value).ok()).unwrap_or_default()
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,92 @@
+//! What was seen, thought and decided, for those who ask later: `greenline why`.
+
+use greenline_diagnosis::{Category, Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::decision::{Decision, Say};
+use super::situation::{Log, Situation};
+use super::task;
+use crate::history::{Origin, telling_signature};
+
+/// One decision, as it was told. Stored as JSON: names here outlive a release, and `id` stays first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The failure and the rule that decided: the same decision is told once.
+    id: String,
+    /// When it was decided, in ms.
+    pub decided_at: u64,
+    /// When the check failed, in ms.
+    pub failed_at: u64,
+    /// The check.
+    pub check: String,
+    /// The commit.
+    pub head_sha: String,
+    /// Where people read about it.
+    pub details_url: String,
+    /// The kind of failure; none if the log could not be read.
+    pub category: Option<Category>,
+    /// What the log suggests.
+    pub verdict: Option<Verdict>,
+    /// How sure that is: 0 to 1.
+    pub confidence: Option<f64>,
+    /// The line that explains it best.
+    pub headline: Option<String>,
+    /// The failure's signature, if it tells it from others.
+    pub signature: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Why that is thought.
+    pub because: String,
+    /// Where the commands are from.
+    pub commands: String,
+    /// What is done.
+    pub action: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// Whether people are told on the pull request.
+    pub say: Say,
+    /// The task, if there is one.
+    pub task_id: Option<String>,
+}
+
+impl Told {
+    /// A decision about a situation, at a moment.
+    #[must_use]
+    pub fn of(at: &Situation<'_>, decision: &Decision, now: u64) -> Self {
+        let failure = at.failure;
+        let diagnosis = match at.log {
+            Log::Read(diagnosis) => Some(diagnosis),
+            Log::Expired | Log::None => None,
+        };
+        Self {
+            id: format!("{}-{}", failure.key(), decision.rule),
+            decided_at: now,
+            failed_at: failure.completed_at.map_or(now, |moment| moment.0),
+            check: failure.check.to_string(),
+            head_sha: failure.head_sha.to_string(),
+            details_url: failure.details_url.clone(),
+            category: diagnosis.map(|diagnosis| diagnosis.category),
+            verdict: diagnosis.map(|diagnosis| diagnosis.verdict),
+            confidence: diagnosis.map(|diagnosis| diagnosis.confidence),
+            headline: diagnosis
+                .and_then(|diagnosis| diagnosis.headline.as_ref())
+                .map(|line| line.text.clone()),
+            signature: diagnosis.and_then(telling_signature).map(str::to_owned),
+            origin: at.judged.origin,
+            because: at.judged.because.clone(),
+            commands: at.commands.from.to_string(),
+            action: decision.action.as_str().to_owned(),
+            rule: decision.rule.to_string(),
+            reason: decision.reason.clone(),
+            say: decision.say,
+            task_id: task::id_of(&decision.action).map(|id| id.to_string()),
+        }
+    }
+
+    /// What its JSON begins with: by that the script knows an entry.
+    pub(super) fn begins_with(&self) -> String {
+        format!(r#"{{"id":"{}","#, self.id)
+    }
+}

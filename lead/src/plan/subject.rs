@@ -1,0 +1,36 @@
+//! What decisions are about: a pull request, or a branch without one.
+
+use std::fmt;
+
+use greenline_forge::PullNumber;
+
+use crate::failure::FailedCheck;
+
+/// What decisions are about. Its text is a part of keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A pull request.
+    Pull(PullNumber),
+    /// A branch without one, such as the default branch.
+    Branch(String),
+}
+
+impl Subject {
+    /// What a failure belongs to.
+    #[must_use]
+    pub fn of(failure: &FailedCheck) -> Self {
+        match &failure.pull {
+            Some(pull) => Self::Pull(pull.number),
+            None => Self::Branch(failure.branch.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pull(number) => write!(f, "{number}"),
+            Self::Branch(name) => write!(f, "branch:{name}"),
+        }
+    }
+}
