@@ -1,0 +1,274 @@
+//! Which commands a comment holds. Pure: Markdown in, words out.
+//!
+//! A command is `@greenline` at the start of a line of the author's own plain text, in any case,
+//! with its word after it: not in a quote, a list, a table, a heading, code or HTML, and not spelt
+//! with letters that only look like those. A line may hold an argument, which only `approve` reads.
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+const NAME: &str = "@greenline";
+
+/// Longer comments than GitHub takes are not read to their end.
+const LONGEST: usize = 262_144;
+
+/// The most commands of one comment.
+pub const MOST_WORDS: usize = 10;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Try a repair.
+    Fix,
+    /// Run the failed jobs again, or try a repair again.
+    Retry,
+    /// Say more.
+    Explain,
+    /// Publish what was proposed.
+    Approve {
+        /// The beginning of the patch's hash, if it was given.
+        hash: Option<String>,
+    },
+    /// Don't publish it.
+    Reject,
+    /// Leave this pull request alone.
+    Stop,
+    /// Say what can be said.
+    Help,
+}
+
+impl Word {
+    /// As people write it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Fix => "fix",
+            Self::Retry => "retry",
+            Self::Explain => "explain",
+            Self::Approve { .. } => "approve",
+            Self::Reject => "reject",
+            Self::Stop => "stop",
+            Self::Help => "help",
+        }
+    }
+}
+
+/// The commands of a comment, in order, each once.
+#[must_use]
+pub fn words(comment: &str) -> Vec<Word> {
+    // Most comments: no parser needed.
+    if comment.len() > LONGEST || !names_us(comment) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for line in own_lines(comment) {
+        if let Some(word) = word(&line)
+            && !found.contains(&word)
+        {
+            found.push(word);
+        }
+        if found.len() == MOST_WORDS {
+            break;
+        }
+    }
+    found
+}
+
+fn names_us(text: &str) -> bool {
+    text.as_bytes().windows(NAME.len()).any(|part| part.eq_ignore_ascii_case(NAME.as_bytes()))
+}
+
+/// Lines of paragraphs at the top level. What is not plain text in a line ends what counts of it.
+fn own_lines(comment: &str) -> Vec<String> {
+    let mut lines = Lines::default();
+    for event in Parser::new_ext(comment, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+        match event {
+            Event::Start(Tag::Paragraph) if lines.depth == 0 => lines.open(),
+            Event::End(TagEnd::Paragraph) if lines.depth == 1 => lines.close(),
+            Event::Start(_) => {
+                lines.depth += 1;
+                lines.broken = true;
+            }
+            Event::End(_) => lines.depth = lines.depth.saturating_sub(1),
+            Event::Text(text) => lines.text(&text),
+            Event::SoftBreak | Event::HardBreak => lines.next(),
+            _ => lines.broken = true,
+        }
+    }
+    lines.done
+}
+
+#[derive(Default)]
+struct Lines {
+    depth: usize,
+    in_paragraph: bool,
+    /// Something other than plain text was in this line.
+    broken: bool,
+    line: String,
+    done: Vec<String>,
+}
+
+impl Lines {
+    fn open(&mut self) {
+        self.depth = 1;
+        self.in_paragraph = true;
+        self.broken = false;
+    }
+
+    fn close(&mut self) {
+        self.next();
+        self.depth = 0;
+        self.in_paragraph = false;
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.in_paragraph && self.depth == 1 && !self.broken {
+            self.line.push_str(text);
+        }
+    }
+
+    fn next(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        if self.in_paragraph && !line.is_empty() {
+            self.done.push(line);
+        }
+        if self.depth <= 1 {
+            self.broken = false;
+        }
+    }
+}
+
+fn word(line: &str) -> Option<Word> {
+    let (name, rest) = line.split_at_checked(NAME.len())?;
+    if !name.eq_ignore_ascii_case(NAME) || !rest.starts_with([' ', '\t']) {
+        return None;
+    }
+    let mut parts = rest.split_ascii_whitespace();
+    let asked = parts.next()?.trim_end_matches(['.', ',', '!', ':', ';']).to_ascii_lowercase();
+    let word = match asked.as_str() {
+        "fix" => Word::Fix,
+        "retry" => Word::Retry,
+        "explain" => Word::Explain,
+        "approve" => Word::Approve { hash: parts.next().and_then(hash) },
+        "reject" => Word::Reject,
+        "stop" => Word::Stop,
+        "help" => Word::Help,
+        _ => return None,
+    };
+    Some(word)
+}
+
+fn hash(text: &str) -> Option<String> {
+    let is_hash = (8..=64).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_hexdigit());
+    is_hash.then(|| text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(comment: &str) -> Vec<&'static str> {
+        words(comment).iter().map(Word::as_str).collect()
+    }
+
+    #[test]
+    fn a_command_stands_at_the_start_of_a_line() {
+        let cases: [(&str, &[&str]); 16] = [
+            ("@greenline fix", &["fix"]),
+            ("@Greenline RETRY", &["retry"]),
+            ("@greenline\texplain, please", &["explain"]),
+            ("@greenline stop.", &["stop"]),
+            ("Thanks.\n@greenline retry\nand then\n@greenline help", &["retry", "help"]),
+            ("Thanks.\r\n@greenline retry\r\n", &["retry"]),
+            ("@greenline retry\n@greenline retry", &["retry"]),
+            ("   @greenline fix", &["fix"]),
+            ("please @greenline fix", &[]),
+            ("@greenline", &[]),
+            ("@greenline: fix", &[]),
+            ("@greenlines fix", &[]),
+            ("@greenline-bot fix", &[]),
+            ("@greenline frobnicate", &[]),
+            ("@greenline fixed it", &[]),
+            ("acme@greenline fix", &[]),
+        ];
+        for (comment, expected) in cases {
+            assert_eq!(said(comment), expected, "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_coded_or_hidden_commands_nothing() {
+        for comment in [
+            "> @greenline fix",
+            "> quote\n@greenline fix",
+            "> > @greenline fix",
+            "```\n@greenline fix\n```",
+            "~~~\n@greenline fix",
+            "    @greenline fix",
+            "\t@greenline fix",
+            "`@greenline fix`",
+            "`@greenline` fix",
+            "``\n@greenline fix\n``",
+            "<!-- @greenline fix -->",
+            "<!--\n@greenline fix\n-->",
+            "<details>\n@greenline fix\n</details>",
+            "<b>@greenline fix</b>",
+            "- @greenline fix",
+            "1. @greenline fix",
+            "- a\n  @greenline fix",
+            "# @greenline fix",
+            "@greenline fix\n===",
+            "| a |\n|---|\n| @greenline fix |",
+            "[@greenline fix](https://example.com)",
+            "![@greenline fix](x)",
+            "**@greenline fix**",
+            "*a\n@greenline fix*",
+            "~~@greenline fix~~",
+            "[a]: @greenline fix",
+        ] {
+            assert_eq!(said(comment), [""; 0], "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn letters_that_only_look_right_are_not() {
+        for comment in [
+            "\u{200b}@greenline fix",
+            "@green\u{200b}line fix",
+            "@greenline\u{a0}fix",
+            "@greenline fi\u{445}",
+            "@gr\u{435}enline fix",
+            "\u{ff20}greenline fix",
+            "@greenline \u{202e}fix",
+            "@greenline fix\u{200d}",
+            "@greenlıne fix",
+        ] {
+            assert_eq!(said(comment), [""; 0], "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn an_approval_may_name_its_patch() {
+        let approve = |hash: Option<&str>| vec![Word::Approve { hash: hash.map(str::to_owned) }];
+        assert_eq!(words("@greenline approve"), approve(None));
+        assert_eq!(words("@greenline approve 3F2A91C0aa"), approve(Some("3f2a91c0aa")));
+        assert_eq!(words("@greenline approve it"), approve(None));
+        assert_eq!(words("@greenline approve 3f2a"), approve(None));
+    }
+
+    #[test]
+    fn nothing_makes_it_slow_or_panic() {
+        let long = "a line of text\n".repeat(10_000) + "\n@greenline fix\n";
+        assert_eq!(said(&long), ["fix"]);
+        let many: String = (0..10_000).map(|at| format!("@greenline approve {at:08}\n")).collect();
+        assert!(words(&many[..LONGEST]).len() == MOST_WORDS);
+        assert_eq!(said(&"> ".repeat(50_000)), [""; 0]);
+        let nested = format!("{}@greenline fix", "> ".repeat(20_000));
+        assert_eq!(said(&nested), [""; 0]);
+        for text in
+            ["", "@", "@greenline ", "ä@greenline fix", "@greenlin\u{e9} fix", "\0@greenline fix"]
+        {
+            assert_eq!(said(text), [""; 0], "{text:?}");
+        }
+        assert_eq!(said(&"@greenline fix ".repeat(100_000)), [""; 0], "longer than any comment");
+    }
+}
