@@ -1,0 +1,176 @@
+//! The question before a patch is published, and the answers to it.
+//!
+//! A yes is bound to the hash of the patch and its head, and expires. Each pull request has at most
+//! one open question, which its comment shows; an answer that was written before the question was
+//! asked, or that names another hash, does not count.
+
+use std::time::Duration;
+
+use greenline_forge::{Moment, PullNumber, RepoName};
+use greenline_queue::{Answer, Answered, Approval, Queue, QueueError, TaskId};
+use greenline_store::{StoreError, cmd};
+
+use super::patch::Patch;
+
+/// How long the pointer to a question is kept: longer than any question is open.
+const KEPT_MS: u64 = 60 * 24 * 3_600 * 1_000;
+
+/// The shortest part of a hash that names a patch.
+const SHORTEST_HASH: usize = 8;
+
+/// How a question stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It waits for an answer.
+    Open {
+        /// Its id.
+        id: String,
+    },
+    /// A person said yes to exactly this.
+    Approved {
+        /// Its id.
+        id: String,
+    },
+    /// A person said no, it was withdrawn, or nobody answered in time.
+    Closed {
+        /// `rejected`, `withdrawn` or `expired`.
+        state: String,
+    },
+}
+
+/// What the person who answers had in front of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// They name the patch by the beginning of its hash.
+    Hash(&'a str),
+    /// They answered to what the comment showed at this moment.
+    At(Moment),
+}
+
+/// An answer that came from a comment.
+#[derive(Debug, Clone, Copy)]
+pub struct Answering<'a> {
+    /// Who answers.
+    pub who: &'a str,
+    /// What they had in front of them.
+    pub seen: Seen<'a>,
+    /// Yes or no.
+    pub yes: bool,
+    /// Where they said it.
+    pub why: &'a str,
+}
+
+/// Asks for a yes before patches are published.
+#[derive(Clone)]
+pub struct Approvals {
+    queue: Queue,
+    term: Duration,
+}
+
+impl Approvals {
+    /// Questions are open for so long.
+    #[must_use]
+    pub fn new(queue: Queue, term: Duration) -> Self {
+        Self { queue, term }
+    }
+
+    /// Asks whether a patch may be published; `shown` is what people see. Asked again for the same
+    /// patch, it says how the question stands.
+    ///
+    /// # Errors
+    ///
+    /// When Redis fails.
+    pub async fn ask(
+        &self,
+        patch: &Patch,
+        task: &TaskId,
+        shown: &str,
+    ) -> Result<Asked, QueueError> {
+        let id = Self::id(patch)?;
+        let hash = patch.content_hash();
+        let state =
+            self.queue.ask_approval(&id, task, &hash, shown, "greenline", self.term).await?;
+        let pointer = pointer(&self.queue, &patch.repo, patch.pull);
+        let mut call = cmd("SET");
+        call.arg(pointer).arg(id.as_str()).arg("PX").arg(KEPT_MS);
+        self.queue.store().command::<String>(&call).await?;
+        self.standing(id.as_str(), &hash, state).await
+    }
+
+    async fn standing(&self, id: &str, hash: &str, state: String) -> Result<Asked, QueueError> {
+        let now = Self::now_ms(&self.queue).await?;
+        let approval = self.queue.approval(id).await?;
+        let expired = approval.as_ref().is_none_or(|approval| approval.expires_at <= now);
+        let id = id.to_owned();
+        Ok(match state.as_str() {
+            "open" if !expired => Asked::Open { id },
+            "approved" if approval.as_ref().is_some_and(|it| is_approved(it, hash, now)) => {
+                Asked::Approved { id }
+            }
+            "open" | "approved" => Asked::Closed { state: "expired".to_owned() },
+            _ => Asked::Closed { state },
+        })
+    }
+
+    /// Takes an answer to the question of a pull request.
+    ///
+    /// # Errors
+    ///
+    /// When Redis fails.
+    pub async fn answer(
+        &self,
+        repo: &RepoName,
+        pull: PullNumber,
+        answering: &Answering<'_>,
+    ) -> Result<Answered, QueueError> {
+        let pointer = pointer(&self.queue, repo, pull);
+        let id: Option<String> = self.queue.store().command(cmd("GET").arg(pointer)).await?;
+        let Some(id) = id else { return Ok(Answered::Unknown) };
+        let Some(asked) = self.queue.approval(&id).await? else { return Ok(Answered::Unknown) };
+        if !has_seen(answering.seen, &asked) {
+            return Ok(Answered::OtherContent);
+        }
+        let Answering { who, why, .. } = *answering;
+        let answer = Answer { approval: &id, content_hash: &asked.content_hash, who, why };
+        if answering.yes {
+            self.queue.approve(&answer).await
+        } else {
+            self.queue.reject(&answer).await
+        }
+    }
+
+    fn id(patch: &Patch) -> Result<TaskId, QueueError> {
+        Ok(format!("publish-{}-{}", patch.pull, patch.short_hash()).parse()?)
+    }
+
+    /// Redis's time, by which questions expire.
+    pub(crate) async fn now_ms(queue: &Queue) -> Result<i64, StoreError> {
+        let (seconds, micros): (i64, i64) = queue.store().command(&cmd("TIME")).await?;
+        Ok(seconds * 1_000 + micros / 1_000)
+    }
+}
+
+fn pointer(queue: &Queue, repo: &RepoName, pull: PullNumber) -> String {
+    let prefix = queue.store().namespace().prefix().to_owned();
+    format!("{prefix}agent:lead:question:{}#{pull}", repo.folded())
+}
+
+fn has_seen(seen: Seen<'_>, asked: &Approval) -> bool {
+    match seen {
+        Seen::Hash(hash) => {
+            hash.len() >= SHORTEST_HASH && asked.content_hash.starts_with(&hash.to_lowercase())
+        }
+        // GitHub's moments are whole seconds, cut off.
+        Seen::At(Moment(at)) => {
+            i64::try_from(at).is_ok_and(|at| at >= asked.asked_at - asked.asked_at % 1_000)
+        }
+    }
+}
+
+/// Whether a person said yes to this, and the yes still counts.
+pub(crate) fn is_approved(approval: &Approval, content_hash: &str, now_ms: i64) -> bool {
+    approval.state == "approved"
+        && approval.gate == "publish"
+        && approval.content_hash == content_hash
+        && approval.expires_at > now_ms
+}

@@ -1,0 +1,169 @@
+//! The check run `greenline` on a commit, with remarks at places in files.
+//!
+//! GitHub adds annotations and never takes any away. So a check run is recognised by its
+//! `external_id`, which is made of the annotations: with the same ones it is brought up to date,
+//! and of them only those are sent that it lacks; with others a new one is made, and GitHub shows
+//! the newest.
+
+use greenline_diagnosis::show::stripped;
+use greenline_forge::Sha;
+use greenline_forge::model::{Annotation, AnnotationLevel, CheckRun, CheckRunDraft, Conclusion};
+use greenline_queue::content_hash;
+use serde::{Deserialize, Serialize};
+
+use super::super::outcome::Outcome;
+use super::super::page::Page;
+use super::{Doing, Stop};
+
+/// What our check run is called.
+const NAME: &str = "greenline";
+
+/// More remarks than this help nobody.
+const MOST_REMARKS: usize = 200;
+
+/// How many GitHub takes in one request.
+const REMARKS_AT_ONCE: usize = 50;
+
+/// GitHub's limit on one message, with room to spare.
+const LONGEST_MESSAGE: usize = 4_000;
+
+/// How a check run of ours ends. Never red: what failed is red already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Result {
+    /// Still at it.
+    Working,
+    /// All is well.
+    Success,
+    /// It has something to say.
+    Neutral,
+    /// A person has to act.
+    ActionRequired,
+}
+
+/// A remark at a line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// From the root of the repository.
+    pub path: String,
+    /// From 1.
+    pub line: u64,
+    /// What it is about, in a few words.
+    pub title: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What the check run says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The commit.
+    pub head: Sha,
+    /// How it ends.
+    pub result: Result,
+    /// One line.
+    pub title: String,
+    /// What it says.
+    pub page: Page,
+    /// Remarks at places in files.
+    pub remarks: Vec<Remark>,
+}
+
+impl Report {
+    fn external_id(&self) -> String {
+        let remarks = serde_json::to_vec(&self.remarks).expect("texts and numbers are JSON");
+        let digest: String = content_hash(&remarks).chars().take(16).collect();
+        format!("{NAME}:{digest}")
+    }
+
+    fn draft(&self, number: greenline_forge::PullNumber) -> CheckRunDraft {
+        let body = self.page.markdown(number);
+        let conclusion = match self.result {
+            Result::Working => None,
+            Result::Success => Some(Conclusion::Success),
+            Result::Neutral => Some(Conclusion::Neutral),
+            Result::ActionRequired => Some(Conclusion::ActionRequired),
+        };
+        CheckRunDraft {
+            name: NAME.to_owned(),
+            external_id: self.external_id(),
+            details_url: None,
+            conclusion,
+            title: line(&self.title, 200),
+            // The mark is the comment's alone.
+            summary: body
+                .split_once('\n')
+                .map(|(_, rest)| rest.trim().to_owned())
+                .unwrap_or_default(),
+            annotations: self.remarks.iter().take(MOST_REMARKS).filter_map(annotation).collect(),
+        }
+    }
+}
+
+fn annotation(remark: &Remark) -> Option<Annotation> {
+    let line_number = remark.line.max(1);
+    (!remark.path.is_empty()).then(|| Annotation {
+        path: remark.path.clone(),
+        start_line: line_number,
+        end_line: line_number,
+        annotation_level: AnnotationLevel::Failure,
+        message: text(&remark.message),
+        title: Some(line(&remark.title, 200)),
+        raw_details: None,
+    })
+}
+
+/// GitHub shows these as plain text; an empty one is refused.
+fn text(text: &str) -> String {
+    let text: String = stripped(text).chars().take(LONGEST_MESSAGE).collect();
+    if text.trim().is_empty() { "see the log".to_owned() } else { text }
+}
+
+fn line(text: &str, most: usize) -> String {
+    let words: Vec<String> = stripped(text).split_whitespace().map(str::to_owned).collect();
+    words.join(" ").chars().take(most).collect()
+}
+
+impl Doing<'_> {
+    pub(super) async fn check_run(&self, report: &Report) -> std::result::Result<Outcome, Stop> {
+        let number = self.action.pull.unwrap_or(greenline_forge::PullNumber(0));
+        let mut draft = report.draft(number);
+        let repo = &self.action.repo;
+        let there = self.forge.check_runs_named(repo, &report.head, NAME).await?;
+        let same = there.into_iter().find(|run| run.external_id == draft.external_id);
+        if let Some(run) = same {
+            return self.bring_up_to_date(&run, draft).await;
+        }
+        self.permit(requests(draft.annotations.len())).await?;
+        // One request at a time, so that each counts alone when it fails.
+        let rest = draft.annotations.split_off(draft.annotations.len().min(REMARKS_AT_ONCE));
+        let made = self.forge.create_check_run(repo, &report.head, &draft).await?;
+        for some in rest.chunks(REMARKS_AT_ONCE) {
+            draft.annotations = some.to_vec();
+            self.forge.update_check_run(repo, made.id, &draft).await?;
+        }
+        Ok(Outcome::done(format!("check run {}", made.id)))
+    }
+
+    async fn bring_up_to_date(
+        &self,
+        run: &CheckRun,
+        mut draft: CheckRunDraft,
+    ) -> std::result::Result<Outcome, Stop> {
+        let has = usize::try_from(run.output.annotations_count).unwrap_or(usize::MAX);
+        let missing = draft.annotations.split_off(has.min(draft.annotations.len()));
+        let what = format!("check run {}", run.id);
+        let says = run.output.title == draft.title && run.output.summary == draft.summary;
+        if missing.is_empty() && says && run.conclusion == draft.conclusion {
+            return Ok(Outcome::found(what));
+        }
+        self.permit(requests(missing.len())).await?;
+        draft.annotations = missing;
+        self.forge.update_check_run(&self.action.repo, run.id, &draft).await?;
+        Ok(Outcome::done(what))
+    }
+}
+
+fn requests(annotations: usize) -> u64 {
+    annotations.div_ceil(REMARKS_AT_ONCE).max(1) as u64
+}

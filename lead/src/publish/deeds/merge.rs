@@ -1,0 +1,32 @@
+//! A pull request is merged, if its head is the one that was meant and GitHub calls it clean: no
+//! conflict, all that is required is there, nothing is red.
+
+use greenline_forge::Sha;
+use greenline_forge::model::{MergeMethod, MergeState};
+
+use super::super::outcome::{Outcome, Refusal};
+use super::{Doing, Stop, refused};
+
+impl Doing<'_> {
+    pub(super) async fn merge(&self, head: &Sha, method: MergeMethod) -> Result<Outcome, Stop> {
+        let (repo, number) = (&self.action.repo, self.pull()?);
+        let pull = self.forge.pull(repo, number).await?;
+        if pull.head.sha != *head {
+            return Err(refused(Refusal::HeadMoved, "the branch has moved on"));
+        }
+        if pull.merged || pull.merged_at.is_some() {
+            let into = pull.merge_commit_sha.map(|sha| sha.to_string()).unwrap_or_default();
+            return Ok(Outcome::found(into));
+        }
+        if !pull.is_open() || pull.draft {
+            return Err(refused(Refusal::Closed, "the pull request is closed or a draft"));
+        }
+        if !matches!(pull.mergeable_state, MergeState::Clean | MergeState::HasHooks) {
+            let why = format!("GitHub calls it {}", pull.mergeable_state);
+            return Err(refused(Refusal::NotGreen, &why));
+        }
+        self.permit(1).await?;
+        let merged = self.forge.merge(repo, number, head, method).await?;
+        Ok(Outcome::done(merged.sha.map(|sha| sha.to_string()).unwrap_or_default()))
+    }
+}

@@ -1,0 +1,45 @@
+//! What tells people something without words: labels, requests of a review, reactions.
+//!
+//! GitHub takes each of them twice without doing it twice.
+
+use greenline_forge::CommentId;
+use greenline_forge::model::Reaction;
+
+use super::super::outcome::Outcome;
+use super::{Doing, Stop};
+
+impl Doing<'_> {
+    pub(super) async fn label(&self, add: &[String], remove: &[String]) -> Result<Outcome, Stop> {
+        let (repo, pull) = (&self.action.repo, self.pull()?);
+        let there = self.forge.labels(repo, pull).await?;
+        let has = |name: &&String| there.iter().any(|label| label.eq_ignore_ascii_case(name));
+        let missing: Vec<&str> = add.iter().filter(|name| !has(name)).map(String::as_str).collect();
+        let surplus: Vec<&String> = remove.iter().filter(has).collect();
+        if missing.is_empty() && surplus.is_empty() {
+            return Ok(Outcome::found("labels"));
+        }
+        self.permit(surplus.len() as u64 + u64::from(!missing.is_empty())).await?;
+        if !missing.is_empty() {
+            self.forge.add_labels(repo, pull, &missing).await?;
+        }
+        for label in surplus {
+            self.forge.remove_label(repo, pull, label).await?;
+        }
+        Ok(Outcome::done("labels"))
+    }
+
+    pub(super) async fn request_review(&self, logins: &[String]) -> Result<Outcome, Stop> {
+        let pull = self.pull()?;
+        let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+        self.permit(1).await?;
+        self.forge.request_reviewers(&self.action.repo, pull, &logins).await?;
+        Ok(Outcome::done(logins.join(", ")))
+    }
+
+    pub(super) async fn react(&self, comment: CommentId, taken: bool) -> Result<Outcome, Stop> {
+        let reaction = if taken { Reaction::Eyes } else { Reaction::Confused };
+        self.permit(1).await?;
+        self.forge.react(&self.action.repo, comment, reaction).await?;
+        Ok(Outcome::done(format!("comment {comment}")))
+    }
+}

@@ -1,0 +1,86 @@
+//! Who goes first: actions of one pull request one after the other, and patience after failures.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
+
+use greenline_runtime::clock::Clock;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::action::Lane;
+
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
+/// The lanes in which something was asked for of late.
+pub(crate) struct Lanes {
+    clock: Clock,
+    lanes: Lock<HashMap<Lane, State>>,
+}
+
+#[derive(Default)]
+struct State {
+    turn: Arc<Mutex<()>>,
+    /// Something older is still open: what comes has to queue.
+    backlog: bool,
+    failures: u32,
+    /// By the steady clock.
+    not_before: Duration,
+}
+
+impl Lanes {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, lanes: Lock::default() }
+    }
+
+    /// Waits for one's turn.
+    pub(crate) async fn enter(&self, lane: &Lane) -> OwnedMutexGuard<()> {
+        let turn = self.with(lane, |state| state.turn.clone());
+        turn.lock_owned().await
+    }
+
+    pub(crate) fn has_backlog(&self, lane: &Lane) -> bool {
+        self.with(lane, |state| state.backlog)
+    }
+
+    /// Something of this lane stays open.
+    pub(crate) fn keep(&self, lane: &Lane) {
+        self.with(lane, |state| state.backlog = true);
+    }
+
+    /// It failed: how long to leave the lane alone.
+    pub(crate) fn failed(&self, lane: &Lane, at_least: Duration) {
+        let now = self.clock.steady();
+        self.with(lane, |state| {
+            let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(state.failures.min(16)));
+            state.failures += 1;
+            state.backlog = true;
+            state.not_before = now + doubled.min(LONGEST_WAIT).max(at_least);
+        });
+    }
+
+    pub(crate) fn is_due(&self, lane: &Lane) -> bool {
+        let now = self.clock.steady();
+        self.with(lane, |state| state.not_before <= now)
+    }
+
+    /// Nothing of this lane is open any more.
+    pub(crate) fn cleared(&self, lane: &Lane) {
+        self.with(lane, |state| {
+            state.backlog = false;
+            state.failures = 0;
+            state.not_before = Duration::ZERO;
+        });
+    }
+
+    /// Forgets lanes in which nothing is open and nobody waits.
+    pub(crate) fn tidy(&self) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|_, state| state.backlog || Arc::strong_count(&state.turn) > 1);
+    }
+
+    fn with<T>(&self, lane: &Lane, what: impl FnOnce(&mut State) -> T) -> T {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        what(lanes.entry(lane.clone()).or_default())
+    }
+}

@@ -1,0 +1,65 @@
+//! What is remembered of the comment on a pull request: which it is, and what it said last.
+//!
+//! A memory, not the truth: that is on GitHub, and is found again without this.
+
+use std::collections::HashMap;
+
+use greenline_forge::{CommentId, PullNumber, RepoName};
+use greenline_queue::{Queue, QueueError};
+use greenline_store::{StoreError, cmd, pipe};
+
+use super::page::Page;
+
+/// Longer than most pull requests live.
+const KEPT_MS: u64 = 90 * 24 * 3_600 * 1_000;
+
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    pub(crate) id: Option<CommentId>,
+    /// How often it was made.
+    pub(crate) made: u64,
+    pub(crate) hash: String,
+    pub(crate) page: Option<Page>,
+}
+
+fn key(queue: &Queue, repo: &RepoName, pull: PullNumber) -> String {
+    let prefix = queue.store().namespace().prefix().to_owned();
+    format!("{prefix}agent:lead:comment:{}#{pull}", repo.folded())
+}
+
+impl Remembered {
+    pub(crate) async fn read(
+        queue: &Queue,
+        repo: &RepoName,
+        pull: PullNumber,
+    ) -> Result<Self, StoreError> {
+        let key = key(queue, repo, pull);
+        let fields: HashMap<String, String> =
+            queue.store().command(cmd("HGETALL").arg(key)).await?;
+        let text = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+        Ok(Self {
+            id: text("id").parse().ok(),
+            made: text("made").parse().unwrap_or(0),
+            hash: text("hash").to_owned(),
+            page: serde_json::from_str(text("page")).ok(),
+        })
+    }
+
+    pub(crate) async fn write(
+        &self,
+        queue: &Queue,
+        repo: &RepoName,
+        pull: PullNumber,
+        page: Option<&Page>,
+    ) -> Result<(), QueueError> {
+        let key = key(queue, repo, pull);
+        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
+        let page = serde_json::to_string(&page).expect("a page is JSON");
+        let mut both = pipe();
+        both.cmd("HSET").arg(&key).arg("id").arg(id).arg("made").arg(self.made);
+        both.arg("hash").arg(&self.hash).arg("page").arg(page);
+        both.cmd("PEXPIRE").arg(&key).arg(KEPT_MS);
+        queue.store().pipeline(&both).await?;
+        Ok(())
+    }
+}

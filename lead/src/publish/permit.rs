@@ -1,0 +1,120 @@
+//! Whether a write may go to GitHub now: not while halted, and within GitHub's limits.
+//!
+//! GitHub takes 80 writes a minute and 500 an hour from one app before it slows it down. The count
+//! is in Redis, by Redis's clock, so that a takeover does not begin it anew.
+
+use std::time::Duration;
+
+use greenline_store::{Script, Store, StoreError};
+
+/// How many writes GitHub takes, in which time.
+const LIMITS: [(u64, Duration); 2] = [(80, Duration::from_mins(1)), (500, Duration::from_hours(1))];
+
+/// What became of the wish to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Permit {
+    Granted,
+    Halted,
+    /// Too many writes of late: ask again after this time.
+    After(Duration),
+}
+
+pub(crate) struct Permits {
+    store: Store,
+    script: Script,
+    shift_ms: i64,
+}
+
+impl Permits {
+    pub(crate) fn new(store: Store) -> Self {
+        let text = format!("#!lua flags=allow-oom\n{}", include_str!("permit.lua"));
+        Self { store, script: Script::new("permit", &text), shift_ms: 0 }
+    }
+
+    /// Asks for so many writes. They are counted when it is granted, whether they are done or not.
+    pub(crate) async fn ask(&self, writes: u64) -> Result<Permit, StoreError> {
+        let mut call = self.script.call(8, 256);
+        let count = format!("{}agent:lead:writes", self.store.namespace().prefix());
+        call.arg(super::halt::key(&self.store)).arg(count).arg(writes).arg(self.shift_ms);
+        for (size, term) in LIMITS {
+            call.arg(size).arg(u64::try_from(term.as_millis()).unwrap_or(u64::MAX));
+        }
+        Ok(match self.store.run::<i64>(&self.script, &call).await? {
+            0 => Permit::Granted,
+            ..0 => Permit::Halted,
+            ms => Permit::After(Duration::from_millis(ms.unsigned_abs())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenline_testbed::TestBed;
+
+    use super::super::halt::{Halt, halt, halted, resume};
+    use super::*;
+
+    /// Asks until it has to wait; how often it need not.
+    async fn burst(permits: &Permits) -> (u64, Permit) {
+        for granted in 0.. {
+            match permits.ask(1).await.unwrap() {
+                Permit::Granted => {}
+                other => return (granted, other),
+            }
+        }
+        unreachable!("the count ends somewhere")
+    }
+
+    #[tokio::test]
+    async fn writes_are_counted_over_minutes_hours_and_processes() {
+        let bed = TestBed::new().await;
+        let mut permits = Permits::new(bed.queue.store().clone());
+        let (granted, last) = burst(&permits).await;
+        // The bucket fills a little while it is emptied.
+        assert!((80..120).contains(&granted), "{granted}");
+        assert!(matches!(last, Permit::After(wait) if wait <= Duration::from_millis(750)));
+        assert!(!matches!(
+            Permits::new(bed.queue.store().clone()).ask(80).await.unwrap(),
+            Permit::Granted
+        ));
+
+        let mut all = granted;
+        for _ in 0..12 {
+            permits.shift_ms += 60_000;
+            all += burst(&permits).await.0;
+        }
+        assert!((570..=630).contains(&all), "500, and 100 that came back in 12 minutes: {all}");
+        permits.shift_ms += 3_600_000;
+        assert!((80..120).contains(&burst(&permits).await.0));
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_ran_back_gives_and_takes_nothing() {
+        let bed = TestBed::new().await;
+        let mut permits = Permits::new(bed.queue.store().clone());
+        burst(&permits).await;
+        permits.shift_ms = -3_600_000;
+        assert!(matches!(permits.ask(1).await.unwrap(), Permit::After(_)));
+        permits.shift_ms += 60_000;
+        assert_eq!(permits.ask(1).await.unwrap(), Permit::Granted);
+        let stored: String = bed.redis("HGET agent:lead:writes 60000:left").await;
+        assert!(stored.parse::<f64>().unwrap() <= 80.0);
+    }
+
+    #[tokio::test]
+    async fn a_halt_holds_everything_back_until_it_is_taken_back() {
+        let bed = TestBed::new().await;
+        let store = bed.queue.store();
+        let permits = Permits::new(store.clone());
+        let by = Halt { by: "ada@laptop".to_owned(), why: "a look first".to_owned(), at: 7 };
+        halt(store, &by).await.unwrap();
+        assert_eq!(permits.ask(1).await.unwrap(), Permit::Halted);
+        assert_eq!(halted(store).await.unwrap(), Some(by));
+        assert!(resume(store).await.unwrap());
+        assert!(!resume(store).await.unwrap());
+        assert_eq!(permits.ask(1).await.unwrap(), Permit::Granted);
+        let _set: i64 = bed.redis("HSET agent:lead:halt x y").await;
+        assert_eq!(permits.ask(1).await.unwrap(), Permit::Halted);
+        assert_eq!(halted(store).await.unwrap().unwrap().by, "someone, by hand");
+    }
+}

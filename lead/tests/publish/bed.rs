@@ -1,0 +1,134 @@
+//! A publisher over a real Redis and the small GitHub, and actions to give it.
+
+use std::time::Duration;
+
+use greenline_forge::{PullNumber, RunId};
+use greenline_lead::publish::{
+    Action, Change, CheckResult, Deed, Edit, Line, Mandate, Mode, Notifier, Occasion, Page, Patch,
+    Published, Publisher, PublisherOptions, Remark, Report,
+};
+use greenline_queue::{Epoch, Leadership, Queue};
+use greenline_runtime::clock::ManualClock;
+use greenline_testbed::TestBed;
+
+use crate::github::{GitHub, HEAD};
+
+const LONG: Duration = Duration::from_secs(600);
+
+pub(crate) struct Bed {
+    pub(crate) redis: TestBed,
+    pub(crate) github: GitHub,
+    pub(crate) clock: ManualClock,
+}
+
+/// A lead that may act, until another takes over.
+pub(crate) async fn takes_over(queue: &Queue, before: Option<&str>, name: &str) -> Epoch {
+    if let Some(before) = before {
+        queue.resign(before).await.unwrap();
+    }
+    match queue.lead(name, LONG).await.unwrap() {
+        Leadership::Ours(epoch) => epoch,
+        Leadership::Other { holder } => panic!("{holder} leads"),
+    }
+}
+
+pub(crate) fn publisher(
+    queue: &Queue,
+    github: &GitHub,
+    epoch: Epoch,
+    clock: &ManualClock,
+) -> Publisher {
+    let hook = github.url("/hook").into();
+    Publisher::new(PublisherOptions {
+        queue: queue.clone(),
+        forge: github.forge(),
+        mandate: Mandate::new(move || Some((epoch, LONG))),
+        notifier: Some(Notifier::new(&hook).unwrap().pausing(Duration::ZERO)),
+        clock: clock.clock(),
+    })
+}
+
+impl Bed {
+    pub(crate) async fn new() -> Self {
+        let (redis, github) = (TestBed::new().await, GitHub::start().await);
+        Self { redis, github, clock: ManualClock::at(1_700_000_000_000) }
+    }
+
+    /// A publisher that leads and has seen what was open.
+    pub(crate) async fn publisher(&self) -> Publisher {
+        let epoch = takes_over(&self.redis.queue, None, "one").await;
+        let publisher = publisher(&self.redis.queue, &self.github, epoch, &self.clock);
+        publisher.sweep().await.unwrap();
+        publisher
+    }
+
+    /// Sweeps once all waiting is over; how much stays open.
+    pub(crate) async fn later(&self, publisher: &Publisher) -> usize {
+        self.clock.advance(LONG);
+        publisher.sweep().await.unwrap()
+    }
+}
+
+pub(crate) async fn word(publisher: &Publisher, action: &Action) -> String {
+    match publisher.publish(action).await.unwrap() {
+        Published::Now(outcome) => {
+            let json = serde_json::to_value(&outcome).unwrap();
+            let reason = json["reason"].as_str().map(|it| format!(" {it}")).unwrap_or_default();
+            format!("{}{reason}", outcome.word())
+        }
+        Published::Before => "before".to_owned(),
+        Published::Later => "later".to_owned(),
+    }
+}
+
+pub(crate) fn action(occasion: &str, deed: Deed) -> Action {
+    Action {
+        repo: "acme/app".parse().unwrap(),
+        pull: Some(PullNumber(812)),
+        occasion: Occasion::new(occasion),
+        deed,
+    }
+}
+
+pub(crate) fn comment(occasion: &str, says: &str) -> Action {
+    let page = Page { headline: Line::says(says), ..Page::default() };
+    action(occasion, Deed::Comment { page })
+}
+
+pub(crate) fn check_run(remarks: usize) -> Action {
+    let remark = |line| Remark {
+        path: "src/x.rs".to_owned(),
+        line,
+        title: "a test fails".to_owned(),
+        message: "left is not right".to_owned(),
+    };
+    let report = Report {
+        head: HEAD.parse().unwrap(),
+        result: CheckResult::Neutral,
+        title: "1 test fails".to_owned(),
+        page: Page { headline: Line::says("1 test fails"), ..Page::default() },
+        remarks: (1..=remarks as u64).map(remark).collect(),
+    };
+    action("red", Deed::CheckRun { report })
+}
+
+pub(crate) fn rerun() -> Action {
+    action("red", Deed::Rerun { run: RunId(9), attempt: 1 })
+}
+
+pub(crate) fn patch() -> Patch {
+    let content = "mended\n".to_owned();
+    let change = Change::Write { content, was: Some(Mode::Regular), mode: Mode::Regular };
+    Patch {
+        repo: "acme/app".parse().unwrap(),
+        pull: PullNumber(812),
+        head: HEAD.parse().unwrap(),
+        headline: "Return an empty list again".to_owned(),
+        body: "The early return dropped it.".to_owned(),
+        edits: vec![Edit { path: "src/x.rs".to_owned(), change }],
+    }
+}
+
+pub(crate) fn commit(patch: Patch, approval: Option<&str>) -> Action {
+    action("repair", Deed::Commit { patch, approval: approval.map(str::to_owned) })
+}
