@@ -1,0 +1,70 @@
+//! `greenline halt` and `greenline resume`: whether the lead may act outside.
+//!
+//! Tasks are the queue's affair: `greenline queue pause` holds those back.
+
+use greenline_lead::publish::{self, Halt};
+use serde_json::json;
+
+use crate::args::Global;
+use crate::ending::{Complaint, Ended};
+use crate::operator;
+use crate::print::{text, when};
+use crate::session::Session;
+
+/// Stop everything that is done outside, at once: comments, commits, merges, re-runs
+///
+/// What is asked for meanwhile is kept and done after `greenline resume`. Tasks run on:
+/// `greenline queue pause` stops those.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline halt --reason 'it comments on the wrong repository'
+  greenline resume")]
+pub(crate) struct HaltArgs {
+    /// Why, for those who wonder
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reason: String,
+}
+
+/// Let the lead act outside again, from where it was stopped
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline resume")]
+pub(crate) struct ResumeArgs {}
+
+pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<Ended> {
+    Session::client(global)?.run(async |session| {
+        let queue = session.queue().await?;
+        let (by, why) = (operator::name(), args.reason.clone());
+        publish::halt(queue.store(), &Halt { by, why, at: when::now_ms() }).await?;
+        show(&session, publish::halted(queue.store()).await?.as_ref())
+    })
+}
+
+pub(crate) fn resume(global: &Global, _args: &ResumeArgs) -> anyhow::Result<Ended> {
+    Session::client(global)?.run(async |session| {
+        let queue = session.queue().await?;
+        if !publish::resume(queue.store()).await? {
+            return Err(Complaint::no("outside actions were not halted").into());
+        }
+        show(&session, publish::halted(queue.store()).await?.as_ref())
+    })
+}
+
+fn show(session: &Session, halt: Option<&Halt>) -> anyhow::Result<Ended> {
+    match halt {
+        _ if session.out.json => session.out.object(&json!({ "halted": halt }))?,
+        Some(halt) => session.out.line(sentence(halt))?,
+        None => session.out.line("outside actions go on")?,
+    }
+    Ok(Ended::Done)
+}
+
+/// `outside actions are halted by ada@laptop, 3 min ago: a look first`
+pub(crate) fn sentence(halt: &Halt) -> String {
+    let when = match halt.at {
+        0 => String::new(),
+        at => format!(", {}", when::age(at, when::now_ms())),
+    };
+    let why = if halt.why.is_empty() { String::new() } else { format!(": {}", halt.why) };
+    text::one_line(&format!("outside actions are halted by {}{when}{why}", halt.by))
+}
