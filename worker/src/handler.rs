@@ -71,3 +71,15 @@ impl TaskLog {
         pieces.is_empty() || self.queue.write_log(&self.task, &pieces).await.is_ok()
     }
 }
+
+/// An error with all that led to it, in a line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,7 +1,9 @@
 //! The worker daemon: claim, run, settle.
 //!
 //! [`WorkerDaemon`] takes tasks from the queue and hands each to the
-//! [`Handler`] of its type; [`RunCommand`] is the first of these.
+//! [`Handler`] of its type: [`RunCommand`] runs the operator's commands,
+//! [`reproduce::Reproduce`] looks whether a failure of CI shows here too, inside
+//! the [`sandbox`].
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the worker runs commands with Linux's /proc, prctl and flock: build it for Linux");
@@ -12,6 +14,8 @@ mod daemon;
 mod handler;
 mod holdings;
 mod pace;
+mod relay;
+pub mod reproduce;
 mod run_command;
 pub mod sandbox;
 mod settle;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use greenline_queue::LARGEST_PIECE;
-
 use crate::command::{
     CancelReason, Cancellation, CommandList, CommandReport, CommandRunner, Ground, Job, Limits,
-    Outcome, OutputEvent, OutputLog, OutputReader, Stream,
+    Outcome, OutputLog,
 };
-use crate::handler::{Assignment, Attempt, Handler, TaskLog, Verdict};
+use crate::handler::{Assignment, Attempt, Handler, Verdict, with_causes};
+use crate::relay::relay;
 use crate::workspace::{TaskAttempt, Workspace, Workspaces};
 
 /// What all tails of one report take at most, so that a result stays small.
@@ -74,7 +73,8 @@ impl RunCommand {
         let cancellation: &Cancellation = &assignment.cancellation;
         let ground = &self.ground;
         let job = Job { commands, workspace, limits, output, cancellation, ground, variables: &[] };
-        let (report, ()) = tokio::join!(self.runner.run(job), pump(reader, assignment.log.clone()));
+        let (report, ()) =
+            tokio::join!(self.runner.run(job), relay(reader, assignment.log.clone()));
         match report {
             Ok(report) => verdict(&report),
             Err(error) => failed(with_causes(&error), true),
@@ -105,50 +105,4 @@ fn verdict(report: &CommandReport) -> Verdict {
 
 fn failed(error: String, retryable: bool) -> Verdict {
     Verdict::Failed { error, retryable, result: None }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// Brings what commands write to the task's log, as long as they write.
-async fn pump(mut reader: OutputReader, log: TaskLog) {
-    let mut lost = false;
-    while let Some(events) = reader.next().await {
-        let mut pieces = Vec::new();
-        if lost {
-            pieces.push(("note", "some output is missing here: Redis was away".to_owned()));
-        }
-        for event in events {
-            append(&mut pieces, event);
-        }
-        lost = !log.write(pieces).await;
-    }
-}
-
-fn append(pieces: &mut Vec<(&'static str, String)>, event: OutputEvent) {
-    match event {
-        OutputEvent::Written { stream, bytes, .. } => {
-            let stream = match stream {
-                Stream::Stdout => "out",
-                Stream::Stderr => "err",
-            };
-            for chunk in bytes.chunks(LARGEST_PIECE) {
-                pieces.push((stream, String::from_utf8_lossy(chunk).into_owned()));
-            }
-        }
-        OutputEvent::LeftOut { bytes } => {
-            pieces.push(("note", format!("{bytes} bytes of output are left out here")));
-        }
-        OutputEvent::LimitReached { limit } => {
-            pieces.push(("note", format!("output beyond {limit} bytes is left out")));
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use greenline_runtime::clock::{Clock, ManualClock};
-use greenline_runtime::settings::Secret;
+use greenline_runtime::settings::{GitHubLogin, GitHubSettings, Secret};
 use url::Url;
 
 use crate::error::ForgeError;
@@ -42,6 +42,22 @@ impl ForgeConfig {
             cache_bytes: 16 << 20,
             seed: fastrand::u64(..),
         }
+    }
+
+    /// What the settings say, with the defaults for everything else.
+    ///
+    /// # Errors
+    ///
+    /// When the address or the app's key can't be used.
+    pub fn of(settings: &GitHubSettings, clock: Clock) -> Result<Self, ForgeError> {
+        let credentials = match &settings.login {
+            None => Credentials::Anonymous,
+            Some(GitHubLogin::Token(token)) => Credentials::Token(token.clone()),
+            Some(GitHubLogin::App { id, private_key }) => {
+                Credentials::App { id: id.clone(), key: AppKey::from_pem(private_key.expose())? }
+            }
+        };
+        Ok(Self::new(credentials, clock).at(ApiBase::parse(&settings.api_url)?))
     }
 
     /// The same for another GitHub.

@@ -178,7 +178,8 @@ impl Core {
     /// Makes a call once, wherever GitHub says that it lives now.
     async fn once(&self, call: &Call, account: Account) -> Result<Answer, Setback> {
         let mut url = self.address(call)?;
-        let secret = self.secret(account).await.map_err(Setback::Final)?;
+        let secret = self.secret(account).await;
+        let secret = secret.map_err(|error| self.without_token(call, error))?;
         for _ in 0..=MOVES {
             let key = Key { account, accept: call.accept, url: url.clone() };
             let kept = if call.is_kept() { self.cache.get(&key) } else { None };
@@ -191,6 +192,14 @@ impl Core {
             }
         }
         Err(Setback::Final(redirected(call, &url)))
+    }
+
+    /// An app that was installed anew has another installation: it is looked up the next time.
+    fn without_token(&self, call: &Call, error: ForgeError) -> Setback {
+        if let (About::Repo(repo), ForgeError::NotFound { .. }) = (&call.about, &error) {
+            self.tokens.drop_owner(repo.owner());
+        }
+        Setback::Final(error)
     }
 
     async fn exchange(

@@ -1,20 +1,28 @@
 //! One request, one answer: octocrab's client, with a limit on time and on size.
 //!
-//! The client is used for connections, TLS and headers. Its retries, its following of redirects,
-//! its cache and its tokens are left off: what they do wrong for us is in each module's place.
+//! octocrab is handed the connections and hands back answers. Its retries, redirects, cache and
+//! tokens are left off: each of our modules says what is done instead.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::USER_AGENT;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
-use octocrab::{Octocrab, OctocrabBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::TokioExecutor;
+use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 
 use crate::config::Patience;
 use crate::error::ForgeError;
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("greenline/", env!("CARGO_PKG_VERSION")));
 
 pub(crate) type Body = BoxBody<Bytes, octocrab::Error>;
 
@@ -37,19 +45,22 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(patience: Patience) -> Result<Self, ForgeError> {
-        let agent = concat!("greenline/", env!("CARGO_PKG_VERSION"));
-        let client = OctocrabBuilder::new()
-            .set_connect_timeout(Some(patience.silence))
-            .set_read_timeout(Some(patience.answer))
-            .set_write_timeout(Some(patience.silence))
-            .add_header(USER_AGENT, agent.to_owned())
+        let connections: Client<_, OctoBody> =
+            Client::builder(TokioExecutor::new()).build(connector(patience.silence)?);
+        let client = OctocrabBuilder::new_empty()
+            .with_service(connections)
+            .with_auth(AuthState::None)
             .build()
-            .map_err(|error| ForgeError::Settings(format!("no TLS: {}", deepest(&error))))?;
+            .unwrap_or_else(|never| match never {});
         Ok(Self { client, patience })
     }
 
     /// Sends a request, and gives its answer as soon as its headers are there.
-    pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, Trouble> {
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Body>, Trouble> {
+        request.headers_mut().insert(USER_AGENT, AGENT);
         let answer = tokio::time::timeout(self.patience.answer, self.client.execute(request));
         match answer.await {
             Err(_) => Err(Trouble::Lost(format!("no answer in {:?}", self.patience.answer))),
@@ -65,6 +76,20 @@ impl Transport {
         let late = || Trouble::Lost(format!("no end in {:?}", self.patience.answer));
         tokio::time::timeout(self.patience.answer, reading).await.map_err(|_| late())?
     }
+}
+
+/// Connections over TLS with the machine's certificates; plain ones for GitHubs on this machine.
+fn connector(patience: Duration) -> Result<HttpsConnector<HttpConnector>, ForgeError> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_connect_timeout(Some(patience));
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let tls =
+        HttpsConnectorBuilder::new().with_provider_and_native_roots(ring).map_err(|error| {
+            ForgeError::Settings(format!("found no certificates to trust: {error}"))
+        })?;
+    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
 async fn read(mut body: Body, cap: usize, silence: Duration) -> Result<Bytes, Trouble> {
@@ -109,6 +134,6 @@ fn deepest(error: &(dyn Error + 'static)) -> String {
 
 fn is_connecting(error: &(dyn Error + 'static)) -> bool {
     causes(error)
-        .filter_map(|cause| cause.downcast_ref::<hyper_util::client::legacy::Error>())
-        .any(hyper_util::client::legacy::Error::is_connect)
+        .filter_map(|cause| cause.downcast_ref::<legacy::Error>())
+        .any(legacy::Error::is_connect)
 }

@@ -86,7 +86,7 @@ impl OutputLog {
     }
 
     /// Takes what a command wrote, up to `limit` bytes over all calls.
-    pub(super) fn write(&self, command: usize, stream: Stream, bytes: &[u8], limit: u64) {
+    pub(crate) fn write(&self, command: usize, stream: Stream, bytes: &[u8], limit: u64) {
         let mut queue = self.shared.queue();
         if queue.reader_gone || queue.limit_said {
             return;

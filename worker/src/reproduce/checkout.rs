@@ -1,0 +1,150 @@
+//! Checking out the exact commit, and nothing that comes with it: no hooks, no submodules, no large
+//! files, no transport but the web's, no settings of anyone's.
+//!
+//! git is a command like others, in the sandbox. What varies is in its environment: nothing of a
+//! task becomes part of a command line, and the token is neither there nor in the checkout. git
+//! asks for it only at the host that it is for.
+
+use greenline_runtime::settings::Secret;
+use url::Url;
+
+use super::order::Order;
+use crate::command::{CommandList, CommandReport, Ground, Outcome};
+use crate::sandbox::{Network, Sandbox};
+
+/// What is run. Its variables are set by [`Checkout::variables`].
+const SCRIPT: &str = "set -e
+git init --quiet --template= .
+git fetch --quiet --depth 1 --no-tags --no-recurse-submodules -- \"$GREENLINE_URL\" \"$GREENLINE_HEAD\"
+git -c advice.detachedHead=false checkout --quiet --detach \"$GREENLINE_HEAD\" --";
+
+/// Answers git's question for a password.
+const HELPER: &str = "!f() { test \"$1\" = get && printf 'username=x-access-token\\npassword=%s\\n' \
+                      \"$GREENLINE_TOKEN\"; }; f";
+
+/// git's settings: what could run something, or fetch something else, is off.
+const SETTINGS: [(&str, &str); 15] = [
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.attributesFile", "/dev/null"),
+    ("core.excludesFile", "/dev/null"),
+    ("credential.helper", ""),
+    ("fetch.recurseSubmodules", "false"),
+    ("submodule.recurse", "false"),
+    ("filter.lfs.smudge", ""),
+    ("filter.lfs.process", ""),
+    ("filter.lfs.required", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("http.followRedirects", "initial"),
+    ("protocol.allow", "never"),
+    ("protocol.https.allow", "always"),
+];
+
+/// How repositories are reached.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Where repositories are whose tasks say nothing else, such as `https://github.com`.
+    pub host: Url,
+    /// A token that can read them. It is shown to that host and no other.
+    pub token: Option<Secret>,
+}
+
+/// One checkout.
+pub(super) struct Checkout<'a> {
+    url: Url,
+    head: &'a str,
+    access: &'a Access,
+}
+
+/// Why there is no checkout.
+pub(super) enum NoCheckout {
+    /// And there will be none: the reason.
+    Never(String),
+    /// This time.
+    Later(String),
+}
+
+impl<'a> Checkout<'a> {
+    pub(super) fn new(order: &'a Order, access: &'a Access) -> Self {
+        let url = order.clone_url.clone().unwrap_or_else(|| {
+            let mut usual = access.host.clone();
+            usual.set_path(&format!("{}.git", order.repo));
+            usual
+        });
+        Self { url, head: &order.head, access }
+    }
+
+    pub(super) fn commands(&self) -> CommandList {
+        CommandList::new(vec![SCRIPT.to_owned()], Vec::new()).expect("the script is one command")
+    }
+
+    /// In this sandbox, with the repository's port too.
+    pub(super) fn ground(&self, sandbox: &Sandbox) -> Ground {
+        let ports = sandbox.ports().iter().copied().chain(self.url.port_or_known_default());
+        let during_setup = Network::Ports(ports.collect());
+        Ground::Sandboxed { sandbox: sandbox.clone(), during_setup }
+    }
+
+    pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("GREENLINE_URL", self.url.to_string()),
+            ("GREENLINE_HEAD", self.head.to_owned()),
+            ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+            ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
+            ("GIT_TERMINAL_PROMPT", "0".to_owned()),
+            ("GIT_LFS_SKIP_SMUDGE", "1".to_owned()),
+        ];
+        let token = self.access.token.as_ref().filter(|_| self.is_at_home());
+        variables.extend(token.map(|token| ("GREENLINE_TOKEN", token.expose().to_owned())));
+        variables.push(("GIT_CONFIG_PARAMETERS", self.settings(token.is_some())));
+        variables
+    }
+
+    /// As git passes its own `-c` on: `'name'='value'`.
+    fn settings(&self, with_token: bool) -> String {
+        let mut settings: Vec<(String, &str)> =
+            SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        if self.url.scheme() == "http" {
+            settings.push(("protocol.http.allow".to_owned(), "always"));
+        }
+        if with_token {
+            let host = self.url.origin().ascii_serialization();
+            settings.push((format!("credential.{host}.helper"), HELPER));
+        }
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+        let one = |(name, value): &(String, &str)| format!("{}={}", quoted(name), quoted(value));
+        settings.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    fn is_at_home(&self) -> bool {
+        self.url.origin() == self.access.host.origin()
+    }
+
+    pub(super) fn judge(&self, heard: &CommandReport) -> Result<(), NoCheckout> {
+        match heard.outcome {
+            Outcome::Passed => return Ok(()),
+            Outcome::Failed { .. } => {}
+            _ => return Err(NoCheckout::Never(format!("checking out: {}", heard.outcome))),
+        }
+        let said = heard.commands.last().map_or("", |run| run.tail.as_str());
+        let place = self.url.as_str();
+        if any(said, &["not our ref", "unadvertised object", "find remote ref"]) {
+            return Err(NoCheckout::Never(format!("{place} has no commit {} any more", self.head)));
+        }
+        let no_access =
+            ["could not read Username", "Authentication failed", "not found", "error: 403"];
+        if any(said, &no_access) {
+            return Err(NoCheckout::Never(match self.access.token {
+                Some(_) if self.is_at_home() => format!("the checkout token can't read {place}"),
+                _ => format!("{place} can't be read without a token: set GREENLINE_CHECKOUT_TOKEN"),
+            }));
+        }
+        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
+        Err(NoCheckout::Later(format!("failed to check out {place}: {last}")))
+    }
+}
+
+fn any(said: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| said.contains(word))
+}

@@ -1,0 +1,164 @@
+//! What a task asks for, read from its `inputs`.
+
+use greenline_queue::TaskSpec;
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// What is to be reproduced.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// Where the repository is; none: at the usual place of `repo`.
+    pub(super) clone_url: Option<Url>,
+    /// As `owner/name`.
+    pub(super) repo: String,
+    /// The commit: a full object name.
+    pub(super) head: String,
+    pub(super) whose: Whose,
+    /// Of the failure as it was seen in CI.
+    pub(super) signature: Option<String>,
+}
+
+/// Whose code the head is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Of somebody who may write to the repository.
+    Own,
+    /// Anybody's.
+    Forks,
+    /// Not said.
+    Unknown,
+}
+
+/// Why a task can't be understood.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OrderError {
+    #[error("the task has no inputs: it needs repo and head_sha")]
+    Nothing,
+    #[error("the task's inputs can't be read")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("inputs.head_sha {0:?} is no commit: give all 40 hexadecimal digits")]
+    NoCommit(String),
+    #[error("inputs.repo {0:?} is not owner/name")]
+    NoRepo(String),
+    #[error("inputs.clone_url {0:?} can't be used: it must be https, and hold no password")]
+    NoUrl(String),
+}
+
+#[derive(Debug, Deserialize)]
+struct Inputs {
+    repo: String,
+    head_sha: String,
+    clone_url: Option<String>,
+    fork: Option<bool>,
+    signature: Option<String>,
+}
+
+impl Order {
+    pub(super) fn of(spec: &TaskSpec) -> Result<Self, OrderError> {
+        let inputs = spec.inputs.as_ref().ok_or(OrderError::Nothing)?;
+        let inputs: Inputs = serde_json::from_str(inputs.get())?;
+        if !is_commit(&inputs.head_sha) {
+            return Err(OrderError::NoCommit(inputs.head_sha));
+        }
+        if !is_repo(&inputs.repo) {
+            return Err(OrderError::NoRepo(inputs.repo));
+        }
+        let whose = match inputs.fork {
+            Some(false) => Whose::Own,
+            Some(true) => Whose::Forks,
+            None => Whose::Unknown,
+        };
+        Ok(Self {
+            clone_url: inputs.clone_url.as_deref().map(usable).transpose()?,
+            repo: inputs.repo,
+            head: inputs.head_sha,
+            whose,
+            signature: inputs.signature,
+        })
+    }
+}
+
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_repo(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !name.is_empty() && name.bytes().all(plain) && !name.bytes().all(|byte| byte == b'.')
+    };
+    text.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name))
+}
+
+/// git knows transports that run programs, or read files; only the web's are used. Without TLS only
+/// on this machine, where tests and practice are.
+fn usable(text: &str) -> Result<Url, OrderError> {
+    let refused = || OrderError::NoUrl(text.to_owned());
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let here = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return Err(refused()),
+    };
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && here);
+    let bare = url.username().is_empty() && url.password().is_none();
+    if secure && bare { Ok(url) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenline_queue::TaskType;
+    use serde_json::value::RawValue;
+
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn order(inputs: &str) -> Result<Order, OrderError> {
+        let mut spec = TaskSpec::new("t".parse().unwrap(), TaskType::run_command());
+        spec.inputs = Some(RawValue::from_string(inputs.to_owned()).unwrap());
+        Order::of(&spec)
+    }
+
+    fn with(field: &str, value: &str) -> Result<Order, OrderError> {
+        let mut inputs = serde_json::json!({"repo": "acme/app", "head_sha": COMMIT});
+        inputs[field] = value.into();
+        order(&inputs.to_string())
+    }
+
+    #[test]
+    fn a_task_says_what_and_whose() {
+        let plain = order(&format!(r#"{{"repo":"acme/app","head_sha":"{COMMIT}","check":"t"}}"#));
+        assert_eq!(plain.unwrap().whose, Whose::Unknown);
+        for (fork, whose) in [("true", Whose::Forks), ("false", Whose::Own)] {
+            let inputs = format!(r#"{{"repo":"a/b","head_sha":"{COMMIT}","fork":{fork}}}"#);
+            assert_eq!(order(&inputs).unwrap().whose, whose);
+        }
+        assert!(order("[]").is_err());
+    }
+
+    #[test]
+    fn what_could_be_taken_for_something_else_is_refused() {
+        for head in ["", "main", "--upload-pack=x", "0123456789abcdef", &"g".repeat(40)] {
+            assert!(with("head_sha", head).is_err(), "{head}");
+        }
+        for repo in ["", "app", "../app", "a/..", "a/b/c", "a b/c", "a/$(x)"] {
+            assert!(with("repo", repo).is_err(), "{repo}");
+        }
+        for url in [
+            "ext::sh -c id",
+            "file:///etc",
+            "/etc",
+            "ssh://git@example.org/a/b",
+            "git@example.org:a/b",
+            "http://example.org/a/b",
+            "https://user:secret@example.org/a/b",
+            "--upload-pack=x",
+        ] {
+            assert!(with("clone_url", url).is_err(), "{url}");
+        }
+        for url in ["https://example.org/a/b.git", "http://127.0.0.1:8080/a/b", "http://[::1]/a"] {
+            assert!(with("clone_url", url).is_ok(), "{url}");
+        }
+    }
+}

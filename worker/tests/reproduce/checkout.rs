@@ -1,0 +1,111 @@
+//! The exact commit, and nothing that comes with it.
+
+use greenline_queue::Status;
+use greenline_worker::reproduce::Reproduction;
+
+use crate::forge::Forge;
+use crate::stage::{Stage, safeties, safety, task};
+
+/// The reason and all output of an answer to a task whose validation fails with its findings.
+async fn found(stage: &Stage, forge: &Forge, head: &str, look: &str) -> String {
+    let mut task = task(forge, head, |_| {});
+    task.validation = vec![format!("{look}; exit 1")];
+    let answer = stage.answer(task).await;
+    answer.commands.iter().map(|run| run.tail.as_str()).collect::<String>() + &answer.reason
+}
+
+#[tokio::test]
+async fn it_is_the_commit_that_was_asked_for() {
+    let forge = Forge::public().await;
+    let asked = forge.commit(&[("file", "then\n")]);
+    forge.commit(&[("file", "now\n")]);
+    for safety in safeties() {
+        let stage = Stage::new(safety, &forge, None).await;
+        let found = found(&stage, &forge, &asked, "cat file; git rev-parse HEAD").await;
+        assert!(found.starts_with(&format!("then\n{asked}\n")), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_runs_or_is_fetched_beside_the_commit() {
+    let forge = Forge::public().await;
+    let stage = Stage::new(safety(), &forge, None).await;
+    let outside = tempfile::tempdir().unwrap();
+    let mark = outside.path().join("ran").display().to_string();
+    let modules =
+        "[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c \"touch ran\"\n\tupdate = checkout\n";
+    let head = forge.commit(&[
+        (".gitmodules", modules),
+        (".gitattributes", "*.bin filter=lfs diff=lfs\n"),
+        (".lfsconfig", "[lfs]\n\turl = http://127.0.0.1:1/\n"),
+        ("large.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+    ]);
+    let look = "cat large.bin; ls -A x 2>/dev/null; ls .git/hooks 2>/dev/null | wc -l; \
+                git config --local --list --name-only | grep -v ^core; env | grep -c -i -E 'token|^GIT_'";
+    let found = found(&stage, &forge, &head, look).await;
+    assert!(found.starts_with("version https://git-lfs"), "{found}");
+    assert!(found.contains("size 1\n0\n0\n"), "no hooks, remotes or variables: {found}");
+
+    // What a command plants for git to run later is never run: git does not come again.
+    let plant = format!(
+        "mkdir -p .git/hooks; printf '#!/bin/sh\\ntouch {mark}\\n' > .git/hooks/post-checkout; \
+         chmod +x .git/hooks/post-checkout; git config core.fsmonitor 'touch {mark}'; \
+         git config core.sshCommand 'touch {mark}'; git config core.pager 'touch {mark}'"
+    );
+    let mut planted = task(&forge, &head, |_| {});
+    planted.setup = vec![plant];
+    planted.validation = vec!["true".to_owned()];
+    let answer = stage.answer(planted).await;
+    assert_eq!(answer.reason, "all commands passed here", "{answer:?}");
+    assert!(!std::path::Path::new(&mark).exists());
+}
+
+#[tokio::test]
+async fn a_private_repository_takes_the_token_and_leaves_no_trace_of_it() {
+    let forge = Forge::private().await;
+    let head = forge.commit(&[("file", "x\n")]);
+    let without = Stage::new(safety(), &forge, None).await;
+    let answer = without.answer(task(&forge, &head, |_| {})).await;
+    assert_eq!(answer.outcome, Reproduction::NotReproduced);
+    assert!(answer.reason.contains("set GREENLINE_CHECKOUT_TOKEN"), "{answer:?}");
+
+    for safety in safeties() {
+        let stage = Stage::new(safety, &forge, Some("read-only")).await;
+        let look = "cat file; grep -r -l -e read-only -e cmVhZC1vbmx5 . \"$HOME\" \"$TMPDIR\"; env | grep read-only";
+        let found = found(&stage, &forge, &head, look).await;
+        assert!(found.starts_with("x\nvalidation `"), "{found}");
+    }
+    let wrong = Stage::new(safety(), &forge, Some("another")).await;
+    let answer = wrong.answer(task(&forge, &head, |_| {})).await;
+    assert!(answer.reason.starts_with("the checkout token can't read"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_token_is_shown_at_home_only() {
+    let (home, elsewhere) = (Forge::public().await, Forge::private().await);
+    let head = elsewhere.commit(&[("file", "x\n")]);
+    let stage = Stage::new(safety(), &home, Some("read-only")).await;
+    let answer = stage.answer(task(&elsewhere, &head, |_| {})).await;
+    assert_eq!(answer.outcome, Reproduction::NotReproduced);
+    assert!(answer.reason.contains("can't be read without a token"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_commit_that_is_gone_is_an_answer_and_a_server_that_is_away_is_not() {
+    let forge = Forge::public().await;
+    let stage = Stage::new(safety(), &forge, None).await;
+    let head = forge.commit(&[("file", "x\n")]);
+    let gone = stage.answer(task(&forge, &"0123456789".repeat(4), |_| {})).await;
+    assert_eq!(gone.outcome, Reproduction::NotReproduced);
+    assert!(gone.reason.contains("has no commit 0123456789"), "{gone:?}");
+
+    let away = task(&forge, &head, |it| it["clone_url"] = "http://127.0.0.1:1/acme/app.git".into());
+    let (status, error) = stage.error(away).await;
+    assert_eq!(status, Status::Scheduled, "it is tried again");
+    assert!(error.starts_with("failed to check out http://127.0.0.1:1/acme/app.git: "), "{error}");
+
+    let nonsense = task(&forge, "main", |_| {});
+    let (status, error) = stage.error(nonsense).await;
+    assert_eq!(status, Status::Failed, "it is not");
+    assert!(error.contains("\"main\" is no commit"), "{error}");
+}

@@ -1,0 +1,154 @@
+//! A place that repositories are fetched from: git's own server behind HTTP.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+
+/// What the token `read-only` looks like on the wire.
+const READ_ONLY: &str = "Basic eC1hY2Nlc3MtdG9rZW46cmVhZC1vbmx5";
+
+/// One repository, `acme/app`, that people can commit to here and others can fetch.
+pub(crate) struct Forge {
+    shared: Arc<Shared>,
+    pub(crate) address: SocketAddr,
+}
+
+struct Shared {
+    root: TempDir,
+    private: bool,
+    requests: AtomicUsize,
+}
+
+impl Forge {
+    pub(crate) async fn public() -> Self {
+        Self::start(false).await
+    }
+
+    /// Shows itself only to who has the token `read-only`.
+    pub(crate) async fn private() -> Self {
+        Self::start(true).await
+    }
+
+    async fn start(private: bool) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("acme/app.git")).unwrap();
+        let shared = Arc::new(Shared { root, private, requests: AtomicUsize::new(0) });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(serve).with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let forge = Self { shared, address };
+        forge.git(&["init", "-q", "-b", "main", "."]);
+        forge
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/acme/app.git", self.address)
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// Commits these files, and says which commit that is.
+    pub(crate) fn commit(&self, files: &[(&str, &str)]) -> String {
+        for (name, text) in files {
+            std::fs::write(self.place().join(name), text).unwrap();
+        }
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "-q", "-m", "change"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=tester", "-c", "user.email=tester@example.org"])
+            .args(arguments)
+            .current_dir(self.place())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn place(&self) -> std::path::PathBuf {
+        self.shared.root.path().join("acme/app.git")
+    }
+}
+
+async fn serve(State(forge): State<Arc<Shared>>, request: Request) -> Response {
+    forge.requests.fetch_add(1, Ordering::Relaxed);
+    let variables = variables(&request);
+    let authorization = request.headers().get("authorization");
+    if forge.private && authorization.is_none_or(|value| value != READ_ONLY) {
+        return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic")]).into_response();
+    }
+    let uri = request.uri().clone();
+    let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
+    let path = uri.path().replace("/app.git/", "/app.git/.git/");
+    answer(&run(forge.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
+}
+
+/// What git's server wants to know of a request.
+fn variables(request: &Request) -> [(&'static str, String); 4] {
+    let header = |name: &str| {
+        let value = request.headers().get(name);
+        value.map_or("", |value| value.to_str().unwrap()).to_owned()
+    };
+    [
+        ("REQUEST_METHOD", request.method().to_string()),
+        ("CONTENT_TYPE", header("content-type")),
+        ("HTTP_CONTENT_ENCODING", header("content-encoding")),
+        ("GIT_PROTOCOL", header("git-protocol")),
+    ]
+}
+
+async fn run(
+    root: &Path,
+    path: &str,
+    query: &str,
+    variables: &[(&str, String)],
+    body: &Bytes,
+) -> Vec<u8> {
+    let mut server = tokio::process::Command::new("git")
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("PATH_INFO", path)
+        .env("QUERY_STRING", query)
+        .envs(variables.iter().cloned())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    server.stdin.take().unwrap().write_all(body).await.unwrap();
+    server.wait_with_output().await.unwrap().stdout
+}
+
+/// From CGI to HTTP.
+fn answer(output: &[u8]) -> Response {
+    let end = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let mut response = Response::new(Bytes::copy_from_slice(&output[end + 4..]).into());
+    for line in std::str::from_utf8(&output[..end]).unwrap().lines() {
+        let (name, value) = line.split_once(": ").unwrap();
+        if name == "Status" {
+            *response.status_mut() = value[..3].parse().unwrap();
+        } else {
+            let name: axum::http::HeaderName = name.parse().unwrap();
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+    }
+    response
+}

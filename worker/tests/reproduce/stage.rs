@@ -1,0 +1,115 @@
+//! A worker that reproduces, with its queue.
+
+use std::time::Duration;
+
+use greenline_queue::{Status, TaskSpec};
+use greenline_runtime::settings::Secret;
+use greenline_runtime::stopping::Stop;
+use greenline_testbed::{TestBed, eventually};
+use greenline_worker::command::{CommandRunner, Environment, Limits};
+use greenline_worker::reproduce::{Access, Answer, Reproduce, Safety};
+use greenline_worker::sandbox::{Launcher, Layers, Reach, Sandbox};
+use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
+use greenline_worker::{WorkerDaemon, WorkerOptions};
+use serde_json::{Value, json, value::RawValue};
+use tempfile::TempDir;
+
+use crate::forge::Forge;
+
+pub(crate) struct Stage {
+    pub(crate) bed: TestBed,
+    stop: Stop,
+    _workspaces: TempDir,
+}
+
+/// With all walls of this machine, and with Landlock alone.
+pub(crate) fn safeties() -> [Safety; 2] {
+    [Layers::All, Layers::LandlockAlone].map(|layers| {
+        let launcher = Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"));
+        let found = Sandbox::find(launcher, Reach::default(), layers).unwrap();
+        Safety::Sandbox(found.sandbox)
+    })
+}
+
+pub(crate) fn safety() -> Safety {
+    safeties().into_iter().next().unwrap()
+}
+
+impl Stage {
+    /// One worker, for which `forge` is home, with its token if it has one.
+    pub(crate) async fn new(safety: Safety, forge: &Forge, token: Option<&str>) -> Self {
+        let bed = TestBed::new().await;
+        let root = tempfile::tempdir().unwrap();
+        let room = RoomLimits { total_bytes: u64::MAX, free_bytes: 0 };
+        let name = WorkerName::new("worker").unwrap();
+        let workspaces = Workspaces::open(root.path(), &name, room).unwrap();
+        let runner = CommandRunner::new(Environment::default()).unwrap();
+        let access = Access {
+            host: format!("http://{}", forge.address).parse().unwrap(),
+            token: token.map(|token| Secret::from(token.to_owned())),
+        };
+        let reproduce = Reproduce::new(runner, workspaces, Limits::default(), safety, access);
+        let options = WorkerOptions {
+            id: "worker".parse().unwrap(),
+            labels: [].into(),
+            slots: 1,
+            prefetch: 0,
+            heartbeat: Duration::from_secs(5),
+            grace: Duration::ZERO,
+            host: "test".to_owned(),
+        };
+        let kind = "fix_test_failure".parse().unwrap();
+        let worker = WorkerDaemon::new(bed.queue.clone(), options).handle(kind, reproduce);
+        let stop = Stop::new();
+        tokio::spawn(worker.run(stop.clone()));
+        Self { bed, stop, _workspaces: root }
+    }
+
+    /// What came of a task, which has to be an answer.
+    pub(crate) async fn answer(&self, task: TaskSpec) -> Answer {
+        let id = task.task_id.clone();
+        self.bed.queue.enqueue(task.build().unwrap()).await.unwrap();
+        eventually("the task's end", async || self.has_ended(id.as_str()).await).await;
+        let record = self.bed.record(id.as_str()).await;
+        let result = record.result.unwrap_or_else(|| panic!("no answer: {:?}", record.error));
+        serde_json::from_str(&result).unwrap()
+    }
+
+    /// Why an attempt failed.
+    pub(crate) async fn error(&self, task: TaskSpec) -> (Status, String) {
+        let id = task.task_id.clone();
+        self.bed.queue.enqueue(task.build().unwrap()).await.unwrap();
+        eventually("a failure", async || self.bed.record(id.as_str()).await.failures > 0).await;
+        let error = self.bed.record(id.as_str()).await.error.unwrap();
+        (self.bed.status(id.as_str()).await, error)
+    }
+
+    async fn has_ended(&self, id: &str) -> bool {
+        let status = self.bed.status(id).await;
+        !matches!(status, Status::Pending | Status::Running)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.stop.interrupt_now();
+    }
+}
+
+/// A task for this commit of the forge's repository.
+pub(crate) fn task(forge: &Forge, head: &str, change: impl FnOnce(&mut Value)) -> TaskSpec {
+    let mut inputs = json!({
+        "repo": "acme/app",
+        "head_sha": head,
+        "clone_url": forge.url(),
+        "fork": false,
+        "check": "test",
+        "pr_number": 7,
+    });
+    change(&mut inputs);
+    let kind = "fix_test_failure".parse().unwrap();
+    let mut task = TaskSpec::new(format!("task-{}", fastrand::u64(..)).parse().unwrap(), kind);
+    task.inputs = Some(RawValue::from_string(inputs.to_string()).unwrap());
+    task.validation = vec!["sh test.sh".to_owned()];
+    task
+}

@@ -1,0 +1,114 @@
+//! Reproduced, different, or not.
+
+use greenline_diagnosis::{Category, diagnose};
+use greenline_worker::reproduce::{Reproduction, Safety};
+
+use crate::forge::Forge;
+use crate::stage::{Stage, safeties, safety, task};
+
+const TYPES: &str = "error[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     \"x\"\n";
+const OTHER: &str = "error[E0425]: cannot find value `y` in this scope\n --> src/lib.rs:9:5\n";
+
+/// A test that says this and fails.
+fn failing(says: &str) -> String {
+    format!("echo 'running tests'\ncat <<'END' >&2\n{says}END\nexit 101\n")
+}
+
+/// The signature that CI's log of the same failure has: with times, and more around it.
+fn signature_in_ci(says: &str) -> String {
+    let log = format!(
+        "##[group]Run cargo test\ncargo test\n##[endgroup]\n{says}##[error]Process completed with exit code 101.\n"
+    );
+    let log: String =
+        log.lines().map(|line| format!("2026-03-02T10:11:12.0000000Z {line}\n")).collect();
+    diagnose(log.as_bytes(), &Default::default()).signature.unwrap()
+}
+
+#[tokio::test]
+async fn the_same_failure_is_reproduced_in_every_sandbox() {
+    let forge = Forge::public().await;
+    let head = forge.commit(&[("test.sh", &failing(TYPES))]);
+    for safety in safeties() {
+        let stage = Stage::new(safety.clone(), &forge, None).await;
+        let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
+        let answer = stage.answer(task).await;
+        assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
+        assert_eq!(answer.category, Some(Category::CompileError));
+        assert_eq!(answer.headline.as_deref(), Some("error[E0308]: mismatched types"));
+        assert_eq!(answer.signature, Some(signature_in_ci(TYPES)));
+        assert_eq!(answer.commands.len(), 1);
+        let Safety::Sandbox(sandbox) = safety else { panic!("a sandbox") };
+        assert_eq!(answer.isolation, sandbox.isolation().to_string());
+    }
+}
+
+#[tokio::test]
+async fn another_failure_is_different_and_none_is_none() {
+    let forge = Forge::public().await;
+    let stage = Stage::new(safety(), &forge, None).await;
+    let broken = forge.commit(&[("test.sh", &failing(OTHER))]);
+    let sound = forge.commit(&[("test.sh", "exit 0\n")]);
+    let expect = |it: &mut serde_json::Value| it["signature"] = signature_in_ci(TYPES).into();
+
+    let other = stage.answer(task(&forge, &broken, expect)).await;
+    assert_eq!(other.outcome, Reproduction::Different, "{other:?}");
+    assert!(other.reason.contains("`sh test.sh` exited with 101: another failure"), "{other:?}");
+
+    let none = stage.answer(task(&forge, &sound, expect)).await;
+    assert_eq!(none.outcome, Reproduction::NotReproduced);
+    assert_eq!(none.reason, "all commands passed here");
+
+    let mut early = task(&forge, &broken, expect);
+    early.setup = vec!["echo 'no such package'; exit 1".to_owned()];
+    let early = stage.answer(early).await;
+    assert_eq!(early.outcome, Reproduction::NotReproduced, "{early:?}");
+    assert_eq!(early.commands.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_fork_brings_is_not_even_fetched() {
+    let forge = Forge::public().await;
+    let stage = Stage::new(safety(), &forge, None).await;
+    let head = forge.commit(&[("test.sh", "exit 1\n")]);
+    for (fork, reason) in [(true.into(), "fork's"), (serde_json::Value::Null, "does not say")] {
+        let answer = stage.answer(task(&forge, &head, |it| it["fork"] = fork)).await;
+        assert_eq!(answer.outcome, Reproduction::NotReproduced);
+        assert!(answer.reason.contains(reason), "{answer:?}");
+        assert!(answer.commands.is_empty());
+    }
+    assert_eq!(forge.requests(), 0);
+}
+
+#[tokio::test]
+async fn without_isolation_nothing_is_fetched_or_run() {
+    let forge = Forge::public().await;
+    let safety = Safety::Refuse("this kernel has no Landlock".to_owned());
+    let stage = Stage::new(safety, &forge, None).await;
+    let head = forge.commit(&[("test.sh", "exit 1\n")]);
+    let answer = stage.answer(task(&forge, &head, |_| {})).await;
+    assert_eq!(answer.outcome, Reproduction::NotReproduced);
+    assert_eq!(answer.reason, "no isolation: this kernel has no Landlock");
+    assert_eq!((answer.isolation.as_str(), forge.requests()), ("none", 0));
+}
+
+#[tokio::test]
+async fn an_operator_may_do_without() {
+    let forge = Forge::public().await;
+    let stage = Stage::new(Safety::RunInTheOpen, &forge, None).await;
+    let head = forge.commit(&[("test.sh", &failing(TYPES))]);
+    let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
+    let answer = stage.answer(task).await;
+    assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
+    assert_eq!(answer.isolation, "none, as the operator wants");
+}
+
+#[tokio::test]
+async fn a_failure_at_the_end_of_much_output_is_found() {
+    let forge = Forge::public().await;
+    let stage = Stage::new(safety(), &forge, None).await;
+    let noisy = format!("seq 1500000\n{}", failing(TYPES));
+    let head = forge.commit(&[("test.sh", &noisy)]);
+    let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
+    let answer = stage.answer(task).await;
+    assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
+}
