@@ -14,9 +14,9 @@ use super::log::LogFormat;
 use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::secret::Secret;
 use super::value::{
-    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, listen, log_filter, long_secret,
-    name, names, path, port, ports, positive_count, positive_duration, secret, size, slots, some_text,
-    switch,
+    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, listen,
+    log_filter, long_secret, name, names, path, port, ports, positive_count, positive_duration,
+    secret, size, slots, some_text, switch,
 };
 
 /// One setting, as people read about it.
