@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
 
 use super::problem::{Fault, nearest};
 use super::secret::Secret;
@@ -221,14 +221,15 @@ pub(super) fn one_of<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Parsed
     Err(Fault::new(says, mend))
 }
 
-/// Which log events to write. Kept as text: the filter itself is built when logging starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFilter(String);
+/// Which log events to write: a level for all, or for the modules that are named. What `EnvFilter`
+/// adds, fields of spans, is left out: it brings an automaton of its own into every pattern.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogFilter(Targets);
 
 impl LogFilter {
     /// The filter that this text describes.
-    pub fn build(&self) -> EnvFilter {
-        EnvFilter::new(&self.0)
+    pub fn build(&self) -> Targets {
+        self.0.clone()
     }
 }
 
@@ -236,10 +237,7 @@ impl FromStr for LogFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match EnvFilter::try_new(text) {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(error) => Err(error.to_string()),
-        }
+        text.parse().map(Self).map_err(|error: ParseError| error.to_string())
     }
 }
 
