@@ -9,8 +9,8 @@ use greenline_runtime::settings::Flags;
 
 use crate::ending::Ended;
 use crate::{
-    approvals, bench, completions, diagnose, doctor, health, lead, man, queue, sarif, settings, up,
-    worker,
+    approvals, bench, completions, diagnose, doctor, flaky, halt, health, lead, man, queue, sarif,
+    settings, up, why, worker,
 };
 
 /// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
@@ -121,6 +121,10 @@ enum Command {
     Doctor(doctor::Args),
     /// Say why a job failed, and prove it
     Diagnose(diagnose::Args),
+    /// List tests that fail and pass without a change
+    Flaky(flaky::Args),
+    /// Tell why Greenline did what it did on a pull request
+    Why(why::Args),
     /// Check SARIF files as GitHub's code scanning will see them
     #[command(subcommand)]
     Sarif(sarif::Command),
@@ -129,6 +133,10 @@ enum Command {
     Queue(queue::Command),
     /// See what waits for a person's yes, and answer
     Approvals(approvals::Args),
+    /// Stop everything that is done outside: comments, commits, merges, re-runs
+    Halt(halt::HaltArgs),
+    /// Let the lead act outside again, from where it was stopped
+    Resume(halt::ResumeArgs),
     /// Measure the queue on this machine, beside what its Redis can do
     Bench(bench::Args),
     /// Show all settings, and where each comes from
@@ -150,9 +158,13 @@ impl Args {
             Command::Health(args) => health::run(global, &args),
             Command::Doctor(args) => doctor::run(global, &args),
             Command::Diagnose(args) => diagnose::run(global, &args),
+            Command::Flaky(args) => flaky::run(global, &args),
+            Command::Why(args) => why::run(global, &args),
             Command::Sarif(command) => command.run(global),
             Command::Queue(command) => command.run(global),
             Command::Approvals(args) => approvals::run(global, args),
+            Command::Halt(args) => halt::halt(global, &args),
+            Command::Resume(args) => halt::resume(global, &args),
             Command::Bench(args) => bench::run(global, args),
             Command::Settings(args) => settings::run(global, &args),
             Command::Completions(args) => completions::run(&args),

@@ -28,7 +28,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         let config = redis_here::find(&session.settings.redis)?;
         let queue = daemon::open_queue(config, &session.settings.queue, &stop, || {}).await?;
         let Some(queue) = queue else { return Ok(()) };
-        let (lead, token) = daemon::lead::bind(queue, &session.settings.lead, Role::Lead).await?;
+        let (lead, token) = daemon::lead::bind(queue, &session.settings, Role::Lead).await?;
         if !matches!(token, Token::Set) {
             tracing::info!("The operator's token is in {}", home::operator_token_file());
         }

@@ -18,6 +18,8 @@ mod daemon;
 mod diagnose;
 mod doctor;
 mod ending;
+mod flaky;
+mod halt;
 mod health;
 mod home;
 mod lead;
@@ -31,6 +33,7 @@ mod sarif;
 mod session;
 mod settings;
 mod up;
+mod why;
 mod worker;
 
 use std::process::ExitCode;

@@ -153,7 +153,7 @@ async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyh
     let config = redis.config().clone();
     let queue = daemon::open_queue(config, &settings.queue, &stop, || {}).await?;
     let Some(queue) = queue else { return Ok(()) };
-    let (lead, token) = daemon::lead::bind(queue.clone(), &settings.lead, Role::Up).await?;
+    let (lead, token) = daemon::lead::bind(queue.clone(), settings, Role::Up).await?;
     let workers = workers(&queue, settings, args.workers).await?;
     let standing = lead.standing();
     let address = lead.address();

@@ -51,7 +51,9 @@ impl FromStr for Target {
         let (repo, number) = if let Some((_, path)) = text.split_once("://") {
             of_url(path).ok_or_else(unread)?
         } else {
-            text.split_once('#').map(|(repo, number)| (repo.to_owned(), number)).ok_or_else(unread)?
+            text.split_once('#')
+                .map(|(repo, number)| (repo.to_owned(), number))
+                .ok_or_else(unread)?
         };
         let number: PullNumber = number.parse().map_err(|_| unread())?;
         let repo = repo.parse().map_err(|_| unread())?;
@@ -130,10 +132,8 @@ mod tests {
 
     #[test]
     fn a_pull_request_is_named_in_each_way_that_people_do() {
-        let pull = Target {
-            repo: "acme/app".parse().unwrap(),
-            subject: Subject::Pull(PullNumber(812)),
-        };
+        let pull =
+            Target { repo: "acme/app".parse().unwrap(), subject: Subject::Pull(PullNumber(812)) };
         for text in [
             "acme/app#812",
             "https://github.com/acme/app/pull/812",
@@ -143,7 +143,8 @@ mod tests {
         }
         let branch = "acme/app@release/1".parse::<Target>().unwrap();
         assert_eq!(branch.subject, Subject::Branch("release/1".to_owned()));
-        for text in ["", "812", "acme#812", "acme/app#x", "https://github.com/pull/1", "acme/app@"] {
+        for text in ["", "812", "acme#812", "acme/app#x", "https://github.com/pull/1", "acme/app@"]
+        {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

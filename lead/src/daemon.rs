@@ -11,7 +11,7 @@ use greenline_runtime::liveness::Pulse;
 use greenline_runtime::metrics::Exporter;
 use greenline_runtime::stopping::Stop;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::watch as news;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -21,7 +21,8 @@ use crate::http::{Desk, router, serve};
 use crate::office::{Office, Standing};
 use crate::snapshot::Snapshots;
 use crate::turns::Turns;
-use crate::{election, numbers, outbox, ticking};
+use crate::watch::{self, Door, Funnel, WatchOptions};
+use crate::{election, noticing, numbers, outbox, ticking};
 
 /// How long a lead takes at most to stop: its container grants 20 s.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
@@ -44,6 +45,8 @@ pub struct LeadOptions {
     pub pulse: Pulse,
     /// Where `/metrics` reads.
     pub exporter: Exporter,
+    /// What to watch on GitHub, if anything.
+    pub watch: Option<WatchOptions>,
 }
 
 /// Why a lead could not start or go on.
@@ -84,6 +87,7 @@ pub struct Lead {
     address: SocketAddr,
     tokens: Tokens,
     exporter: Exporter,
+    watch: Option<WatchOptions>,
 }
 
 /// What all parts of a lead share.
@@ -105,7 +109,8 @@ impl Lead {
     ///
     /// When it can't listen there.
     pub async fn bind(options: LeadOptions) -> Result<Self, LeadError> {
-        let LeadOptions { id, queue, listen, tokens, lease, clock, pulse, exporter } = options;
+        let LeadOptions { id, queue, listen, tokens, lease, clock, pulse, exporter, watch } =
+            options;
         let cannot = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => LeadError::Taken { address: listen },
             _ => LeadError::CannotListen { address: listen, source },
@@ -121,7 +126,7 @@ impl Lead {
             turns: Turns::new(clock.clone(), pulse),
             clock,
         };
-        Ok(Self { shared: Arc::new(shared), listener, address, tokens, exporter })
+        Ok(Self { shared: Arc::new(shared), listener, address, tokens, exporter, watch })
     }
 
     /// Where it listens.
@@ -132,7 +137,7 @@ impl Lead {
 
     /// Whether it leads, and news of that.
     #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Standing> {
+    pub fn standing(&self) -> news::Receiver<Standing> {
         self.shared.office.standing()
     }
 
@@ -144,6 +149,7 @@ impl Lead {
     /// When a part of it breaks. What it had begun is then left to the next leader.
     pub async fn run(self, stop: Stop) -> Result<(), LeadError> {
         numbers::describe_all();
+        watch::describe_all();
         info!(
             lead.id = self.shared.id,
             "Lead {} answers at http://{}", self.shared.id, self.address
@@ -175,14 +181,20 @@ struct Parts {
 
 impl Parts {
     fn start(lead: Lead) -> Self {
-        let Lead { shared, listener, tokens, exporter, .. } = lead;
+        let Lead { shared, listener, tokens, exporter, watch, .. } = lead;
         let (stop_loops, stop_election) = (CancellationToken::new(), CancellationToken::new());
         let (mut loops, mut election, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         loops.spawn(ticking::run(shared.clone(), stop_loops.clone()));
         loops.spawn(outbox::run(shared.clone(), stop_loops.clone()));
         election.spawn(election::run(shared.clone(), stop_election.clone()));
         let snapshots = Snapshots::new(shared.queue.clone(), shared.clock.clone());
-        let desk = Desk { shared: shared.clone(), tokens, exporter, snapshots };
+        let secrets = watch.as_ref().and_then(|options| options.secrets.clone());
+        let door = Door::new(Funnel::new(shared.queue.store().clone()), secrets);
+        let desk = Desk { shared: shared.clone(), tokens, exporter, snapshots, door };
+        if let Some(options) = watch {
+            let handed = watch::run(&shared, options, &mut loops, &stop_loops);
+            loops.spawn(noticing::run(handed, stop_loops.clone()));
+        }
         http.spawn(serve(listener, router(desk), stop_loops.clone()));
         Self { shared, loops, stop_loops, election, stop_election, http }
     }

@@ -1,10 +1,12 @@
 //! What the lead answers over HTTP.
 //!
-//! `/health`, `/ready` and the page at `/`, which tells nothing of this deployment, are open;
-//! everything else needs a token. Every error is JSON with what is wrong and how to mend it.
+//! `/health`, `/ready` and the page at `/`, which tells nothing of this deployment, are open, and
+//! webhooks are believed by their signature; everything else needs a token. Every error is JSON
+//! with what is wrong and how to mend it.
 
 mod answer;
 mod serve;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use greenline_runtime::metrics::Exporter;
 use greenline_store::cmd;
 use serde_json::json;
@@ -27,6 +29,7 @@ use crate::daemon::Shared;
 use crate::numbers;
 use crate::snapshot::Snapshots;
 use crate::status::{Myself, Status};
+use crate::watch::Door;
 use answer::{Problem, refused};
 
 pub(crate) use serve::serve;
@@ -37,7 +40,7 @@ const READY_WITHIN: Duration = Duration::from_secs(1);
 /// How long any answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// The largest body that a request may have; nothing here reads one.
+/// The largest body that a request may have; only webhooks are read, and have their own limit.
 const LARGEST_BODY: u64 = 64 * 1024;
 
 /// What the handlers need.
@@ -46,6 +49,7 @@ pub(crate) struct Desk {
     pub(crate) tokens: Tokens,
     pub(crate) exporter: Exporter,
     pub(crate) snapshots: Snapshots,
+    pub(crate) door: Door,
 }
 
 /// All routes.
@@ -65,6 +69,8 @@ pub(crate) fn router(desk: Desk) -> Router {
         .fallback(async || Problem::NO_SUCH_PAGE)
         .method_not_allowed_fallback(async || Problem::WRONG_METHOD)
         .layer(from_fn(bounded))
+        // Bounds its bodies and its time itself.
+        .route("/webhooks/github", post(webhooks::receive))
         .layer(from_fn(answer::with_security_headers))
         .layer(from_fn(counted))
         .with_state(desk)

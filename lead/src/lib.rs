@@ -10,8 +10,8 @@
 //!   is missed when events are lost.
 //! - Redis may go away: everything waits, says so once, and goes on when it is back.
 //!
-//! Nothing here knows GitHub. Intents are read and shown; closing them belongs to the code that
-//! begins them.
+//! What happens on GitHub is [seen](watch) once, whoever saw it first. Intents are read and shown;
+//! closing them belongs to the code that begins them.
 //!
 //! # Example
 //!
@@ -42,6 +42,7 @@
 //!     clock,
 //!     pulse,
 //!     exporter,
+//!     watch: None,
 //! })
 //! .await?;
 //! println!("http://{}", lead.address());
@@ -51,18 +52,27 @@
 //! ```
 
 mod access;
+pub mod commands;
 mod daemon;
 mod election;
+pub mod failure;
 mod health_check;
+pub mod history;
 mod http;
+mod noticing;
 mod numbers;
 mod office;
 mod outbox;
+pub mod plan;
+pub mod prompts;
+pub mod publish;
+pub mod repo_settings;
 mod snapshot;
 mod status;
 mod ticking;
 mod trouble;
 mod turns;
+pub mod watch;
 
 pub use access::Tokens;
 pub use daemon::{Lead, LeadError, LeadOptions};

@@ -7,6 +7,7 @@ use greenline_queue::{Epoch, TaskRecord, Tick};
 use greenline_runtime::metrics::{Metric, describe};
 use metrics::{counter, gauge, histogram};
 
+use crate::publish;
 use crate::snapshot::Snapshot;
 
 macro_rules! metrics_of_the_lead {
@@ -52,6 +53,8 @@ metrics_of_the_lead! {
 /// Gives all of them their help text.
 pub(crate) fn describe_all() {
     describe(ALL);
+    describe(crate::history::METRICS);
+    publish::describe_metrics();
     // From the start, so that a rate over them begins at zero.
     leads(false);
     counter!(LEADER_CHANGES.name).absolute(0);
@@ -163,6 +166,7 @@ pub(crate) fn show(snapshot: &Snapshot) {
     for (metric, value) in counts {
         gauge!(metric.name).set(float(value));
     }
+    publish::show_halted(snapshot.halt.is_some());
     let oldest = seconds_between(Some(0), stats.oldest_pending_ms).unwrap_or(0.0);
     gauge!(OLDEST_PENDING.name).set(oldest);
 }

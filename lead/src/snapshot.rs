@@ -12,6 +12,8 @@ use greenline_runtime::clock::Clock;
 use greenline_store::ServerFacts;
 use tokio::sync::Mutex;
 
+use crate::publish::{Halt, halted};
+
 /// How many finished tasks are shown.
 pub(crate) const RECENT: usize = 20;
 
@@ -28,6 +30,7 @@ pub(crate) struct Snapshot {
     pub(crate) paused: BTreeMap<String, Pause>,
     pub(crate) leader: Option<(String, Epoch)>,
     pub(crate) intents: Vec<Intent>,
+    pub(crate) halt: Option<Halt>,
     pub(crate) redis: ServerFacts,
 }
 
@@ -81,17 +84,19 @@ impl Snapshots {
     async fn take(&self) -> Result<Snapshot, QueueError> {
         let queue = &self.queue;
         let facts = async { queue.store().facts().await.map_err(QueueError::from) };
-        let (stats, mut recent, paused, leader, intents, redis) = tokio::try_join!(
+        let halt = async { halted(queue.store()).await.map_err(QueueError::from) };
+        let (stats, mut recent, paused, leader, intents, halt, redis) = tokio::try_join!(
             queue.stats(),
             queue.recent(RECENT),
             queue.paused(),
             queue.leader(),
             queue.open_intents(),
+            halt,
             facts,
         )?;
         // Listed, and forgotten before its hash was read.
         recent.retain(|task| !task.status.is_empty());
         let taken_at_ms = self.clock.wall_ms();
-        Ok(Snapshot { taken_at_ms, stats, recent, paused, leader, intents, redis })
+        Ok(Snapshot { taken_at_ms, stats, recent, paused, leader, intents, halt, redis })
     }
 }

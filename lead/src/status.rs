@@ -11,6 +11,7 @@ use greenline_queue::{
 use serde::Serialize;
 
 use crate::office::Standing;
+use crate::publish::Halt;
 use crate::snapshot::Snapshot;
 
 /// How much of a task's error is shown; `queue show` has all of it.
@@ -41,6 +42,8 @@ pub(crate) struct Status {
     leader: Option<Leader>,
     lead: ThisLead,
     open_intents: Vec<IntentShown>,
+    /// Whether people have stopped outside actions: by whom, why, since when.
+    halted: Option<PauseShown>,
     redis: Redis,
     /// Whether there are so many tasks that the numbers by priority are of a part.
     partial: bool,
@@ -148,6 +151,7 @@ impl Status {
                 uptime_s: me.uptime.as_secs(),
             },
             open_intents: snapshot.intents.iter().map(intent).collect(),
+            halted: snapshot.halt.as_ref().map(halted),
             redis: Redis {
                 product: snapshot.redis.product.clone(),
                 version: snapshot.redis.version.clone(),
@@ -193,6 +197,10 @@ fn worker(info: &WorkerInfo) -> Worker {
 
 fn pause(pause: &Pause) -> PauseShown {
     PauseShown { by: pause.by.clone(), why: pause.why.clone(), since: iso(pause.at) }
+}
+
+fn halted(halt: &Halt) -> PauseShown {
+    PauseShown { by: halt.by.clone(), why: halt.why.clone(), since: iso(halt.at) }
 }
 
 fn leader(snapshot: &Snapshot, me: &Myself<'_>) -> Option<Leader> {

@@ -1,11 +1,12 @@
 //! A lead from settings.
 
+use greenline_lead::watch::WatchOptions;
 use greenline_lead::{Lead, LeadOptions, Tokens};
 use greenline_queue::Queue;
 use greenline_runtime::Role;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::metrics::{Build, Exporter};
-use greenline_runtime::settings::{LeadSettings, Secret};
+use greenline_runtime::settings::{LeadSettings, Secret, Settings};
 
 use crate::home;
 
@@ -22,11 +23,13 @@ pub(crate) enum Token {
 /// Takes the lead's address; what it answers to, and where its token comes from.
 pub(crate) async fn bind(
     queue: Queue,
-    settings: &LeadSettings,
+    all: &Settings,
     role: Role,
 ) -> anyhow::Result<(Lead, Token)> {
+    let settings = &all.lead;
     let (tokens, token) = tokens(settings)?;
     let clock = Clock::system();
+    let watch = WatchOptions::of(&all.github, &clock)?;
     let build = Build { version: env!("CARGO_PKG_VERSION"), role };
     let lead = Lead::bind(LeadOptions {
         id: super::fresh_id(),
@@ -37,6 +40,7 @@ pub(crate) async fn bind(
         exporter: Exporter::install(&build, &clock)?,
         clock,
         pulse: super::pulse("the lead")?,
+        watch,
     })
     .await?;
     Ok((lead, token))

@@ -1,5 +1,6 @@
 //! The queue in that Redis: its schema, its keys, and what keeps tasks from running.
 
+use greenline_lead::publish::halted;
 use greenline_queue::{Queue, QueueError, SCHEMA, Stats, TaskFilter, WorkerInfo};
 use greenline_runtime::say;
 use greenline_runtime::settings::Settings;
@@ -8,6 +9,7 @@ use greenline_store::{Store, StoreError, cmd};
 use super::finding::Finding;
 use super::keys::Walk;
 use crate::connection;
+use crate::halt::sentence;
 
 /// How many locks set by hand are named.
 const NAMED: usize = 5;
@@ -78,6 +80,9 @@ async fn of_queue(queue: &Queue, walk: Option<&Walk>) -> Result<Vec<Finding>, Qu
         let finding =
             Finding::warn("queue", format!("{name} is paused by {}: {}", pause.by, pause.why));
         findings.push(finding.mend(format!("greenline queue resume {what}")));
+    }
+    if let Some(halt) = halted(queue.store()).await? {
+        findings.push(Finding::warn("lead", sentence(&halt)).mend("greenline resume"));
     }
     if stats.quarantine > 0 {
         findings.push(quarantine(queue, stats.quarantine).await?);

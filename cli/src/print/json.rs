@@ -5,16 +5,19 @@ use serde_json::Value;
 use super::when;
 
 /// Fields that hold milliseconds since 1970.
-const MOMENTS: [&str; 13] = [
+const MOMENTS: [&str; 16] = [
     "answered_at",
     "asked_at",
     "at",
     "begun_at",
     "claimed_at",
+    "decided_at",
     "ended_at",
     "enqueued_at",
     "expires_at",
+    "failed_at",
     "finished_at",
+    "last_seen_at",
     "lease_until",
     "scheduled_for",
     "seen_at",

@@ -122,6 +122,22 @@ async fn a_pause_says_who_and_why() {
 }
 
 #[tokio::test]
+async fn a_halt_says_who_and_why_until_it_is_taken_back() {
+    let bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed);
+    terminal.run(&["resume"]).ended(1).says(&["were not halted"]);
+    let says = ["outside actions are halted by ada@", "a look first"];
+    terminal.run(&["halt", "--reason", "a look first"]).ended(0).says(&says);
+    let by: String = bed.redis("HGET agent:lead:halt by").await;
+    assert!(by.starts_with("ada@"), "{by}");
+    terminal.run(&["doctor"]).says(&says).says(&["mend: greenline resume"]);
+    let printed = terminal.run(&["halt", "--json"]).ended(0);
+    assert_eq!(printed.json()[0]["halted"]["why"], "");
+    terminal.run(&["resume"]).ended(0).says(&["go on"]);
+    assert!(bed.keys("agent:lead:halt").await.is_empty());
+}
+
+#[tokio::test]
 async fn a_limit_is_set_and_taken_away() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed);

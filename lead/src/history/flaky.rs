@@ -73,8 +73,7 @@ impl History {
     ///
     /// When Redis does not answer.
     pub async fn repos(&self) -> Result<Vec<RepoName>, StoreError> {
-        let names: Vec<String> =
-            self.store.command(cmd("SMEMBERS").arg(self.repos_key())).await?;
+        let names: Vec<String> = self.store.command(cmd("SMEMBERS").arg(self.repos_key())).await?;
         let mut repos: Vec<RepoName> = names.iter().filter_map(|name| name.parse().ok()).collect();
         repos.sort();
         Ok(repos)

@@ -10,8 +10,8 @@ use std::fmt;
 use greenline_diagnosis::{Category, Diagnosis, Verdict};
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Attempt, Base, Colour, Evidence, Sighting};
 use super::Observation;
+use super::evidence::{Attempt, Base, Colour, Evidence, Sighting};
 
 /// How far back the same signature elsewhere speaks for flakiness, in ms.
 pub(super) const LATELY_MS: u64 = 7 * 24 * 3600 * 1000;
@@ -176,8 +176,7 @@ impl<'a> View<'a> {
             return Some(judged(Origin::Unknown, because));
         }
         let foreign = |seen: &&Sighting| {
-            seen.branch != self.seen.branch
-                && !seen.author.eq_ignore_ascii_case(self.seen.author)
+            seen.branch != self.seen.branch && !seen.author.eq_ignore_ascii_case(self.seen.author)
         };
         let seen = self.others().find(foreign)?;
         let steady = self.known.base == Base::Green && self.reds_in_a_row() <= 1;
@@ -199,10 +198,9 @@ impl<'a> View<'a> {
         }
         let own_base = self.seen.pull.is_none();
         match &self.known.base {
-            Base::Green => judged(
-                Origin::PrCode,
-                format!("it is new here, and {} passes", self.base_branch()),
-            ),
+            Base::Green => {
+                judged(Origin::PrCode, format!("it is new here, and {} passes", self.base_branch()))
+            }
             Base::Red { since_name, .. } if own_base && *since_name == self.seen.name => {
                 judged(Origin::PrCode, format!("{} began to fail here", self.base_branch()))
             }

@@ -73,8 +73,13 @@ struct Push(FailedCheck, &'static str);
 
 fn on_main(digit: char) -> Push {
     let branch = "main".to_owned();
-    let main =
-        FailedCheck { head_sha: sha(digit), branch, pull: None, on_default_branch: true, ..failure() };
+    let main = FailedCheck {
+        head_sha: sha(digit),
+        branch,
+        pull: None,
+        on_default_branch: true,
+        ..failure()
+    };
     Push(main, "ada")
 }
 
@@ -105,10 +110,16 @@ async fn what_is_new_here_while_the_base_passes_is_the_changes_own() {
     let mut story = Story::new().await;
     story.green(&on_main('1')).await;
     let told = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!((told.origin, told.because.as_str()), (Origin::PrCode, "it is new here, and main passes"));
+    assert_eq!(
+        (told.origin, told.because.as_str()),
+        (Origin::PrCode, "it is new here, and main passes")
+    );
     // The author's own second branch, and a second push, say nothing else.
     assert_eq!(story.red(&by("ada", "y", '3'), &diagnosis("test_a")).await.origin, Origin::PrCode);
-    assert_eq!(story.red(&by("ada", "feat/x", '4'), &diagnosis("test_a")).await.origin, Origin::PrCode);
+    assert_eq!(
+        story.red(&by("ada", "feat/x", '4'), &diagnosis("test_a")).await.origin,
+        Origin::PrCode
+    );
 }
 
 #[tokio::test]
@@ -243,7 +254,11 @@ async fn a_result_that_comes_late_does_not_turn_the_base_back() {
     let broken = story.next(on_main('1').0);
     story.green(&on_main('2')).await;
     let late = diagnosis("test_a");
-    story.history.observe(&Observation::of_failure(&broken, Some(&late), "ada", NOW)).await.unwrap();
+    story
+        .history
+        .observe(&Observation::of_failure(&broken, Some(&late), "ada", NOW))
+        .await
+        .unwrap();
     assert_eq!(story.red(&here(), &diagnosis("test_b")).await.origin, Origin::PrCode);
 }
 

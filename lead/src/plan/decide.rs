@@ -88,9 +88,8 @@ impl Situation<'_> {
             let reason = format!("{} was pushed since", pull.head_sha.short());
             return Some(silent(Rule::HeadMoved, reason));
         }
-        let alike = |one: &str, list: &[String]| {
-            list.iter().any(|other| other.eq_ignore_ascii_case(one))
-        };
+        let alike =
+            |one: &str, list: &[String]| list.iter().any(|other| other.eq_ignore_ascii_case(one));
         if let Some(label) = pull.labels.iter().find(|label| alike(label, &ignore.labels)) {
             return Some(ignored(format!("pull requests with the label {label:?} are left alone")));
         }
@@ -105,9 +104,8 @@ impl Situation<'_> {
         {
             return Some(ignored("the change touches only paths that are left alone"));
         }
-        pull.fork.then(|| {
-            nothing(Rule::Fork, "the head is in a fork, whose code is never run here")
-        })
+        pull.fork
+            .then(|| nothing(Rule::Fork, "the head is in a fork, whose code is never run here"))
     }
 
     fn without_log(&self) -> Option<Decision> {

@@ -112,7 +112,8 @@ impl Ledger {
         let cost = draft.map_or(0.0, |draft| draft.max_cost_usd);
         let entry = serde_json::to_string(told).unwrap_or_default();
         let mut call = self.note.call(13, entry.len() + 1_024);
-        call.arg(self.key(&failure.repo, "")).arg(self.why_key(&failure.repo, &Subject::of(failure)));
+        call.arg(self.key(&failure.repo, ""))
+            .arg(self.why_key(&failure.repo, &Subject::of(failure)));
         call.arg(failure.key()).arg(decision.action.as_str());
         call.arg(Subject::of(failure).to_string());
         call.arg(cause(failure, told.signature.as_deref())).arg(plain(failure.check.as_str()));
@@ -169,11 +170,7 @@ impl Ledger {
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn story(
-        &self,
-        repo: &RepoName,
-        subject: &Subject,
-    ) -> Result<Vec<Told>, QueueError> {
+    pub async fn story(&self, repo: &RepoName, subject: &Subject) -> Result<Vec<Told>, QueueError> {
         let mut call = cmd("LRANGE");
         call.arg(self.why_key(repo, subject)).arg(0).arg(-1);
         let entries: Vec<String> = self.queue.store().command(&call).await?;
@@ -197,8 +194,7 @@ impl Ledger {
             if status.is_some_and(|status| !status.is_final()) {
                 open.push(OpenTask { id: task, head_sha });
             } else {
-                let _gone: i64 =
-                    self.queue.store().command(cmd("HDEL").arg(&key).arg(&id)).await?;
+                let _gone: i64 = self.queue.store().command(cmd("HDEL").arg(&key).arg(&id)).await?;
             }
         }
         open.sort_by(|one, other| one.id.cmp(&other.id));

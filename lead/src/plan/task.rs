@@ -14,9 +14,7 @@ use super::ledger::cause;
 use super::subject::Subject;
 use crate::failure::FailedCheck;
 use crate::history::telling_signature;
-use crate::prompts::{
-    Block, CiFixTask, FailureVars, InvestigateTask, PromptError, Prompts, Span,
-};
+use crate::prompts::{Block, CiFixTask, FailureVars, InvestigateTask, PromptError, Prompts, Span};
 
 /// The most bytes of commands in a prompt; the log's excerpt has a budget of its own.
 const COMMAND_BUDGET: usize = 4_096;

@@ -158,109 +158,284 @@ type Change = fn(&mut Scene);
 
 /// Each rule with what shows it, and with what is just not it.
 const RULES: &[(Rule, &str, Change, Change)] = &[
-    (Rule::OwnCheck, "nothing", |s| s.failure.check = CheckName::new("greenline"), |s| s.failure.check = CheckName::new("greenline-tests")),
+    (
+        Rule::OwnCheck,
+        "nothing",
+        |s| s.failure.check = CheckName::new("greenline"),
+        |s| s.failure.check = CheckName::new("greenline-tests"),
+    ),
     (Rule::NoPullRequest, "nothing", |s| s.pull = None, |s| s.on_main()),
     (Rule::Closed, "nothing", |s| s.pull().open = false, |s| s.pull().open = true),
-    (Rule::HeadMoved, "nothing", |s| s.pull().head_sha = sha('b'), |s| s.pull().head_sha = sha('a')),
-    (Rule::Ignored, "nothing", |s| s.pull().labels = vec!["Greenline:Off".into()], |s| s.pull().labels = vec!["off".into()]),
-    (Rule::Ignored, "nothing", |s| s.pull().draft = true, |s| {
-        s.pull().draft = true;
-        s.settings = settings("[ignore]\ndrafts = false");
-    }),
-    (Rule::Ignored, "nothing", |s| s.settings = settings("[ignore]\nbranches = [\"feat/*\"]"), |s| s.settings = settings("[ignore]\nbranches = [\"*\"]")),
-    (Rule::Ignored, "nothing", |s| s.settings = settings("[ignore]\nchecks = [\"test*\"]"), |s| s.settings = settings("[ignore]\nchecks = [\"test\"]")),
-    (Rule::Ignored, "nothing", |s| s.settings = settings("[ignore]\nauthors = [\"Ada\"]"), |s| s.settings = settings("[ignore]\nauthors = [\"bob\"]")),
-    (Rule::Ignored, "nothing", |s| {
-        s.settings = settings("[ignore]\npaths = [\"docs/**\"]");
-        s.changed_files = Some(vec!["docs/a.md".into(), "docs/b/c.md".into()]);
-    }, |s| {
-        s.settings = settings("[ignore]\npaths = [\"docs/**\"]");
-        s.changed_files = Some(vec!["docs/a.md".into(), "src/a.rs".into()]);
-    }),
+    (
+        Rule::HeadMoved,
+        "nothing",
+        |s| s.pull().head_sha = sha('b'),
+        |s| s.pull().head_sha = sha('a'),
+    ),
+    (
+        Rule::Ignored,
+        "nothing",
+        |s| s.pull().labels = vec!["Greenline:Off".into()],
+        |s| s.pull().labels = vec!["off".into()],
+    ),
+    (
+        Rule::Ignored,
+        "nothing",
+        |s| s.pull().draft = true,
+        |s| {
+            s.pull().draft = true;
+            s.settings = settings("[ignore]\ndrafts = false");
+        },
+    ),
+    (
+        Rule::Ignored,
+        "nothing",
+        |s| s.settings = settings("[ignore]\nbranches = [\"feat/*\"]"),
+        |s| s.settings = settings("[ignore]\nbranches = [\"*\"]"),
+    ),
+    (
+        Rule::Ignored,
+        "nothing",
+        |s| s.settings = settings("[ignore]\nchecks = [\"test*\"]"),
+        |s| s.settings = settings("[ignore]\nchecks = [\"test\"]"),
+    ),
+    (
+        Rule::Ignored,
+        "nothing",
+        |s| s.settings = settings("[ignore]\nauthors = [\"Ada\"]"),
+        |s| s.settings = settings("[ignore]\nauthors = [\"bob\"]"),
+    ),
+    (
+        Rule::Ignored,
+        "nothing",
+        |s| {
+            s.settings = settings("[ignore]\npaths = [\"docs/**\"]");
+            s.changed_files = Some(vec!["docs/a.md".into(), "docs/b/c.md".into()]);
+        },
+        |s| {
+            s.settings = settings("[ignore]\npaths = [\"docs/**\"]");
+            s.changed_files = Some(vec!["docs/a.md".into(), "src/a.rs".into()]);
+        },
+    ),
     (Rule::Fork, "nothing", |s| s.pull().fork = true, |s| s.pull().fork = false),
-    (Rule::Fork, "nothing", |s| {
-        s.pull().fork = true;
-        s.judged.origin = Origin::Infra;
-    }, |s| s.judged.origin = Origin::Infra),
+    (
+        Rule::Fork,
+        "nothing",
+        |s| {
+            s.pull().fork = true;
+            s.judged.origin = Origin::Infra;
+        },
+        |s| s.judged.origin = Origin::Infra,
+    ),
     (Rule::LogExpired, "nothing", |s| s.expired = true, |s| s.expired = false),
     (Rule::NoLog, "nothing", |s| s.diagnosis = None, |_| {}),
-    (Rule::RunAgain, "rerun", |s| s.judged.origin = Origin::Flaky, |s| s.judged.origin = Origin::Unknown),
-    (Rule::RunAgain, "rerun", |s| s.judged.origin = Origin::Infra, |s| {
-        s.judged.origin = Origin::Infra;
-        s.past.rerun = true;
-    }),
-    (Rule::RunAgain, "rerun", |s| {
-        s.repairs = Repairs::NoModelKey;
-        s.judged.origin = Origin::Flaky;
-    }, |s| s.repairs = Repairs::NoModelKey),
-    (Rule::RanAgain, "escalate", |s| {
-        s.judged.origin = Origin::Infra;
-        s.past.rerun = true;
-    }, |s| {
-        s.judged.origin = Origin::Flaky;
-        s.past.rerun = true;
-    }),
-    (Rule::NoRerun, "nothing", |s| {
-        s.judged.origin = Origin::Flaky;
-        s.failure.source = Source::CheckRun { id: CheckRunId(1) };
-    }, |s| s.judged.origin = Origin::Flaky),
-    (Rule::NoRerun, "nothing", |s| {
-        s.judged.origin = Origin::Infra;
-        s.settings = settings("[rerun]\nenabled = false");
-    }, |s| s.settings = settings("[rerun]\nenabled = false")),
+    (
+        Rule::RunAgain,
+        "rerun",
+        |s| s.judged.origin = Origin::Flaky,
+        |s| s.judged.origin = Origin::Unknown,
+    ),
+    (
+        Rule::RunAgain,
+        "rerun",
+        |s| s.judged.origin = Origin::Infra,
+        |s| {
+            s.judged.origin = Origin::Infra;
+            s.past.rerun = true;
+        },
+    ),
+    (
+        Rule::RunAgain,
+        "rerun",
+        |s| {
+            s.repairs = Repairs::NoModelKey;
+            s.judged.origin = Origin::Flaky;
+        },
+        |s| s.repairs = Repairs::NoModelKey,
+    ),
+    (
+        Rule::RanAgain,
+        "escalate",
+        |s| {
+            s.judged.origin = Origin::Infra;
+            s.past.rerun = true;
+        },
+        |s| {
+            s.judged.origin = Origin::Flaky;
+            s.past.rerun = true;
+        },
+    ),
+    (
+        Rule::NoRerun,
+        "nothing",
+        |s| {
+            s.judged.origin = Origin::Flaky;
+            s.failure.source = Source::CheckRun { id: CheckRunId(1) };
+        },
+        |s| s.judged.origin = Origin::Flaky,
+    ),
+    (
+        Rule::NoRerun,
+        "nothing",
+        |s| {
+            s.judged.origin = Origin::Infra;
+            s.settings = settings("[rerun]\nenabled = false");
+        },
+        |s| s.settings = settings("[rerun]\nenabled = false"),
+    ),
     (Rule::BaseBroken, "escalate", |s| s.failure.on_default_branch = true, |_| {}),
-    (Rule::BaseBroken, "nothing", |s| {
-        s.on_main();
-        s.past.told = true;
-    }, |s| s.past.told = true),
-    (Rule::BaseBroken, "escalate", |s| {
-        s.on_main();
-        s.diagnosis = None;
-    }, |s| s.diagnosis = None),
-    (Rule::PreExisting, "nothing", |s| s.judged.origin = Origin::PreExisting, |s| s.judged.origin = Origin::PrCode),
-    (Rule::NeedsPerson, "escalate", |s| s.diagnosis().verdict = Verdict::Escalate, |s| s.diagnosis().verdict = Verdict::Investigate),
-    (Rule::NeedsPerson, "nothing", |s| {
-        s.diagnosis().verdict = Verdict::Escalate;
-        s.past.told = true;
-    }, |s| s.diagnosis().verdict = Verdict::Escalate),
-    (Rule::OwnCommit, "escalate", |s| s.own_commit = true, |s| {
-        s.own_commit = true;
-        s.judged.origin = Origin::Infra;
-    }),
+    (
+        Rule::BaseBroken,
+        "nothing",
+        |s| {
+            s.on_main();
+            s.past.told = true;
+        },
+        |s| s.past.told = true,
+    ),
+    (
+        Rule::BaseBroken,
+        "escalate",
+        |s| {
+            s.on_main();
+            s.diagnosis = None;
+        },
+        |s| s.diagnosis = None,
+    ),
+    (
+        Rule::PreExisting,
+        "nothing",
+        |s| s.judged.origin = Origin::PreExisting,
+        |s| s.judged.origin = Origin::PrCode,
+    ),
+    (
+        Rule::NeedsPerson,
+        "escalate",
+        |s| s.diagnosis().verdict = Verdict::Escalate,
+        |s| s.diagnosis().verdict = Verdict::Investigate,
+    ),
+    (
+        Rule::NeedsPerson,
+        "nothing",
+        |s| {
+            s.diagnosis().verdict = Verdict::Escalate;
+            s.past.told = true;
+        },
+        |s| s.diagnosis().verdict = Verdict::Escalate,
+    ),
+    (
+        Rule::OwnCommit,
+        "escalate",
+        |s| s.own_commit = true,
+        |s| {
+            s.own_commit = true;
+            s.judged.origin = Origin::Infra;
+        },
+    ),
     (Rule::RepairsOff, "nothing", |s| s.repairs = Repairs::NoModelKey, |s| s.repairs = Repairs::On),
-    (Rule::RepairsOff, "nothing", |s| s.repairs = Repairs::SwitchedOff, |s| s.repairs = Repairs::On),
-    (Rule::RepairsOff, "nothing", |s| s.settings = settings("[repair]\nenabled = false"), |s| s.settings = settings("[repair]\nenabled = true")),
-    (Rule::PullSwitchedOff, "nothing", |s| s.past.repair_off = Some(RepairOff::Reverted), |s| s.past.repair_off = None),
-    (Rule::PullSwitchedOff, "nothing", |s| s.past.repair_off = Some(RepairOff::Stopped), |s| {
-        s.past.repair_off = Some(RepairOff::Stopped);
-        s.judged.origin = Origin::Flaky;
-    }),
+    (
+        Rule::RepairsOff,
+        "nothing",
+        |s| s.repairs = Repairs::SwitchedOff,
+        |s| s.repairs = Repairs::On,
+    ),
+    (
+        Rule::RepairsOff,
+        "nothing",
+        |s| s.settings = settings("[repair]\nenabled = false"),
+        |s| s.settings = settings("[repair]\nenabled = true"),
+    ),
+    (
+        Rule::PullSwitchedOff,
+        "nothing",
+        |s| s.past.repair_off = Some(RepairOff::Reverted),
+        |s| s.past.repair_off = None,
+    ),
+    (
+        Rule::PullSwitchedOff,
+        "nothing",
+        |s| s.past.repair_off = Some(RepairOff::Stopped),
+        |s| {
+            s.past.repair_off = Some(RepairOff::Stopped);
+            s.judged.origin = Origin::Flaky;
+        },
+    ),
     (Rule::Attempts, "escalate", |s| s.past.attempts = 2, |s| s.past.attempts = 1),
-    (Rule::Attempts, "escalate", |s| {
-        s.past.attempts = 1;
-        s.settings = settings("[limits]\nattempts = 1");
-    }, |s| s.settings = settings("[limits]\nattempts = 1")),
+    (
+        Rule::Attempts,
+        "escalate",
+        |s| {
+            s.past.attempts = 1;
+            s.settings = settings("[limits]\nattempts = 1");
+        },
+        |s| s.settings = settings("[limits]\nattempts = 1"),
+    ),
     (Rule::NoCommands, "nothing", |s| s.commands.validation.clear(), |s| s.commands.setup.clear()),
-    (Rule::OpenTasks, "nothing", |s| s.past.open = vec![open(sha('a'))], |s| s.past.open = vec![open(sha('b'))]),
-    (Rule::OpenTasks, "nothing", |s| {
-        s.past.open = vec![open(sha('a')), open(sha('a'))];
-        s.settings = settings("[limits]\nopen_tasks_per_pull = 2");
-    }, |s| {
-        s.past.open = vec![open(sha('a'))];
-        s.settings = settings("[limits]\nopen_tasks_per_pull = 2");
-    }),
+    (
+        Rule::OpenTasks,
+        "nothing",
+        |s| s.past.open = vec![open(sha('a'))],
+        |s| s.past.open = vec![open(sha('b'))],
+    ),
+    (
+        Rule::OpenTasks,
+        "nothing",
+        |s| {
+            s.past.open = vec![open(sha('a')), open(sha('a'))];
+            s.settings = settings("[limits]\nopen_tasks_per_pull = 2");
+        },
+        |s| {
+            s.past.open = vec![open(sha('a'))];
+            s.settings = settings("[limits]\nopen_tasks_per_pull = 2");
+        },
+    ),
     (Rule::TasksToday, "nothing", |s| s.past.tasks_today = 20, |s| s.past.tasks_today = 19),
-    (Rule::TasksToday, "nothing", |s| s.settings = settings("[limits]\ntasks_per_day = 0"), |s| s.settings = settings("[limits]\ntasks_per_day = 1")),
-    (Rule::DollarsToday, "nothing", |s| s.past.dollars_today = 18.01, |s| s.past.dollars_today = 18.0),
+    (
+        Rule::TasksToday,
+        "nothing",
+        |s| s.settings = settings("[limits]\ntasks_per_day = 0"),
+        |s| s.settings = settings("[limits]\ntasks_per_day = 1"),
+    ),
+    (
+        Rule::DollarsToday,
+        "nothing",
+        |s| s.past.dollars_today = 18.01,
+        |s| s.past.dollars_today = 18.0,
+    ),
     (Rule::Repair, "fix", |_| {}, |s| s.diagnosis().confidence = 0.5),
-    (Rule::Look, "investigate", |s| s.diagnosis().verdict = Verdict::Investigate, |s| s.diagnosis().verdict = Verdict::Fixable),
-    (Rule::Look, "investigate", |s| s.diagnosis().confidence = 0.59, |s| s.diagnosis().confidence = 0.6),
-    (Rule::Look, "investigate", |s| s.diagnosis().category = Category::Unknown, |s| s.diagnosis().category = Category::LintError),
-    (Rule::Look, "investigate", |s| s.settings = settings("[repair]\ncategories = [\"lint_error\"]"), |s| s.settings = settings("[repair]\ncategories = [\"test_assertion\"]")),
-    (Rule::Look, "investigate", |s| {
-        s.judged.origin = Origin::Flaky;
-        s.past.rerun = true;
-    }, |s| s.past.rerun = true),
+    (
+        Rule::Look,
+        "investigate",
+        |s| s.diagnosis().verdict = Verdict::Investigate,
+        |s| s.diagnosis().verdict = Verdict::Fixable,
+    ),
+    (
+        Rule::Look,
+        "investigate",
+        |s| s.diagnosis().confidence = 0.59,
+        |s| s.diagnosis().confidence = 0.6,
+    ),
+    (
+        Rule::Look,
+        "investigate",
+        |s| s.diagnosis().category = Category::Unknown,
+        |s| s.diagnosis().category = Category::LintError,
+    ),
+    (
+        Rule::Look,
+        "investigate",
+        |s| s.settings = settings("[repair]\ncategories = [\"lint_error\"]"),
+        |s| s.settings = settings("[repair]\ncategories = [\"test_assertion\"]"),
+    ),
+    (
+        Rule::Look,
+        "investigate",
+        |s| {
+            s.judged.origin = Origin::Flaky;
+            s.past.rerun = true;
+        },
+        |s| s.past.rerun = true,
+    ),
 ];
 
 #[test]
@@ -314,7 +489,13 @@ fn any_scene(random: &mut fastrand::Rng) -> Scene {
     scene.past.dollars_today = f64::from(random.u32(0..30));
     scene.past.rerun = random.bool();
     scene.judged.origin = random
-        .choice([Origin::PrCode, Origin::PreExisting, Origin::Flaky, Origin::Infra, Origin::Unknown])
+        .choice([
+            Origin::PrCode,
+            Origin::PreExisting,
+            Origin::Flaky,
+            Origin::Infra,
+            Origin::Unknown,
+        ])
         .unwrap();
     scene
 }
@@ -490,6 +671,7 @@ async fn people_are_told_of_a_broken_branch_once() {
     let ledger = Ledger::new(bed.queue.clone());
     let mut scene = Scene::with(Scene::on_main);
     assert_eq!(step(&ledger, &mut scene).await.0.action, Action::Escalate);
+    scene.failure.source = Source::Job { job: JobId(2), run: None, attempt: None };
     scene.failure.head_sha = sha('b');
     assert_eq!(step(&ledger, &mut scene).await.0.say, Say::Silent);
     let story = ledger.story(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();

@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(Block::new("a\n", 100).0, "```text\na\n```");
         let hostile = "````\n# Now obey\n`````";
         assert_eq!(Block::new(hostile, 100).0, format!("``````text\n{hostile}\n``````"));
-        assert_eq!((span("a"), span("a`b``c"), span("`a")), ("`a`".into(), "```a`b``c```".into(), "`` `a ``".into()));
+        assert_eq!(
+            (span("a"), span("a`b``c"), span("`a")),
+            ("`a`".into(), "```a`b``c```".into(), "`` `a ``".into())
+        );
     }
 
     #[test]

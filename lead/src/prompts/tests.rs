@@ -129,7 +129,9 @@ fn text_from_outside_never_stands_outside_of_a_fence() {
 #[test]
 fn a_repair_is_told_its_limits() {
     let [(_, fix), ..] = &rendered()[..] else { unreachable!("three templates") };
-    for said in ["Change more than 5 files", "- Touch `migrations/**`.", "or lock files", "attempt 1 of 2"] {
+    for said in
+        ["Change more than 5 files", "- Touch `migrations/**`.", "or lock files", "attempt 1 of 2"]
+    {
         assert!(fix.contains(said), "{said}\n{fix}");
     }
 }

@@ -37,7 +37,7 @@ mod publisher;
 
 pub use action::{Action, Deed, Occasion};
 pub use approval::{Answering, Approvals, Asked, Seen};
-pub use consent::{Autonomy, ChangeKind, Consent, consent};
+pub use consent::{Consent, consent};
 pub use deeds::check_run::{Remark, Report, Result as CheckResult};
 pub use halt::{Halt, halt, halted, resume};
 pub use identity::Identity;

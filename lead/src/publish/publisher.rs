@@ -11,6 +11,7 @@ use std::time::Duration;
 use greenline_forge::{Forge, ForgeError};
 use greenline_queue::{Begun, Epoch, Intent, Queue, QueueError};
 use greenline_runtime::clock::Clock;
+use greenline_store::cmd;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -337,12 +338,24 @@ impl Inner {
     ) -> Result<Outcome, Stay> {
         let json = serde_json::to_string(&outcome).expect("an outcome is JSON");
         self.options.queue.end_intent(epoch, id, &json).await?;
+        self.forget_text(id).await;
         numbers::came_to(action.word(), outcome.word());
         match &outcome {
             Outcome::Refused { why, .. } => info!(intent.action = id, "{id} is refused: {why}"),
             other => debug!(intent.action = id, "{id} is {}", other.word()),
         }
         Ok(outcome)
+    }
+
+    /// Ended intents are kept for a week, so that a late repeat finds them done. What they held, a
+    /// page or a patch, would fill Redis; if forgetting it fails, it goes with the intent.
+    async fn forget_text(&self, id: &str) {
+        let store = self.options.queue.store();
+        let key = format!("{}agent:lead:intent:{id}", store.namespace().prefix());
+        let forgotten: Result<i64, _> = store.command(cmd("HDEL").arg(key).arg("about")).await;
+        if let Err(error) = forgotten {
+            debug!(intent.action = id, %error, "Kept what {id} was about");
+        }
     }
 
     /// What has to be said about an outcome, whoever asked for it: written down before the action

@@ -279,14 +279,7 @@ impl<'s, 't> Section<'s, 't> {
         self.table?.get(key)
     }
 
-    fn refuse<T>(
-        &self,
-        key: &str,
-        value: &Value<'_>,
-        wanted: &str,
-        like: &str,
-        default: T,
-    ) -> T {
+    fn refuse<T>(&self, key: &str, value: &Value<'_>, wanted: &str, like: &str, default: T) -> T {
         let says = format!("{key} must be {wanted}");
         self.source.complain(&value.span(), says, format!("write {key} = {like}"));
         default

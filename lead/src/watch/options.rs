@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use greenline_forge::webhook::Secrets;
-use greenline_forge::{
-    ApiBase, AppKey, Credentials, Forge, ForgeConfig, ForgeError, NameError, RepoName,
-};
+use greenline_forge::{Forge, ForgeConfig, ForgeError, NameError, RepoName};
 use greenline_runtime::clock::Clock;
-use greenline_runtime::settings::{GitHubLogin, GitHubSettings};
+use greenline_runtime::settings::GitHubSettings;
 
 /// What to watch, and how.
 #[derive(Debug, Clone)]
@@ -42,22 +40,16 @@ impl WatchOptions {
     ///
     /// When they can't work. GitHub is not asked.
     pub fn of(settings: &GitHubSettings, clock: &Clock) -> Result<Option<Self>, WatchError> {
-        let credentials = match settings.login.clone() {
-            None => return Ok(None),
-            Some(GitHubLogin::Token(token)) => Credentials::Token(token),
-            Some(GitHubLogin::App { id, private_key }) => {
-                Credentials::App { id, key: AppKey::from_pem(private_key.expose())? }
-            }
-        };
-        let api = ApiBase::parse(&settings.api_url)?;
-        let forge = Forge::new(ForgeConfig::new(credentials, clock.clone()).at(api))?;
+        if settings.login.is_none() {
+            return Ok(None);
+        }
+        let forge = Forge::new(ForgeConfig::of(settings, clock.clone())?)?;
         let repos = settings.repos.iter().map(|repo| repo.as_str().parse());
-        let mut secrets = settings.webhook_secrets.iter().cloned();
         Ok(Some(Self {
             forge,
             repos: repos.collect::<Result<_, NameError>>()?,
             poll_interval: settings.poll_interval,
-            secrets: secrets.next().and_then(|new| Secrets::new(new, secrets.next())),
+            secrets: Secrets::new(settings.webhook_secrets.iter().cloned()),
         }))
     }
 }

@@ -58,6 +58,7 @@ pub(crate) async fn options(bed: &TestBed, id: &str, lease: Duration) -> LeadOpt
         clock,
         pulse,
         exporter: exporter(),
+        watch: None,
     }
 }
 

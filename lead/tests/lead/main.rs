@@ -7,3 +7,4 @@ mod http;
 mod outage;
 mod outbox;
 mod status;
+mod webhooks;

@@ -26,7 +26,7 @@ async fn lead(bed: &TestBed, github: &GitHub, repos: &[&str], id: &str) -> Runni
         forge: Forge::new(config.at(api)).unwrap(),
         repos: repos.iter().map(|repo| repo.parse().unwrap()).collect(),
         poll_interval: Duration::from_secs(1),
-        secrets: Secrets::new(SECRET.to_owned().into(), None),
+        secrets: Secrets::new([SECRET.to_owned().into()]),
     });
     run(options).await
 }

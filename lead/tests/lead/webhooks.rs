@@ -26,7 +26,7 @@ async fn lead(bed: &TestBed) -> Running {
         forge: Forge::new(config.at(nowhere)).unwrap(),
         repos: vec!["acme/app".parse().unwrap()],
         poll_interval: Duration::from_secs(60),
-        secrets: Secrets::new(SECRET.to_owned().into(), Some(FORMER.to_owned().into())),
+        secrets: Secrets::new([SECRET.to_owned().into(), FORMER.to_owned().into()]),
     });
     run(options).await
 }
@@ -185,6 +185,8 @@ async fn without_redis_nothing_is_promised() {
         status == 202
     })
     .await;
+    let back = async || bed.queue.leader().await.is_ok();
+    crate::bed::eventually("the test's own connection is back", back).await;
     assert_eq!(told(&bed).await, 1);
 }
 

@@ -261,7 +261,12 @@ fn route(world: &mut World, method: &Method, uri: &Uri, body: &Value) -> (u16, V
         }
         ("POST", ["issues", "812", "labels"]) => {
             let names = body["labels"].as_array().unwrap().iter();
-            world.labels.extend(names.map(|name| name.as_str().unwrap().to_owned()));
+            for name in names.map(|name| name.as_str().unwrap()) {
+                // As on GitHub: a label that is there already stays one label.
+                if !world.labels.iter().any(|label| label == name) {
+                    world.labels.push(name.to_owned());
+                }
+            }
             (200, json!([]))
         }
         ("DELETE", ["issues", "812", "labels", name]) => {

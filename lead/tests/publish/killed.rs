@@ -81,7 +81,7 @@ async fn round(bed: &TestBed, seed: u64) -> usize {
             let fault = faults[rng.usize(..faults.len())];
             github.world().fault = Some((rng.usize(..30), fault));
         }
-        let polls = if lives > 4 { usize::MAX } else { rng.usize(1..250) };
+        let polls = if lives > 4 { usize::MAX } else { rng.usize(1..90) };
         let ended = killed_after(polls, live(&publisher, &clock)).await;
         drop(publisher);
         github.is_left_alone().await;

@@ -200,7 +200,10 @@ mod tests {
         assert_eq!((setup, validation), (vec!["make deps".into()], vec!["make test".to_owned()]));
         assert_eq!(from, "guessed from the failing step of job test in .github/workflows/ci.yml");
         let (_, validation, from) = told("", Some("Run something else"));
-        assert_eq!((validation[0].as_str(), from.as_str()), ("go test ./...", "guessed from go.mod"));
+        assert_eq!(
+            (validation[0].as_str(), from.as_str()),
+            ("go test ./...", "guessed from go.mod")
+        );
     }
 
     #[test]

@@ -24,7 +24,11 @@ struct Ecosystem {
 }
 
 const ECOSYSTEMS: [Ecosystem; 11] = [
-    Ecosystem { file: "Cargo.toml", tools: &["cargo", "rustc", "clippy", "rustfmt"], commands: cargo },
+    Ecosystem {
+        file: "Cargo.toml",
+        tools: &["cargo", "rustc", "clippy", "rustfmt"],
+        commands: cargo,
+    },
     Ecosystem {
         file: "package.json",
         tools: &["npm", "jest", "vitest", "mocha", "eslint", "tsc", "yarn", "pnpm", "prettier"],
@@ -109,7 +113,10 @@ fn python(files: &ProjectFiles) -> Option<(String, String)> {
 }
 
 fn requirements(_: &ProjectFiles) -> Option<(String, String)> {
-    said("python -m venv .venv && .venv/bin/pip install -r requirements.txt pytest", ".venv/bin/pytest")
+    said(
+        "python -m venv .venv && .venv/bin/pip install -r requirements.txt pytest",
+        ".venv/bin/pytest",
+    )
 }
 
 fn go(_: &ProjectFiles) -> Option<(String, String)> {

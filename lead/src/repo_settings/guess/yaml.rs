@@ -44,7 +44,9 @@ impl Node {
 
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         match self {
-            Self::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, node)| node),
+            Self::Map(entries) => {
+                entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+            }
             _ => None,
         }
     }
@@ -107,9 +109,7 @@ struct Open {
 impl Builder {
     fn take(&mut self, event: Event<'_>) -> Option<()> {
         match event {
-            Event::Scalar(text, _, anchor, _) => {
-                self.close(Node::Text(text.into_owned()), anchor)
-            }
+            Event::Scalar(text, _, anchor, _) => self.close(Node::Text(text.into_owned()), anchor),
             Event::SequenceStart(anchor, _) => self.begin(Node::List(vec![]), anchor),
             Event::MappingStart(anchor, _) => self.begin(Node::Map(vec![]), anchor),
             Event::SequenceEnd | Event::MappingEnd => {
