@@ -17,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::access::Tokens;
+use crate::casework::{self, Casework};
 use crate::http::{Desk, router, serve};
 use crate::office::{Office, Standing};
+use crate::publish::{Mandate, Notifier, Publisher, PublisherOptions};
 use crate::snapshot::Snapshots;
 use crate::turns::Turns;
 use crate::watch::{self, Door, Funnel, WatchOptions};
-use crate::{election, noticing, numbers, outbox, ticking};
+use crate::{election, numbers, outbox, ticking};
 
 /// How long a lead takes at most to stop: its container grants 20 s.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
@@ -47,6 +49,8 @@ pub struct LeadOptions {
     pub exporter: Exporter,
     /// What to watch on GitHub, if anything.
     pub watch: Option<WatchOptions>,
+    /// Where people are called, if that was set up.
+    pub notifier: Option<Notifier>,
 }
 
 /// Why a lead could not start or go on.
@@ -88,6 +92,7 @@ pub struct Lead {
     tokens: Tokens,
     exporter: Exporter,
     watch: Option<WatchOptions>,
+    notifier: Option<Notifier>,
 }
 
 /// What all parts of a lead share.
@@ -109,8 +114,18 @@ impl Lead {
     ///
     /// When it can't listen there.
     pub async fn bind(options: LeadOptions) -> Result<Self, LeadError> {
-        let LeadOptions { id, queue, listen, tokens, lease, clock, pulse, exporter, watch } =
-            options;
+        let LeadOptions {
+            id,
+            queue,
+            listen,
+            tokens,
+            lease,
+            clock,
+            pulse,
+            exporter,
+            watch,
+            notifier,
+        } = options;
         let cannot = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => LeadError::Taken { address: listen },
             _ => LeadError::CannotListen { address: listen, source },
@@ -126,7 +141,7 @@ impl Lead {
             turns: Turns::new(clock.clone(), pulse),
             clock,
         };
-        Ok(Self { shared: Arc::new(shared), listener, address, tokens, exporter, watch })
+        Ok(Self { shared: Arc::new(shared), listener, address, tokens, exporter, watch, notifier })
     }
 
     /// Where it listens.
@@ -179,21 +194,41 @@ struct Parts {
     http: JoinSet<()>,
 }
 
+/// Who leads may act outside, for as long as it may believe that it leads.
+fn mandate(shared: &Arc<Shared>) -> Mandate {
+    let shared = shared.clone();
+    Mandate::new(move || shared.office.epoch().zip(shared.office.time_left()))
+}
+
 impl Parts {
     fn start(lead: Lead) -> Self {
-        let Lead { shared, listener, tokens, exporter, watch, .. } = lead;
+        let Lead { shared, listener, tokens, exporter, watch, notifier, .. } = lead;
         let (stop_loops, stop_election) = (CancellationToken::new(), CancellationToken::new());
         let (mut loops, mut election, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         loops.spawn(ticking::run(shared.clone(), stop_loops.clone()));
-        loops.spawn(outbox::run(shared.clone(), stop_loops.clone()));
+        let funnel = Funnel::new(shared.queue.store().clone());
+        let told = watch.is_some().then(|| funnel.clone());
+        loops.spawn(outbox::run(shared.clone(), told, stop_loops.clone()));
         election.spawn(election::run(shared.clone(), stop_election.clone()));
         let snapshots = Snapshots::new(shared.queue.clone(), shared.clock.clone());
         let secrets = watch.as_ref().and_then(|options| options.secrets.clone());
-        let door = Door::new(Funnel::new(shared.queue.store().clone()), secrets);
+        let door = Door::new(funnel, secrets);
         let desk = Desk { shared: shared.clone(), tokens, exporter, snapshots, door };
         if let Some(options) = watch {
+            let forge = options.forge.clone();
+            let publisher = Publisher::new(PublisherOptions {
+                queue: shared.queue.clone(),
+                forge: forge.clone(),
+                mandate: mandate(&shared),
+                notifier,
+                clock: shared.clock.clone(),
+            });
+            let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
+            let work = Arc::new(Casework::new(queue, forge, clock, publisher.clone()));
             let handed = watch::run(&shared, options, &mut loops, &stop_loops);
-            loops.spawn(noticing::run(handed, stop_loops.clone()));
+            loops.spawn(casework::run(work, handed, stop_loops.clone()));
+            let stop = stop_loops.clone();
+            loops.spawn(async move { publisher.run(stop).await });
         }
         http.spawn(serve(listener, router(desk), stop_loops.clone()));
         Self { shared, loops, stop_loops, election, stop_election, http }

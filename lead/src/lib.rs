@@ -10,8 +10,9 @@
 //!   is missed when events are lost.
 //! - Redis may go away: everything waits, says so once, and goes on when it is back.
 //!
-//! What happens on GitHub is [seen](watch) once, whoever saw it first. Intents are read and shown;
-//! closing them belongs to the code that begins them.
+//! What happens on GitHub is [seen](watch) once, whoever saw it first, [judged](history) by what is
+//! known from before and [decided](plan); what is said and done there goes through [one
+//! way](publish) that repeats nothing and forgets nothing.
 //!
 //! # Example
 //!
@@ -43,6 +44,7 @@
 //!     pulse,
 //!     exporter,
 //!     watch: None,
+//!     notifier: None,
 //! })
 //! .await?;
 //! println!("http://{}", lead.address());
@@ -52,6 +54,7 @@
 //! ```
 
 mod access;
+mod casework;
 pub mod commands;
 mod daemon;
 mod election;
@@ -59,7 +62,6 @@ pub mod failure;
 mod health_check;
 pub mod history;
 mod http;
-mod noticing;
 mod numbers;
 mod office;
 mod outbox;

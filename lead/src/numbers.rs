@@ -47,7 +47,13 @@ metrics_of_the_lead! {
     REDIS_LOG_WRITTEN: gauge "greenline_redis_aof_ok", "1 if Redis's last write to its append-only file worked.";
     REDIS_SNAPSHOT_WRITTEN: gauge "greenline_redis_snapshot_ok", "1 if Redis's last snapshot worked.";
     REDIS_MAY_EVICT: gauge "greenline_redis_may_evict", "1 if Redis's maxmemory-policy lets it drop tasks.";
+    REPRODUCTIONS: counter "greenline_reproductions_total", "Tasks about failures that ended, by whether the worker saw the failure too.";
     REQUESTS: counter "greenline_http_requests_total", "HTTP requests answered, by route and status.";
+}
+
+/// A task about a failure has ended.
+pub(crate) fn tried_to_reproduce(outcome: &'static str) {
+    counter!(REPRODUCTIONS.name, "outcome" => outcome).increment(1);
 }
 
 /// Gives all of them their help text.

@@ -11,14 +11,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use greenline_forge::{PullNumber, RepoName};
 use greenline_queue::{Event, Events, QueueError, Status, TaskId, TaskRecord};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::daemon::Shared;
+use crate::failure::CheckName;
 use crate::numbers;
 use crate::trouble::Trouble;
 use crate::turns::Turning;
+use crate::watch::{Funnel, Kept, Sighting, TaskEnded};
 
 /// Bounds what one reading holds in memory: a record may be large.
 const BATCH: usize = 200;
@@ -27,10 +31,10 @@ const BATCH: usize = 200;
 const SLOW_LOOK: Duration = Duration::from_secs(2);
 
 /// Takes note while this lead leads, until it is to stop.
-pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+pub(crate) async fn run(shared: Arc<Shared>, told: Option<Funnel>, stop: CancellationToken) {
     let mut standing = shared.office.standing();
     let mut events = shared.queue.events("$");
-    let mut reader = Reader { shared, noted: Vec::new(), left: BTreeSet::new() };
+    let mut reader = Reader { shared, told, noted: Vec::new(), left: BTreeSet::new() };
     let mut reading = Trouble::new("take note of what has ended");
     let mut hearing = Trouble::new("follow the events");
     while !stop.is_cancelled() {
@@ -106,6 +110,8 @@ fn find(record: &TaskRecord) -> Finding {
 
 struct Reader {
     shared: Arc<Shared>,
+    /// Who wants to know that a task about a failure has ended.
+    told: Option<Funnel>,
     /// Counted, and not acknowledged as far as we know.
     noted: Vec<(TaskId, String)>,
     /// In the outbox, and can't be acknowledged: passed over.
@@ -121,6 +127,9 @@ impl Reader {
         for record in &records {
             match find(record) {
                 Finding::Ended(id, fence) => {
+                    if self.tell(record).await? == Kept::NotNow {
+                        continue;
+                    }
                     note(record);
                     self.noted.push((id, fence));
                 }
@@ -139,6 +148,14 @@ impl Reader {
         let count = self.noted.len();
         self.acknowledge().await?;
         Ok(count)
+    }
+
+    /// Tells the end of a task about a failure, before it is forgotten here.
+    async fn tell(&self, record: &TaskRecord) -> Result<Kept, QueueError> {
+        match (&self.told, of_failure(record)) {
+            (Some(funnel), Some(ended)) => Ok(funnel.tell(Sighting::TaskEnded(ended)).await?),
+            _ => Ok(Kept::Yes),
+        }
     }
 
     async fn acknowledge(&mut self) -> Result<(), QueueError> {
@@ -167,6 +184,36 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// What the inputs of a task about a failure say of it.
+#[derive(Deserialize)]
+struct About {
+    repo: RepoName,
+    pr_number: Option<PullNumber>,
+    branch: String,
+    check: CheckName,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    inputs: About,
+}
+
+/// The end of a task about a failure; none of other tasks, or where it does not say what it is about.
+fn of_failure(record: &TaskRecord) -> Option<TaskEnded> {
+    if !["fix_test_failure", "investigate_failure"].contains(&record.kind.as_str()) {
+        return None;
+    }
+    let Payload { inputs } = serde_json::from_str(&record.payload).ok()?;
+    Some(TaskEnded {
+        repo: inputs.repo,
+        pull: inputs.pr_number,
+        branch: inputs.branch,
+        check: inputs.check,
+        task: record.id.clone(),
+        fence: record.fence.clone(),
+    })
 }
 
 fn note(record: &TaskRecord) {

@@ -32,11 +32,12 @@ use crate::daemon::Shared;
 use repos::Repos;
 
 pub(crate) use door::Door;
+pub(crate) use funnel::Kept;
 pub use funnel::{Funnel, Offered};
 pub use handing::Handed;
 pub(crate) use numbers::describe_all;
 pub use options::{WatchError, WatchOptions};
-pub use sighting::{HeadMoved, Mention, PullClosed, Pushed, Sighting};
+pub use sighting::{HeadMoved, Mention, PullClosed, Pushed, Sighting, TaskEnded};
 
 /// How many things may be in the consumer's hands, or on the way there.
 const IN_HAND: usize = 16;

@@ -1,5 +1,7 @@
 //! A lead from settings.
 
+use anyhow::Context;
+use greenline_lead::publish::Notifier;
 use greenline_lead::watch::WatchOptions;
 use greenline_lead::{Lead, LeadOptions, Tokens};
 use greenline_queue::Queue;
@@ -30,6 +32,10 @@ pub(crate) async fn bind(
     let (tokens, token) = tokens(settings)?;
     let clock = Clock::system();
     let watch = WatchOptions::of(&all.github, &clock)?;
+    let notifier = match &settings.notify_webhook {
+        Some(url) => Some(Notifier::new(url).context("GREENLINE_NOTIFY_WEBHOOK can't be used")?),
+        None => None,
+    };
     let build = Build { version: env!("CARGO_PKG_VERSION"), role };
     let lead = Lead::bind(LeadOptions {
         id: super::fresh_id(),
@@ -41,6 +47,7 @@ pub(crate) async fn bind(
         clock,
         pulse: super::pulse("the lead")?,
         watch,
+        notifier,
     })
     .await?;
     Ok((lead, token))

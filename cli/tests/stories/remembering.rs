@@ -72,6 +72,7 @@ async fn fail(bed: &TestBed, job: u64, now: u64) {
         own_commit: false,
         past: &past,
         repairs: Repairs::On,
+        asked: None,
     };
     let decision = decide(&situation);
     let told = Told::of(&situation, &decision, now);

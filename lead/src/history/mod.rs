@@ -15,6 +15,7 @@
 //! | `seen:{check}␟{signature}` | ZSET by ms | where a signature was seen, as JSON; the newest 200 |
 //! | `base:{branch}␟{check}` | HASH | how the check stands on a base branch, and since when |
 //! | `flakes` | ZSET by ms | `{check}␟{test}␟{sha}` that both failed and passed; the newest 10,000 |
+//! | `tried:{check}` | HASH | task → whether a worker saw the failure, too |
 //! | `runs:{day}` | HASH | how many results each check had |
 //!
 //! and `agent:lead:history`, a SET of the repositories.
@@ -28,7 +29,7 @@ use std::collections::BTreeSet;
 
 use greenline_diagnosis::Diagnosis;
 use greenline_forge::{PullNumber, RepoName, Sha};
-use greenline_store::{Cmd, Script, Store, StoreError};
+use greenline_store::{Cmd, Script, Store, StoreError, pipe};
 
 pub use evidence::{Attempt, Base, Colour, Evidence, Sighting};
 pub use flaky::FlakyTest;
@@ -188,6 +189,26 @@ impl History {
             self.store.run(&self.observe, &call).await?;
         numbers::observed(seen.colour(), flaked == 1);
         Ok(evidence(&attempts, base, &sightings))
+    }
+
+    /// Writes down, once, what came of trying to see a failure of a check on a worker.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not do it; the same call may be repeated.
+    pub async fn tried(
+        &self,
+        repo: &RepoName,
+        check: &CheckName,
+        task: &str,
+        outcome: &str,
+    ) -> Result<(), StoreError> {
+        let key = format!("{}tried:{}", self.prefix(repo), plain(check.as_str()));
+        let mut call = pipe();
+        call.cmd("HSET").arg(&key).arg(task).arg(outcome);
+        call.cmd("PEXPIRE").arg(&key).arg(KEEP_MS);
+        self.store.pipeline(&call).await?;
+        Ok(())
     }
 
     fn call(&self, seen: &Observation<'_>) -> Cmd {

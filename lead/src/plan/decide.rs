@@ -122,7 +122,7 @@ impl Situation<'_> {
     /// What fails without the change's fault: it runs again, once.
     fn comes_and_goes(&self) -> Option<Decision> {
         let (origin, because) = (self.judged.origin, &self.judged.because);
-        if ![Origin::Infra, Origin::Flaky].contains(&origin) {
+        if ![Origin::Infra, Origin::Flaky].contains(&origin) || self.asked.is_some() {
             return None;
         }
         if self.past.rerun {
@@ -257,6 +257,7 @@ impl Situation<'_> {
             diagnosis: diagnosis.clone(),
             judged: self.judged.clone(),
             commands: self.commands.clone(),
+            asked: self.asked.map(str::to_owned),
             attempt: self.past.attempts + 1,
             attempts: settings.limits.attempts.min(MOST_ATTEMPTS),
             max_cost_usd: settings.limits.dollars_per_task,

@@ -63,6 +63,8 @@ pub struct TaskDraft {
     pub judged: Judged,
     /// What reproduces it.
     pub commands: Commands,
+    /// The wish of a person that it was made for: such a task is another than the one before it.
+    pub asked: Option<String>,
     /// Which attempt at this failure it is, counted from 1.
     pub attempt: u32,
     /// How many there may be.

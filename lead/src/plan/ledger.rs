@@ -83,12 +83,14 @@ impl Ledger {
         let off: Option<String> = next(&mut answers);
         let told: Option<String> = next(&mut answers);
 
+        let mut open = self.open_tasks(&failure.repo, &subject).await?;
+        open.retain(|task| !task.id.as_str().ends_with(&key));
         let is_other = |one: &String| *one != key;
         let today = day.iter().filter(|(task, _)| !task.ends_with(&key));
         Ok(Past {
             rerun: rerun.as_ref().is_some_and(is_other),
             attempts: number(tries.iter().filter(|one| is_other(one)).count()),
-            open: self.open(failure, &key).await?,
+            open,
             tasks_today: number(today.clone().count()),
             dollars_today: today.map(|(_, dollars)| dollars).sum(),
             repair_off: off.and_then(|text| RepairOff::parse(&text)),
@@ -178,17 +180,22 @@ impl Ledger {
         Ok(entries.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
-    /// Tasks of the subject that the queue says have not ended; those that have are forgotten.
-    async fn open(&self, failure: &FailedCheck, own: &str) -> Result<Vec<OpenTask>, QueueError> {
-        let key = self.key(&failure.repo, &format!("open:{}", Subject::of(failure)));
+    /// Tasks of a subject that the queue says have not ended; those that have are forgotten.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn open_tasks(
+        &self,
+        repo: &RepoName,
+        subject: &Subject,
+    ) -> Result<Vec<OpenTask>, QueueError> {
+        let key = self.key(repo, &format!("open:{subject}"));
         let noted: HashMap<String, String> =
             self.queue.store().command(cmd("HGETALL").arg(&key)).await?;
         let mut open = Vec::new();
         for (id, sha) in noted {
             let (Ok(task), Ok(head_sha)) = (id.parse::<TaskId>(), sha.parse()) else { continue };
-            if id.ends_with(own) {
-                continue;
-            }
             let record = self.queue.record(&task).await?;
             let status = record.and_then(|record| record.status.parse::<Status>().ok());
             if status.is_some_and(|status| !status.is_final()) {

@@ -35,6 +35,8 @@ pub struct Situation<'a> {
     pub past: &'a Past,
     /// Whether repairs can be tried at all.
     pub repairs: Repairs,
+    /// The wish of a person that it be tried now, by its name.
+    pub asked: Option<&'a str>,
 }
 
 /// What planning needs to know of a pull request.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use greenline_forge::PullNumber;
 
-use crate::failure::FailedCheck;
+use crate::failure::{FailedCheck, PassedCheck};
 
 /// What decisions are about. Its text is a part of keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +22,15 @@ impl Subject {
         match &failure.pull {
             Some(pull) => Self::Pull(pull.number),
             None => Self::Branch(failure.branch.clone()),
+        }
+    }
+
+    /// What a green result belongs to.
+    #[must_use]
+    pub fn of_pass(passed: &PassedCheck) -> Self {
+        match &passed.pull {
+            Some(pull) => Self::Pull(pull.number),
+            None => Self::Branch(passed.branch.clone()),
         }
     }
 }

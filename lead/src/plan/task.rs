@@ -61,7 +61,11 @@ pub fn id_of(action: &Action) -> Option<TaskId> {
         Action::Investigate(_) => "ci-look",
         Action::Rerun(_) | Action::Escalate | Action::Nothing => return None,
     };
-    let id = format!("{kind}-{}", action.task()?.failure.key());
+    let draft = action.task()?;
+    let id = match &draft.asked {
+        None => format!("{kind}-{}", draft.failure.key()),
+        Some(asked) => format!("{kind}-{}-{asked}", draft.failure.key()),
+    };
     match id.parse() {
         Ok(id) => Some(id),
         Err(error) => unreachable!("a key is made of what ids allow: {error}"),

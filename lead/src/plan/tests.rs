@@ -120,6 +120,7 @@ impl Scene {
             own_commit: self.own_commit,
             past: &self.past,
             repairs: self.repairs,
+            asked: None,
         }
     }
 

@@ -9,6 +9,7 @@ use greenline_queue::content_hash;
 use serde::{Deserialize, Serialize};
 
 use super::deeds::check_run::Report;
+use super::deeds::issue::State;
 use super::notify::Call;
 use super::page::Page;
 use super::patch::Patch;
@@ -63,6 +64,15 @@ pub enum Deed {
     CheckRun {
         /// What it says.
         report: Report,
+    },
+    /// The one issue about a branch that is broken says this.
+    Issue {
+        /// The branch.
+        branch: String,
+        /// What it says.
+        page: Page,
+        /// Whether it is open.
+        state: State,
     },
     /// The failed jobs of a run run again.
     Rerun {
@@ -129,6 +139,7 @@ impl Action {
         match &self.deed {
             Deed::Comment { .. } => format!("comment:{place}:{occasion}"),
             Deed::CheckRun { report } => format!("check:{repo}:{}:{occasion}", report.head),
+            Deed::Issue { .. } => format!("issue:{repo}:{occasion}"),
             Deed::Rerun { run, attempt } => format!("rerun:{repo}:{run}:{attempt}"),
             Deed::Commit { patch, .. } => format!("commit:{place}:{}", patch.short_hash()),
             Deed::Merge { head, .. } => format!("merge:{place}:{head}:{occasion}"),
@@ -155,6 +166,9 @@ impl Action {
             (Deed::CheckRun { report: old }, Deed::CheckRun { report: new }) => {
                 same_place && old.head == new.head
             }
+            (Deed::Issue { branch: old, .. }, Deed::Issue { branch: new, .. }) => {
+                same_place && old == new
+            }
             _ => false,
         }
     }
@@ -165,6 +179,7 @@ impl Action {
         match self.deed {
             Deed::Comment { .. } => "comment",
             Deed::CheckRun { .. } => "check_run",
+            Deed::Issue { .. } => "issue",
             Deed::Rerun { .. } => "rerun",
             Deed::Commit { .. } => "commit",
             Deed::Merge { .. } => "merge",

@@ -39,6 +39,7 @@ pub use action::{Action, Deed, Occasion};
 pub use approval::{Answering, Approvals, Asked, Seen};
 pub use consent::{Consent, consent};
 pub use deeds::check_run::{Remark, Report, Result as CheckResult};
+pub use deeds::issue::State as IssueState;
 pub use halt::{Halt, halt, halted, resume};
 pub use identity::Identity;
 pub use mandate::Mandate;

@@ -1,4 +1,4 @@
-//! The one comment on a pull request: what it says, and how that becomes Markdown.
+//! What people read on GitHub, in a comment or an issue, and how that becomes Markdown.
 //!
 //! Safe by its types: a [`Piece`] is plain words, a quote or a link, and whatever is written in
 //! plain words that could be markup, a mention or a reference is shown as code. What is quoted
@@ -10,6 +10,7 @@ use std::fmt::Write;
 use greenline_diagnosis::Diagnosis;
 use greenline_diagnosis::show::{self, code, fenced};
 use greenline_forge::PullNumber;
+use greenline_queue::content_hash;
 use serde::{Deserialize, Serialize};
 
 /// Less than GitHub takes, in bytes, which are never fewer than characters.
@@ -196,18 +197,26 @@ impl Page {
         Self { headline, facts, quote: says.unwrap_or_default(), folds, ..Self::default() }
     }
 
-    /// The hidden mark that the comment is found by.
+    /// The hidden mark that the comment on a pull request is found by.
     #[must_use]
     pub fn mark(pull: PullNumber) -> String {
         format!("<!-- greenline pr={pull} -->")
     }
 
-    /// The comment's body.
+    /// The hidden mark that the issue about a broken branch is found by. The branch is hashed: its
+    /// name may hold what ends a comment in HTML.
     #[must_use]
-    pub fn markdown(&self, pull: PullNumber) -> String {
+    pub fn mark_of_branch(branch: &str) -> String {
+        let hash: String = content_hash(branch.as_bytes()).chars().take(16).collect();
+        format!("<!-- greenline branch={hash} -->")
+    }
+
+    /// The whole text, beginning with its mark.
+    #[must_use]
+    pub fn markdown(&self, mark: &str) -> String {
         let mut longest = LONGEST_BLOCK;
         loop {
-            let body = self.written(pull, longest);
+            let body = self.written(mark, longest);
             if body.len() <= LARGEST || longest == 0 {
                 return body;
             }
@@ -215,8 +224,8 @@ impl Page {
         }
     }
 
-    fn written(&self, pull: PullNumber, longest: usize) -> String {
-        let mut body = Self::mark(pull);
+    fn written(&self, mark: &str, longest: usize) -> String {
+        let mut body = mark.to_owned();
         put(&mut body, format_args!("\n**{}**\n", self.headline.markdown()));
         let facts: Vec<String> = self.facts.iter().take(ROWS).map(Line::markdown).collect();
         if !facts.is_empty() {
@@ -371,7 +380,7 @@ A repair is being tried (attempt 1 of 2, at most $2.00).
 
     #[test]
     fn the_answer_comes_first_and_how_to_answer_last() {
-        assert_eq!(page().markdown(PullNumber(812)), SHOWN);
+        assert_eq!(page().markdown(&Page::mark(PullNumber(812))), SHOWN);
     }
 
     #[test]
@@ -416,7 +425,7 @@ A repair is being tried (attempt 1 of 2, at most $2.00).
                 answers: vec![text.to_owned()],
                 behind: Some(line()),
             };
-            let body = page.markdown(PullNumber(812));
+            let body = page.markdown(&Page::mark(PullNumber(812)));
             assert!(!body.contains(['\u{202e}', '\u{200b}', '\x1b']), "{body}");
             let (text, html) = outside_of_code(&body);
             assert!(!text.contains(['@', '#', '!']), "{text}");
@@ -461,7 +470,7 @@ A repair is being tried (attempt 1 of 2, at most $2.00).
                 Fold { summary: Line::says(long.clone()), blocks: vec![Block::Text(long); 100] };
                 3
             ];
-        let body = page.markdown(PullNumber(812));
+        let body = page.markdown(&Page::mark(PullNumber(812)));
         assert!(body.len() <= 65_536, "{}", body.len());
         assert!(body.ends_with("(https://ci.acme.example/t/1)\n"), "how to answer stays");
     }

@@ -171,6 +171,12 @@ impl Publisher {
         });
     }
 
+    /// Whether there is anybody to call.
+    #[must_use]
+    pub fn can_call(&self) -> bool {
+        self.0.options.notifier.is_some()
+    }
+
     /// Who we are on GitHub; asked once.
     ///
     /// # Errors

@@ -6,8 +6,8 @@
 //!   settings before it stay in force ([`InForce`]), and the problems are a value that can be said
 //!   on the pull request that brings them.
 //! - Its size is limited, and so are its lists: it is text from outside.
-//! - It holds no secret and no address: `notify.webhook` is the name of a webhook that the operator
-//!   has set up, so that nobody who may push can make the lead call places of their choice.
+//! - It holds no secret and no address, so that nobody who may push can make the lead call places of
+//!   their choice: the webhook that calls people is the operator's.
 //!
 //! docs/greenline.toml.example says what each setting does; a test keeps it in step with this.
 
@@ -53,8 +53,8 @@ pub struct RepoSettings {
     pub ignore: Ignore,
     /// Kinds of change that always ask a person.
     pub requires_approval: Vec<ChangeKind>,
-    /// The operator's webhook that is told of escalations.
-    pub webhook: Option<String>,
+    /// Whether the operator's webhook is told when a person has to look.
+    pub notify: bool,
 }
 
 /// Commands for all checks.
@@ -248,7 +248,7 @@ fn read(source: &Source<'_>, table: &DeTable<'_>) -> RepoSettings {
         rerun: rerun(top.section("rerun")),
         ignore: ignore(top.section("ignore")),
         requires_approval: approval(top.section("approval")),
-        webhook: notify(source, top.section("notify")),
+        notify: notify(top.section("notify")),
     };
     top.finish();
     settings
@@ -339,17 +339,10 @@ fn approval(mut section: Section<'_, '_>) -> Vec<ChangeKind> {
     kinds.unwrap_or_else(|| ChangeKind::NAMES.map(|(_, kind)| kind).to_vec())
 }
 
-fn notify(source: &Source<'_>, mut section: Section<'_, '_>) -> Option<String> {
-    let webhook = section.text("webhook");
+fn notify(mut section: Section<'_, '_>) -> bool {
+    let notify = section.flag("escalations", true);
     section.finish();
-    let (name, span) = webhook?;
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
-        return Some(name);
-    }
-    let mend = "an address is a secret: let the operator set it up, and write its name here";
-    source.complain(&span, "webhook must be the name of a webhook", mend);
-    None
+    notify
 }
 
 #[cfg(test)]
@@ -418,7 +411,6 @@ mod tests {
             ("[commands]\nvalidation = [\"a\\u0000b\"]", "2:15", "holds a NUL"),
             ("[ignore]\nbranches = [\"a[\"]", "2:13", "is no pattern"),
             ("[ignore]\ndrafts = 1", "2:10", "drafts must be true or false"),
-            ("[notify]\nwebhook = \"https://hooks.test/x\"", "2:11", "name of a webhook"),
             ("limits = 3", "1:10", "\"limits\" is a section"),
             ("[checks]\ntest = 3", "2:1", "is not a section"),
             ("[limits", "1:8", ""),

@@ -172,15 +172,6 @@ impl<'s, 't> Section<'s, 't> {
         }
     }
 
-    /// One text.
-    pub(super) fn text(&mut self, key: &'static str) -> Option<(String, Range<usize>)> {
-        let value = self.take(key)?;
-        match value.get_ref().as_str() {
-            Some(text) if text.len() <= LONGEST_TEXT => Some((text.to_owned(), value.span())),
-            _ => self.refuse(key, value, "a text", "\"…\"", None),
-        }
-    }
-
     /// A list of texts with their places; none if it is not written.
     fn spanned_texts(&mut self, key: &'static str) -> Option<Vec<(&'s str, Range<usize>)>> {
         let value = self.take(key)?;

@@ -63,6 +63,15 @@ pub(crate) enum TakenIn {
     Full,
 }
 
+/// What became of something that the lead itself tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It is told, now or before.
+    Yes,
+    /// Too much waits: to be told later.
+    NotNow,
+}
+
 /// What names a webhook.
 pub(crate) struct Delivery<'a> {
     pub(crate) id: &'a str,
@@ -133,6 +142,14 @@ impl Funnel {
             }
         }
         Ok(told)
+    }
+
+    /// Tells something that the lead itself has seen.
+    pub(crate) async fn tell(&self, sighting: Sighting) -> Result<Kept, StoreError> {
+        Ok(match self.call(None, &[News::Seen(sighting)]).await? {
+            TakenIn::Stored(_) | TakenIn::Known => Kept::Yes,
+            TakenIn::Full => Kept::NotNow,
+        })
     }
 
     /// Takes in a webhook, whole or not at all.

@@ -5,7 +5,8 @@
 use greenline_forge::{CommentId, Moment, PullNumber, RepoName, Sha, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{FailedCheck, PassedCheck, PullSeen};
+use crate::failure::{CheckName, FailedCheck, PassedCheck, PullSeen};
+use crate::plan::Subject;
 
 /// Something that was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,25 @@ pub enum Sighting {
     Push(Pushed),
     /// Which repositories there are has changed: look anew.
     Repositories,
+    /// A task about a failure has ended.
+    TaskEnded(TaskEnded),
+}
+
+/// A task about a failure has ended; what came of it is in the task's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEnded {
+    /// The repository.
+    pub repo: RepoName,
+    /// The pull request, if it was about one.
+    pub pull: Option<PullNumber>,
+    /// The branch.
+    pub branch: String,
+    /// The check.
+    pub check: CheckName,
+    /// The task.
+    pub task: String,
+    /// Which of its ends it is: a task that is retried by hand ends again.
+    pub fence: String,
 }
 
 /// A pull request was closed or merged.
@@ -85,6 +105,17 @@ pub struct Pushed {
     pub forced: bool,
 }
 
+impl TaskEnded {
+    /// What the task was about.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self.pull {
+            Some(number) => Subject::Pull(number),
+            None => Subject::Branch(self.branch.clone()),
+        }
+    }
+}
+
 impl Sighting {
     /// The repository that it is about.
     #[must_use]
@@ -96,6 +127,7 @@ impl Sighting {
             Self::HeadMoved(it) => Some(&it.repo),
             Self::Command(it) => Some(&it.repo),
             Self::Push(it) => Some(&it.repo),
+            Self::TaskEnded(it) => Some(&it.repo),
             Self::Repositories => None,
         }
     }
@@ -109,6 +141,7 @@ impl Sighting {
             Self::PullClosed(it) => Some(format!("closed-{}-{}", it.number, it.head)),
             Self::HeadMoved(it) => Some(format!("head-{}-{}", it.pull.number, it.head)),
             Self::Command(it) => Some(format!("comment-{}", it.comment)),
+            Self::TaskEnded(it) => Some(format!("task-{}-{}", it.task, it.fence)),
             // A branch may come back to where it was.
             Self::Push(_) | Self::Repositories => None,
         }
@@ -124,6 +157,7 @@ impl Sighting {
             Self::Command(_) => "command",
             Self::Push(_) => "push",
             Self::Repositories => "repositories",
+            Self::TaskEnded(_) => "task_ended",
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) async fn options(bed: &TestBed, id: &str, lease: Duration) -> LeadOpt
         pulse,
         exporter: exporter(),
         watch: None,
+        notifier: None,
     }
 }
 

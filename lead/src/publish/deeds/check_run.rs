@@ -76,8 +76,8 @@ impl Report {
         format!("{NAME}:{digest}")
     }
 
-    fn draft(&self, number: greenline_forge::PullNumber) -> CheckRunDraft {
-        let body = self.page.markdown(number);
+    fn draft(&self) -> CheckRunDraft {
+        let summary = self.page.markdown("").trim().to_owned();
         let conclusion = match self.result {
             Result::Working => None,
             Result::Success => Some(Conclusion::Success),
@@ -90,11 +90,7 @@ impl Report {
             details_url: None,
             conclusion,
             title: line(&self.title, 200),
-            // The mark is the comment's alone.
-            summary: body
-                .split_once('\n')
-                .map(|(_, rest)| rest.trim().to_owned())
-                .unwrap_or_default(),
+            summary,
             annotations: self.remarks.iter().take(MOST_REMARKS).filter_map(annotation).collect(),
         }
     }
@@ -126,8 +122,7 @@ fn line(text: &str, most: usize) -> String {
 
 impl Doing<'_> {
     pub(super) async fn check_run(&self, report: &Report) -> std::result::Result<Outcome, Stop> {
-        let number = self.action.pull.unwrap_or(greenline_forge::PullNumber(0));
-        let mut draft = report.draft(number);
+        let mut draft = report.draft();
         let repo = &self.action.repo;
         let there = self.forge.check_runs_named(repo, &report.head, NAME).await?;
         let same = there.into_iter().find(|run| run.external_id == draft.external_id);

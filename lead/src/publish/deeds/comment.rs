@@ -17,7 +17,7 @@ const MOST_MADE: u64 = 2;
 impl Doing<'_> {
     pub(super) async fn comment(&self, page: &Page) -> Result<Outcome, Stop> {
         let pull = self.pull()?;
-        let body = page.markdown(pull);
+        let body = page.markdown(&Page::mark(pull));
         let mut known = Remembered::read(self.queue, &self.action.repo, pull).await?;
         known.hash = content_hash(body.as_bytes());
         if let Some(comment) = self.find(&mut known).await? {

@@ -3,6 +3,7 @@
 pub(crate) mod check_run;
 mod comment;
 mod commit;
+pub(crate) mod issue;
 mod merge;
 mod people;
 mod rerun;
@@ -62,6 +63,7 @@ impl Doing<'_> {
         let done = match &self.action.deed {
             Deed::Comment { page } => self.comment(page).await,
             Deed::CheckRun { report } => self.check_run(report).await,
+            Deed::Issue { branch, page, state } => self.issue(branch, page, *state).await,
             Deed::Rerun { run, attempt } => self.rerun(*run, *attempt).await,
             Deed::Commit { patch, approval } => self.commit(patch, approval.as_deref()).await,
             Deed::Merge { head, method } => self.merge(head, *method).await,

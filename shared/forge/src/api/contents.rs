@@ -1,11 +1,13 @@
-//! Files at a commit.
+//! Files and folders at a commit.
 
 use bytes::Bytes;
 use http::Method;
+use serde::Deserialize;
 
 use crate::call::{Call, RAW, Take, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
+use crate::model::or_default;
 use crate::names::RepoName;
 
 impl Forge {
@@ -28,4 +30,31 @@ impl Forge {
             Err(error) => Err(error),
         }
     }
+
+    /// The names of what a folder holds at a branch, tag or commit, at most 1,000 of them; nothing
+    /// if it is not there.
+    ///
+    /// `GET /repos/{owner}/{repo}/contents/{path}?ref={ref}`
+    pub async fn names_in(
+        &self,
+        repo: &RepoName,
+        folder: &str,
+        at: &str,
+    ) -> Result<Vec<String>, ForgeError> {
+        let purpose = format!("list {folder:?} of {repo} at {at}");
+        let (path, at) = (escaped(folder.trim_matches('/'), true), escaped(at, false));
+        let call = Call::get(repo, format!("/contents/{path}?ref={at}"), purpose);
+        match self.core.json::<Vec<Entry>>(&call).await {
+            Ok(entries) => Ok(entries.into_iter().map(|entry| entry.name).collect()),
+            Err(ForgeError::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What a folder holds.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default, deserialize_with = "or_default")]
+    name: String,
 }

@@ -18,6 +18,8 @@ pub struct LeadSettings {
     pub operator_token: Option<Secret>,
     /// How long leadership holds without being renewed.
     pub leader_lease: Duration,
+    /// Who is told when a person has to look.
+    pub notify_webhook: Option<Secret>,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
@@ -33,6 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
         viewer_token: viewer.value,
         operator_token: operator.value,
         leader_lease: reader.value(&table::LEADER_LEASE).value,
+        notify_webhook: reader.optional(&table::NOTIFY_WEBHOOK).value,
     }
 }
 

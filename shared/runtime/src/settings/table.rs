@@ -210,6 +210,9 @@ table! {
         "Lets its bearer read, change and approve.").secret();
     LEADER_LEASE: Duration = positive_duration, Setting::new("lead.leader_lease", "GREENLINE_LEADER_LEASE",
         "How long a lead that is no longer heard from still leads.").default("10s");
+    NOTIFY_WEBHOOK: Secret = secret, Setting::new("lead.notify_webhook", "GREENLINE_NOTIFY_WEBHOOK",
+        "The address of a webhook that is told when a person has to look; Slack's incoming webhooks understand it.")
+        .secret().unset("the comment alone says it");
 
     REPOS: BTreeSet<RepoPath> = repos, Setting::new("github.repos", "GREENLINE_REPOS",
         "The repositories to watch, as owner/name.").list()

@@ -1,0 +1,131 @@
+//! What is open on a pull request or branch: one finding for each check that failed there.
+//!
+//! The one comment is written from it. A finding stays, marked green, after its check has passed,
+//! so that the comment can say so; all of them end with the pull request.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `agent:lead:findings:{repo}:{subject}` | HASH | check → finding, as JSON; 30 days, 100 checks |
+
+use greenline_forge::{RepoName, Sha};
+use greenline_store::{Store, StoreError, cmd, pipe};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{CheckName, FailedCheck};
+use crate::history::plain;
+use crate::plan::Subject;
+use crate::publish::{Line, Page, Remark};
+
+const KEPT_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
+/// More failed checks than this are in nobody's comment.
+const MOST: usize = 100;
+
+/// What is known of one failed check. Stored as JSON: names here outlive a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Finding {
+    pub(super) failure: FailedCheck,
+    /// What people read about this check alone.
+    pub(super) page: Page,
+    pub(super) remarks: Vec<Remark>,
+    pub(super) stage: Stage,
+    /// The task that looks into it.
+    pub(super) task: Option<String>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stage {
+    /// A person has to act.
+    NeedsPerson,
+    /// A task is under way.
+    Working,
+    /// It runs again.
+    Rerunning,
+    /// All is said.
+    Told,
+    /// It is green again.
+    Green,
+}
+
+impl Finding {
+    pub(super) fn check(&self) -> &CheckName {
+        &self.failure.check
+    }
+
+    /// It has passed.
+    pub(super) fn turn_green(&mut self, at: &Sha) {
+        let line = Line::quotes(self.check().as_str()).and_says("is green at");
+        let line = line.and_quotes(at.short());
+        self.page = Page { headline: line, ..Page::default() };
+        (self.stage, self.task) = (Stage::Green, None);
+        self.remarks.clear();
+    }
+}
+
+/// All findings. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Book {
+    store: Store,
+}
+
+impl Book {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The findings of a subject, what needs people first.
+    pub(super) async fn read(
+        &self,
+        repo: &RepoName,
+        subject: &Subject,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let mut call = cmd("HVALS");
+        let texts: Vec<String> = self.store.command(call.arg(self.key(repo, subject))).await?;
+        // One of a newer release is left out rather than losing the others.
+        let findings = texts.iter().filter_map(|text| serde_json::from_str(text).ok());
+        let mut findings: Vec<Finding> = findings.collect();
+        findings.sort_by(|one, other| (one.stage, one.check()).cmp(&(other.stage, other.check())));
+        Ok(findings)
+    }
+
+    /// Writes one down, in place of what was known of the same check.
+    pub(super) async fn write(&self, finding: &Finding) -> Result<(), StoreError> {
+        let subject = Subject::of(&finding.failure);
+        let key = self.key(&finding.failure.repo, &subject);
+        let field = plain(finding.check().as_str());
+        let mut look = pipe();
+        look.cmd("HLEN").arg(&key);
+        look.cmd("HEXISTS").arg(&key).arg(&field);
+        let known = self.store.pipeline(&look).await?.into_iter();
+        let counts: Vec<usize> =
+            known.filter_map(|value| greenline_store::from_redis_value(value).ok()).collect();
+        if counts.first().is_some_and(|many| *many >= MOST) && counts.get(1) == Some(&0) {
+            return Ok(());
+        }
+        let json = serde_json::to_string(finding)
+            .unwrap_or_else(|error| unreachable!("texts and numbers: {error}"));
+        let mut call = pipe();
+        call.cmd("HSET").arg(&key).arg(field).arg(json);
+        call.cmd("PEXPIRE").arg(&key).arg(KEPT_MS);
+        self.store.pipeline(&call).await?;
+        Ok(())
+    }
+
+    /// The subject is over.
+    pub(super) async fn forget(
+        &self,
+        repo: &RepoName,
+        subject: &Subject,
+    ) -> Result<(), StoreError> {
+        let mut call = cmd("DEL");
+        let _gone: i64 = self.store.command(call.arg(self.key(repo, subject))).await?;
+        Ok(())
+    }
+
+    fn key(&self, repo: &RepoName, subject: &Subject) -> String {
+        let prefix = self.store.namespace().prefix();
+        format!("{prefix}agent:lead:findings:{}:{subject}", repo.folded())
+    }
+}

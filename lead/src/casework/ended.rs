@@ -1,0 +1,104 @@
+//! A task about a failure has ended: what came of it is said, and counted.
+
+use greenline_queue::{Status, TaskId, TaskRecord};
+use serde::Deserialize;
+
+use super::book::Stage;
+use super::trouble::Trouble;
+use super::{Casework, words};
+use crate::numbers;
+use crate::watch::TaskEnded;
+
+/// What a worker says of a failure that it tried to see. It says more; this is what counts here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Answer {
+    pub(super) outcome: Reproduction,
+    #[serde(default)]
+    pub(super) headline: Option<String>,
+    #[serde(default)]
+    pub(super) reason: String,
+    #[serde(default)]
+    pub(super) isolation: String,
+}
+
+/// Whether the failure showed there too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reproduction {
+    Reproduced,
+    Different,
+    NotReproduced,
+}
+
+impl Reproduction {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Different => "different",
+            Self::NotReproduced => "not_reproduced",
+        }
+    }
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    Answered(Answer),
+    Failed(String),
+    Cancelled(String),
+}
+
+impl End {
+    fn of(record: &TaskRecord) -> Self {
+        let why = || record.error.clone().unwrap_or_default();
+        match record.status.parse() {
+            Ok(Status::Success) => {
+                let answer = record.result.as_deref().map(serde_json::from_str);
+                match answer {
+                    Some(Ok(answer)) => Self::Answered(answer),
+                    _ => Self::Failed("its answer can't be read".to_owned()),
+                }
+            }
+            Ok(Status::Cancelled) => Self::Cancelled(why()),
+            _ => Self::Failed(why()),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Answered(answer) => answer.outcome.as_str(),
+            Self::Failed(_) => "failed",
+            Self::Cancelled(_) => "cancelled",
+        }
+    }
+}
+
+impl Casework {
+    pub(super) async fn ended(&self, ended: &TaskEnded) -> Result<(), Trouble> {
+        let Ok(id) = ended.task.parse::<TaskId>() else { return Ok(()) };
+        let Some(record) = self.queue.record(&id).await? else { return Ok(()) };
+        if record.fence != ended.fence {
+            // It runs again meanwhile: its next end will be told.
+            return Ok(());
+        }
+        let now = self.clock.wall_ms();
+        self.ledger.spent(&ended.repo, &id, 0.0, now).await?;
+        let end = End::of(&record);
+        if let End::Answered(answer) = &end {
+            let outcome = answer.outcome.as_str();
+            self.history.tried(&ended.repo, &ended.check, &ended.task, outcome).await?;
+        }
+        numbers::tried_to_reproduce(end.word());
+        let subject = ended.subject();
+        let findings = self.book.read(&ended.repo, &subject).await?;
+        let task = Some(ended.task.as_str());
+        let known = findings.into_iter().find(|it| it.task.as_deref() == task);
+        let Some(mut finding) = known.filter(|it| it.stage == Stage::Working) else {
+            return Ok(());
+        };
+        finding.stage = Stage::Told;
+        finding.page.next = words::after(&end, &finding.failure);
+        self.book.write(&finding).await?;
+        self.tell(&ended.repo, &subject, &format!("{}-{}", ended.task, ended.fence)).await
+    }
+}

@@ -1,0 +1,185 @@
+//! A red check: what it means, what is done about it, and what people are told.
+
+use greenline_forge::RunId;
+use greenline_queue::{Enqueued, QueueError};
+use tracing::info;
+
+use super::book::{Finding, Stage};
+use super::facts::Facts;
+use super::trouble::Trouble;
+use super::{Casework, words};
+use crate::failure::{FailedCheck, Source};
+use crate::history::{Judged, Observation, origin, telling_signature};
+use crate::plan::{
+    Action, Decision, Past, Repairs, Rerun, Say, Situation, Subject, Told, cause, decide, id_of,
+    task_of,
+};
+use crate::publish::Deed;
+
+/// Somebody has asked for it.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// The same for the same wish.
+    pub(super) key: String,
+}
+
+impl Casework {
+    /// Deals with a failure; `asked` says that a person wants it tried now.
+    pub(super) async fn failed(
+        &self,
+        failure: &FailedCheck,
+        asked: Option<&Asked>,
+    ) -> Result<(), Trouble> {
+        if failure.check.is_ours() {
+            return Ok(());
+        }
+        let facts = self.facts(failure).await?;
+        let now = self.clock.wall_ms();
+        let author = facts.pull.as_ref().map_or("", |pull| &pull.author);
+        let seen = Observation::of_failure(failure, facts.log.diagnosis(), author, now);
+        let judged = origin(&seen, &self.history.observe(&seen).await?);
+        let cause = cause(failure, facts.log.diagnosis().and_then(telling_signature));
+        let past = match asked {
+            None => self.ledger.past(failure, &cause, now).await?,
+            Some(_) => self.past_of_a_wish(failure, &cause, now).await?,
+        };
+        let situation = Situation {
+            failure,
+            pull: facts.pull.as_ref(),
+            clone_url: &facts.clone_url,
+            log: facts.log.as_log(),
+            judged: &judged,
+            settings: &facts.settings.settings,
+            commands: &facts.commands,
+            changed_files: facts.changed_files.as_deref(),
+            own_commit: facts.own_commit,
+            past: &past,
+            // Without a model's key a task shows the failure and stops there.
+            repairs: Repairs::On,
+            asked: asked.map(|asked| asked.key.as_str()),
+        };
+        let decision = decide(&situation);
+        let told = Told::of(&situation, &decision, now);
+        if self.ledger.note(failure, &decision, &told, now).await? {
+            info!(
+                repo = %failure.repo,
+                check = %failure.check,
+                head_sha = failure.head_sha.short(),
+                pull = failure.pull.as_ref().map(|pull| pull.number.0),
+                category = told.category.map(|category| category.as_str()),
+                origin = judged.origin.as_str(),
+                action = decision.action.as_str(),
+                rule = decision.rule.as_str(),
+                "{} failed on {} at {}: {}, as {}",
+                failure.check,
+                failure.repo,
+                failure.head_sha.short(),
+                decision.action.as_str(),
+                decision.reason
+            );
+        }
+        let occasion = match asked {
+            None => failure.key(),
+            Some(asked) => asked.key.clone(),
+        };
+        self.carry_out(&facts, &decision, &judged, failure, &occasion).await
+    }
+
+    /// What limits hold for somebody who asks: not those on tries and re-runs.
+    async fn past_of_a_wish(
+        &self,
+        failure: &FailedCheck,
+        cause: &str,
+        now: u64,
+    ) -> Result<Past, QueueError> {
+        let past = self.ledger.past(failure, cause, now).await?;
+        Ok(Past { rerun: false, attempts: 0, repair_off: None, told: false, ..past })
+    }
+
+    async fn carry_out(
+        &self,
+        facts: &Facts,
+        decision: &Decision,
+        judged: &Judged,
+        failure: &FailedCheck,
+        occasion: &str,
+    ) -> Result<(), Trouble> {
+        self.enqueue(decision).await?;
+        if let Action::Rerun(rerun) = &decision.action {
+            self.run_again(failure, rerun, occasion).await?;
+        }
+        if decision.action == Action::Escalate {
+            self.call_people(facts, decision, failure, occasion).await?;
+        }
+        if decision.say == Say::Silent && decision.action != Action::Escalate {
+            return Ok(());
+        }
+        let finding = Finding {
+            failure: failure.clone(),
+            page: words::page(facts, decision, judged, failure),
+            remarks: words::remarks(facts.log.diagnosis()),
+            stage: stage(&decision.action),
+            task: id_of(&decision.action).map(|id| id.to_string()),
+        };
+        self.book.write(&finding).await?;
+        self.tell(&failure.repo, &Subject::of(failure), occasion).await
+    }
+
+    async fn enqueue(&self, decision: &Decision) -> Result<(), Trouble> {
+        let Some(task) = task_of(decision, &self.prompts)? else { return Ok(()) };
+        let id = task.id().clone();
+        match self.queue.enqueue(task).await? {
+            Enqueued::Filed { .. } => info!(task.id = %id, "Task {id} is enqueued"),
+            // Enqueued before a restart, or another task works on the same failure.
+            other => tracing::debug!(task.id = %id, ?other, "Task {id} is not enqueued again"),
+        }
+        Ok(())
+    }
+
+    async fn run_again(
+        &self,
+        failure: &FailedCheck,
+        rerun: &Rerun,
+        occasion: &str,
+    ) -> Result<(), Trouble> {
+        let (run, attempt) = match failure.source {
+            Source::Job { run: Some(run), attempt: Some(attempt), .. } => (run, attempt),
+            _ => self.attempt_of(failure, rerun).await?,
+        };
+        let deed = Deed::Rerun { run, attempt };
+        self.act(&failure.repo, failure.pull.as_ref().map(|it| it.number), occasion, deed).await
+    }
+
+    pub(super) async fn attempt_of(
+        &self,
+        failure: &FailedCheck,
+        rerun: &Rerun,
+    ) -> Result<(RunId, u64), Trouble> {
+        let job = self.forge.job(&failure.repo, rerun.job).await?;
+        Ok((job.run_id, job.run_attempt.max(1)))
+    }
+
+    async fn call_people(
+        &self,
+        facts: &Facts,
+        decision: &Decision,
+        failure: &FailedCheck,
+        occasion: &str,
+    ) -> Result<(), Trouble> {
+        let pull = failure.pull.as_ref().map(|pull| pull.number);
+        if facts.settings.settings.notify && self.publisher.can_call() {
+            let call = words::call(decision, failure, facts.log.diagnosis());
+            self.act(&failure.repo, pull, occasion, Deed::Notify { call }).await?;
+        }
+        Ok(())
+    }
+}
+
+fn stage(action: &Action) -> Stage {
+    match action {
+        Action::Fix(_) | Action::Investigate(_) => Stage::Working,
+        Action::Rerun(_) => Stage::Rerunning,
+        Action::Escalate => Stage::NeedsPerson,
+        Action::Nothing => Stage::Told,
+    }
+}

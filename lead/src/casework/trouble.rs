@@ -1,0 +1,79 @@
+//! Why something could not be dealt with, and when it is worth another try.
+
+use std::time::Duration;
+
+use greenline_forge::ForgeError;
+use greenline_queue::QueueError;
+use greenline_runtime::clock::Clock;
+use greenline_store::StoreError;
+
+use crate::commands::HearingError;
+use crate::plan::DraftError;
+use crate::publish::PublishError;
+
+/// How long what fails in passing rests.
+const REST: Duration = Duration::from_secs(5);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Forge(ForgeError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error("this lead does not lead")]
+    NotLeading,
+    /// What it is about is not there any more.
+    #[error("{0}")]
+    Gone(String),
+    /// Its time has not come.
+    #[error("{0}")]
+    NotYet(&'static str),
+}
+
+impl From<ForgeError> for Trouble {
+    fn from(error: ForgeError) -> Self {
+        if error.is_absent() { Self::Gone(error.to_string()) } else { Self::Forge(error) }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Queue(error.into())
+    }
+}
+
+impl From<PublishError> for Trouble {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::NotLeading => Self::NotLeading,
+            PublishError::Queue(error) => Self::Queue(error),
+        }
+    }
+}
+
+impl From<HearingError> for Trouble {
+    fn from(error: HearingError) -> Self {
+        match error {
+            HearingError::Forge(error) => error.into(),
+            HearingError::Queue(error) => error.into(),
+        }
+    }
+}
+
+impl Trouble {
+    /// How long to wait before it is dealt with again; none if that would not help by itself.
+    pub(super) fn comes_back_in(&self, clock: &Clock) -> Option<Duration> {
+        match self {
+            Self::Forge(error) if error.is_passing() => {
+                let at = error.retry_at().map_or(0, |moment| moment.0);
+                let wait = Duration::from_millis(at.saturating_sub(clock.wall_ms()));
+                Some(wait.clamp(REST, Duration::from_secs(3_600)))
+            }
+            Self::Queue(error) if error.is_passing() => Some(REST),
+            Self::NotLeading | Self::NotYet(_) => Some(REST),
+            Self::Forge(_) | Self::Queue(_) | Self::Draft(_) | Self::Gone(_) => None,
+        }
+    }
+}
