@@ -175,9 +175,11 @@ fn who(caller: Option<&Caller>) -> Who {
     match caller {
         None | Some(Caller::Nobody) => Who::Nobody,
         Some(Caller::App(id)) => Who::App(*id),
-        Some(Caller::Token { token: Token { owner: TokenOwner::Installation(_), .. }, login, .. }) => {
-            Who::Bot(login.clone())
-        }
+        Some(Caller::Token {
+            token: Token { owner: TokenOwner::Installation(_), .. },
+            login,
+            ..
+        }) => Who::Bot(login.clone()),
         Some(Caller::Token { login, .. }) => Who::Person(login.clone()),
     }
 }
@@ -237,9 +239,10 @@ fn limit(
 /// Lets happen what happens just before a call is looked at.
 async fn before(world: &World, trouble: Option<&Trouble>) {
     let Some(Trouble::HeadMoves { repo, branch }) = trouble else { return };
-    let found = world.state().repo_named(repo).and_then(|repo| {
-        Some((repo.id, repo.branches.get(branch)?.sha.clone()))
-    });
+    let found = world
+        .state()
+        .repo_named(repo)
+        .and_then(|repo| Some((repo.id, repo.branches.get(branch)?.sha.clone())));
     let Some((repo, parent)) = found else { return };
     let changes = [super::Change::write("MOVED", "someone was faster\n")];
     let pushing = super::changes::heads::Pushing {
@@ -279,7 +282,9 @@ fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64
     };
     let repo = state.repos.get(&id).filter(|repo| caller.sees(&state, repo));
     let repo = repo.ok_or_else(|| Refusal::missing().into_response())?;
-    if words[1] == "repos" && !format!("{}/{}", words[2], words[3]).eq_ignore_ascii_case(&repo.full_name()) {
+    if words[1] == "repos"
+        && !format!("{}/{}", words[2], words[3]).eq_ignore_ascii_case(&repo.full_name())
+    {
         let slash = if rest.is_empty() { "" } else { "/" };
         let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let to = format!("{}{api}/repositories/{id}{slash}{rest}{query}", world.url);
@@ -351,7 +356,9 @@ async fn tag(seen: &Seen, response: Response, known: Option<HeaderValue>) -> Res
     let etag = format!("W/\"{hex}\"");
     let same = known.is_some_and(|known| {
         let known = known.to_str().unwrap_or_default();
-        known.split(',').any(|it| it.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
+        known
+            .split(',')
+            .any(|it| it.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
     });
     if let Ok(value) = HeaderValue::from_str(&etag) {
         parts.headers.insert(header::ETAG, value);

@@ -143,7 +143,8 @@ async fn reviewers(ask: Ask, Path((_, _, number)): Of<u64>) -> Answer {
     let state = ask.state();
     let repo = ask.may(&state, Permission::PullRequests, Access::Read)?;
     let render = ask.render(&state);
-    let users: Vec<Value> = find(repo, number)?.reviewers.iter().map(|it| render.user(it)).collect();
+    let users: Vec<Value> =
+        find(repo, number)?.reviewers.iter().map(|it| render.user(it)).collect();
     ok(&json!({"users": users, "teams": []}))
 }
 
