@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::access::{Access, Caller, Permission, Token, TokenOwner};
-use super::answer::{Paging, Refusal, json_response, unescape};
+use super::answer::{Paging, Refusal, unescape};
 use super::graphql;
 use super::journal::{self, Call, Who};
 use super::limits::{Resource, Spent};
@@ -205,7 +205,7 @@ async fn serve(
     before(world, trouble).await;
     let response = match (refuses(trouble), route(world, &caller, &mut parts)) {
         (Some(refused), _) => refused,
-        (None, Err(elsewhere)) => elsewhere,
+        (None, Err(refusal)) => refusal.into_response(),
         (None, Ok(repo)) => {
             let etag = parts.headers.get(header::IF_NONE_MATCH).cloned();
             let ask = Ask::of(world, caller, &parts, repo, trouble);
@@ -259,7 +259,7 @@ async fn before(world: &World, trouble: Option<&Trouble>) {
 }
 
 /// Finds the repository of a path, and answers for one that moved or may not be seen.
-fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64>, Response> {
+fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64>, Refusal> {
     let path = parts.uri.path().to_owned();
     let inner = path.strip_prefix("/api/v3").or_else(|| path.strip_prefix("/api"));
     let inner = inner.unwrap_or(&path);
@@ -271,7 +271,7 @@ fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64
         ["", "repos", owner, name, rest @ ..] => {
             let name = format!("{owner}/{}", unescape(name));
             let id = state.names.get(&name.to_lowercase()).copied();
-            (Some(id.ok_or_else(|| Refusal::missing().into_response())?), rest.join("/"))
+            (Some(id.ok_or_else(Refusal::missing)?), rest.join("/"))
         }
         ["", "repositories", id, rest @ ..] => (id.parse().ok(), rest.join("/")),
         _ => (None, String::new()),
@@ -281,14 +281,14 @@ fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64
         return Ok(None);
     };
     let repo = state.repos.get(&id).filter(|repo| caller.sees(&state, repo));
-    let repo = repo.ok_or_else(|| Refusal::missing().into_response())?;
+    let repo = repo.ok_or_else(Refusal::missing)?;
     if words[1] == "repos"
         && !format!("{}/{}", words[2], words[3]).eq_ignore_ascii_case(&repo.full_name())
     {
         let slash = if rest.is_empty() { "" } else { "/" };
         let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let to = format!("{}{api}/repositories/{id}{slash}{rest}{query}", world.url);
-        return Err(moved(&to));
+        return Err(Refusal::new(301, "Moved Permanently").with("location", &to));
     }
     let slash = if rest.is_empty() { "" } else { "/" };
     set_path(parts, &format!("/repos/{}{slash}{rest}", repo.full_name()));
@@ -304,17 +304,6 @@ fn set_path(parts: &mut Parts, path: &str) {
     if let Ok(uri) = format!("{path}{query}").parse() {
         parts.uri = uri;
     }
-}
-
-fn moved(to: &str) -> Response {
-    let body = serde_json::json!({
-        "message": "Moved Permanently", "url": to, "documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects",
-    });
-    let mut response = json_response(StatusCode::MOVED_PERMANENTLY, &body);
-    if let Ok(to) = HeaderValue::from_str(to) {
-        response.headers_mut().insert(header::LOCATION, to);
-    }
-    response
 }
 
 impl Ask {

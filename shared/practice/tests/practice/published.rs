@@ -45,7 +45,7 @@ impl Exchanges {
 #[tokio::test]
 async fn all_answers_and_webhooks_fit_what_github_has_published() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("published");
-    if !folder.join("node_modules").is_dir() {
+    if !folder.join("node_modules/.complete").exists() {
         eprintln!("skipped: shared/practice/published/fetch has not fetched GitHub's descriptions");
         return;
     }

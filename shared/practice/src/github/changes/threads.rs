@@ -197,6 +197,7 @@ impl State {
     }
 }
 
-fn difference(one: &[String], other: &[String]) -> Vec<String> {
+/// What the first has and the other has not.
+pub(crate) fn difference(one: &[String], other: &[String]) -> Vec<String> {
     one.iter().filter(|name| !other.contains(name)).cloned().collect()
 }
