@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check
+SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
 
 .PHONY: help up test lint bench bench-peers bench-diagnosis compose-test
 
@@ -16,6 +16,7 @@ up: ## run everything on this machine; Redis is installed if it is missing (ARGS
 
 test: ## all tests, against a real Redis that is installed if it is missing
 	@deploy/need cargo cc git redis
+	@shared/practice/published/fetch || echo "skipped: GitHub's published descriptions could not be fetched"
 	@status=0; \
 	$(CARGO) test --locked --workspace --doc --quiet || status=1; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; \

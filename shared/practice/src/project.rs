@@ -98,7 +98,12 @@ impl Story {
         Ok(repo.finish_run(pull, &jobs))
     }
 
-    async fn end_of(self, repo: &RepoHandle, pull: &PullHandle, job: &str) -> Result<JobEnd, GitError> {
+    async fn end_of(
+        self,
+        repo: &RepoHandle,
+        pull: &PullHandle,
+        job: &str,
+    ) -> Result<JobEnd, GitError> {
         if self == Self::Infrastructure && job == "test" {
             return Ok(JobEnd::Failure(no_network()));
         }
@@ -177,7 +182,12 @@ fn dressed(job: &str, output: &str, code: Option<i32>) -> String {
 
 fn timed(lines: &[String]) -> String {
     let stamp = |(at, line): (usize, &String)| {
-        format!("2026-01-05T09:{:02}:{:02}.{:07}Z {line}\n", at / 60 % 60, at % 60, at * 1_237 % 10_000_000)
+        format!(
+            "2026-01-05T09:{:02}:{:02}.{:07}Z {line}\n",
+            at / 60 % 60,
+            at % 60,
+            at * 1_237 % 10_000_000
+        )
     };
     let text: String = lines.iter().enumerate().map(stamp).collect();
     // GitHub's logs begin with a byte order mark.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -37,14 +37,14 @@ pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response {
 pub(crate) struct Refusal {
     status: StatusCode,
     message: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     errors: Option<Value>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, message: message.into(), headers: HeaderMap::new(), errors: None }
+        Self { status, message: message.into(), headers: Vec::new(), errors: None }
     }
 
     pub(crate) fn not_found(message: &str) -> Self {
@@ -88,7 +88,7 @@ impl Refusal {
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
+            self.headers.push((HeaderName::from_static(name), value));
         }
         self
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::access::{Access, Caller, Permission, Token, TokenOwner};
-use super::answer::{Paging, Refusal, json_response, unescape};
+use super::answer::{Paging, Refusal, unescape};
 use super::graphql;
 use super::journal::{self, Call, Who};
 use super::limits::{Resource, Spent};
@@ -175,9 +175,11 @@ fn who(caller: Option<&Caller>) -> Who {
     match caller {
         None | Some(Caller::Nobody) => Who::Nobody,
         Some(Caller::App(id)) => Who::App(*id),
-        Some(Caller::Token { token: Token { owner: TokenOwner::Installation(_), .. }, login, .. }) => {
-            Who::Bot(login.clone())
-        }
+        Some(Caller::Token {
+            token: Token { owner: TokenOwner::Installation(_), .. },
+            login,
+            ..
+        }) => Who::Bot(login.clone()),
         Some(Caller::Token { login, .. }) => Who::Person(login.clone()),
     }
 }
@@ -203,7 +205,7 @@ async fn serve(
     before(world, trouble).await;
     let response = match (refuses(trouble), route(world, &caller, &mut parts)) {
         (Some(refused), _) => refused,
-        (None, Err(elsewhere)) => elsewhere,
+        (None, Err(refusal)) => refusal.into_response(),
         (None, Ok(repo)) => {
             let etag = parts.headers.get(header::IF_NONE_MATCH).cloned();
             let ask = Ask::of(world, caller, &parts, repo, trouble);
@@ -237,9 +239,10 @@ fn limit(
 /// Lets happen what happens just before a call is looked at.
 async fn before(world: &World, trouble: Option<&Trouble>) {
     let Some(Trouble::HeadMoves { repo, branch }) = trouble else { return };
-    let found = world.state().repo_named(repo).and_then(|repo| {
-        Some((repo.id, repo.branches.get(branch)?.sha.clone()))
-    });
+    let found = world
+        .state()
+        .repo_named(repo)
+        .and_then(|repo| Some((repo.id, repo.branches.get(branch)?.sha.clone())));
     let Some((repo, parent)) = found else { return };
     let changes = [super::Change::write("MOVED", "someone was faster\n")];
     let pushing = super::changes::heads::Pushing {
@@ -256,7 +259,7 @@ async fn before(world: &World, trouble: Option<&Trouble>) {
 }
 
 /// Finds the repository of a path, and answers for one that moved or may not be seen.
-fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64>, Response> {
+fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64>, Refusal> {
     let path = parts.uri.path().to_owned();
     let inner = path.strip_prefix("/api/v3").or_else(|| path.strip_prefix("/api"));
     let inner = inner.unwrap_or(&path);
@@ -268,7 +271,7 @@ fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64
         ["", "repos", owner, name, rest @ ..] => {
             let name = format!("{owner}/{}", unescape(name));
             let id = state.names.get(&name.to_lowercase()).copied();
-            (Some(id.ok_or_else(|| Refusal::missing().into_response())?), rest.join("/"))
+            (Some(id.ok_or_else(Refusal::missing)?), rest.join("/"))
         }
         ["", "repositories", id, rest @ ..] => (id.parse().ok(), rest.join("/")),
         _ => (None, String::new()),
@@ -278,12 +281,14 @@ fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64
         return Ok(None);
     };
     let repo = state.repos.get(&id).filter(|repo| caller.sees(&state, repo));
-    let repo = repo.ok_or_else(|| Refusal::missing().into_response())?;
-    if words[1] == "repos" && !format!("{}/{}", words[2], words[3]).eq_ignore_ascii_case(&repo.full_name()) {
+    let repo = repo.ok_or_else(Refusal::missing)?;
+    if words[1] == "repos"
+        && !format!("{}/{}", words[2], words[3]).eq_ignore_ascii_case(&repo.full_name())
+    {
         let slash = if rest.is_empty() { "" } else { "/" };
         let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let to = format!("{}{api}/repositories/{id}{slash}{rest}{query}", world.url);
-        return Err(moved(&to));
+        return Err(Refusal::new(301, "Moved Permanently").with("location", &to));
     }
     let slash = if rest.is_empty() { "" } else { "/" };
     set_path(parts, &format!("/repos/{}{slash}{rest}", repo.full_name()));
@@ -299,17 +304,6 @@ fn set_path(parts: &mut Parts, path: &str) {
     if let Ok(uri) = format!("{path}{query}").parse() {
         parts.uri = uri;
     }
-}
-
-fn moved(to: &str) -> Response {
-    let body = serde_json::json!({
-        "message": "Moved Permanently", "url": to, "documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects",
-    });
-    let mut response = json_response(StatusCode::MOVED_PERMANENTLY, &body);
-    if let Ok(to) = HeaderValue::from_str(to) {
-        response.headers_mut().insert(header::LOCATION, to);
-    }
-    response
 }
 
 impl Ask {
@@ -351,7 +345,9 @@ async fn tag(seen: &Seen, response: Response, known: Option<HeaderValue>) -> Res
     let etag = format!("W/\"{hex}\"");
     let same = known.is_some_and(|known| {
         let known = known.to_str().unwrap_or_default();
-        known.split(',').any(|it| it.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
+        known
+            .split(',')
+            .any(|it| it.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
     });
     if let Ok(value) = HeaderValue::from_str(&etag) {
         parts.headers.insert(header::ETAG, value);

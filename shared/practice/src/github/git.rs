@@ -235,7 +235,11 @@ pub(crate) async fn read_commit(repo: &Path, sha: &str) -> Result<Commit, GitErr
     Ok(Commit {
         sha: sha.to_owned(),
         tree: field("tree ").ok_or_else(unreadable)?.to_owned(),
-        parents: head.lines().filter_map(|l| l.strip_prefix("parent ")).map(str::to_owned).collect(),
+        parents: head
+            .lines()
+            .filter_map(|l| l.strip_prefix("parent "))
+            .map(str::to_owned)
+            .collect(),
         message: message.to_owned(),
         author: field("author ").and_then(signature).ok_or_else(unreadable)?,
         committer: field("committer ").and_then(signature).ok_or_else(unreadable)?,
@@ -295,11 +299,6 @@ pub(crate) async fn move_ref(
 /// Sets a ref.
 pub(crate) async fn set_ref(repo: &Path, reference: &str, to: &str) -> Result<(), GitError> {
     run(repo, &["update-ref", reference, to], b"").await.map(drop)
-}
-
-/// Takes a ref away.
-pub(crate) async fn delete_ref(repo: &Path, reference: &str) -> Result<(), GitError> {
-    run(repo, &["update-ref", "-d", reference], b"").await.map(drop)
 }
 
 /// Copies one commit and what is behind it from another repository, under a ref.
@@ -390,7 +389,15 @@ fn parse_raw(raw: &str) -> Vec<FileChange> {
             _ => "modified",
         };
         let (path, blob) = (path.to_owned(), (*blob).to_owned());
-        files.push(FileChange { path, before, status, blob, additions: 0, deletions: 0, patch: None });
+        files.push(FileChange {
+            path,
+            before,
+            status,
+            blob,
+            additions: 0,
+            deletions: 0,
+            patch: None,
+        });
     }
     files
 }

@@ -146,7 +146,12 @@ impl Limits {
     }
 
     /// Refuses a call that is one too many.
-    pub(crate) fn check(&mut self, who: &str, resource: Resource, now_ms: u64) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &mut self,
+        who: &str,
+        resource: Resource,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
         let standing = self.standing(who, resource, now_ms);
         if standing.remaining() == 0 {
             let text = format!("API rate limit exceeded for {who}.");
@@ -211,6 +216,7 @@ pub(crate) struct Spent {
 
 /// The refusal of the secondary limit.
 pub(crate) fn secondary(retry_after_s: u64) -> Refusal {
-    let text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let text =
+        "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
     Refusal::new(403, text).with("retry-after", &retry_after_s.to_string())
 }

@@ -67,10 +67,12 @@ impl AppHandle {
 
     fn tell(&self, state: &mut State, id: u64, action: &str, by: &str) {
         let Some(it) = state.installations.get(&id) else { return };
-        let short = |repo: &Repo| json!({
-            "id": repo.id, "node_id": super::render::node_id("Repository", repo.id),
-            "name": repo.name, "full_name": repo.full_name(), "private": repo.private,
-        });
+        let short = |repo: &Repo| {
+            json!({
+                "id": repo.id, "node_id": super::render::node_id("Repository", repo.id),
+                "name": repo.name, "full_name": repo.full_name(), "private": repo.private,
+            })
+        };
         let repos: Vec<_> = state.repos.values().filter(|repo| it.holds(repo)).map(short).collect();
         let installation = state.render().installation(it);
         let body = json!({"action": action, "installation": installation, "repositories": repos});
@@ -257,7 +259,12 @@ impl RepoHandle {
     }
 
     /// Replaces a branch by one commit on top of the default branch.
-    pub async fn force(&self, branch: &str, by: &str, changes: &[Change]) -> Result<String, GitError> {
+    pub async fn force(
+        &self,
+        branch: &str,
+        by: &str,
+        changes: &[Change],
+    ) -> Result<String, GitError> {
         let (parent, repo, message) = (self.default_head(), self.id, "Start over");
         self.world.push(Pushing { repo, branch, parent, by, message, changes, force: true }).await
     }
@@ -591,8 +598,7 @@ impl State {
         (base_sha, head_sha): (&str, &str),
     ) -> u64 {
         let labels = new.labels.iter().map(|&label| label.to_owned()).collect();
-        let issue =
-            NewIssue { title: new.title, body: Some(new.body), author: new.author, labels };
+        let issue = NewIssue { title: new.title, body: Some(new.body), author: new.author, labels };
         let number = self.add_issue(base, issue);
         let id = self.next_id();
         let head_owner = self.repos.get(&head_repo).map(|repo| repo.owner.clone());

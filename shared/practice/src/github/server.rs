@@ -90,7 +90,11 @@ impl GitHub {
     }
 
     /// The same with these files in its first commit.
-    pub async fn repo_with(&self, full_name: &str, files: &[Change]) -> Result<RepoHandle, GitError> {
+    pub async fn repo_with(
+        &self,
+        full_name: &str,
+        files: &[Change],
+    ) -> Result<RepoHandle, GitError> {
         let known = self.world.state().repo_named(full_name).map(|repo| repo.id);
         match known {
             Some(id) => Ok(RepoHandle::of(Arc::clone(&self.world), id)),

@@ -93,7 +93,9 @@ impl State {
 
     fn listeners(&self, repo: u64, event: &str) -> Vec<Hook> {
         let listens = |hook: &&Hook| match hook.of {
-            HookOwner::Repo(id) => id == repo && hook.events.iter().any(|it| it == event || it == "*"),
+            HookOwner::Repo(id) => {
+                id == repo && hook.events.iter().any(|it| it == event || it == "*")
+            }
             HookOwner::App(app) => self.installation_for(app, repo).is_some(),
         };
         self.hooks.values().filter(listens).cloned().collect()
@@ -101,7 +103,8 @@ impl State {
 
     pub(crate) fn installation_for(&self, app: u64, repo: u64) -> Option<u64> {
         let repo: &Repo = self.repos.get(&repo)?;
-        let of = |it: &&super::access::Installation| it.app == app && it.holds(repo) && !it.suspended;
+        let of =
+            |it: &&super::access::Installation| it.app == app && it.holds(repo) && !it.suspended;
         self.installations.values().find(of).map(|it| it.id)
     }
 

@@ -52,7 +52,8 @@ async fn a_token_holds_no_more_than_it_was_asked_for() {
     let minted = bed.as_token(&jwt, "POST", &path, Some(json!({"repositories": ["app"]}))).await;
     let token = minted.body["token"].as_str().unwrap().to_owned();
     assert_eq!(bed.as_token(&token, "GET", "/repos/acme/other", None).await.status, 404);
-    let issue = bed.as_token(&token, "POST", "/repos/acme/app/issues", Some(json!({"title": "x"}))).await;
+    let issue =
+        bed.as_token(&token, "POST", "/repos/acme/app/issues", Some(json!({"title": "x"}))).await;
     assert_eq!(issue.body["message"], "Resource not accessible by integration");
     app.suspend(installation, true);
     assert_eq!(bed.as_token(&token, "GET", "/repos/acme/app", None).await.status, 401);

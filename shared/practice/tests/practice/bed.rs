@@ -7,7 +7,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::routing::post;
-use greenline_practice::github::{Budget, Change, GitHub, NewPull, PullHandle, RepoHandle, Setup, everything};
+use greenline_practice::github::{
+    Budget, Change, GitHub, NewPull, PullHandle, RepoHandle, Setup, everything,
+};
 use greenline_runtime::clock::ManualClock;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
@@ -69,7 +71,11 @@ impl Bed {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> reqwest::Result<Got> {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.github.url()) };
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.github.url())
+        };
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.client.request(method, url);
         for (name, value) in headers {
@@ -94,7 +100,13 @@ impl Bed {
         self.call("GET", path, None).await
     }
 
-    pub(crate) async fn as_token(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Got {
+    pub(crate) async fn as_token(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Got {
         let bearer = format!("Bearer {token}");
         self.ask(method, path, &[("authorization", &bearer)], body.as_ref()).await.unwrap()
     }

@@ -13,7 +13,9 @@ async fn git(folder: &Path, args: &[&str]) -> Output {
     command.current_dir(folder).args(args).stdin(Stdio::null());
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
     for role in ["AUTHOR", "COMMITTER"] {
-        command.env(format!("GIT_{role}_NAME"), "ada").env(format!("GIT_{role}_EMAIL"), "ada@practice");
+        command
+            .env(format!("GIT_{role}_NAME"), "ada")
+            .env(format!("GIT_{role}_EMAIL"), "ada@practice");
     }
     command.output().await.unwrap()
 }
@@ -28,7 +30,9 @@ async fn a_clone_commits_and_pushes_and_its_pull_request_follows() {
     let bed = Bed::new().await;
     let pull = bed.pull().await;
     let folder = tempfile::tempdir().unwrap();
-    let cloned = git(folder.path(), &["clone", "-q", "-b", "feature", &address(&bed, &bed.token), "w"]).await;
+    let cloned =
+        git(folder.path(), &["clone", "-q", "-b", "feature", &address(&bed, &bed.token), "w"])
+            .await;
     assert!(cloned.status.success(), "{cloned:?}");
     let work = folder.path().join("w");
     std::fs::write(work.join("c.txt"), "three\n").unwrap();

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use greenline_practice::github::{Change, Misbehaviour, NewPull, Protection, Trouble, JobEnd};
+use greenline_practice::github::{Change, JobEnd, Misbehaviour, NewPull, Protection, Trouble};
 use serde_json::{Value, json};
 
 use crate::bed::Bed;
@@ -81,8 +81,12 @@ async fn a_sweep_finds_every_failed_check_page_by_page() {
     let first = bed.graphql(SWEEP, acme()).await.body;
     assert_eq!(first["errors"], json!(null), "{first}");
     let pulls = &first["data"]["repository"]["pullRequests"];
-    assert_eq!((pulls["totalCount"].as_u64(), pulls["nodes"].as_array().unwrap().len()), (Some(55), 50));
-    let contexts = &pulls["nodes"][0]["commits"]["nodes"][0]["commit"]["statusCheckRollup"]["contexts"];
+    assert_eq!(
+        (pulls["totalCount"].as_u64(), pulls["nodes"].as_array().unwrap().len()),
+        (Some(55), 50)
+    );
+    let contexts =
+        &pulls["nodes"][0]["commits"]["nodes"][0]["commit"]["statusCheckRollup"]["contexts"];
     assert_eq!(contexts["nodes"][0]["conclusion"], "FAILURE");
     assert_eq!(contexts["nodes"][1]["state"], "ERROR");
     assert_eq!(first["data"]["rateLimit"]["cost"], 2, "152 connections to fill");
@@ -90,7 +94,10 @@ async fn a_sweep_finds_every_failed_check_page_by_page() {
     next["after"] = pulls["pageInfo"]["endCursor"].clone();
     let second = bed.graphql(SWEEP, next).await;
     let pulls = &second.body["data"]["repository"]["pullRequests"];
-    assert_eq!((pulls["nodes"].as_array().unwrap().len(), &pulls["pageInfo"]["hasNextPage"]), (5, &json!(false)));
+    assert_eq!(
+        (pulls["nodes"].as_array().unwrap().len(), &pulls["pageInfo"]["hasNextPage"]),
+        (5, &json!(false))
+    );
     assert_eq!(second.header("x-ratelimit-used"), "4");
 }
 
@@ -99,7 +106,8 @@ async fn a_commit_lands_only_on_the_head_that_was_expected() {
     let bed = Bed::new().await;
     let pull = bed.pull().await;
     let (repo, branch) = ("acme/app".to_owned(), "feature".to_owned());
-    bed.github.misbehave(Misbehaviour::once("createCommitOnBranch", Trouble::HeadMoves { repo, branch }));
+    bed.github
+        .misbehave(Misbehaviour::once("createCommitOnBranch", Trouble::HeadMoves { repo, branch }));
     let stale = bed.graphql(COMMIT, commit_input("feature", &pull.sha)).await.body;
     assert_eq!(stale["data"]["createCommitOnBranch"], json!(null));
     assert_eq!(stale["errors"][0]["type"], "STALE_DATA");
@@ -140,5 +148,8 @@ async fn what_github_would_refuse_is_refused() {
     let unbound = bed.graphql(unbound, json!({})).await.body;
     assert_eq!(unbound["errors"][0]["type"], "MISSING_PAGINATION_BOUNDARIES");
     let gone = bed.graphql(SWEEP, json!({"owner": "acme", "name": "gone"})).await.body;
-    assert_eq!((&gone["errors"][0]["type"], &gone["data"]["repository"]), (&json!("NOT_FOUND"), &json!(null)));
+    assert_eq!(
+        (&gone["errors"][0]["type"], &gone["data"]["repository"]),
+        (&json!("NOT_FOUND"), &json!(null))
+    );
 }

@@ -11,7 +11,8 @@ use crate::bed::Bed;
 async fn an_answer_that_has_not_changed_costs_nothing() {
     let bed = Bed::new().await;
     let first = bed.get("/repos/acme/app").await;
-    let (etag, left) = (first.header("etag").to_owned(), first.header("x-ratelimit-remaining").to_owned());
+    let (etag, left) =
+        (first.header("etag").to_owned(), first.header("x-ratelimit-remaining").to_owned());
     let bearer = format!("Bearer {}", bed.token);
     let headers = [("authorization", bearer.as_str()), ("if-none-match", etag.as_str())];
     let again = bed.ask("GET", "/repos/acme/app", &headers, None).await.unwrap();

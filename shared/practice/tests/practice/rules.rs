@@ -1,7 +1,7 @@
 //! GitHub's rules: what is refused, what moves, what starts again.
 
 use greenline_practice::github::{
-    Change, JobEnd, NewPull, Permission, Permissions, Access, Protection, Role, Who,
+    Access, Change, JobEnd, NewPull, Permission, Permissions, Protection, Role, Who,
 };
 use serde_json::json;
 
@@ -21,7 +21,10 @@ async fn a_merge_wants_the_head_that_was_seen() {
     assert_eq!(bed.repo.head("main").as_deref(), merged.body["sha"].as_str());
     let file = bed.get("/repos/acme/app/contents/b?ref=main").await;
     assert_eq!(file.status, 200);
-    assert_eq!(bed.get(&format!("/repos/acme/app/pulls/{}", pull.number)).await.body["merged"], true);
+    assert_eq!(
+        bed.get(&format!("/repos/acme/app/pulls/{}", pull.number)).await.body["merged"],
+        true
+    );
 }
 
 #[tokio::test]
@@ -58,7 +61,8 @@ async fn failed_jobs_run_again_as_another_attempt() {
     let bed = Bed::new().await;
     let pull = bed.pull().await;
     let good = || JobEnd::Success(String::new());
-    let run = bed.repo.finish_run(&pull, &[("lint", good()), ("test", JobEnd::Failure("no\n".into()))]);
+    let run =
+        bed.repo.finish_run(&pull, &[("lint", good()), ("test", JobEnd::Failure("no\n".into()))]);
     let path = format!("/repos/acme/app/actions/runs/{}", run.id);
     assert_eq!(bed.get(&path).await.body["conclusion"], "failure");
     bed.repo.next_attempt("test", good());
@@ -88,7 +92,8 @@ async fn a_run_that_still_runs_is_not_started_again() {
 async fn a_token_without_a_permission_is_told_which() {
     let bed = Bed::new().await;
     let pull = bed.pull().await;
-    let read: Permissions = [(Permission::Issues, Access::Read), (Permission::PullRequests, Access::Read)].into();
+    let read: Permissions =
+        [(Permission::Issues, Access::Read), (Permission::PullRequests, Access::Read)].into();
     let token = bed.github.token("acme", read);
     let path = format!("/repos/acme/app/issues/{}/comments", pull.number);
     let refused = bed.as_token(&token, "POST", &path, Some(json!({"body": "hello"}))).await;

@@ -53,13 +53,17 @@ async fn a_lost_one_is_found_in_the_list_and_sent_again_by_hand_alone() {
     bed.github.settle().await;
     assert!(!listener.names().contains(&"push".to_owned()), "lost, and not tried again");
     let list = bed.as_token(&app.jwt().unwrap(), "GET", "/app/hook/deliveries", None).await.body;
-    let failed: Vec<_> = list.as_array().unwrap().iter().filter(|it| it["status_code"] == 502).collect();
+    let failed: Vec<_> =
+        list.as_array().unwrap().iter().filter(|it| it["status_code"] == 502).collect();
     assert_eq!((failed.len(), &failed[0]["event"]), (1, &json!("push")));
     let again = format!("/app/hook/deliveries/{}/attempts", failed[0]["id"]);
     assert_eq!(bed.as_token(&app.jwt().unwrap(), "POST", &again, None).await.status, 202);
     bed.github.settle().await;
     let last = listener.heard().pop().unwrap();
-    assert_eq!((last.event.as_str(), last.delivery.as_str()), ("push", failed[0]["guid"].as_str().unwrap()));
+    assert_eq!(
+        (last.event.as_str(), last.delivery.as_str()),
+        ("push", failed[0]["guid"].as_str().unwrap())
+    );
     assert!(last.json()["installation"]["id"].is_u64());
 }
 

@@ -55,9 +55,10 @@ impl World {
             force: pushing.force,
         };
         let sha = git::commit(&git, &draft).await?;
-        let before = self.state().repos.get(&pushing.repo).and_then(|repo| {
-            repo.branches.get(pushing.branch).map(|branch| branch.sha.clone())
-        });
+        let before =
+            self.state().repos.get(&pushing.repo).and_then(|repo| {
+                repo.branches.get(pushing.branch).map(|branch| branch.sha.clone())
+            });
         let branch = pushing.branch.to_owned();
         let (after, by) = (Some(sha.clone()), pushing.by.to_owned());
         let repo = pushing.repo;
@@ -106,7 +107,13 @@ impl World {
     }
 
     /// Lets a pull request follow its branch.
-    async fn follow_head(&self, base: u64, number: u64, after: &str, by: &str) -> Result<(), GitError> {
+    async fn follow_head(
+        &self,
+        base: u64,
+        number: u64,
+        after: &str,
+        by: &str,
+    ) -> Result<(), GitError> {
         let Some((before, head_repo)) = self.state().open_head(base, number) else { return Ok(()) };
         let base_sha = self.state().current_base(base, number);
         let contents = self.pull_contents(base, head_repo, number, (&base_sha, after)).await?;
@@ -252,9 +259,7 @@ impl Repo {
 }
 
 fn push_commit(html: &str, commit: &Commit) -> Value {
-    let who = |who: &super::super::state::Signature| {
-        json!({"name": who.name, "email": who.email, "username": who.name, "date": time(who.when_ms)})
-    };
+    let who = |who: &super::super::state::Signature| json!({"name": who.name, "email": who.email, "username": who.name, "date": time(who.when_ms)});
     json!({
         "id": commit.sha, "tree_id": commit.tree, "distinct": true, "message": commit.message,
         "timestamp": time(commit.committer.when_ms),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::{ACTIONS_APP, JobEnd};
 use super::super::state::{CheckRun, Job, JobLog, State, Step, WorkflowRun};
+use super::super::{ACTIONS_APP, JobEnd};
 
 /// A run to be started.
 pub(crate) struct NewRun<'a> {

@@ -88,7 +88,14 @@ impl State {
         self.tell_of_thread(repo, number, action, by, json!({}));
     }
 
-    pub(crate) fn tell_of_thread(&mut self, repo: u64, number: u64, action: &str, by: &str, more: Value) {
+    pub(crate) fn tell_of_thread(
+        &mut self,
+        repo: u64,
+        number: u64,
+        action: &str,
+        by: &str,
+        more: Value,
+    ) {
         let is_pull = self.repos.get(&repo).is_some_and(|it| it.pulls.contains_key(&number));
         if is_pull {
             return self.tell_of_pull(repo, number, action, by, more);
@@ -99,7 +106,14 @@ impl State {
         self.emit(repo, "issues", by, all);
     }
 
-    pub(crate) fn tell_of_pull(&mut self, repo: u64, number: u64, action: &str, by: &str, more: Value) {
+    pub(crate) fn tell_of_pull(
+        &mut self,
+        repo: u64,
+        number: u64,
+        action: &str,
+        by: &str,
+        more: Value,
+    ) {
         let render = self.render();
         let Some(of) = self.repos.get(&repo) else { return };
         let Some(pull) = of.pulls.get(&number) else { return };
@@ -131,8 +145,15 @@ impl State {
         self.account(author, super::super::state::AccountKind::User);
         let (id, now) = (self.next_id(), self.now_ms());
         let (author, body) = (author.to_owned(), body.to_owned());
-        let comment =
-            Comment { id, issue, author: author.clone(), body, created_ms: now, updated_ms: now, app };
+        let comment = Comment {
+            id,
+            issue,
+            author: author.clone(),
+            body,
+            created_ms: now,
+            updated_ms: now,
+            app,
+        };
         if let Some(repo) = self.repos.get_mut(&repo) {
             repo.comments.insert(id, comment);
         }
@@ -147,7 +168,13 @@ impl State {
         let Some(comment) = found else { return };
         let before = std::mem::replace(&mut comment.body, body.to_owned());
         comment.updated_ms = now;
-        self.tell_of_comment(repo, id, "edited", by, json!({"changes": {"body": {"from": before}}}));
+        self.tell_of_comment(
+            repo,
+            id,
+            "edited",
+            by,
+            json!({"changes": {"body": {"from": before}}}),
+        );
     }
 
     /// Deletes a comment.
@@ -170,6 +197,7 @@ impl State {
     }
 }
 
-fn difference(one: &[String], other: &[String]) -> Vec<String> {
+/// What the first has and the other has not.
+pub(crate) fn difference(one: &[String], other: &[String]) -> Vec<String> {
     one.iter().filter(|name| !other.contains(name)).cloned().collect()
 }

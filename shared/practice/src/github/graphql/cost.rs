@@ -2,7 +2,9 @@
 //! each connection once, divide by a hundred, round, and never less than one. A connection
 //! without `first` or `last`, or with more than a hundred, is refused.
 
-use async_graphql_parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql_parser::types::{
+    ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+};
 use serde_json::{Map, Value, json};
 
 use super::fill;
@@ -51,7 +53,11 @@ pub(crate) fn of(
         );
         count.errors.push(json!({"type": "MAX_NODE_LIMIT_EXCEEDED", "message": text}));
     }
-    if count.errors.is_empty() { Ok(((count.requests + 50) / 100).max(1)) } else { Err(count.errors) }
+    if count.errors.is_empty() {
+        Ok(((count.requests + 50) / 100).max(1))
+    } else {
+        Err(count.errors)
+    }
 }
 
 impl Count<'_> {

@@ -1,6 +1,8 @@
 //! Walks a query over the graph.
 
-use async_graphql_parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql_parser::types::{
+    ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+};
 use serde_json::{Map, Value};
 
 use super::super::front::Ask;
@@ -91,7 +93,13 @@ impl<'a> Graph<'a> {
         (Value::Object(data), errors)
     }
 
-    fn select(&self, node: &Node, set: &SelectionSet, path: &mut Vec<String>, errors: &mut Errors) -> Value {
+    fn select(
+        &self,
+        node: &Node,
+        set: &SelectionSet,
+        path: &mut Vec<String>,
+        errors: &mut Errors,
+    ) -> Value {
         let mut all = Map::new();
         self.select_into(node, set, &mut all, path, errors);
         Value::Object(all)
@@ -122,7 +130,9 @@ impl<'a> Graph<'a> {
                 }
                 Selection::FragmentSpread(it) => {
                     let found = self.document.fragments.get(&it.node.fragment_name.node);
-                    let fits = |of: &&async_graphql_parser::Positioned<async_graphql_parser::types::FragmentDefinition>| {
+                    let fits = |of: &&async_graphql_parser::Positioned<
+                        async_graphql_parser::types::FragmentDefinition,
+                    >| {
                         node.is(of.node.type_condition.node.on.node.as_str())
                     };
                     if let Some(of) = found.filter(fits) {
@@ -133,13 +143,20 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn field(&self, node: &Node, field: &Field, path: &mut Vec<String>, errors: &mut Errors) -> Value {
+    fn field(
+        &self,
+        node: &Node,
+        field: &Field,
+        path: &mut Vec<String>,
+        errors: &mut Errors,
+    ) -> Value {
         let name = field.name.node.as_str();
         if name == "__typename" {
             return node.type_name().into();
         }
         let given = field.arguments.iter();
-        let given = given.map(|(name, value)| (name.node.to_string(), fill(&value.node, &self.variables)));
+        let given =
+            given.map(|(name, value)| (name.node.to_string(), fill(&value.node, &self.variables)));
         let arguments = Arguments(given.collect());
         match self.resolve(node, name, &arguments) {
             Out::Value(value) => value,

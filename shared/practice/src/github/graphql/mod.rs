@@ -11,8 +11,10 @@ mod nodes;
 
 use std::sync::Arc;
 
-use async_graphql_parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection};
 use async_graphql_parser::parse_query;
+use async_graphql_parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
+};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
@@ -42,14 +44,17 @@ fn operation(document: &ExecutableDocument, name: Option<&str>) -> Option<Operat
     match &document.operations {
         DocumentOperations::Single(one) => Some(one.node.clone()),
         DocumentOperations::Multiple(all) => {
-            let found = all.iter().find(|(it, _)| name.is_some_and(|name| it.as_str() == name));
-            found.map(|(_, it)| it.node.clone())
+            // A document's only operation needs no name.
+            let fits = |it: &str| name.map_or(all.len() == 1, |name| it == name);
+            all.iter().find(|(it, _)| fits(it)).map(|(_, it)| it.node.clone())
         }
     }
 }
 
 fn read(body: &Value) -> Result<(ExecutableDocument, OperationDefinition), String> {
-    let query = body["query"].as_str().ok_or("A query attribute must be specified and must be a string.")?;
+    let query = body["query"]
+        .as_str()
+        .ok_or("A query attribute must be specified and must be a string.")?;
     let document = parse_query(query).map_err(|error| error.to_string())?;
     let found = operation(&document, body["operationName"].as_str());
     let found = found.ok_or("An operation name is required")?;
@@ -112,7 +117,10 @@ fn respond(body: &Value, points: u64) -> Response {
     response
 }
 
-fn with_defaults(mut variables: Map<String, Value>, operation: &OperationDefinition) -> Map<String, Value> {
+fn with_defaults(
+    mut variables: Map<String, Value>,
+    operation: &OperationDefinition,
+) -> Map<String, Value> {
     for definition in &operation.variable_definitions {
         let name = definition.node.name.node.to_string();
         let default = definition.node.default_value.as_ref();
@@ -131,7 +139,9 @@ pub(crate) fn fill(value: &async_graphql_value::Value, variables: &Map<String, V
         Given::Variable(name) => variables.get(name.as_str()).cloned().unwrap_or_default(),
         Given::List(all) => all.iter().map(|it| fill(it, variables)).collect(),
         Given::Object(all) => {
-            let pair = |(name, it): (&async_graphql_value::Name, &Given)| (name.to_string(), fill(it, variables));
+            let pair = |(name, it): (&async_graphql_value::Name, &Given)| {
+                (name.to_string(), fill(it, variables))
+            };
             Value::Object(all.iter().map(pair).collect())
         }
         Given::Enum(name) => name.as_str().into(),

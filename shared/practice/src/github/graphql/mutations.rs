@@ -106,15 +106,15 @@ async fn create_commit(ask: &Ask, input: &Value) -> Result<Node, Wrong> {
         GitError::Refused { .. } => moved(&branch, expected),
         other => wrong("UNPROCESSABLE", other.to_string()),
     })?;
-    let fields = vec![
-        ("commit", Some(Node::Commit(repo, sha))),
-        ("ref", Some(Node::Ref(repo, branch))),
-    ];
+    let fields =
+        vec![("commit", Some(Node::Commit(repo, sha))), ("ref", Some(Node::Ref(repo, branch)))];
     Ok(payload("CreateCommitOnBranchPayload", fields, input))
 }
 
 fn moved(branch: &str, expected: &str) -> Wrong {
-    let text = format!("Expected branch to point to \"{expected}\" but it did not. Pull and try again. ({branch})");
+    let text = format!(
+        "Expected branch to point to \"{expected}\" but it did not. Pull and try again. ({branch})"
+    );
     wrong("STALE_DATA", text)
 }
 
@@ -140,7 +140,8 @@ fn changes_of(input: &Value) -> Result<Vec<Change>, Wrong> {
     for addition in list("additions") {
         let path = addition["path"].as_str().unwrap_or_default().to_owned();
         let encoded = addition["contents"].as_str().unwrap_or_default();
-        let text = || wrong("UNPROCESSABLE", "A path was requested with contents that are not base64");
+        let text =
+            || wrong("UNPROCESSABLE", "A path was requested with contents that are not base64");
         let content = STANDARD.decode(encoded).map_err(|_| text())?;
         all.push(Change::Write { path, content, executable: false });
     }
@@ -189,7 +190,8 @@ fn auto_merge(ask: &Ask, input: &Value, on: bool) -> Result<Node, Wrong> {
     if let Some(pull) = of.pulls.get_mut(&number) {
         pull.auto_merge = on.then_some(new);
     }
-    let name = if on { "EnablePullRequestAutoMergePayload" } else { "DisablePullRequestAutoMergePayload" };
+    let name =
+        if on { "EnablePullRequestAutoMergePayload" } else { "DisablePullRequestAutoMergePayload" };
     Ok(payload(name, vec![("pullRequest", Some(Node::Pull(repo, number)))], input))
 }
 
@@ -219,7 +221,10 @@ fn update_comment(ask: &Ask, input: &Value) -> Result<Node, Wrong> {
     let id = input["id"].as_str().unwrap_or_default();
     let found = find_node(&ask.state(), id);
     let Some(Node::Comment(repo, id)) = found else {
-        return Err(wrong("NOT_FOUND", format!("Could not resolve to a node with the global id of '{id}'")));
+        return Err(wrong(
+            "NOT_FOUND",
+            format!("Could not resolve to a node with the global id of '{id}'"),
+        ));
     };
     may(ask, repo, Permission::PullRequests)?;
     let text = input["body"].as_str().unwrap_or_default();

@@ -20,7 +20,7 @@ pub(crate) enum Node {
     Label(u64, String),
     File(u64, u64, usize),
     /// A commit of a pull request.
-    PullCommit(u64, u64, String),
+    PullCommit(u64, String),
     Commit(u64, String),
     Rollup(u64, String),
     CheckRun(u64, u64),
@@ -32,10 +32,24 @@ pub(crate) enum Node {
     Ref(u64, String),
     AutoMerge(u64, u64),
     /// The page of a connection.
-    Page { of: &'static str, nodes: Vec<Node>, total: usize, end: usize, start: usize },
-    PageInfo { end: usize, start: usize, total: usize },
+    Page {
+        of: &'static str,
+        nodes: Vec<Node>,
+        total: usize,
+        end: usize,
+        start: usize,
+    },
+    PageInfo {
+        end: usize,
+        start: usize,
+        total: usize,
+    },
     /// What a mutation gives back.
-    Payload { of: &'static str, fields: Vec<(&'static str, Option<Node>)>, mark: Value },
+    Payload {
+        of: &'static str,
+        fields: Vec<(&'static str, Option<Node>)>,
+        mark: Value,
+    },
 }
 
 /// What a field holds.
@@ -88,7 +102,9 @@ impl Node {
     pub(crate) fn is(&self, name: &str) -> bool {
         let interfaces: &[&str] = match self {
             Self::Account(_) => &["Actor", "Node", "RepositoryOwner"],
-            Self::CheckRun(..) | Self::Status(..) => &["RequirableByPullRequest", "StatusCheckRollupContext", "Node"],
+            Self::CheckRun(..) | Self::Status(..) => {
+                &["RequirableByPullRequest", "StatusCheckRollupContext", "Node"]
+            }
             Self::Commit(..) => &["GitObject", "Node"],
             _ => &["Node"],
         };
@@ -166,7 +182,7 @@ impl Graph<'_> {
                     _ => Out::Unknown,
                 }
             }
-            Node::PullCommit(repo, _, sha) => match name {
+            Node::PullCommit(repo, sha) => match name {
                 "commit" => Out::Node(Node::Commit(*repo, sha.clone())),
                 "id" => value(node_id("PullRequestCommit", *repo)),
                 _ => Out::Unknown,
@@ -221,7 +237,9 @@ impl Graph<'_> {
                 "nodes" => Out::Nodes(nodes.clone()),
                 "totalCount" => value(*total),
                 "pageInfo" => Out::Node(Node::PageInfo { end: *end, start: *start, total: *total }),
-                "checkRunCount" => value(nodes.iter().filter(|it| matches!(it, Node::CheckRun(..))).count()),
+                "checkRunCount" => {
+                    value(nodes.iter().filter(|it| matches!(it, Node::CheckRun(..))).count())
+                }
                 _ => Out::Unknown,
             },
             Node::PageInfo { end, start, total } => match name {
@@ -308,7 +326,8 @@ impl Graph<'_> {
             }
             "pullRequest" => {
                 let number = arguments.number("number").unwrap_or_default();
-                let text = format!("Could not resolve to a PullRequest with the number of {number}.");
+                let text =
+                    format!("Could not resolve to a PullRequest with the number of {number}.");
                 let there = repo.pulls.contains_key(&number);
                 if there { Out::Node(Node::Pull(repo.id, number)) } else { Out::Missing(text) }
             }
@@ -325,7 +344,8 @@ impl Graph<'_> {
                 self.page("IssueConnection", all, arguments)
             }
             "refs" => {
-                let all = repo.branches.keys().map(|name| Node::Ref(repo.id, name.clone())).collect();
+                let all =
+                    repo.branches.keys().map(|name| Node::Ref(repo.id, name.clone())).collect();
                 self.page("RefConnection", all, arguments)
             }
             _ => Out::Unknown,
@@ -337,8 +357,10 @@ impl Graph<'_> {
         let labels = arguments.words("labels");
         let fits = |pull: &&Pull| {
             let issue = &repo.issues[&pull.number];
-            let right = states.as_ref().is_none_or(|it| it.iter().any(|it| *it == pull_state(pull, issue)));
-            let labelled = labels.as_ref().is_none_or(|it| it.iter().any(|it| issue.labels.contains(it)));
+            let right =
+                states.as_ref().is_none_or(|it| it.iter().any(|it| *it == pull_state(pull, issue)));
+            let labelled =
+                labels.as_ref().is_none_or(|it| it.iter().any(|it| issue.labels.contains(it)));
             let base = arguments.text("baseRefName").is_none_or(|it| it == pull.base_branch);
             let head = arguments.text("headRefName").is_none_or(|it| it == pull.head_branch);
             right && labelled && base && head
@@ -398,7 +420,9 @@ impl Graph<'_> {
                 let all = (0..pull.files.len()).map(|at| Node::File(repo.id, pull.number, at));
                 self.page("PullRequestChangedFileConnection", all.collect(), arguments)
             }
-            "commits" => self.page("PullRequestCommitConnection", self.commits_of(repo, pull), arguments),
+            "commits" => {
+                self.page("PullRequestCommitConnection", self.commits_of(repo, pull), arguments)
+            }
             "statusCheckRollup" => self.rollup_of(repo, &pull.head_sha),
             _ => self.issue(repo, issue, name, arguments),
         }
@@ -408,7 +432,7 @@ impl Graph<'_> {
         let mut all = Vec::new();
         let mut next = Some(pull.head_sha.clone());
         while let Some(sha) = next.filter(|_| (all.len() as u64) < pull.commits) {
-            all.push(Node::PullCommit(repo.id, pull.number, sha.clone()));
+            all.push(Node::PullCommit(repo.id, sha.clone()));
             next = repo.commits.get(&sha).and_then(|commit| commit.parents.first().cloned());
         }
         all.reverse();
@@ -537,11 +561,9 @@ impl Graph<'_> {
             "id" => value(node_id("StatusCheckRollup", repo.id)),
             "state" => value(rollup_state(repo, sha)),
             "commit" => Out::Node(Node::Commit(repo.id, sha.to_owned())),
-            "contexts" => self.page(
-                "StatusCheckRollupContextConnection",
-                self.contexts(repo, sha),
-                arguments,
-            ),
+            "contexts" => {
+                self.page("StatusCheckRollupContextConnection", self.contexts(repo, sha), arguments)
+            }
             _ => Out::Unknown,
         }
     }
@@ -651,7 +673,11 @@ pub(crate) fn find_node(state: &super::super::state::State, id: &str) -> Option<
         "Issue" => {
             let issue = repo.issues.values().find(|issue| issue.id == number)?;
             let pull = repo.pulls.contains_key(&issue.number);
-            Some(if pull { Node::Pull(repo.id, issue.number) } else { Node::Issue(repo.id, issue.number) })
+            Some(if pull {
+                Node::Pull(repo.id, issue.number)
+            } else {
+                Node::Issue(repo.id, issue.number)
+            })
         }
         "CheckRun" => repo.check_runs.get(&number).map(|run| Node::CheckRun(repo.id, run.id)),
         "CheckSuite" => repo.suites.get(&number).map(|it| Node::Suite(repo.id, it.id)),
@@ -682,7 +708,9 @@ fn rollup_state(repo: &Repo, sha: &str) -> &'static str {
     let bad = |end: Option<&str>| {
         end.is_some_and(|end| !matches!(end, "success" | "neutral" | "skipped"))
     };
-    if runs.iter().any(|run| bad(run.conclusion.as_deref())) || statuses.iter().any(|it| it.state == "failure") {
+    if runs.iter().any(|run| bad(run.conclusion.as_deref()))
+        || statuses.iter().any(|it| it.state == "failure")
+    {
         "FAILURE"
     } else if statuses.iter().any(|it| it.state == "error") {
         "ERROR"

@@ -82,7 +82,7 @@ fn steps(job: &Job, started: u64, done: Option<u64>) -> Vec<Value> {
     let step = |(at, step): (usize, &super::super::state::Step)| {
         json!({
             "name": step.name, "number": at + 1,
-            "status": if step.conclusion.is_some() { "completed" } else { "queued" },
+            "status": if step.conclusion.is_some() { "completed" } else { "in_progress" },
             "conclusion": step.conclusion,
             "started_at": time(started), "completed_at": maybe_time(done),
         })

@@ -88,7 +88,10 @@ impl Render<'_> {
         let id = repo.labels.get(name).copied().unwrap_or_default();
         let mut all = json!({"id": id, "node_id": node_id("Label", id), "name": name});
         let url = format!("{}/labels/{}", self.repo_url(repo), super::super::answer::escape(name));
-        extend(&mut all, json!({"url": url, "color": "ededed", "default": false, "description": ""}));
+        extend(
+            &mut all,
+            json!({"url": url, "color": "ededed", "default": false, "description": ""}),
+        );
         all
     }
 

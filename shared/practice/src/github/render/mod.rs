@@ -160,7 +160,7 @@ impl Render<'_> {
             "has_multiple_single_files": false,
             "single_file_paths": [],
             "suspended_by": null,
-            "suspended_at": if it.suspended { Some(times.clone()) } else { None },
+            "suspended_at": if it.suspended { Some(times) } else { None },
         })
     }
 }
@@ -187,8 +187,8 @@ pub(crate) fn account_type(kind: AccountKind) -> &'static str {
 }
 
 pub(crate) fn permissions(all: &Permissions) -> Value {
-    let pairs = all.iter().map(|(permission, access)| {
-        (permission.name().to_owned(), Value::from(access.name()))
-    });
+    let pairs = all
+        .iter()
+        .map(|(permission, access)| (permission.name().to_owned(), Value::from(access.name())));
     Value::Object(pairs.collect::<Map<_, _>>())
 }

@@ -136,7 +136,8 @@ impl Render<'_> {
 
     /// What a check or a run says of a pull request.
     pub(crate) fn minimal_pull(&self, repo: &Repo, pull: &Pull) -> Value {
-        let short = |repo: &Repo| json!({"id": repo.id, "url": self.repo_url(repo), "name": repo.name});
+        let short =
+            |repo: &Repo| json!({"id": repo.id, "url": self.repo_url(repo), "name": repo.name});
         json!({
             "id": pull.id, "number": pull.number,
             "url": format!("{}/pulls/{}", self.repo_url(repo), pull.number),

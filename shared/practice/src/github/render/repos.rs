@@ -156,7 +156,12 @@ impl Render<'_> {
         json!({"name": name, "commit": {"sha": branch.sha, "url": url}, "protected": protected})
     }
 
-    pub(crate) fn protection(&self, repo: &Repo, name: &str, rules: &super::super::Protection) -> Value {
+    pub(crate) fn protection(
+        &self,
+        repo: &Repo,
+        name: &str,
+        rules: &super::super::Protection,
+    ) -> Value {
         let url = format!("{}/branches/{name}/protection", self.repo_url(repo));
         let checks: Vec<Value> = rules
             .required_checks

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 
+use super::super::JobEnd;
 use super::super::access::{Access, Permission};
 use super::super::answer::{Answer, Refusal, accepted, created, ok};
 use super::super::changes::runs::{NotRerun, Rerun};
@@ -18,7 +19,6 @@ use super::super::front::Ask;
 use super::super::logs;
 use super::super::state::{Job, JobLog, Repo, WorkflowRun};
 use super::super::world::World;
-use super::super::JobEnd;
 use super::{Of, Of2};
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -27,8 +27,14 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/repos/{owner}/{repo}/actions/runs", get(runs))
         .route("/repos/{owner}/{repo}/actions/runs/{id}", get(one))
         .route("/repos/{owner}/{repo}/actions/runs/{id}/attempts/{attempt}", get(attempt))
-        .route("/repos/{owner}/{repo}/actions/runs/{id}/attempts/{attempt}/jobs", get(jobs_of_attempt))
-        .route("/repos/{owner}/{repo}/actions/runs/{id}/attempts/{attempt}/logs", get(logs_of_attempt))
+        .route(
+            "/repos/{owner}/{repo}/actions/runs/{id}/attempts/{attempt}/jobs",
+            get(jobs_of_attempt),
+        )
+        .route(
+            "/repos/{owner}/{repo}/actions/runs/{id}/attempts/{attempt}/logs",
+            get(logs_of_attempt),
+        )
         .route("/repos/{owner}/{repo}/actions/runs/{id}/jobs", get(jobs))
         .route("/repos/{owner}/{repo}/actions/runs/{id}/logs", get(logs_of_run))
         .route("/repos/{owner}/{repo}/actions/runs/{id}/rerun", post(rerun))
@@ -56,7 +62,8 @@ async fn runs(ask: Ask) -> Answer {
     let repo = ask.may(&state, Permission::Actions, Access::Read)?;
     let render = ask.render(&state);
     let fits = |run: &&WorkflowRun| {
-        let is = |name: &str, value: Option<&str>| ask.word(name).is_none_or(|it| Some(it) == value);
+        let is =
+            |name: &str, value: Option<&str>| ask.word(name).is_none_or(|it| Some(it) == value);
         let ends = [Some(run.status.as_str()), run.conclusion.as_deref()];
         is("head_sha", Some(&run.head_sha))
             && is("branch", run.head_branch.as_deref())
@@ -210,7 +217,8 @@ fn archive(jobs: &[&Job]) -> Result<Vec<u8>, Refusal> {
         let text = text_of(&job.log)?;
         let name = format!("{at}_{}.txt", job.name.replace('/', "_"));
         let written = zip.start_file(name, SimpleFileOptions::default());
-        let written = written.map_err(std::io::Error::other).and_then(|()| zip.write_all(text.as_bytes()));
+        let written =
+            written.map_err(std::io::Error::other).and_then(|()| zip.write_all(text.as_bytes()));
         written.map_err(|_| Refusal::new(500, "Server Error"))?;
     }
     let bytes = zip.finish().map_err(|_| Refusal::new(500, "Server Error"))?;
@@ -223,9 +231,7 @@ fn again(ask: &Ask, run: u64, which: Rerun) -> Answer {
     match state.rerun(ask.repo(), run, which) {
         Ok(()) => created(&json!({})),
         Err(NotRerun::Missing) => Err(Refusal::missing()),
-        Err(NotRerun::StillRunning) => {
-            Err(Refusal::new(403, "This workflow is already running"))
-        }
+        Err(NotRerun::StillRunning) => Err(Refusal::new(403, "This workflow is already running")),
         Err(NotRerun::NothingFailed) => {
             Err(Refusal::new(403, "The workflow run has no failed jobs to rerun"))
         }
@@ -256,7 +262,8 @@ async fn cancel(ask: Ask, Path((_, _, id)): Of<u64>) -> Answer {
     if run.status == "completed" {
         return Err(Refusal::new(409, "Cannot cancel a workflow run that is completed."));
     }
-    let running = |job: &&&Job| repo.check_runs.get(&job.id).is_none_or(|it| it.status != "completed");
+    let running =
+        |job: &&&Job| repo.check_runs.get(&job.id).is_none_or(|it| it.status != "completed");
     let open: Vec<u64> = repo.latest_jobs(id).iter().filter(running).map(|job| job.id).collect();
     for job in open {
         state.end_job(ask.repo(), job, &JobEnd::Cancelled);

@@ -7,7 +7,9 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::super::access::{Access, Caller, Installation, Permission, Permissions, Token, TokenOwner};
+use super::super::access::{
+    Access, Caller, Installation, Permission, Permissions, Token, TokenOwner,
+};
 use super::super::answer::{Answer, Refusal, created, no_content, ok};
 use super::super::front::Ask;
 use super::super::render::{permissions, time};
@@ -41,7 +43,8 @@ async fn app(ask: Ask) -> Answer {
     let id = app_of(&ask)?;
     let state = ask.state();
     let mut all = ask.render(&state).app(id);
-    all["installations_count"] = state.installations.values().filter(|it| it.app == id).count().into();
+    all["installations_count"] =
+        state.installations.values().filter(|it| it.app == id).count().into();
     ok(&all)
 }
 

@@ -80,7 +80,8 @@ async fn change(ask: Ask, Path((_, _, id)): Of<u64>, Json(body): Json<Value>) ->
     let repo = ask.may(&state, Permission::Checks, Access::Write)?;
     let mut run = find(repo, id)?.clone();
     if repo.suites.get(&run.suite).map(|suite| suite.app) != Some(app) {
-        let text = "Invalid app_id `check_run` can only be modified by the GitHub App that created it.";
+        let text =
+            "Invalid app_id `check_run` can only be modified by the GitHub App that created it.";
         return Err(Refusal::new(403, text));
     }
     apply(&mut run, &body, state.now_ms())?;
@@ -202,10 +203,8 @@ fn runs(ask: &Ask, wanted: impl Fn(&CheckRun) -> bool) -> Answer {
     all.retain(|run| ask.word("status").is_none_or(|status| run.status == status));
     let app = |run: &CheckRun| repo.suites.get(&run.suite).map(|it| it.app.to_string());
     all.retain(|run| ask.word("app_id").is_none_or(|id| app(run).as_deref() == Some(id)));
-    ask.paging().counted(
-        "check_runs",
-        all.into_iter().map(|run| render.check_run(repo, run)).collect(),
-    )
+    ask.paging()
+        .counted("check_runs", all.into_iter().map(|run| render.check_run(repo, run)).collect())
 }
 
 async fn runs_of_suite(ask: Ask, Path((_, _, id)): Of<u64>) -> Answer {
@@ -230,8 +229,6 @@ async fn suites_of_commit(ask: Ask, Path((_, _, reference)): Of<String>) -> Answ
     let repo = ask.may(&state, Permission::Checks, Access::Read)?;
     let render = ask.render(&state);
     let all: Vec<&Suite> = repo.suites.values().filter(|suite| suite.head_sha == sha).collect();
-    ask.paging().counted(
-        "check_suites",
-        all.into_iter().map(|suite| render.suite(repo, suite)).collect(),
-    )
+    ask.paging()
+        .counted("check_suites", all.into_iter().map(|suite| render.suite(repo, suite)).collect())
 }

@@ -158,7 +158,8 @@ async fn create(ask: Ask, Json(body): Json<Value>) -> Answer {
     let mut state = ask.state();
     ask.may(&state, Permission::RepositoryHooks, Access::Write)?;
     let config = &body["config"];
-    let url = config["url"].as_str().ok_or_else(|| Refusal::invalid("Hook", "url", "missing_field"))?;
+    let url =
+        config["url"].as_str().ok_or_else(|| Refusal::invalid("Hook", "url", "missing_field"))?;
     let events = words(&body["events"]);
     let hook = Hook {
         id: state.next_id(),

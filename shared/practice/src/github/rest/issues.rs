@@ -40,7 +40,12 @@ pub(crate) fn router() -> Router<Arc<World>> {
 }
 
 /// Issues need one permission, pull requests the other.
-fn may_of<'a>(ask: &Ask, state: &'a State, number: u64, access: Access) -> Result<&'a Repo, Refusal> {
+fn may_of<'a>(
+    ask: &Ask,
+    state: &'a State,
+    number: u64,
+    access: Access,
+) -> Result<&'a Repo, Refusal> {
     let pull = state.repos.get(&ask.repo()).is_some_and(|it| it.pulls.contains_key(&number));
     let permission = if pull { Permission::PullRequests } else { Permission::Issues };
     let repo = ask.may(state, permission, access)?;
@@ -52,7 +57,8 @@ async fn list(ask: Ask) -> Answer {
     let repo = ask.may(&state, Permission::Issues, Access::Read)?;
     let render = ask.render(&state);
     let wanted = ask.word("state").unwrap_or("open");
-    let labels: Vec<&str> = ask.word("labels").map(|it| it.split(',').collect()).unwrap_or_default();
+    let labels: Vec<&str> =
+        ask.word("labels").map(|it| it.split(',').collect()).unwrap_or_default();
     let fits = |issue: &&super::super::state::Issue| {
         let right_state = wanted == "all" || (wanted == "open") == issue.open;
         right_state && labels.iter().all(|label| issue.labels.iter().any(|it| it == label))
@@ -167,7 +173,12 @@ async fn comment(ask: Ask, Path((_, _, number)): Of<u64>, Json(body): Json<Value
     created(&ask.render(&state).comment(repo, &repo.comments[&id]))
 }
 
-fn comment_of<'a>(ask: &Ask, state: &'a State, id: u64, access: Access) -> Result<(&'a Repo, &'a Comment), Refusal> {
+fn comment_of<'a>(
+    ask: &Ask,
+    state: &'a State,
+    id: u64,
+    access: Access,
+) -> Result<(&'a Repo, &'a Comment), Refusal> {
     let repo = state.repos.get(&ask.repo()).ok_or_else(Refusal::missing)?;
     let comment = repo.comments.get(&id).ok_or_else(Refusal::missing)?;
     may_of(ask, state, comment.issue, access)?;
@@ -211,7 +222,11 @@ async fn react_to_comment(ask: Ask, Path((_, _, id)): Of<u64>, Json(body): Json<
     react(&ask, &mut state, Subject::Comment(id), &body)
 }
 
-async fn react_to_issue(ask: Ask, Path((_, _, number)): Of<u64>, Json(body): Json<Value>) -> Answer {
+async fn react_to_issue(
+    ask: Ask,
+    Path((_, _, number)): Of<u64>,
+    Json(body): Json<Value>,
+) -> Answer {
     let mut state = ask.state();
     may_of(&ask, &state, number, Access::Write)?;
     react(&ask, &mut state, Subject::Issue(number), &body)
@@ -276,7 +291,8 @@ async fn set_labels(ask: Ask, Path((_, _, number)): Of<u64>, Json(body): Json<Va
 }
 
 async fn remove_label(ask: Ask, Path((_, _, number, name)): Of2<u64, String>) -> Answer {
-    let there = ask.state().issue_mut(ask.repo(), number).is_some_and(|it| it.labels.contains(&name));
+    let there =
+        ask.state().issue_mut(ask.repo(), number).is_some_and(|it| it.labels.contains(&name));
     if !there {
         return Err(Refusal::not_found("Label does not exist"));
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::super::access::{Access, Permission};
 use super::super::answer::{Answer, Refusal, created, ok};
 use super::super::changes::merging::NotMerged;
+use super::super::changes::threads::difference;
 use super::super::front::Ask;
 use super::super::git::{self, MergeKind};
 use super::super::state::{Pull, Repo};
@@ -143,7 +144,8 @@ async fn reviewers(ask: Ask, Path((_, _, number)): Of<u64>) -> Answer {
     let state = ask.state();
     let repo = ask.may(&state, Permission::PullRequests, Access::Read)?;
     let render = ask.render(&state);
-    let users: Vec<Value> = find(repo, number)?.reviewers.iter().map(|it| render.user(it)).collect();
+    let users: Vec<Value> =
+        find(repo, number)?.reviewers.iter().map(|it| render.user(it)).collect();
     ok(&json!({"users": users, "teams": []}))
 }
 
@@ -175,18 +177,27 @@ fn change_reviewers(
 ) -> Result<Value, Refusal> {
     let mut state = ask.state();
     let repo = ask.may(&state, Permission::PullRequests, Access::Write)?;
-    let mut reviewers = find(repo, number)?.reviewers.clone();
-    change(&mut reviewers);
-    if let Some(stranger) = reviewers.iter().find(|login| !state.users.contains_key(*login)) {
+    let before = find(repo, number)?.reviewers.clone();
+    let mut after = before.clone();
+    change(&mut after);
+    if let Some(stranger) = after.iter().find(|login| !state.users.contains_key(*login)) {
         let text = format!("Reviews may only be requested from collaborators: {stranger}");
         return Err(Refusal::new(422, text));
     }
     let found = state.repos.get_mut(&ask.repo()).and_then(|repo| repo.pulls.get_mut(&number));
     if let Some(pull) = found {
-        pull.reviewers = reviewers;
+        pull.reviewers.clone_from(&after);
     }
-    let by = ask.caller.login();
-    state.tell_of_pull(ask.repo(), number, "review_requested", &by, json!({}));
+    let changed = [
+        ("review_requested", difference(&after, &before)),
+        ("review_request_removed", difference(&before, &after)),
+    ];
+    for (action, logins) in changed {
+        for login in logins {
+            let more = json!({"requested_reviewer": state.render().user(&login)});
+            state.tell_of_pull(ask.repo(), number, action, &ask.caller.login(), more);
+        }
+    }
     let repo = ask.may(&state, Permission::PullRequests, Access::Write)?;
     Ok(ask.render(&state).simple_pull(repo, find(repo, number)?))
 }

@@ -100,4 +100,3 @@ async fn git_ref(ask: Ask, Path((_, _, reference)): Of<String>) -> Answer {
         "object": {"type": "commit", "sha": branch.sha, "url": format!("{url}/git/commits/{}", branch.sha)},
     }))
 }
-

@@ -32,7 +32,7 @@ async fn serve(
     let pushes = service == "git-receive-pack" || query.contains("git-receive-pack");
     let (repo, git) = match allowed(&ask, &format!("{owner}/{name}"), pushes) {
         Ok(found) => found,
-        Err(refusal) => return refusal,
+        Err(denied) => return denied.into_response(),
     };
     let text = |name: HeaderName| {
         ask.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -59,27 +59,43 @@ async fn serve(
 }
 
 /// The repository, if the caller may read it or push to it.
-fn allowed(ask: &Ask, name: &str, pushes: bool) -> Result<(u64, std::path::PathBuf), Response> {
+fn allowed(ask: &Ask, name: &str, pushes: bool) -> Result<(u64, std::path::PathBuf), Denied> {
     let state = ask.state();
     let repo: &Repo = match state.repo_named(name) {
         Some(repo) if ask.caller.sees(&state, repo) => repo,
-        _ if matches!(ask.caller, Caller::Nobody) => return Err(ask_for_credentials()),
-        _ => return Err((StatusCode::NOT_FOUND, "Repository not found.").into_response()),
+        _ if matches!(ask.caller, Caller::Nobody) => return Err(Denied::Nobody),
+        _ => return Err(Denied::NotFound),
     };
     let access = if pushes { Access::Write } else { Access::Read };
     match ask.caller.needs(&state, repo, Permission::Contents, access) {
         Ok(()) => Ok((repo.id, repo.git.clone())),
-        Err(_) if matches!(ask.caller, Caller::Nobody) => Err(ask_for_credentials()),
+        Err(_) if matches!(ask.caller, Caller::Nobody) => Err(Denied::Nobody),
         Err(_) => {
             let text = format!("Permission to {name}.git denied to {}.", ask.caller.login());
-            Err((StatusCode::FORBIDDEN, text).into_response())
+            Err(Denied::Forbidden(text))
         }
     }
 }
 
-fn ask_for_credentials() -> Response {
-    let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
-    (StatusCode::UNAUTHORIZED, realm, "Repository not found.").into_response()
+/// Why git is turned away.
+enum Denied {
+    /// It may try again with a credential.
+    Nobody,
+    NotFound,
+    Forbidden(String),
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
+        match self {
+            Self::Nobody => {
+                (StatusCode::UNAUTHORIZED, realm, "Repository not found.").into_response()
+            }
+            Self::NotFound => (StatusCode::NOT_FOUND, "Repository not found.").into_response(),
+            Self::Forbidden(text) => (StatusCode::FORBIDDEN, text).into_response(),
+        }
+    }
 }
 
 /// An answer of a CGI program: headers, an empty line, the body.
