@@ -17,10 +17,11 @@ use tokio::io::AsyncWriteExt;
 /// What the token `read-only` looks like on the wire.
 const READ_ONLY: &str = "Basic eC1hY2Nlc3MtdG9rZW46cmVhZC1vbmx5";
 
-/// One repository, `acme/app`, that people can commit to here and others can fetch.
-pub(crate) struct Forge {
+/// One repository, `acme/app`, that a test can commit to and others can fetch. It goes with its test.
+pub struct GitServer {
     shared: Arc<Shared>,
-    pub(crate) address: SocketAddr,
+    /// Where it answers, on loopback.
+    pub address: SocketAddr,
 }
 
 struct Shared {
@@ -29,13 +30,14 @@ struct Shared {
     requests: AtomicUsize,
 }
 
-impl Forge {
-    pub(crate) async fn public() -> Self {
+impl GitServer {
+    /// Shows itself to everyone.
+    pub async fn public() -> Self {
         Self::start(false).await
     }
 
     /// Shows itself only to who has the token `read-only`.
-    pub(crate) async fn private() -> Self {
+    pub async fn private() -> Self {
         Self::start(true).await
     }
 
@@ -47,21 +49,29 @@ impl Forge {
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(serve).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let forge = Self { shared, address };
-        forge.git(&["init", "-q", "-b", "main", "."]);
-        forge
+        let server = Self { shared, address };
+        server.git(&["init", "-q", "-b", "main", "."]);
+        server
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// What its repository is cloned from.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}/acme/app.git", self.address)
     }
 
-    pub(crate) fn requests(&self) -> usize {
+    /// How many it has had so far.
+    #[must_use]
+    pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
     /// Commits these files, and says which commit that is.
-    pub(crate) fn commit(&self, files: &[(&str, &str)]) -> String {
+    ///
+    /// # Panics
+    ///
+    /// If git does not take them.
+    pub fn commit(&self, files: &[(&str, &str)]) -> String {
         for (name, text) in files {
             std::fs::write(self.place().join(name), text).unwrap();
         }
@@ -70,7 +80,7 @@ impl Forge {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+    fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .args(["-c", "user.name=tester", "-c", "user.email=tester@example.org"])
             .args(arguments)
@@ -88,17 +98,17 @@ impl Forge {
     }
 }
 
-async fn serve(State(forge): State<Arc<Shared>>, request: Request) -> Response {
-    forge.requests.fetch_add(1, Ordering::Relaxed);
+async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response {
+    server.requests.fetch_add(1, Ordering::Relaxed);
     let variables = variables(&request);
     let authorization = request.headers().get("authorization");
-    if forge.private && authorization.is_none_or(|value| value != READ_ONLY) {
+    if server.private && authorization.is_none_or(|value| value != READ_ONLY) {
         return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic")]).into_response();
     }
     let uri = request.uri().clone();
     let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
     let path = uri.path().replace("/app.git/", "/app.git/.git/");
-    answer(&run(forge.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
+    answer(&run(server.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
 }
 
 /// What git's server wants to know of a request.
@@ -122,7 +132,7 @@ async fn run(
     variables: &[(&str, String)],
     body: &Bytes,
 ) -> Vec<u8> {
-    let mut server = tokio::process::Command::new("git")
+    let mut backend = tokio::process::Command::new("git")
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
@@ -133,8 +143,8 @@ async fn run(
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    server.stdin.take().unwrap().write_all(body).await.unwrap();
-    server.wait_with_output().await.unwrap().stdout
+    backend.stdin.take().unwrap().write_all(body).await.unwrap();
+    backend.wait_with_output().await.unwrap().stdout
 }
 
 /// From CGI to HTTP.
