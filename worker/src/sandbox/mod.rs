@@ -81,14 +81,23 @@ pub struct Isolation {
 
 impl fmt::Display for Isolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let namespaces = if self.namespaces { "+ namespaces" } else { "alone" };
-        write!(f, "landlock ABI {} {namespaces}", self.landlock)
+        write!(f, "landlock ABI {} {}", self.landlock, self.beside_landlock())
     }
 }
 
 impl Isolation {
     /// The first ABI that can keep commands from the sockets of others in the file system.
     const RULES_FOR_SOCKET_FILES: i32 = 9;
+
+    /// The walls by name, for those whom versions don't interest.
+    #[must_use]
+    pub fn walls(self) -> String {
+        format!("landlock {}", self.beside_landlock())
+    }
+
+    fn beside_landlock(self) -> &'static str {
+        if self.namespaces { "+ namespaces" } else { "alone" }
+    }
 
     /// What commands can still reach here and should not.
     #[must_use]
