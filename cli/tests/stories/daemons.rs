@@ -10,10 +10,10 @@ use nix::unistd::Pid;
 use crate::terminal::{Terminal, enqueue, id, until};
 
 /// A running daemon; it does not outlive its test.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Daemon {
-    fn start(terminal: &Terminal, args: &[&str]) -> Self {
+    pub(crate) fn start(terminal: &Terminal, args: &[&str]) -> Self {
         let mut command = terminal.command(args);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
