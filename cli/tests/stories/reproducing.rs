@@ -18,7 +18,7 @@ struct Scene {
     bed: TestBed,
     git: GitServer,
     terminal: Terminal,
-    _worker: Daemon,
+    worker: Daemon,
 }
 
 impl Scene {
@@ -27,7 +27,7 @@ impl Scene {
         let terminal =
             environment.iter().fold(Terminal::at(&bed), |it, (name, value)| it.with(name, value));
         let worker = ground.stand(|| Daemon::start(&terminal, &["worker", "--slots", "1"]));
-        Self { bed, git, terminal, _worker: worker }
+        Self { bed, git, terminal, worker }
     }
 
     /// What becomes of a task for this commit, told by the program.
@@ -116,17 +116,73 @@ async fn what_a_fork_brings_is_neither_fetched_nor_run() {
     assert_eq!((&forks["commands"], scene.git.requests()), (&json!([]), 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_namespaces_landlock_alone_must_do() {
-    let scene = Scene::on(Ground::WithoutNamespaces, &[]).await;
-    let theirs = scene.terminal.file("theirs", "a secret of the worker's\n");
-    let test = format!("cat {} /proc/*/environ\n{}", theirs.display(), failing(TYPES));
-    let head = scene.git.commit(&[("test.sh", &test)]);
-    let answer = scene.outcome("alone", &head, |_| {}).await;
+/// A test that looks for a way out, says what it found, and then fails as CI's did.
+fn prying(scene: &Scene) -> String {
+    let folder = scene.terminal.folder().display();
+    let redis = scene.bed.redis.url();
+    let redis = redis.trim_start_matches("redis+").trim_start_matches("unix://");
+    let connect = "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0) && \
+                   connect(S, pack_sockaddr_un($ARGV[0])) && print \"reached Redis\\n\"";
+    format!(
+        "cat {folder}/theirs\necho x >{folder}/mark\n\
+         perl -e '{connect}' {}\n\
+         cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep ^REDIS_URL=\n{}",
+        redis.split('?').next().unwrap_or_default(),
+        failing(TYPES)
+    )
+}
+
+/// What a test of the pull request finds out on that ground.
+async fn pried(ground: Ground, environment: &[(&str, &str)]) -> (Value, String, bool) {
+    let scene = Scene::on(ground, environment).await;
+    scene.terminal.file("theirs", "a secret of the worker's\n");
+    let head = scene.git.commit(&[("test.sh", &prying(&scene))]);
+    let answer = scene.outcome("pries", &head, |_| {}).await;
     assert_eq!(answer["outcome"], "reproduced", "{answer}");
-    assert!(answer["isolation"].as_str().unwrap().ends_with(" alone"), "{answer}");
-    let seen = answer["commands"][0]["tail"].as_str().unwrap();
-    assert!(!seen.contains("a secret of the worker's") && !seen.contains("REDIS_URL"), "{seen}");
+    let seen = answer["commands"][0]["tail"].as_str().unwrap().to_owned();
+    let marked = scene.terminal.folder().join("mark").exists();
+    (answer, seen, marked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pull_request_brings_reaches_nothing_of_the_worker() {
+    let finds = ["a secret of the worker's", "reached Redis"];
+    for (ground, ends) in [(Ground::Here, ""), (Ground::WithoutNamespaces, " alone")] {
+        let (answer, seen, marked) = pried(ground, &[]).await;
+        assert!(answer["isolation"].as_str().unwrap().ends_with(ends), "{answer}");
+        let found = finds.iter().find(|find| seen.contains(*find));
+        assert!(found.is_none() && !seen.contains("REDIS_URL=") && !marked, "{ground:?}: {seen}");
+    }
+    // The same attempts work where nothing is in their way, or this proves nothing.
+    let by_name = [("GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION", "on")];
+    let (_, seen, marked) = pried(Ground::WithoutLandlock, &by_name).await;
+    assert!(finds.iter().all(|find| seen.contains(find)) && marked, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_worker_left_running_ends_when_the_next_one_starts() {
+    for ground in [Ground::Here, Ground::WithoutNamespaces] {
+        let mut scene = Scene::on(ground, &[("GREENLINE_SANDBOX_COMMANDS", "on")]).await;
+        let sleeper = format!("sleep 1{:08}", fastrand::u32(..100_000_000));
+        let hidden = format!("env -i setsid {sleeper} & wait");
+        enqueue(&scene.bed.queue, "a", |spec| spec.validation = vec![hidden]).await;
+        let left =
+            until("the command", || Some(running(&sleeper)).filter(|found| !found.is_empty()));
+        scene.worker.kill();
+        assert_eq!(running(&sleeper), left, "nobody is there to end it");
+        scene.worker = ground.stand(|| Daemon::start(&scene.terminal, &["worker"]));
+        until("its end", || left.iter().all(|pid| !running(&sleeper).contains(pid)).then_some(()));
+    }
+}
+
+/// The processes that run exactly this.
+fn running(command: &str) -> Vec<String> {
+    let line = format!("{}\0", command.replace(' ', "\0"));
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let theirs = all.filter(|dir| {
+        std::fs::read(dir.path().join("cmdline")).is_ok_and(|found| found == line.as_bytes())
+    });
+    theirs.map(|dir| dir.file_name().to_string_lossy().into_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
