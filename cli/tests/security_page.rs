@@ -5,7 +5,7 @@ use std::path::Path;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn page() -> String {
-    std::fs::read_to_string(Path::new(ROOT).join("docs/security.md")).unwrap()
+    std::fs::read_to_string(Path::new(ROOT).join("docs/security.md")).expect("docs/security.md")
 }
 
 /// What stands in backticks as `file::test`.

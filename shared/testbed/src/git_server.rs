@@ -42,11 +42,11 @@ impl GitServer {
     }
 
     async fn start(private: bool) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("acme/app.git")).unwrap();
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(root.path().join("acme/app.git")).expect("room in it");
         let shared = Arc::new(Shared { root, private, requests: AtomicUsize::new(0) });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
         let router = Router::new().fallback(serve).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let server = Self { shared, address };
@@ -73,7 +73,7 @@ impl GitServer {
     /// If git does not take them.
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
         for (name, text) in files {
-            std::fs::write(self.place().join(name), text).unwrap();
+            std::fs::write(self.place().join(name), text).expect("room for a file");
         }
         self.git(&["add", "--all"]);
         self.git(&["commit", "-q", "-m", "change"]);
@@ -88,9 +88,9 @@ impl GitServer {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
-            .unwrap();
+            .expect("git");
         assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
     }
 
     fn place(&self) -> std::path::PathBuf {
@@ -106,7 +106,7 @@ async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response 
         return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic")]).into_response();
     }
     let uri = request.uri().clone();
-    let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
+    let body = to_bytes(request.into_body(), 1 << 20).await.expect("a whole request");
     let path = uri.path().replace("/app.git/", "/app.git/.git/");
     answer(&run(server.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
 }
@@ -115,7 +115,7 @@ async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response 
 fn variables(request: &Request) -> [(&'static str, String); 4] {
     let header = |name: &str| {
         let value = request.headers().get(name);
-        value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        value.map_or("", |value| value.to_str().expect("a header of text")).to_owned()
     };
     [
         ("REQUEST_METHOD", request.method().to_string()),
@@ -142,22 +142,22 @@ async fn run(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    backend.stdin.take().unwrap().write_all(body).await.unwrap();
-    backend.wait_with_output().await.unwrap().stdout
+        .expect("git");
+    backend.stdin.take().expect("a pipe").write_all(body).await.expect("a reader");
+    backend.wait_with_output().await.expect("an answer").stdout
 }
 
 /// From CGI to HTTP.
 fn answer(output: &[u8]) -> Response {
-    let end = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let end = output.windows(4).position(|four| four == b"\r\n\r\n").expect("headers");
     let mut response = Response::new(Bytes::copy_from_slice(&output[end + 4..]).into());
-    for line in std::str::from_utf8(&output[..end]).unwrap().lines() {
-        let (name, value) = line.split_once(": ").unwrap();
+    for line in std::str::from_utf8(&output[..end]).expect("headers of text").lines() {
+        let (name, value) = line.split_once(": ").expect("a header");
         if name == "Status" {
-            *response.status_mut() = value[..3].parse().unwrap();
+            *response.status_mut() = value[..3].parse().expect("a status");
         } else {
-            let name: axum::http::HeaderName = name.parse().unwrap();
-            response.headers_mut().insert(name, value.parse().unwrap());
+            let name: axum::http::HeaderName = name.parse().expect("a name");
+            response.headers_mut().insert(name, value.parse().expect("a value"));
         }
     }
     response

@@ -57,8 +57,8 @@ impl Tag {
 
     /// Whether a process runs under a tag that the worker `worker` gave.
     pub(crate) fn is_on(process: i32, worker: u32) -> bool {
-        let limit = resident_limit(process).unwrap_or(0);
-        limit / 1024 >> COUNTING == Self::of_worker(worker)
+        let kibibytes = resident_limit(process).unwrap_or(0) / 1024;
+        kibibytes >> COUNTING == Self::of_worker(worker)
     }
 
     /// As `ulimit -m` takes it.

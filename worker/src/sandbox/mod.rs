@@ -18,7 +18,7 @@
 //!
 //! How it is done without unsafe code: the command is started by this same program, which shuts
 //! itself in ([`entry`]) and then becomes, or starts, the command. Nothing is done between fork and
-//! exec. A [`Plan`] on its command line says what to allow; there is no secret in it.
+//! exec. A plan on its command line says what to allow; there is no secret in it.
 //!
 //! What it is not: a virtual machine. A hole in the kernel is a hole in the sandbox.
 
