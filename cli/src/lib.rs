@@ -45,6 +45,10 @@ use args::Args;
 /// Runs the program: its arguments in, its exit code out.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A command in a sandbox is started by this program, which then becomes it.
+    if let Some(ended) = greenline_worker::sandbox::entry() {
+        return ended;
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(help_or_error) => return ending::of_usage(&help_or_error),

@@ -154,14 +154,15 @@ async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyh
     let queue = daemon::open_queue(config, &settings.queue, &stop, || {}).await?;
     let Some(queue) = queue else { return Ok(()) };
     let (lead, token) = daemon::lead::bind(queue.clone(), settings, Role::Up).await?;
-    let workers = workers(&queue, settings, args.workers).await?;
+    let Crew { workers, sandbox } = crew(&queue, settings, args.workers).await?;
     let standing = lead.standing();
     let address = lead.address();
     let mut parts = start(lead, workers, &stop);
     let news = async {
         let leads = leading(standing).await;
         let lead = format!("{leads} · http://{address}");
-        announce(session, args, &redis.describe(&queue).await, &lead, &token)
+        let redis = redis.describe(&queue).await;
+        announce(session, args, &News { redis, lead, sandbox }, &token)
     };
     if let Some(told) = stop.drain.run_until_cancelled(news).await {
         // A reader that is gone is no reason to stop.
@@ -170,17 +171,27 @@ async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyh
     all_ended(&mut parts, &stop).await
 }
 
-async fn workers(
-    queue: &Queue,
-    settings: &Settings,
-    count: u8,
-) -> anyhow::Result<Vec<WorkerDaemon>> {
+/// The workers, and what keeps in what they run of other people's.
+struct Crew {
+    workers: Vec<WorkerDaemon>,
+    sandbox: String,
+}
+
+async fn crew(queue: &Queue, settings: &Settings, count: u8) -> anyhow::Result<Crew> {
     let (queue, settings) = (queue.clone(), settings.clone());
     let build = move || {
+        let safety = daemon::sandbox::safety(&settings.worker);
         let id = daemon::fresh_id();
-        let one =
-            |number| daemon::worker::build(queue.clone(), &settings, &format!("{id}-{number}"));
-        (1..=count).map(one).collect()
+        let one = |number| {
+            daemon::worker::build(
+                queue.clone(),
+                &settings,
+                &format!("{id}-{number}"),
+                safety.clone(),
+            )
+        };
+        let workers = (1..=count).map(one).collect::<anyhow::Result<_>>()?;
+        Ok(Crew { workers, sandbox: daemon::sandbox::in_short(&safety) })
     };
     spawn_blocking(build).await?
 }
@@ -226,25 +237,28 @@ async fn leading(mut standing: tokio::sync::watch::Receiver<Standing>) -> String
     }
 }
 
+/// What is known once everything runs.
+struct News {
+    redis: String,
+    lead: String,
+    sandbox: String,
+}
+
 /// Says what runs where.
-fn announce(
-    session: &Session,
-    args: &Args,
-    redis: &str,
-    lead: &str,
-    token: &Token,
-) -> anyhow::Result<()> {
+fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyhow::Result<()> {
+    let News { redis, lead, sandbox } = news;
     let out = session.out;
     let settings = &session.settings;
     let slots = settings.worker.slots;
     if out.json {
         return out.object(&serde_json::json!({
             "redis": redis, "lead": lead, "workers": args.workers, "slots": slots,
+            "sandbox": sandbox,
         }));
     }
     row(out, "Redis", redis)?;
     row(out, "lead", lead)?;
-    row(out, "workers", &format!("{} × {slots} slots · commands run as this user", args.workers))?;
+    row(out, "workers", &format!("{} × {slots} slots · sandbox: {sandbox}", args.workers))?;
     row(out, "GitHub", &github(&settings.github))?;
     row(
         out,

@@ -45,7 +45,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         let queue = daemon::open_queue(config, &settings.queue, &stop, wait).await?;
         let Some(queue) = queue else { return Ok(()) };
         let id = daemon::fresh_id();
-        let worker = daemon::worker::build(queue, settings, &id)?;
+        let safety = daemon::sandbox::safety(&settings.worker);
+        let worker = daemon::worker::build(queue, settings, &id, safety)?;
         tracing::info!(worker.id = id, slots = settings.worker.slots, "Worker {id} takes tasks");
         worker.on_beat(beat).run(stop).await
     })

@@ -1,6 +1,7 @@
 //! What `up`, `lead` and `worker` share: from settings to running daemons.
 
 pub(crate) mod lead;
+pub(crate) mod sandbox;
 pub(crate) mod worker;
 
 use std::time::Duration;

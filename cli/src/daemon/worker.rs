@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use greenline_queue::{Label, Queue, TaskType};
 use greenline_runtime::settings::{Settings, WorkerSettings};
-use greenline_worker::command::{CommandRunner, DEFAULT_PATH, Environment, Limits};
+use greenline_worker::command::{CommandRunner, DEFAULT_PATH, Environment, Ground, Limits};
+use greenline_worker::reproduce::{Access, Reproduce, Safety};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
 use greenline_worker::{RunCommand, WorkerDaemon, WorkerOptions};
+use url::Url;
 
 use crate::ending::Complaint;
 use crate::operator;
@@ -19,7 +21,12 @@ const PREFETCH: usize = 50;
 /// A worker that can run everything this program knows, or what the settings say of it.
 ///
 /// Blocks while it sweeps what dead workers left in the workspace.
-pub(crate) fn build(queue: Queue, settings: &Settings, id: &str) -> anyhow::Result<WorkerDaemon> {
+pub(crate) fn build(
+    queue: Queue,
+    settings: &Settings,
+    id: &str,
+    safety: Safety,
+) -> anyhow::Result<WorkerDaemon> {
     let worker = &settings.worker;
     check_types(worker)?;
     let options = WorkerOptions {
@@ -31,10 +38,18 @@ pub(crate) fn build(queue: Queue, settings: &Settings, id: &str) -> anyhow::Resu
         grace: worker.grace,
         host: operator::host(),
     };
-    let run_command = run_command(worker, id)?;
-    Ok(WorkerDaemon::new(queue, options)
-        .handle(TaskType::run_command(), run_command)
-        .with_pulse(super::pulse("the worker")?))
+    let runner = CommandRunner::new(environment(worker)?)?;
+    let (workspaces, limits) = (workspaces(worker, id)?, limits(worker));
+    let ground = ground_of_commands(worker, &safety)?;
+    let run_command = RunCommand::new(runner.clone(), workspaces.clone(), limits).on(ground);
+    let mut daemon = WorkerDaemon::new(queue, options).handle(TaskType::run_command(), run_command);
+    for kind in REPRODUCED {
+        let access = access(settings)?;
+        let (runner, workspaces) = (runner.clone(), workspaces.clone());
+        let reproduce = Reproduce::new(runner, workspaces, limits, safety.clone(), access);
+        daemon = daemon.handle(kind.parse()?, reproduce);
+    }
+    Ok(daemon.with_pulse(super::pulse("the worker")?))
 }
 
 /// How old a worker's last sign of life may be: it gives one at each heartbeat, and between two
@@ -43,16 +58,18 @@ pub(crate) fn longest_silence(heartbeat: Duration) -> Duration {
     heartbeat * 3 + Duration::from_secs(15)
 }
 
-/// The only types there are so far run commands.
+/// Types that name a failure of CI.
+const REPRODUCED: [&str; 2] = ["fix_test_failure", "investigate_failure"];
+
 fn check_types(worker: &WorkerSettings) -> anyhow::Result<()> {
-    let known = TaskType::run_command();
-    let unknown = worker.types.iter().flatten().find(|name| name.as_str() != known.as_str());
-    match unknown {
+    let run_command = TaskType::run_command();
+    let knows = |name: &str| name == run_command.as_str() || REPRODUCED.contains(&name);
+    match worker.types.iter().flatten().find(|name| !knows(name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Complaint::wrong(format!(
             "GREENLINE_TYPES names {name}, which this worker does not know"
         ))
-        .mend(format!("it knows {known}"))
+        .mend(format!("it knows {run_command}, {}", REPRODUCED.join(", ")))
         .into()),
     }
 }
@@ -66,12 +83,8 @@ fn environment(worker: &WorkerSettings) -> anyhow::Result<Environment> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let mut environment = Environment::with_path(path);
     // Commands have a HOME of their own, and rustup looks for its toolchains below that.
-    let rustup = std::env::var("RUSTUP_HOME").ok().or_else(|| {
-        let home = std::env::home_dir()?.join(".rustup");
-        home.is_dir().then(|| home.to_string_lossy().into_owned())
-    });
-    if let Some(rustup) = rustup {
-        environment = environment.and("RUSTUP_HOME", &rustup)?;
+    if let Some(rustup) = super::sandbox::rustup() {
+        environment = environment.and("RUSTUP_HOME", &rustup.to_string_lossy())?;
     }
     for name in &worker.pass_env {
         if let Ok(value) = std::env::var(name.as_str()) {
@@ -81,18 +94,52 @@ fn environment(worker: &WorkerSettings) -> anyhow::Result<Environment> {
     Ok(environment)
 }
 
-fn run_command(worker: &WorkerSettings, id: &str) -> anyhow::Result<RunCommand> {
-    let runner = CommandRunner::new(environment(worker)?)?;
+fn workspaces(worker: &WorkerSettings, id: &str) -> anyhow::Result<Workspaces> {
     let room = RoomLimits { total_bytes: worker.workspace_limit, ..RoomLimits::default() };
     let workspaces = Workspaces::open(&worker.workspace, &WorkerName::new(id)?, room)
         .with_context(|| format!("failed to use the workspace {}", worker.workspace.display()))?;
-    let limits = Limits {
+    let place = worker.workspace.canonicalize().unwrap_or_default();
+    match worker.sandbox_read.iter().find(|path| place.starts_with(path)) {
+        None => Ok(workspaces),
+        Some(path) => Err(Complaint::wrong(format!(
+            "GREENLINE_SANDBOX_READ names {}, which holds the workspaces of all tasks",
+            path.display()
+        ))
+        .mend("name the toolchains below it")
+        .into()),
+    }
+}
+
+fn limits(worker: &WorkerSettings) -> Limits {
+    Limits {
         memory_bytes: worker.memory_limit,
         disk_bytes: worker.workspace_limit,
         file_bytes: worker.workspace_limit,
         log_bytes: worker.output_log,
         tail_bytes: usize::try_from(worker.output_tail).unwrap_or(usize::MAX),
         ..Limits::default()
-    };
-    Ok(RunCommand::new(runner, workspaces, limits))
+    }
+}
+
+/// The operator's own commands run in the open, unless the settings say otherwise.
+fn ground_of_commands(worker: &WorkerSettings, safety: &Safety) -> anyhow::Result<Ground> {
+    match (worker.sandbox_commands, safety) {
+        (false, _) => Ok(Ground::Open),
+        (true, Safety::Sandbox(sandbox)) => Ok(Ground::in_sandbox(sandbox)),
+        (true, _) => {
+            Err(Complaint::wrong("GREENLINE_SANDBOX_COMMANDS is on, and no sandbox is here")
+                .mend("`greenline doctor` says what is missing")
+                .into())
+        }
+    }
+}
+
+/// Where repositories are: at the site that the API belongs to.
+fn access(settings: &Settings) -> anyhow::Result<Access> {
+    let api = &settings.github.api_url;
+    let mut host: Url = api.parse().with_context(|| format!("GITHUB_API_URL is {api}"))?;
+    if host.host_str() == Some("api.github.com") {
+        host.set_host(Some("github.com"))?;
+    }
+    Ok(Access { host, token: settings.worker.checkout_token.clone() })
 }

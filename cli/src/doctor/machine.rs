@@ -4,65 +4,60 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use greenline_runtime::say;
-use greenline_runtime::settings::{GitHubLogin, Settings};
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope,
-};
+use greenline_runtime::settings::{GitHubLogin, Settings, WorkerSettings};
 
 use super::finding::Finding;
+use crate::daemon;
 
 /// Less room than this for workspaces is a failure, in bytes.
 const LEAST_ROOM: u64 = 100 << 20;
 
 /// Looks at the machine; what depends on settings only if they could be read.
 pub(super) fn look(settings: Option<&Settings>) -> Vec<Finding> {
-    let mut findings = vec![sandbox(), git()];
+    let mut findings = vec![git()];
     if let Some(settings) = settings {
+        findings.extend(sandbox(&settings.worker));
         findings.push(disk(settings));
         findings.extend(keys(settings));
     }
     findings
 }
 
-fn sandbox() -> Finding {
-    let namespaces = if user_namespaces() { "user namespaces" } else { "no user namespaces" };
-    match landlock_abi() {
-        Some(abi) => Finding::ok("sandbox", format!("landlock ABI {abi}, {namespaces}")),
-        None => Finding::warn(
-            "sandbox",
-            format!("no landlock, {namespaces}: repairs will be refused here"),
-        )
-        .mend("use Linux 5.13 or later, with landlock in its lsm= list"),
+/// Tries the sandbox, as a worker does when it starts.
+fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
+    let about = "sandbox";
+    let found = match daemon::sandbox::find(worker) {
+        Ok(found) => found,
+        Err(why) if worker.without_isolation => {
+            let says = format!("none ({why}), and what pull requests bring is run all the same");
+            return vec![Finding::fail(about, says).mend(NO_SANDBOX)];
+        }
+        Err(why) => {
+            let says = format!("none ({why}): failures are not reproduced here");
+            return vec![Finding::warn(about, says).mend(NO_SANDBOX)];
+        }
+    };
+    let isolation = found.sandbox.isolation();
+    let namespaces = if isolation.namespaces { "user namespaces" } else { "no user namespaces" };
+    let says = format!("landlock ABI {}, {namespaces}", isolation.landlock);
+    let mut findings = vec![Finding::ok(about, says)];
+    if let Some(why) = found.no_namespaces {
+        let costs = isolation.costs().join("; ");
+        let finding = Finding::info(about, format!("no namespaces ({why}): {costs}"));
+        findings.push(finding.mend(NO_NAMESPACES));
     }
+    let gaps = isolation.gaps();
+    if !gaps.is_empty() {
+        let finding = Finding::info(about, format!("not kept out: {}", gaps.join("; ")));
+        findings.push(finding.mend("use a newer kernel: Linux 6.12 leaves the least"));
+    }
+    findings
 }
 
-/// The newest Landlock ABI that the kernel has, found by asking for what came with each.
-/// A ruleset that is made and dropped restricts nothing.
-fn landlock_abi() -> Option<i32> {
-    let has = |abi: ABI| {
-        let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        let with_files = ruleset.handle_access(AccessFs::from_all(abi))?;
-        let net = AccessNet::from_all(abi);
-        let with_net = if net.is_empty() { with_files } else { with_files.handle_access(net)? };
-        let scope = Scope::from_all(abi);
-        let with_scope = if scope.is_empty() { with_net } else { with_net.scope(scope)? };
-        with_scope.create().map(drop)
-    };
-    let known = [ABI::V6, ABI::V5, ABI::V4, ABI::V3, ABI::V2, ABI::V1];
-    known.into_iter().find(|abi| has(*abi).is_ok()).map(|abi| abi as i32)
-}
+const NO_SANDBOX: &str = "use Linux 5.13 or later, with landlock in its lsm= list";
 
-fn user_namespaces() -> bool {
-    let number = |name: &str| {
-        let text = std::fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    let most = number("user/max_user_namespaces").unwrap_or(0);
-    // Debian and Ubuntu have switches of their own.
-    let debian = number("kernel/unprivileged_userns_clone").unwrap_or(1);
-    let ubuntu = number("kernel/apparmor_restrict_unprivileged_userns").unwrap_or(0);
-    most > 0 && debian == 1 && ubuntu == 0
-}
+const NO_NAMESPACES: &str = "outside of containers: sysctl user.max_user_namespaces=10000; on Ubuntu \
+                             also kernel.apparmor_restrict_unprivileged_userns=0";
 
 fn git() -> Finding {
     let version =

@@ -1,7 +1,7 @@
 //! A task's result, for people.
 //!
-//! Results of commands are known here by the names they have in JSON; any other result is shown as
-//! it is.
+//! Results of commands, and whether a failure showed here too, are known by the names they have in
+//! JSON; any other result is shown as it is.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -9,11 +9,21 @@ use std::time::Duration;
 use greenline_runtime::say;
 use serde::Deserialize;
 
-use crate::print::style::{BAD, DIM, GOOD};
+use crate::print::style::{BAD, BOLD, DIM, GOOD};
 use crate::print::text;
 
 /// How many lines of a command's output are shown.
 const TAIL_LINES: usize = 12;
+
+/// Whether a failure of CI showed here too, as the worker reports it.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    outcome: String,
+    category: Option<String>,
+    headline: Option<String>,
+    reason: String,
+    isolation: String,
+}
 
 /// What each command did, as the worker reports it.
 #[derive(Debug, Deserialize)]
@@ -31,8 +41,11 @@ struct Run {
     tail: String,
 }
 
-/// Writes a result, command by command.
+/// Writes a result: what was found out, then command by command.
 pub(super) fn write(told: &mut String, result: &str) {
+    if let Ok(answer) = serde_json::from_str::<Answer>(result) {
+        let _infallible = write!(told, "{answer}");
+    }
     match serde_json::from_str::<Report>(result) {
         Ok(report) => {
             for run in &report.commands {
@@ -41,6 +54,17 @@ pub(super) fn write(told: &mut String, result: &str) {
             }
         }
         Err(_) => told.extend(["  ", &text::harmless(result), "\n"]),
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (outcome, reason) = (text::one_line(&self.outcome), text::one_line(&self.reason));
+        writeln!(f, "  {BOLD}{outcome}{BOLD:#}: {reason}")?;
+        if let (Some(category), Some(headline)) = (&self.category, &self.headline) {
+            writeln!(f, "  {}: {}", text::one_line(category), text::one_line(headline))?;
+        }
+        writeln!(f, "  {DIM}sandbox: {}{DIM:#}", text::one_line(&self.isolation))
     }
 }
 
@@ -88,6 +112,18 @@ mod tests {
             "outcome":{"kind":"failed","which":1}}"#;
         let expected = "  validation `cargo test`: exit code 101 after 1.2 s\n    one\n    two\n  \
                         setup `x`: killed by signal 9 after 5 ms\n";
+        assert_eq!(told(result), expected);
+    }
+
+    #[test]
+    fn what_was_found_out_comes_before_what_was_run() {
+        let result = r#"{"outcome":"reproduced","signature":"s","category":"compile_error",
+            "headline":"error[E0308]: mismatched types","reason":"the same failure as in CI",
+            "commands":[{"command":"x","phase":"validation","exit_code":1,"duration_ms":5,"tail":""}],
+            "isolation":"landlock ABI 7 + namespaces"}"#;
+        let expected = "  reproduced: the same failure as in CI\n  compile_error: error[E0308]: \
+                        mismatched types\n  sandbox: landlock ABI 7 + namespaces\n  validation \
+                        `x`: exit code 1 after 5 ms\n";
         assert_eq!(told(result), expected);
     }
 

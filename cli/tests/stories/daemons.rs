@@ -10,12 +10,18 @@ use nix::unistd::Pid;
 use crate::terminal::{Terminal, enqueue, id, until};
 
 /// A running daemon; it does not outlive its test.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Daemon {
-    fn start(terminal: &Terminal, args: &[&str]) -> Self {
+    pub(crate) fn start(terminal: &Terminal, args: &[&str]) -> Self {
         let mut command = terminal.command(args);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Ends it as nobody should.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 
     /// Asks it to stop; its exit code.

@@ -4,6 +4,7 @@ use greenline_store::cmd;
 use greenline_testbed::TestBed;
 use serde_json::Value;
 
+use crate::grounds::Ground;
 use crate::terminal::{Printed, Terminal, claim, enqueue};
 
 fn look(terminal: &Terminal) -> (i32, Vec<Value>) {
@@ -43,6 +44,29 @@ async fn with_nothing_set_nothing_is_wrong() {
     let (code, findings) = look(&Terminal::alone());
     assert_eq!(code, 0);
     assert_eq!(finding(&findings, "`greenline up` starts its own")["level"], "info");
+}
+
+#[test]
+fn the_sandbox_is_told_as_it_was_found_by_trying() {
+    let terminal = Terminal::alone();
+    let (_, alone) = Ground::WithoutNamespaces.stand(|| look(&terminal));
+    let landlock = finding(&alone, ", no user namespaces");
+    assert_eq!((&landlock["about"], &landlock["level"]), (&"sandbox".into(), &"ok".into()));
+    let why = finding(&alone, "no namespaces (failed to make namespaces: EPERM");
+    assert_eq!(why["level"], "info");
+    assert!(why["says"].as_str().unwrap().contains("not even loopback"), "and what that costs");
+    assert!(why["mend"].as_str().unwrap().contains("user.max_user_namespaces"));
+    finding(&alone, "not kept out: ");
+
+    let (code, none) = Ground::WithoutLandlock.stand(|| look(&terminal));
+    let refused = finding(&none, "none (this kernel has no Landlock): failures are not reproduced");
+    assert_eq!((code, &refused["level"]), (0, &"warn".into()));
+    assert!(refused["mend"].as_str().unwrap().contains("Linux 5.13"));
+
+    let open = terminal.with("GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION", "on");
+    let (code, open) = Ground::WithoutLandlock.stand(|| look(&open));
+    let danger = finding(&open, "what pull requests bring is run all the same");
+    assert_eq!((code, &danger["level"]), (1, &"fail".into()));
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
         "Redis      started for you",
         "leading since",
         "http://127.0.0.1:",
-        "2 × 2 slots",
+        "2 × 2 slots · sandbox: landlock ",
         "no token yet",
         "repairs are off",
     ] {

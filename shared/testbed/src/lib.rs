@@ -6,13 +6,15 @@
 //! worker without a program: it claims and settles when the test says so. A
 //! [`Proxy`] stands between a queue and its Redis and misbehaves, and
 //! [`Sentinels`] watch over a master and its replica. A [`Program`] is the real
-//! one, in processes that a test may stop and kill.
+//! one, in processes that a test may stop and kill. A [`GitServer`] is a
+//! repository that others fetch from over HTTP.
 //!
 //! Nothing here stands in for our own code: queue, scripts and Redis are real.
 
 #![expect(clippy::panic, reason = "a bed that can't be made is the end of its test")]
 
 mod bed;
+mod git_server;
 mod hand;
 mod patience;
 mod processes;
@@ -20,6 +22,7 @@ mod proxy;
 mod sentinels;
 
 pub use bed::{Ground, TestBed};
+pub use git_server::GitServer;
 pub use hand::Hand;
 pub use patience::eventually;
 pub use processes::{Program, Running};

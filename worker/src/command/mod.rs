@@ -39,5 +39,6 @@ pub use environment::{DEFAULT_PATH, Environment, EnvironmentError};
 pub use ground::Ground;
 pub use limits::Limits;
 pub use output::{OutputEvent, OutputLog, OutputReader, Stream};
+pub(crate) use process_tree::Tag;
 pub use report::{CommandReport, CommandRun, Ended, Outcome};
 pub use runner::{CommandRunner, Job, RunError, RunnerError};

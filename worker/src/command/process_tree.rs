@@ -37,15 +37,28 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// This run's limit on resident memory, in KiB: unique in this process, and larger than any
 /// machine's memory, for programs that size their buffers by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag(u64);
+pub(crate) struct Tag(u64);
+
+/// The bits of a tag that count the runs of one worker.
+const COUNTING: u32 = 24;
 
 impl Tag {
     fn next() -> Self {
         // A tag has to be unique among all runs of this process, whoever started them.
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed) & ((1 << COUNTING) - 1);
         // The pid keeps a worker that runs inside another one's task apart from that one.
-        Self(1 << 52 | u64::from(std::process::id() & 0x3f_ffff) << 24 | count)
+        Self(Self::of_worker(std::process::id()) << COUNTING | count)
+    }
+
+    fn of_worker(pid: u32) -> u64 {
+        1 << (52 - COUNTING) | u64::from(pid & 0x3f_ffff)
+    }
+
+    /// Whether a process runs under a tag that the worker `worker` gave.
+    pub(crate) fn is_on(process: i32, worker: u32) -> bool {
+        let kibibytes = resident_limit(process).unwrap_or(0) / 1024;
+        kibibytes >> COUNTING == Self::of_worker(worker)
     }
 
     /// As `ulimit -m` takes it.

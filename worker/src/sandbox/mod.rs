@@ -18,7 +18,7 @@
 //!
 //! How it is done without unsafe code: the command is started by this same program, which shuts
 //! itself in ([`entry`]) and then becomes, or starts, the command. Nothing is done between fork and
-//! exec. A [`Plan`] on its command line says what to allow; there is no secret in it.
+//! exec. A plan on its command line says what to allow; there is no secret in it.
 //!
 //! What it is not: a virtual machine. A hole in the kernel is a hole in the sandbox.
 
@@ -81,14 +81,23 @@ pub struct Isolation {
 
 impl fmt::Display for Isolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let namespaces = if self.namespaces { "+ namespaces" } else { "alone" };
-        write!(f, "landlock ABI {} {namespaces}", self.landlock)
+        write!(f, "landlock ABI {} {}", self.landlock, self.beside_landlock())
     }
 }
 
 impl Isolation {
     /// The first ABI that can keep commands from the sockets of others in the file system.
     const RULES_FOR_SOCKET_FILES: i32 = 9;
+
+    /// The walls by name, for those whom versions don't interest.
+    #[must_use]
+    pub fn walls(self) -> String {
+        format!("landlock {}", self.beside_landlock())
+    }
+
+    fn beside_landlock(self) -> &'static str {
+        if self.namespaces { "+ namespaces" } else { "alone" }
+    }
 
     /// What commands can still reach here and should not.
     #[must_use]

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! root/starting.lock              held while a worker creates or looks for owners
-//! root/{owner}/lock               flock: held means that the owner lives
+//! root/{owner}/lock               flock: held means that the owner lives; its process number
 //! root/{owner}/live/{id}.{fence}  one workspace: work/, home/ and tmp/
 //! root/{owner}/removing/{n}       trees on their way out
 //! ```
@@ -197,7 +197,7 @@ impl Shared {
     /// Removes what dead workers left, and what this one could not remove before.
     fn sweep(&self) {
         for dead in self.ownership.dead_neighbours(self.room.root()) {
-            orphans::kill_those_in(dead.dir());
+            orphans::Dead { dir: dead.dir(), pid: dead.pid() }.kill_orphans();
             warn_if_left(dead.remove());
         }
         self.sweep_own();

@@ -30,6 +30,8 @@ impl Ownership {
         let Some(lock) = try_lock(&dir)? else {
             return Err(WorkspaceError::OwnerAlive { path: dir });
         };
+        // For whoever sweeps after a sudden death; without it, less is found.
+        let _best_effort = fs::write(dir.join(LOCK), std::process::id().to_string());
         let ownership = Self { dir, _lock: lock };
         create_private(&ownership.live_dir())?;
         create_private(&ownership.removing_dir())?;
@@ -65,6 +67,11 @@ impl Ownership {
 impl DeadOwner {
     pub(super) fn dir(&self) -> &Path {
         &self.0.dir
+    }
+
+    /// The number that the owner's process had.
+    pub(super) fn pid(&self) -> Option<u32> {
+        fs::read_to_string(self.0.dir.join(LOCK)).ok()?.trim().parse().ok()
     }
 
     /// Removes what is in it first and the lock last: a sweeper that dies half way leaves a

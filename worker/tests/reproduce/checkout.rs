@@ -3,11 +3,11 @@
 use greenline_queue::Status;
 use greenline_worker::reproduce::Reproduction;
 
-use crate::forge::Forge;
 use crate::stage::{Stage, safeties, safety, task};
+use greenline_testbed::GitServer;
 
 /// The reason and all output of an answer to a task whose validation fails with its findings.
-async fn found(stage: &Stage, forge: &Forge, head: &str, look: &str) -> String {
+async fn found(stage: &Stage, forge: &GitServer, head: &str, look: &str) -> String {
     let mut task = task(forge, head, |_| {});
     task.validation = vec![format!("{look}; exit 1")];
     let answer = stage.answer(task).await;
@@ -16,7 +16,7 @@ async fn found(stage: &Stage, forge: &Forge, head: &str, look: &str) -> String {
 
 #[tokio::test]
 async fn it_is_the_commit_that_was_asked_for() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let asked = forge.commit(&[("file", "then\n")]);
     forge.commit(&[("file", "now\n")]);
     for safety in safeties() {
@@ -28,7 +28,7 @@ async fn it_is_the_commit_that_was_asked_for() {
 
 #[tokio::test]
 async fn nothing_runs_or_is_fetched_beside_the_commit() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let outside = tempfile::tempdir().unwrap();
     let mark = outside.path().join("ran").display().to_string();
@@ -62,7 +62,7 @@ async fn nothing_runs_or_is_fetched_beside_the_commit() {
 
 #[tokio::test]
 async fn a_private_repository_takes_the_token_and_leaves_no_trace_of_it() {
-    let forge = Forge::private().await;
+    let forge = GitServer::private().await;
     let head = forge.commit(&[("file", "x\n")]);
     let without = Stage::new(safety(), &forge, None).await;
     let answer = without.answer(task(&forge, &head, |_| {})).await;
@@ -82,7 +82,7 @@ async fn a_private_repository_takes_the_token_and_leaves_no_trace_of_it() {
 
 #[tokio::test]
 async fn the_token_is_shown_at_home_only() {
-    let (home, elsewhere) = (Forge::public().await, Forge::private().await);
+    let (home, elsewhere) = (GitServer::public().await, GitServer::private().await);
     let head = elsewhere.commit(&[("file", "x\n")]);
     let stage = Stage::new(safety(), &home, Some("read-only")).await;
     let answer = stage.answer(task(&elsewhere, &head, |_| {})).await;
@@ -92,7 +92,7 @@ async fn the_token_is_shown_at_home_only() {
 
 #[tokio::test]
 async fn a_commit_that_is_gone_is_an_answer_and_a_server_that_is_away_is_not() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let head = forge.commit(&[("file", "x\n")]);
     let gone = stage.answer(task(&forge, &"0123456789".repeat(4), |_| {})).await;

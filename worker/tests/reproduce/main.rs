@@ -5,6 +5,5 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails its test")]
 
 mod checkout;
-mod forge;
 mod stage;
 mod stories;

@@ -14,7 +14,7 @@ use greenline_worker::{WorkerDaemon, WorkerOptions};
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
 
-use crate::forge::Forge;
+use greenline_testbed::GitServer;
 
 pub(crate) struct Stage {
     pub(crate) bed: TestBed,
@@ -37,7 +37,7 @@ pub(crate) fn safety() -> Safety {
 
 impl Stage {
     /// One worker, for which `forge` is home, with its token if it has one.
-    pub(crate) async fn new(safety: Safety, forge: &Forge, token: Option<&str>) -> Self {
+    pub(crate) async fn new(safety: Safety, forge: &GitServer, token: Option<&str>) -> Self {
         let bed = TestBed::new().await;
         let root = tempfile::tempdir().unwrap();
         let room = RoomLimits { total_bytes: u64::MAX, free_bytes: 0 };
@@ -97,7 +97,7 @@ impl Drop for Stage {
 }
 
 /// A task for this commit of the forge's repository.
-pub(crate) fn task(forge: &Forge, head: &str, change: impl FnOnce(&mut Value)) -> TaskSpec {
+pub(crate) fn task(forge: &GitServer, head: &str, change: impl FnOnce(&mut Value)) -> TaskSpec {
     let mut inputs = json!({
         "repo": "acme/app",
         "head_sha": head,

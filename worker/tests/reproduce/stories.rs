@@ -3,8 +3,8 @@
 use greenline_diagnosis::{Category, diagnose};
 use greenline_worker::reproduce::{Reproduction, Safety};
 
-use crate::forge::Forge;
 use crate::stage::{Stage, safeties, safety, task};
+use greenline_testbed::GitServer;
 
 const TYPES: &str = "error[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     \"x\"\n";
 const OTHER: &str = "error[E0425]: cannot find value `y` in this scope\n --> src/lib.rs:9:5\n";
@@ -26,7 +26,7 @@ fn signature_in_ci(says: &str) -> String {
 
 #[tokio::test]
 async fn the_same_failure_is_reproduced_in_every_sandbox() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let head = forge.commit(&[("test.sh", &failing(TYPES))]);
     for safety in safeties() {
         let stage = Stage::new(safety.clone(), &forge, None).await;
@@ -44,7 +44,7 @@ async fn the_same_failure_is_reproduced_in_every_sandbox() {
 
 #[tokio::test]
 async fn another_failure_is_different_and_none_is_none() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let broken = forge.commit(&[("test.sh", &failing(OTHER))]);
     let sound = forge.commit(&[("test.sh", "exit 0\n")]);
@@ -67,7 +67,7 @@ async fn another_failure_is_different_and_none_is_none() {
 
 #[tokio::test]
 async fn what_a_fork_brings_is_not_even_fetched() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let head = forge.commit(&[("test.sh", "exit 1\n")]);
     for (fork, reason) in [(true.into(), "fork's"), (serde_json::Value::Null, "does not say")] {
@@ -81,7 +81,7 @@ async fn what_a_fork_brings_is_not_even_fetched() {
 
 #[tokio::test]
 async fn without_isolation_nothing_is_fetched_or_run() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let safety = Safety::Refuse("this kernel has no Landlock".to_owned());
     let stage = Stage::new(safety, &forge, None).await;
     let head = forge.commit(&[("test.sh", "exit 1\n")]);
@@ -93,7 +93,7 @@ async fn without_isolation_nothing_is_fetched_or_run() {
 
 #[tokio::test]
 async fn an_operator_may_do_without() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let stage = Stage::new(Safety::RunInTheOpen, &forge, None).await;
     let head = forge.commit(&[("test.sh", &failing(TYPES))]);
     let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
@@ -104,7 +104,7 @@ async fn an_operator_may_do_without() {
 
 #[tokio::test]
 async fn a_failure_at_the_end_of_much_output_is_found() {
-    let forge = Forge::public().await;
+    let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let noisy = format!("seq 1500000\n{}", failing(TYPES));
     let head = forge.commit(&[("test.sh", &noisy)]);

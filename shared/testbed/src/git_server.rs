@@ -17,10 +17,11 @@ use tokio::io::AsyncWriteExt;
 /// What the token `read-only` looks like on the wire.
 const READ_ONLY: &str = "Basic eC1hY2Nlc3MtdG9rZW46cmVhZC1vbmx5";
 
-/// One repository, `acme/app`, that people can commit to here and others can fetch.
-pub(crate) struct Forge {
+/// One repository, `acme/app`, that a test can commit to and others can fetch. It goes with its test.
+pub struct GitServer {
     shared: Arc<Shared>,
-    pub(crate) address: SocketAddr,
+    /// Where it answers, on loopback.
+    pub address: SocketAddr,
 }
 
 struct Shared {
@@ -29,48 +30,57 @@ struct Shared {
     requests: AtomicUsize,
 }
 
-impl Forge {
-    pub(crate) async fn public() -> Self {
+impl GitServer {
+    /// Shows itself to everyone.
+    pub async fn public() -> Self {
         Self::start(false).await
     }
 
     /// Shows itself only to who has the token `read-only`.
-    pub(crate) async fn private() -> Self {
+    pub async fn private() -> Self {
         Self::start(true).await
     }
 
     async fn start(private: bool) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("acme/app.git")).unwrap();
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(root.path().join("acme/app.git")).expect("room in it");
         let shared = Arc::new(Shared { root, private, requests: AtomicUsize::new(0) });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
         let router = Router::new().fallback(serve).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let forge = Self { shared, address };
-        forge.git(&["init", "-q", "-b", "main", "."]);
-        forge
+        let server = Self { shared, address };
+        server.git(&["init", "-q", "-b", "main", "."]);
+        server
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// What its repository is cloned from.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}/acme/app.git", self.address)
     }
 
-    pub(crate) fn requests(&self) -> usize {
+    /// How many it has had so far.
+    #[must_use]
+    pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
     /// Commits these files, and says which commit that is.
-    pub(crate) fn commit(&self, files: &[(&str, &str)]) -> String {
+    ///
+    /// # Panics
+    ///
+    /// If git does not take them.
+    pub fn commit(&self, files: &[(&str, &str)]) -> String {
         for (name, text) in files {
-            std::fs::write(self.place().join(name), text).unwrap();
+            std::fs::write(self.place().join(name), text).expect("room for a file");
         }
         self.git(&["add", "--all"]);
         self.git(&["commit", "-q", "-m", "change"]);
         self.git(&["rev-parse", "HEAD"])
     }
 
-    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+    fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .args(["-c", "user.name=tester", "-c", "user.email=tester@example.org"])
             .args(arguments)
@@ -78,9 +88,9 @@ impl Forge {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
-            .unwrap();
+            .expect("git");
         assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
     }
 
     fn place(&self) -> std::path::PathBuf {
@@ -88,24 +98,24 @@ impl Forge {
     }
 }
 
-async fn serve(State(forge): State<Arc<Shared>>, request: Request) -> Response {
-    forge.requests.fetch_add(1, Ordering::Relaxed);
+async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response {
+    server.requests.fetch_add(1, Ordering::Relaxed);
     let variables = variables(&request);
     let authorization = request.headers().get("authorization");
-    if forge.private && authorization.is_none_or(|value| value != READ_ONLY) {
+    if server.private && authorization.is_none_or(|value| value != READ_ONLY) {
         return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic")]).into_response();
     }
     let uri = request.uri().clone();
-    let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
+    let body = to_bytes(request.into_body(), 1 << 20).await.expect("a whole request");
     let path = uri.path().replace("/app.git/", "/app.git/.git/");
-    answer(&run(forge.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
+    answer(&run(server.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
 }
 
 /// What git's server wants to know of a request.
 fn variables(request: &Request) -> [(&'static str, String); 4] {
     let header = |name: &str| {
         let value = request.headers().get(name);
-        value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        value.map_or("", |value| value.to_str().expect("a header of text")).to_owned()
     };
     [
         ("REQUEST_METHOD", request.method().to_string()),
@@ -122,7 +132,7 @@ async fn run(
     variables: &[(&str, String)],
     body: &Bytes,
 ) -> Vec<u8> {
-    let mut server = tokio::process::Command::new("git")
+    let mut backend = tokio::process::Command::new("git")
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
@@ -132,22 +142,22 @@ async fn run(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    server.stdin.take().unwrap().write_all(body).await.unwrap();
-    server.wait_with_output().await.unwrap().stdout
+        .expect("git");
+    backend.stdin.take().expect("a pipe").write_all(body).await.expect("a reader");
+    backend.wait_with_output().await.expect("an answer").stdout
 }
 
 /// From CGI to HTTP.
 fn answer(output: &[u8]) -> Response {
-    let end = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let end = output.windows(4).position(|four| four == b"\r\n\r\n").expect("headers");
     let mut response = Response::new(Bytes::copy_from_slice(&output[end + 4..]).into());
-    for line in std::str::from_utf8(&output[..end]).unwrap().lines() {
-        let (name, value) = line.split_once(": ").unwrap();
+    for line in std::str::from_utf8(&output[..end]).expect("headers of text").lines() {
+        let (name, value) = line.split_once(": ").expect("a header");
         if name == "Status" {
-            *response.status_mut() = value[..3].parse().unwrap();
+            *response.status_mut() = value[..3].parse().expect("a status");
         } else {
-            let name: axum::http::HeaderName = name.parse().unwrap();
-            response.headers_mut().insert(name, value.parse().unwrap());
+            let name: axum::http::HeaderName = name.parse().expect("a name");
+            response.headers_mut().insert(name, value.parse().expect("a value"));
         }
     }
     response

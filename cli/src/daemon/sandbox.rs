@@ -1,0 +1,66 @@
+//! The sandbox of this machine, from settings.
+
+use std::path::{Path, PathBuf};
+
+use greenline_runtime::settings::WorkerSettings;
+use greenline_worker::reproduce::Safety;
+use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, Sandbox};
+
+/// Finds the best sandbox that holds here, by trying.
+pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
+    let reach = Reach { read: toolchains(worker), ports: worker.sandbox_ports.clone() };
+    Sandbox::find(Launcher::this_program(), reach, Layers::All)
+}
+
+/// What keeps other people's code away from everything else, said once in the log.
+pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
+    match find(worker) {
+        Ok(Found { sandbox, no_namespaces }) => {
+            let isolation = sandbox.isolation();
+            tracing::info!(
+                sandbox.landlock = isolation.landlock,
+                sandbox.namespaces = isolation.namespaces,
+                sandbox.no_namespaces = no_namespaces,
+                "sandbox: {isolation}"
+            );
+            Safety::Sandbox(sandbox)
+        }
+        Err(why) if worker.without_isolation => {
+            tracing::warn!("sandbox: none ({why}): what pull requests bring is run all the same");
+            Safety::RunInTheOpen
+        }
+        Err(why) => {
+            tracing::warn!("sandbox: none ({why}): failures are not reproduced here");
+            Safety::Refuse(why.to_string())
+        }
+    }
+}
+
+/// What there is, in a few words.
+pub(crate) fn in_short(safety: &Safety) -> String {
+    match safety {
+        Safety::Sandbox(sandbox) => sandbox.isolation().walls(),
+        Safety::Refuse(_) => "none, so failures are not reproduced (`greenline doctor`)".to_owned(),
+        Safety::RunInTheOpen => "none, and what pull requests bring is run all the same".to_owned(),
+    }
+}
+
+/// What is named, rustup's toolchains, and where programs are looked for: that holds programs, and
+/// no secrets, unless it holds a whole home or the workspaces of all tasks.
+fn toolchains(worker: &WorkerSettings) -> Vec<PathBuf> {
+    let home = std::env::home_dir().unwrap_or_default();
+    let workspaces = std::path::absolute(&worker.workspace).unwrap_or_default();
+    let holds_more = |dir: &Path| home.starts_with(dir) || workspaces.starts_with(dir);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let programs = std::env::split_paths(&path)
+        .chain(rustup())
+        .filter(|dir| dir.is_absolute() && dir.is_dir() && !holds_more(dir));
+    worker.sandbox_read.iter().cloned().chain(programs).collect()
+}
+
+/// Where rustup keeps its toolchains.
+pub(crate) fn rustup() -> Option<PathBuf> {
+    let named = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let usual = || Some(std::env::home_dir()?.join(".rustup"));
+    named.or_else(usual).filter(|dir| Path::is_dir(dir))
+}
