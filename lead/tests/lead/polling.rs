@@ -12,7 +12,7 @@ use greenline_practice::github::{
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
 
-use crate::bed::{LONG, Running, eventually, options, run};
+use crate::bed::{Running, eventually, options, run};
 
 const SECRET: &str = "what-github-signs-with";
 

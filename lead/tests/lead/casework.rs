@@ -1,0 +1,235 @@
+//! From a red check on a GitHub that keeps state to what is enqueued, done and said there.
+
+use std::time::Duration;
+
+use greenline_forge::webhook::Secrets;
+use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_lead::watch::WatchOptions;
+use greenline_practice::github::{Change, GitHub, JobEnd, RepoHandle, everything};
+use greenline_practice::project::{self, Story};
+use greenline_runtime::clock::Clock;
+use greenline_testbed::TestBed;
+
+use crate::bed::{Running, eventually, options, run};
+
+const SECRET: &str = "what-github-signs-with";
+
+/// A lead that hears of everything by webhook, and the repository that it watches.
+struct World {
+    bed: TestBed,
+    github: GitHub,
+    repo: RepoHandle,
+    lead: Running,
+}
+
+impl World {
+    async fn new() -> Self {
+        let bed = TestBed::new().await;
+        let github = GitHub::start().await.unwrap();
+        let repo = github.repo_with("acme/slug", &project::files()).await.unwrap();
+        let lead = lead(&bed, &github, "one").await;
+        let url = format!("http://{}/webhooks/github", lead.address);
+        github.hook(&repo, &url, SECRET);
+        Self { bed, github, repo, lead }
+    }
+
+    fn comments(&self, number: u64) -> Vec<String> {
+        self.repo.comments(number)
+    }
+
+    /// Waits until the one comment says something, and gives it.
+    async fn says(&self, number: u64, words: &str) -> String {
+        let says = async || {
+            self.comments(number).last().is_some_and(|comment| comment.contains(words))
+        };
+        eventually(&format!("a comment on {number} that says {words:?}"), says).await;
+        let comments = self.comments(number);
+        assert_eq!(comments.len(), 1, "{comments:#?}");
+        comments.into_iter().next().unwrap()
+    }
+
+    async fn tasks(&self) -> Vec<String> {
+        let keys = self.bed.keys("agent:task:*").await;
+        let ids = keys.iter().filter_map(|key| key.strip_prefix("agent:task:"));
+        ids.filter(|id| !id.contains(':')).map(str::to_owned).collect()
+    }
+
+    fn writes(&self, word: &str) -> usize {
+        self.github.writes().iter().filter(|call| call.line().contains(word)).count()
+    }
+
+    /// Waits until nothing waits to be dealt with or done.
+    async fn is_quiet(&self) {
+        let quiet = async || {
+            let seen: u64 = self.bed.redis("XLEN agent:lead:sightings").await;
+            let open: u64 = self.bed.redis("ZCARD agent:lead:intents").await;
+            seen == 0 && open == 0
+        };
+        eventually("everything is dealt with", quiet).await;
+    }
+}
+
+async fn lead(bed: &TestBed, github: &GitHub, id: &str) -> Running {
+    let mut options = options(bed, id, Duration::from_secs(10)).await;
+    let token = github.token("greenline-bot", everything());
+    let config = ForgeConfig::new(Credentials::Token(token.into()), Clock::system());
+    options.watch = Some(WatchOptions {
+        forge: Forge::new(config.at(ApiBase::parse(github.url()).unwrap())).unwrap(),
+        repos: vec!["acme/slug".parse().unwrap()],
+        poll_interval: Duration::from_secs(1),
+        secrets: Secrets::new([SECRET.to_owned().into()]),
+    });
+    let mut lead = run(options).await;
+    lead.leads().await;
+    lead
+}
+
+#[tokio::test]
+async fn a_red_pull_request_gets_its_comment_check_run_and_task() {
+    let world = World::new().await;
+    let pull = Story::Assertion.open(&world.repo).await.unwrap();
+    Story::Assertion.run(&world.repo, &pull).await.unwrap();
+
+    let comment = world.says(pull.number, "A worker now runs the commands").await;
+    assert!(comment.contains("`test` fails:"), "{comment}");
+    assert!(comment.contains("dots go"), "{comment}");
+    assert!(comment.contains("@greenline retry"), "{comment}");
+    world.is_quiet().await;
+    let tasks = world.tasks().await;
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    let payload: String = world.bed.redis(&format!("HGET agent:task:{} payload", tasks[0])).await;
+    let task: serde_json::Value = serde_json::from_str(&payload).unwrap();
+    assert_eq!(task["validation"], serde_json::json!(["./test.sh"]), "{task:#}");
+    assert_eq!(task["inputs"]["head_sha"], pull.sha);
+    assert_eq!(task["inputs"]["fork"], false);
+    assert!(task["inputs"]["signature"].is_string(), "{task:#}");
+    assert_eq!(world.writes("/check-runs"), 1);
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn the_world_outside_is_nobodys_fault_and_the_job_runs_again_once() {
+    let world = World::new().await;
+    let story = Story::Infrastructure;
+    let pull = story.open(&world.repo).await.unwrap();
+    story.run(&world.repo, &pull).await.unwrap();
+    let comment = world.says(pull.number, "green again").await;
+    assert!(!comment.contains("A worker"), "{comment}");
+    world.is_quiet().await;
+    assert_eq!(world.writes("rerun-failed-jobs"), 1);
+    assert_eq!(world.tasks().await, Vec::<String>::new());
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn what_others_see_come_and_go_runs_again() {
+    let world = World::new().await;
+    // The base is green, and somebody else saw the same failure lately.
+    let base = world.repo.head("main").unwrap();
+    let run = world.repo.start_run_at(&base, "push", "main");
+    world.repo.finish(run, &[("test", JobEnd::Success("ok\n".to_owned()))]);
+    world.is_quiet().await;
+    let story = Story::Flaky;
+    let mut other = greenline_practice::github::NewPull::new(
+        "other",
+        "Another change",
+        vec![Change::write("other.txt", "x")],
+    );
+    other.author = "grace";
+    let other = world.repo.open_pull(other).await.unwrap();
+    story.run(&world.repo, &other).await.unwrap();
+    world.says(other.number, "`test` fails").await;
+    world.is_quiet().await;
+
+    let pull = story.open(&world.repo).await.unwrap();
+    story.run(&world.repo, &pull).await.unwrap();
+    world.says(pull.number, "green again").await;
+    world.is_quiet().await;
+    assert_eq!(world.writes("rerun-failed-jobs"), 1);
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn a_fork_is_only_explained() {
+    let world = World::new().await;
+    let pull = Story::Fork.open(&world.repo).await.unwrap();
+    Story::Fork.run(&world.repo, &pull).await.unwrap();
+    world.says(pull.number, "comes from a fork").await;
+    world.is_quiet().await;
+    assert_eq!(world.tasks().await, Vec::<String>::new());
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn a_broken_default_branch_gets_one_issue_that_closes_when_it_is_green() {
+    let world = World::new().await;
+    let base = world.repo.head("main").unwrap();
+    let run = world.repo.start_run_at(&base, "push", "main");
+    let log = "FAILED tests/test_a.py::test_b - assert 1 == 2\n".to_owned();
+    world.repo.finish(run, &[("test", JobEnd::Failure(log))]);
+    eventually("an issue", async || world.writes("POST /repos/acme/slug/issues") == 1).await;
+    world.is_quiet().await;
+    let again = world.repo.start_run_at(&base, "push", "main");
+    world.repo.finish(again, &[("test", JobEnd::Success("ok\n".to_owned()))]);
+    eventually("it is closed", async || world.writes("PATCH /repos/acme/slug/issues") == 1).await;
+    assert_eq!(world.tasks().await, Vec::<String>::new());
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn people_say_what_to_do() {
+    let world = World::new().await;
+    let pull = Story::Assertion.open(&world.repo).await.unwrap();
+    Story::Assertion.run(&world.repo, &pull).await.unwrap();
+    world.says(pull.number, "A worker now runs the commands").await;
+    world.is_quiet().await;
+    let ours = || world.comments(pull.number).remove(0);
+
+    world.repo.comment(pull.number, "mallory", "@greenline stop");
+    world.repo.comment(pull.number, "acme", "@greenline stop");
+    eventually("it stops", async || ours().contains("said stop")).await;
+    let tasks = world.tasks().await;
+    let status: String = world.bed.redis(&format!("HGET agent:task:{} status", tasks[0])).await;
+    assert_eq!(status, "cancelled");
+
+    world.repo.comment(pull.number, "acme", "@greenline fix");
+    eventually("another task", async || world.tasks().await.len() == 2).await;
+    world.repo.comment(pull.number, "acme", "@greenline explain");
+    eventually("why", async || ours().contains("What was decided here")).await;
+    world.repo.comment(pull.number, "acme", "@greenline help");
+    eventually("help", async || ours().contains("`@greenline reject`")).await;
+    world.is_quiet().await;
+    assert_eq!(world.comments(pull.number).len(), 6, "one of ours, five of others");
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn a_wrong_settings_file_is_said_on_the_pull_request_that_brings_it() {
+    let world = World::new().await;
+    let wrong = Change::write(".greenline.toml", "[limits]\ntasks_per_dya = 3\n");
+    let new = greenline_practice::github::NewPull::new("settings", "Settings", vec![wrong]);
+    let pull = world.repo.open_pull(new).await.unwrap();
+    let comment = world.says(pull.number, "is not valid").await;
+    assert!(comment.contains(".greenline.toml:2:1"), "{comment}");
+    assert!(comment.contains("did you mean"), "{comment}");
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn a_new_head_cancels_what_was_under_way() {
+    let world = World::new().await;
+    let pull = Story::Assertion.open(&world.repo).await.unwrap();
+    Story::Assertion.run(&world.repo, &pull).await.unwrap();
+    world.says(pull.number, "A worker now runs the commands").await;
+    world.is_quiet().await;
+    let change = vec![Change::write("new.txt", "x")];
+    world.repo.commit(&pull.branch, "ada", "More", &change).await.unwrap();
+    let tasks = world.tasks().await;
+    let cancelled = async || {
+        let status: String =
+            world.bed.redis(&format!("HGET agent:task:{} status", tasks[0])).await;
+        status == "cancelled"
+    };
+    eventually("the task is cancelled", cancelled).await;
+    world.lead.drain().await;
+}
