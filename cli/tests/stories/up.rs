@@ -108,6 +108,11 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
         "validation `echo hello`: exit code 0",
         "    hello\n",
     ]);
+    let forks = r#"{"task_id":"look","type":"investigate_failure","prompt":"x","validation":["x"],
+        "inputs":{"repo":"acme/app","head_sha":"0123456789012345678901234567890123456789","fork":true}}"#;
+    terminal.feed(&["queue", "enqueue", "-"], forks).ended(0);
+    until("the answer", || (status(&terminal, "look") == "success").then_some(()));
+    terminal.run(&["queue", "show", "look"]).ended(0).says(&["not_reproduced: ", "fork's"]);
     terminal.run(&["doctor"]).ended(0).says(&["2 workers are alive"]);
     terminal.run(&["up"]).ended(2).says(&["runs in this directory already", "process"]);
 
