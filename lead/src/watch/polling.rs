@@ -184,7 +184,7 @@ async fn sweep(watch: &Watch, repo: &RepoName, cursor: Cursor) -> Result<Swept, 
         let page = watch.forge.sweep_pulls(repo, after.as_deref()).await?;
         // Before the pull requests are known as they are now: a crash in between repeats it.
         if cursor.swept_ms > 0 {
-            read_comments(watch, repo, &known, &page).await?;
+            read_comments(watch, repo, cursor, &known, &page).await?;
         }
         swept.new += watch.funnel.take_in(&reading::of_sweep(repo, &page)).await?;
         swept.note(repo, &page);
@@ -216,13 +216,14 @@ impl Swept {
 async fn read_comments(
     watch: &Watch,
     repo: &RepoName,
+    cursor: Cursor,
     known: &[OpenPull],
     page: &Sweep,
 ) -> Result<(), SweepError> {
     for pull in &page.pulls {
         let before = known.iter().find(|known| known.moved.pull.number == pull.number);
         let since = before.and_then(|known| known.updated_at);
-        if !has_changed(pull, before) {
+        if !may_have_changed(pull, before, cursor) {
             continue;
         }
         let comments = watch.forge.comments(repo, pull.number).await?.items;
@@ -233,8 +234,12 @@ async fn read_comments(
     Ok(())
 }
 
-fn has_changed(pull: &SweptPull, before: Option<&OpenPull>) -> bool {
-    before.is_none_or(|before| before.updated_at < pull.updated_at)
+/// GitHub's moments are whole seconds: what changed right before the last sweep may have changed
+/// once more in the same second, after it.
+fn may_have_changed(pull: &SweptPull, before: Option<&OpenPull>, cursor: Cursor) -> bool {
+    const SECONDS_MS: u64 = 2_000;
+    let known = before.and_then(|before| before.updated_at);
+    known < pull.updated_at || known.is_none_or(|at| at.0 + SECONDS_MS >= cursor.swept_ms)
 }
 
 /// Those that were open and are not on any page. A page may leave one out, so each is asked for.

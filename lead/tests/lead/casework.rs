@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use greenline_forge::webhook::Secrets;
-use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_forge::{ApiBase, AppKey, Credentials, Forge, ForgeConfig};
 use greenline_lead::watch::WatchOptions;
-use greenline_practice::github::{Change, GitHub, JobEnd, RepoHandle, everything};
+use greenline_practice::github::{
+    Change, GitHub, JobEnd, NewPull, PRIVATE_KEY, RepoHandle, Role, everything,
+};
 use greenline_practice::project::{self, Story};
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
@@ -39,9 +41,8 @@ impl World {
 
     /// Waits until the one comment says something, and gives it.
     async fn says(&self, number: u64, words: &str) -> String {
-        let says = async || {
-            self.comments(number).last().is_some_and(|comment| comment.contains(words))
-        };
+        let says =
+            async || self.comments(number).last().is_some_and(|comment| comment.contains(words));
         eventually(&format!("a comment on {number} that says {words:?}"), says).await;
         let comments = self.comments(number);
         assert_eq!(comments.len(), 1, "{comments:#?}");
@@ -71,8 +72,11 @@ impl World {
 
 async fn lead(bed: &TestBed, github: &GitHub, id: &str) -> Running {
     let mut options = options(bed, id, Duration::from_secs(10)).await;
-    let token = github.token("greenline-bot", everything());
-    let config = ForgeConfig::new(Credentials::Token(token.into()), Clock::system());
+    let app = github.app("greenline", everything());
+    let _installation = app.install("acme", None);
+    let key = AppKey::from_pem(PRIVATE_KEY).unwrap();
+    let credentials = Credentials::App { id: app.id().to_string(), key };
+    let config = ForgeConfig::new(credentials, Clock::system());
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(ApiBase::parse(github.url()).unwrap())).unwrap(),
         repos: vec!["acme/slug".parse().unwrap()],
@@ -130,11 +134,7 @@ async fn what_others_see_come_and_go_runs_again() {
     world.repo.finish(run, &[("test", JobEnd::Success("ok\n".to_owned()))]);
     world.is_quiet().await;
     let story = Story::Flaky;
-    let mut other = greenline_practice::github::NewPull::new(
-        "other",
-        "Another change",
-        vec![Change::write("other.txt", "x")],
-    );
+    let mut other = NewPull::new("other", "Another change", vec![Change::write("other.txt", "x")]);
     other.author = "grace";
     let other = world.repo.open_pull(other).await.unwrap();
     story.run(&world.repo, &other).await.unwrap();
@@ -183,20 +183,21 @@ async fn people_say_what_to_do() {
     Story::Assertion.run(&world.repo, &pull).await.unwrap();
     world.says(pull.number, "A worker now runs the commands").await;
     world.is_quiet().await;
+    world.repo.collaborator("grace", Role::Write);
     let ours = || world.comments(pull.number).remove(0);
 
     world.repo.comment(pull.number, "mallory", "@greenline stop");
-    world.repo.comment(pull.number, "acme", "@greenline stop");
+    world.repo.comment(pull.number, "grace", "@greenline stop");
     eventually("it stops", async || ours().contains("said stop")).await;
     let tasks = world.tasks().await;
     let status: String = world.bed.redis(&format!("HGET agent:task:{} status", tasks[0])).await;
     assert_eq!(status, "cancelled");
 
-    world.repo.comment(pull.number, "acme", "@greenline fix");
+    world.repo.comment(pull.number, "grace", "@greenline fix");
     eventually("another task", async || world.tasks().await.len() == 2).await;
-    world.repo.comment(pull.number, "acme", "@greenline explain");
+    world.repo.comment(pull.number, "grace", "@greenline explain");
     eventually("why", async || ours().contains("What was decided here")).await;
-    world.repo.comment(pull.number, "acme", "@greenline help");
+    world.repo.comment(pull.number, "grace", "@greenline help");
     eventually("help", async || ours().contains("`@greenline reject`")).await;
     world.is_quiet().await;
     assert_eq!(world.comments(pull.number).len(), 6, "one of ours, five of others");
@@ -207,7 +208,7 @@ async fn people_say_what_to_do() {
 async fn a_wrong_settings_file_is_said_on_the_pull_request_that_brings_it() {
     let world = World::new().await;
     let wrong = Change::write(".greenline.toml", "[limits]\ntasks_per_dya = 3\n");
-    let new = greenline_practice::github::NewPull::new("settings", "Settings", vec![wrong]);
+    let new = NewPull::new("settings", "Settings", vec![wrong]);
     let pull = world.repo.open_pull(new).await.unwrap();
     let comment = world.says(pull.number, "is not valid").await;
     assert!(comment.contains(".greenline.toml:2:1"), "{comment}");
@@ -226,8 +227,7 @@ async fn a_new_head_cancels_what_was_under_way() {
     world.repo.commit(&pull.branch, "ada", "More", &change).await.unwrap();
     let tasks = world.tasks().await;
     let cancelled = async || {
-        let status: String =
-            world.bed.redis(&format!("HGET agent:task:{} status", tasks[0])).await;
+        let status: String = world.bed.redis(&format!("HGET agent:task:{} status", tasks[0])).await;
         status == "cancelled"
     };
     eventually("the task is cancelled", cancelled).await;
