@@ -151,7 +151,7 @@ pub(crate) async fn write_all(bed: &Bed, client: &Client, pull: &PullHandle) {
     let (forge, repo) = (&client.forge, &client.repo);
     let (number, head) = (PullNumber(pull.number), sha(&pull.sha));
     bed.repo.collaborator("ada", Role::Write);
-    let comment = forge.create_comment(repo, number, "one <!-- mark -->").await.unwrap();
+    let comment = forge.create_comment(repo, number, "<!-- mark --> one").await.unwrap();
     let found = forge.comment_marked(repo, number, "<!-- mark -->", |_| true).await.unwrap();
     assert_eq!(found.map(|it| it.id), Some(comment.id));
     forge.update_comment(repo, comment.id, "edited").await.unwrap();
@@ -250,13 +250,15 @@ async fn bad_days_are_lived_through() {
         Trouble::Status(502),
         Trouble::SecondaryLimit(1),
         Trouble::Truncated(20),
-        Trouble::Page,
         Trouble::AnswerLost,
     ] {
         bed.github.misbehave(Misbehaviour::once("GET pulls", trouble.clone()));
         let read = forge.pull(repo, number).await;
         assert!(read.is_ok(), "{trouble:?}: {read:?}");
     }
+    bed.github.misbehave(Misbehaviour::once("GET pulls", Trouble::Page));
+    let page = forge.pull(repo, number).await;
+    assert!(matches!(page, Err(ForgeError::Unreadable { .. })), "{page:?}");
     bed.github.misbehave(Misbehaviour::once("POST comments", Trouble::AnswerLost));
     let before = bed.github.mark();
     let lost = forge.create_comment(repo, number, "once").await;
