@@ -182,7 +182,11 @@ pub(crate) async fn write_all(bed: &Bed, client: &Client, pull: &PullHandle) {
 #[tokio::test]
 async fn a_pull_request_merges_now_or_by_itself() {
     let bed = Bed::new().await;
-    let client = Client::new(&bed);
+    merge_by_itself(&bed, &Client::new(&bed)).await;
+}
+
+/// A merge that is refused, and one that waits for its check.
+pub(crate) async fn merge_by_itself(bed: &Bed, client: &Client) {
     let (forge, repo) = (&client.forge, &client.repo);
     let rules = Protection { required_checks: vec!["test".to_owned()], required_reviews: 0 };
     bed.repo.protect("main", rules).await.unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::bed::{Bed, Listener};
-use crate::client::{Client, read_all, write_all};
+use crate::client::{Client, merge_by_itself, read_all, write_all};
 use crate::graphql::{AUTO_MERGE, COMMIT, SWEEP, acme, commit_input};
 
 /// All that was said.
@@ -233,6 +233,7 @@ async fn as_our_client_asks(all: &mut Exchanges) {
     bed.repo.status(&pull.sha, "other/ci", "failure", None);
     read_all(&bed, &client, &pull).await;
     write_all(&bed, &client, &pull).await;
+    merge_by_itself(&bed, &client).await;
     for call in bed.github.calls().into_iter().filter(|call| !call.graphql.is_empty()) {
         let body = call.body.unwrap();
         let query = body["query"].as_str().unwrap();
