@@ -23,7 +23,8 @@
 //! let before = github.mark();
 //! let url = format!("{}/repos/acme/app/issues/{}/comments", github.url(), pull.number);
 //! let comment = serde_json::json!({"body": "It is red."});
-//! reqwest::Client::new().post(url).bearer_auth(token).json(&comment).send().await?;
+//! let client = reqwest::Client::builder().no_proxy().build()?;
+//! client.post(url).bearer_auth(token).json(&comment).send().await?;
 //!
 //! let done: Vec<DeedKind> = github.deeds_since(before).iter().map(|deed| deed.kind).collect();
 //! assert_eq!(done, [DeedKind::Comment]);
