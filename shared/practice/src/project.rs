@@ -1,29 +1,35 @@
-//! A tiny project that needs nothing but `sh`, and the reasons for which its pull request is red.
+//! A tiny project that needs nothing but `sh` and `git`, and the reasons for which its pull request
+//! is red.
 //!
-//! Its script turns titles into slugs; `./test.sh` checks that and speaks TAP, `./lint.sh` looks
-//! for trailing spaces. The logs of failing jobs come from really running them ([`Story::run`])
-//! and are dressed as GitHub dresses a job's log. What no pull request causes, a network or a
-//! runner that fails, is written down here.
+//! Its script turns titles into slugs; `test.sh` checks that and speaks TAP, `lint.sh` has git look
+//! for blanks at the ends of lines. The logs of jobs come from really running them ([`Story::run`])
+//! and are dressed as GitHub dresses a job's log, so that running them by hand says the same again.
+//! What no pull request causes, a network that fails, is written down here.
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 
+use chrono::{DateTime, Utc};
 use tokio::process::Command;
 
-use crate::github::{Change, GitError, JobEnd, NewPull, PullHandle, RepoHandle, RunHandle};
+use crate::github::{Change, GitError, GitHub, JobEnd, NewPull, PullHandle, RepoHandle, RunHandle};
 
 const SLUG: &str = include_str!("project/slug.sh");
 const TEST: &str = include_str!("project/test.sh");
 const LINT: &str = include_str!("project/lint.sh");
 const WORKFLOW: &str = include_str!("project/ci.yml");
+const SETTINGS: &str = include_str!("project/greenline.toml");
+
+/// The jobs of the project's workflow.
+const JOBS: [&str; 2] = ["test", "lint"];
 
 /// Why the pull request is red.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Story {
     /// A change broke what a test asserts.
     Assertion,
-    /// The test fails now and then, and did so here.
+    /// The test fails now and then: it passed on this commit before it failed.
     Flaky,
     /// The job never came to the tests.
     Infrastructure,
@@ -31,12 +37,20 @@ pub enum Story {
     Lint,
     /// The same as [`Story::Assertion`], from a fork.
     Fork,
+    /// The default branch is broken, and so is every pull request.
+    BrokenBase,
 }
 
 impl Story {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Assertion, Self::Flaky, Self::Infrastructure, Self::Lint, Self::Fork];
+    pub const ALL: [Self; 6] = [
+        Self::Assertion,
+        Self::Flaky,
+        Self::Infrastructure,
+        Self::Lint,
+        Self::Fork,
+        Self::BrokenBase,
+    ];
 
     /// A word for it, as one types it.
     #[must_use]
@@ -47,7 +61,14 @@ impl Story {
             Self::Infrastructure => "infrastructure",
             Self::Lint => "lint",
             Self::Fork => "fork",
+            Self::BrokenBase => "broken-base",
         }
+    }
+
+    /// The story of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|story| story.name() == name)
     }
 
     /// The job that fails.
@@ -62,21 +83,26 @@ impl Story {
             Self::Flaky => "Say what a slug is for",
             Self::Infrastructure => "Describe the tests",
             Self::Lint => "Explain the last step",
+            Self::BrokenBase => "Say where a slug goes",
         }
     }
 
     fn changes(self) -> Vec<Change> {
-        let slug = match self {
-            Self::Assertion | Self::Fork => SLUG.replace("a-z0-9", "a-z0-9."),
-            Self::Lint => SLUG.replace("# Print it.", "# Print it, at last.  "),
-            Self::Flaky => SLUG.replace("# Print it.", "# Print it for a link."),
-            Self::Infrastructure => SLUG.replace("# Print it.", "# Print it; see test.sh."),
-        };
-        vec![Change::write("slug.sh", &slug)]
+        match self {
+            Self::Assertion | Self::Fork => vec![broken()],
+            Self::Lint => vec![reworded("Print it, at last.  ")],
+            Self::Flaky => vec![reworded("Print it for a link.")],
+            Self::Infrastructure => vec![reworded("Print it; see test.sh.")],
+            Self::BrokenBase => vec![Change::write("README.md", "# slug\n\nFor addresses.\n")],
+        }
     }
 
-    /// The pull request of this story.
+    /// The pull request of this story, and what came before it.
     pub async fn open(self, repo: &RepoHandle) -> Result<PullHandle, GitError> {
+        if self == Self::BrokenBase {
+            repo.commit("main", "linus", "Keep dots in slugs", &[broken()]).await?;
+            run_main(repo).await?;
+        }
         let mut new = NewPull::new(self.name(), self.title(), self.changes());
         if self == Self::Fork {
             new.author = "grace";
@@ -85,31 +111,42 @@ impl Story {
         repo.open_pull(new).await
     }
 
-    /// Lets CI come to its end: the project's jobs, of which one fails.
+    /// Lets CI come to its end: the project's jobs, of which one fails. If it is run again, it
+    /// passes where the change is not to blame.
     pub async fn run(self, repo: &RepoHandle, pull: &PullHandle) -> Result<RunHandle, GitError> {
-        let mut jobs = Vec::new();
-        for job in ["test", "lint"] {
-            jobs.push((job, self.end_of(repo, pull, job).await?));
+        let git = repo.git_folder();
+        if self == Self::Flaky {
+            let lucky = repo.start_run_at(&pull.sha, "workflow_dispatch", &pull.branch);
+            repo.finish(lucky, &all_jobs(repo, &pull.sha).await?);
         }
+        let mut jobs = all_jobs(repo, &pull.sha).await?;
         if self == Self::Flaky || self == Self::Infrastructure {
-            let good = run_job(&repo.git_folder(), &pull.sha, "test", false).await?;
+            let unlucky = match self {
+                Self::Flaky => run_job(&git, &pull.sha, "test", Luck::Bad).await?,
+                _ => Ended { code: Some(1), lines: no_network() },
+            };
+            let (_, good) = std::mem::replace(&mut jobs[0], ("test", unlucky.dressed(repo)));
             repo.next_attempt("test", good);
         }
         Ok(repo.finish_run(pull, &jobs))
     }
+}
 
-    async fn end_of(
-        self,
-        repo: &RepoHandle,
-        pull: &PullHandle,
-        job: &str,
-    ) -> Result<JobEnd, GitError> {
-        if self == Self::Infrastructure && job == "test" {
-            return Ok(JobEnd::Failure(no_network()));
-        }
-        let unlucky = self == Self::Flaky && job == "test";
-        run_job(&repo.git_folder(), &pull.sha, job, unlucky).await
-    }
+/// A slug that keeps dots, which a test forbids.
+fn broken() -> Change {
+    Change::write("slug.sh", &SLUG.replace("a-z0-9", "a-z0-9."))
+}
+
+/// The script with another word about its last step.
+fn reworded(comment: &str) -> Change {
+    Change::write("slug.sh", &SLUG.replace("Print it.", comment))
+}
+
+/// The project on `github`, its default branch green.
+pub async fn found(github: &GitHub, full_name: &str) -> Result<RepoHandle, GitError> {
+    let repo = github.repo_with(full_name, &files()).await?;
+    run_main(&repo).await?;
+    Ok(repo)
 }
 
 /// What the project begins with.
@@ -120,32 +157,72 @@ pub fn files() -> Vec<Change> {
         Change::write("test.sh", TEST),
         Change::write("lint.sh", LINT),
         Change::write(".github/workflows/ci.yml", WORKFLOW),
-        Change::write("README.md", "# slug\n\nTurns a title into a slug. `./test.sh` tests it.\n"),
+        Change::write(".greenline.toml", SETTINGS),
+        Change::write("README.md", "# slug\n\nTurns a title into a slug. `sh test.sh` tests it.\n"),
     ]
 }
 
-/// Runs a job of the project at a commit, for real. If it is `unlucky`, the test that depends on
-/// its luck has none.
-async fn run_job(git: &Path, sha: &str, job: &str, unlucky: bool) -> Result<JobEnd, GitError> {
+/// Lets CI come to its end on the default branch.
+async fn run_main(repo: &RepoHandle) -> Result<(), GitError> {
+    let gone = || GitError::Unreadable("there is no main".to_owned());
+    let sha = repo.head("main").ok_or_else(gone)?;
+    repo.finish(repo.start_run_at(&sha, "push", "main"), &all_jobs(repo, &sha).await?);
+    Ok(())
+}
+
+async fn all_jobs(repo: &RepoHandle, sha: &str) -> Result<[(&'static str, JobEnd); 2], GitError> {
+    let git = repo.git_folder();
+    let [test, lint] = JOBS;
+    let tested = run_job(&git, sha, test, Luck::Good).await?;
+    let linted = run_job(&git, sha, lint, Luck::Good).await?;
+    Ok([(test, tested.dressed(repo)), (lint, linted.dressed(repo))])
+}
+
+/// What the test that depends on its luck has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Luck {
+    Good,
+    Bad,
+}
+
+/// A job that ran.
+struct Ended {
+    /// None if all went well.
+    code: Option<i32>,
+    lines: Vec<String>,
+}
+
+impl Ended {
+    /// Its end on the practice GitHub, with its log as GitHub writes it.
+    fn dressed(self, repo: &RepoHandle) -> JobEnd {
+        let mut lines = self.lines;
+        if let Some(code) = self.code {
+            lines.push(format!("##[error]Process completed with exit code {code}."));
+        }
+        lines.push("Cleaning up orphan processes".to_owned());
+        let log = timed(&lines, repo.now_ms());
+        if self.code.is_some() { JobEnd::Failure(log) } else { JobEnd::Success(log) }
+    }
+}
+
+/// Runs a job of the project at a commit, for real.
+async fn run_job(git: &Path, sha: &str, job: &str, luck: Luck) -> Result<Ended, GitError> {
     let folder = tempfile::tempdir()?;
     let mut clone = Command::new("git");
     clone.args(["clone", "--quiet", "--no-checkout"]).arg(git).arg(folder.path());
     said(&mut clone).await?;
-    let mut fetch = Command::new("git");
-    fetch.arg("-C").arg(folder.path()).args(["fetch", "--quiet", "origin", sha]);
-    said(&mut fetch).await?;
-    let mut checkout = Command::new("git");
-    checkout.arg("-C").arg(folder.path()).args(["checkout", "--quiet", sha]);
-    said(&mut checkout).await?;
+    for step in [["fetch", "--quiet", "origin", sha], ["checkout", "--quiet", "--detach", sha]] {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(folder.path()).args(step);
+        said(&mut git).await?;
+    }
     let mut script = Command::new("sh");
     script.arg(format!("./{job}.sh")).current_dir(folder.path());
-    script.env("SLUG_LUCK", if unlucky { "0" } else { "1" });
+    script.env("SLUG_LUCK", if luck == Luck::Bad { "0" } else { "1" });
     let (code, output) = said(&mut script).await?;
-    Ok(if code == 0 {
-        JobEnd::Success(dressed(job, &output, None))
-    } else {
-        JobEnd::Failure(dressed(job, &output, Some(code)))
-    })
+    let mut lines = first_words(job);
+    lines.extend(output.lines().map(str::to_owned));
+    Ok(Ended { code: (code != 0).then_some(code), lines })
 }
 
 /// Exit code, and what was printed.
@@ -157,46 +234,40 @@ async fn said(command: &mut Command) -> Result<(i32, String), GitError> {
     Ok((code, String::from_utf8_lossy(&both).into_owned()))
 }
 
-/// A job's log as GitHub writes it: a time before each line, and groups.
-fn dressed(job: &str, output: &str, code: Option<i32>) -> String {
-    let mut lines = vec![
-        "Current runner version: '2.321.0'".to_owned(),
-        "##[group]Operating System".to_owned(),
-        "Ubuntu".to_owned(),
-        "24.04.1".to_owned(),
-        "LTS".to_owned(),
-        "##[endgroup]".to_owned(),
-        format!("Complete job name: {job}"),
-        format!("##[group]Run ./{job}.sh"),
-        format!("\u{1b}[36;1m./{job}.sh\u{1b}[0m"),
-        "shell: /usr/bin/bash -e {0}".to_owned(),
-        "##[endgroup]".to_owned(),
-    ];
-    lines.extend(output.lines().map(str::to_owned));
-    if let Some(code) = code {
-        lines.push(format!("##[error]Process completed with exit code {code}."));
-    }
-    lines.push("Cleaning up orphan processes".to_owned());
-    timed(&lines)
+/// What a runner says before a job's own output.
+fn first_words(job: &str) -> Vec<String> {
+    [
+        "Current runner version: '2.321.0'",
+        "##[group]Operating System",
+        "Ubuntu",
+        "24.04.1",
+        "LTS",
+        "##[endgroup]",
+        &format!("Complete job name: {job}"),
+        &format!("##[group]Run sh ./{job}.sh"),
+        &format!("\u{1b}[36;1msh ./{job}.sh\u{1b}[0m"),
+        "shell: /usr/bin/bash -e {0}",
+        "##[endgroup]",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
-fn timed(lines: &[String]) -> String {
-    let stamp = |(at, line): (usize, &String)| {
-        format!(
-            "2026-01-05T09:{:02}:{:02}.{:07}Z {line}\n",
-            at / 60 % 60,
-            at % 60,
-            at * 1_237 % 10_000_000
-        )
+/// Lines with GitHub's times before them, one a millisecond.
+fn timed(lines: &[String], from_ms: u64) -> String {
+    let stamp = |(at, line): (u64, &String)| {
+        let ms = i64::try_from(from_ms + at).unwrap_or_default();
+        let time = DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default();
+        format!("{}0000Z {line}\n", time.format("%Y-%m-%dT%H:%M:%S%.3f"))
     };
-    let text: String = lines.iter().enumerate().map(stamp).collect();
+    let text: String = (0..).zip(lines).map(stamp).collect();
     // GitHub's logs begin with a byte order mark.
     format!("\u{feff}{text}")
 }
 
 /// A checkout that could not reach the server.
-fn no_network() -> String {
-    let lines = [
+fn no_network() -> Vec<String> {
+    [
         "Current runner version: '2.321.0'",
         "Complete job name: test",
         "##[group]Run actions/checkout@v4",
@@ -210,7 +281,7 @@ fn no_network() -> String {
         "Waiting 14 seconds before trying again",
         "##[error]fatal: unable to access 'https://github.com/acme/slug/': Could not resolve host: github.com",
         "##[error]The process '/usr/bin/git' failed with exit code 128",
-        "Cleaning up orphan processes",
-    ];
-    timed(&lines.map(str::to_owned))
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }

@@ -297,6 +297,13 @@ impl Caller {
         }
     }
 
+    /// Whether it is one of those that the caller owns or was invited to.
+    pub(crate) fn works_on(&self, state: &State, repo: &super::state::Repo) -> bool {
+        let Self::Token { login, .. } = self else { return false };
+        let invited = repo.owner == *login || repo.collaborators.contains_key(login);
+        invited && self.reaches(state, repo)
+    }
+
     /// Refuses unless the caller has this permission for this repository.
     pub(crate) fn needs(
         &self,

@@ -154,6 +154,7 @@ async fn pass(With(world): With<Arc<World>>, request: Request, next: Next) -> Re
         Ok(caller) => serve(&world, caller, (parts, bytes), &seen, trouble.as_ref(), next).await,
     };
     let status = response.status().as_u16();
+    let whole = response.extensions().get::<graphql::Answered>().is_none_or(|it| it.whole);
     let lost = matches!(trouble, Some(Trouble::AnswerLost));
     let call = Call {
         method: seen.method.to_string(),
@@ -162,6 +163,7 @@ async fn pass(With(world): With<Arc<World>>, request: Request, next: Next) -> Re
         who,
         body: seen.body,
         status,
+        whole,
         points,
     };
     world.state().journal.push(call);
@@ -364,8 +366,8 @@ fn cost(seen: &Seen, response: &Response, free: bool) -> u64 {
     if free || response.status() == StatusCode::NOT_MODIFIED {
         return 0;
     }
-    match (seen.resource, response.extensions().get::<graphql::Cost>()) {
-        (Resource::Graphql, Some(cost)) => cost.0,
+    match (seen.resource, response.extensions().get::<graphql::Answered>()) {
+        (Resource::Graphql, Some(answered)) => answered.points,
         _ => 1,
     }
 }

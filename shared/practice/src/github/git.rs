@@ -276,6 +276,15 @@ pub(crate) async fn between(repo: &Path, from: &str, to: &str) -> Result<Vec<Str
     Ok(text(repo, args).await?.lines().map(str::to_owned).collect())
 }
 
+/// A commit and those before it, newest first.
+pub(crate) async fn history(repo: &Path, sha: &str) -> Result<Vec<String>, GitError> {
+    Ok(text(repo, &["rev-list", "--max-count=1000", sha])
+        .await?
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
 /// Whether one commit is behind another.
 pub(crate) async fn is_ancestor(repo: &Path, old: &str, new: &str) -> bool {
     run(repo, &["merge-base", "--is-ancestor", old, new], b"").await.is_ok()

@@ -30,12 +30,14 @@ pub struct Call {
     pub body: Option<Value>,
     /// How it was answered.
     pub status: u16,
+    /// Whether that was all of what was asked; GraphQL says 200 beside its errors.
+    pub whole: bool,
     /// What it cost on the hourly limit.
     pub points: u64,
 }
 
 impl Call {
-    /// Whether it changed something.
+    /// Whether it changed something. One that took effect and whose answer was lost did.
     #[must_use]
     pub fn is_write(&self) -> bool {
         let changes = match self.path.split('?').next().unwrap_or_default() {
@@ -44,7 +46,7 @@ impl Call {
             path if path.ends_with("/git-upload-pack") => false,
             _ => !matches!(self.method.as_str(), "GET" | "HEAD"),
         };
-        changes && self.status < 400
+        changes && self.status < 400 && self.whole
     }
 
     fn changes_by_graphql(&self) -> bool {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::{Path, State as With};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -29,7 +29,7 @@ pub struct LogRequest {
 /// What a link leads to.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: Bytes,
     pub(crate) content_type: &'static str,
     pub(crate) expires_ms: u64,
 }
@@ -39,7 +39,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
 }
 
 /// A link to these bytes, good for a minute.
-pub(crate) fn link(world: &World, bytes: Arc<[u8]>, content_type: &'static str) -> String {
+pub(crate) fn link(world: &World, bytes: Bytes, content_type: &'static str) -> String {
     let mut state = world.state();
     let name = uuid::Uuid::now_v7().simple().to_string();
     let expires_ms = state.now_ms() + 60_000;
@@ -67,7 +67,7 @@ fn answer(world: &World, name: &str, headers: &HeaderMap) -> (Response, Option<T
         None => denied(),
         Some(ticket) => {
             let kind = [(header::CONTENT_TYPE, ticket.content_type)];
-            (kind, Body::from(ticket.bytes.to_vec())).into_response()
+            (kind, ticket.bytes).into_response()
         }
     };
     let path = format!("/logs/{name}");

@@ -6,7 +6,8 @@
 //! in GraphQL with an undefined field, so that nobody builds on something that is not there.
 //!
 //! A test scripts it ([`GitHub::repo`], [`RepoHandle::open_pull`], [`RepoHandle::fail_job`]), makes
-//! it misbehave ([`GitHub::misbehave`]), and asks what it was asked ([`GitHub::calls`]).
+//! it misbehave ([`GitHub::misbehave`]), and asks what was done to it ([`GitHub::deeds_since`]) and
+//! what it was asked ([`GitHub::calls`]).
 //!
 //! It leaves out on purpose: teams, milestones, reviews, releases, organisations' rules, and
 //! rebasing merges, which it carries out as squashes.
@@ -14,6 +15,7 @@
 mod access;
 mod answer;
 mod changes;
+mod deeds;
 mod front;
 mod git;
 mod graphql;
@@ -30,6 +32,7 @@ mod webhooks;
 mod world;
 
 pub use access::{Access, Permission, Permissions, Role, everything};
+pub use deeds::{Deed, DeedKind, Mark};
 pub use git::{Change, GitError};
 pub use journal::{Call, Who};
 pub use limits::Budget;

@@ -223,6 +223,10 @@ impl RepoHandle {
         self.world.git_of(self.id)
     }
 
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.world.state().now_ms()
+    }
+
     /// Where a branch is.
     #[must_use]
     pub fn head(&self, branch: &str) -> Option<String> {
@@ -275,14 +279,17 @@ impl RepoHandle {
         repo.resolve(&repo.default_branch)
     }
 
-    /// Opens a pull request with one commit.
+    /// Opens a pull request with one commit; without changes, one of a branch as it is.
     pub async fn open_pull(&self, new: NewPull<'_>) -> Result<PullHandle, GitError> {
         let head_repo = match new.fork {
             Some(owner) => self.fork(owner).await?,
             None => self.clone(),
         };
         let (branch, by) = (new.branch, new.author);
-        let sha = head_repo.commit(branch, by, new.title, &new.changes).await?;
+        let sha = match head_repo.head(branch).filter(|_| new.changes.is_empty()) {
+            Some(head) => head,
+            None => head_repo.commit(branch, by, new.title, &new.changes).await?,
+        };
         let base = self.default_head().unwrap_or_default();
         let number = self.world.state().add_pull(self.id, head_repo.id, &new, (&base, &sha));
         let heads = (base.as_str(), sha.as_str());

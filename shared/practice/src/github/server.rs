@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use super::access::{App, Permissions, PublicKey, Token, TokenOwner};
+use super::deeds::{Deed, Mark};
 use super::journal::Call;
 use super::limits::Budget;
 use super::logs::{self, LogRequest};
@@ -154,7 +155,19 @@ impl GitHub {
         self.calls().into_iter().filter(Call::is_write).collect()
     }
 
-    /// Forgets the calls so far.
+    /// Now, to ask later what was [done since](Self::deeds_since).
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.world.state().journal.len())
+    }
+
+    /// What was done from outside since then, in order.
+    #[must_use]
+    pub fn deeds_since(&self, mark: Mark) -> Vec<Deed> {
+        self.world.state().journal.iter().skip(mark.0).filter_map(Deed::of).collect()
+    }
+
+    /// Forgets the calls so far, and with them the deeds.
     pub fn forget_calls(&self) {
         self.world.state().journal.clear();
     }

@@ -377,7 +377,7 @@ pub(crate) struct Step {
 pub(crate) enum JobLog {
     /// Nothing was written yet.
     None,
-    Text(std::sync::Arc<str>),
+    Text(axum::body::Bytes),
     /// It was kept for as long as the settings say, and is gone.
     Expired,
 }

@@ -170,7 +170,8 @@ impl State {
 /// Sends what there is to send, for as long as the world stands.
 pub(crate) async fn send_all(world: Arc<World>) {
     let bell = Arc::clone(&world.state().bell);
-    let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap_or_default();
+    let client =
+        reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap_or_default();
     loop {
         while let Some(parcel) = next(&world) {
             let status_code = parcel.send(&client).await;

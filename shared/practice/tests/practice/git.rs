@@ -68,3 +68,23 @@ async fn nobody_pushes_to_a_protected_branch_or_without_permission() {
     let refused = git(&work, &["push", "-q", &address(&bed, &reader), "HEAD:other"]).await;
     assert!(!refused.status.success() && bed.repo.head("other").is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_commit_is_fetched_without_a_token_in_the_second_protocol() {
+    let bed = Bed::new().await;
+    let pull = bed.pull().await;
+    let folder = tempfile::tempdir().unwrap();
+    git(folder.path(), &["init", "-q"]).await;
+    let url = format!("{}/acme/app.git", bed.github.url());
+    let mut fetch = Command::new("git");
+    fetch.current_dir(folder.path()).env("GIT_TRACE_PACKET", "1").stdin(Stdio::null());
+    fetch.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
+    let fetched = fetch.args(["fetch", "--depth=1", &url, &pull.sha]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&fetched.stderr);
+    assert!(fetched.status.success() && said.contains("version 2"), "{said}");
+    bed.repo.make_private();
+    let refused = git(folder.path(), &["fetch", "-q", &url, "main"]).await;
+    assert!(!refused.status.success(), "a private repository wants a token");
+    let token = address(&bed, &bed.token);
+    assert!(git(folder.path(), &["fetch", "-q", &token, "main"]).await.status.success());
+}

@@ -3,6 +3,7 @@
 
 mod apps;
 mod bed;
+mod client;
 mod git;
 mod graphql;
 mod limits;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::bed::{Bed, Listener};
+use crate::client::{Client, merge_by_itself, read_all, write_all};
 use crate::graphql::{AUTO_MERGE, COMMIT, SWEEP, acme, commit_input};
 
 /// All that was said.
@@ -54,6 +55,7 @@ async fn all_answers_and_webhooks_fit_what_github_has_published() {
     bed.github.hook(&bed.repo, &listener.listen().await, "secret");
     let mut all = Exchanges::default();
     read_and_write(&bed, &mut all).await;
+    as_our_client_asks(&mut all).await;
     bed.github.settle().await;
     let hooks: Vec<Value> =
         listener.heard().iter().map(|it| json!({"event": it.event, "body": it.json()})).collect();
@@ -139,6 +141,10 @@ async fn read_and_write(bed: &Bed, all: &mut Exchanges) {
         "branches",
         "branches/main",
         "branches/main/protection",
+        "rules/branches/main",
+        "commits",
+        "commits?sha=feature",
+        "compare/main...feature",
         "pulls?state=all",
         "issues?state=all",
         "collaborators/ada/permission",
@@ -181,6 +187,7 @@ async fn read_and_write(bed: &Bed, all: &mut Exchanges) {
         format!("DELETE ~issues/comments/{comment}"),
         "GET /rate_limit".to_owned(),
         "GET /user".to_owned(),
+        "GET /user/repos".to_owned(),
         "GET /users/ada".to_owned(),
     ]);
     for line in reads {
@@ -214,6 +221,28 @@ async fn read_and_write(bed: &Bed, all: &mut Exchanges) {
     );
     let merge = format!("PUT ~pulls/{}/merge", merged_by_hand(bed).await);
     all.call(bed, &token, &merge, json!({})).await;
+}
+
+/// What Greenline's own client asks of GraphQL. What it reads is asked again to see the answer;
+/// what it changes is held against the schema alone.
+async fn as_our_client_asks(all: &mut Exchanges) {
+    let bed = Bed::new().await;
+    let client = Client::new(&bed);
+    let pull = bed.pull().await;
+    bed.repo.fail_job(&pull, "test", "no\n");
+    bed.repo.status(&pull.sha, "other/ci", "failure", None);
+    read_all(&bed, &client, &pull).await;
+    write_all(&bed, &client, &pull).await;
+    merge_by_itself(&bed, &client).await;
+    for call in bed.github.calls().into_iter().filter(|call| !call.graphql.is_empty()) {
+        let body = call.body.unwrap();
+        let query = body["query"].as_str().unwrap();
+        if query.starts_with("mutation") {
+            all.graphql.push(json!({"query": query}));
+        } else {
+            all.graphql(&bed, query, body["variables"].clone()).await;
+        }
+    }
 }
 
 fn issue_number(issue: Value) -> Value {

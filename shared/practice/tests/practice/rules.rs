@@ -76,6 +76,23 @@ async fn failed_jobs_run_again_as_another_attempt() {
 }
 
 #[tokio::test]
+async fn attempts_end_as_they_were_told_to_one_after_the_other() {
+    let bed = Bed::new().await;
+    let pull = bed.pull().await;
+    let run = bed.repo.fail_job(&pull, "test", "first\n");
+    bed.repo.next_attempt("test", JobEnd::Failure("second\n".to_owned()));
+    bed.repo.next_attempt("test", JobEnd::Success("third\n".to_owned()));
+    let path = format!("/repos/acme/app/actions/runs/{}", run.id);
+    for (attempt, conclusion) in [(2, "failure"), (3, "success")] {
+        bed.call("POST", &format!("{path}/rerun-failed-jobs"), None).await;
+        let now = bed.get(&path).await.body;
+        let expected = (&json!(attempt), &json!(conclusion));
+        assert_eq!((&now["run_attempt"], &now["conclusion"]), expected);
+    }
+    assert_eq!(bed.call("POST", &format!("{path}/rerun-failed-jobs"), None).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_run_that_still_runs_is_not_started_again() {
     let bed = Bed::new().await;
     let pull = bed.pull().await;

@@ -1,5 +1,6 @@
 //! Webhooks, whole and broken.
 
+use greenline_forge::webhook::Event;
 use greenline_practice::github::{HookTrouble, everything, sign};
 use serde_json::json;
 
@@ -30,6 +31,27 @@ async fn a_failed_job_is_told_in_order_and_signed() {
         assert_eq!(heard.json()["repository"]["full_name"], "acme/app");
     }
     assert_eq!(listener.heard()[7].json()["workflow_job"]["conclusion"], "failure");
+}
+
+#[tokio::test]
+async fn our_client_reads_them_all() {
+    let bed = Bed::new().await;
+    let listener = Listener::default();
+    bed.github.hook(&bed.repo, &listener.listen().await, "secret");
+    let pull = bed.pull().await;
+    bed.repo.fail_job(&pull, "test", "no\n");
+    bed.repo.status(&pull.sha, "other/ci", "failure", None);
+    bed.repo.comment(pull.number, "ada", "@greenline help");
+    bed.repo.label(pull.number, &["greenline:off"], "ada");
+    bed.repo.close(pull.number, "ada");
+    bed.repo.rename("renamed");
+    bed.github.settle().await;
+    let heard = listener.heard();
+    for it in &heard {
+        let read = Event::read(&it.event, &it.bytes).unwrap();
+        assert!(!matches!(read, Event::Other(_)), "{}", it.name());
+    }
+    assert_eq!(heard.len(), 14, "{:?}", listener.names());
 }
 
 #[test]

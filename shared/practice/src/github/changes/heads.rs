@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::git::{self, Change, Draft, GitError};
 use super::super::render::time;
-use super::super::state::{Branch, Commit, FileChange, Repo, State};
+use super::super::state::{Branch, Commit, FileChange, Pull, Repo, State};
 use super::super::world::World;
 
 const ZEROS: &str = "0000000000000000000000000000000000000000";
@@ -136,25 +136,47 @@ impl World {
         } else {
             git::fetch(&git, &from, head, &reference).await?;
         }
+        if let Some(known) = self.state().known_contents(base, number, (base_sha, head)) {
+            return Ok(known);
+        }
         let fork_point = git::merge_base(&git, base_sha, head).await?;
         let files = git::changed_files(&git, &fork_point, head).await?;
         let mut commits = Vec::new();
         for sha in git::between(&git, &fork_point, head).await? {
             commits.push(git::read_commit(&git, &sha).await?);
         }
-        Ok(Contents { files, commits })
+        let count = commits.len() as u64;
+        Ok(Contents { files, commits, count })
     }
 }
 
 /// What a pull request brings.
 pub(crate) struct Contents {
     pub(crate) files: Vec<FileChange>,
+    /// Those that are not known yet.
     pub(crate) commits: Vec<Commit>,
+    /// How many there are in all.
+    pub(crate) count: u64,
 }
 
 type Difference = (String, Option<String>, Option<String>);
 
 impl State {
+    /// What another pull request of the same commits brings, so that git need not be asked again.
+    fn known_contents(
+        &self,
+        base: u64,
+        number: u64,
+        (base_sha, head): (&str, &str),
+    ) -> Option<Contents> {
+        let same = |pull: &&Pull| {
+            pull.number != number && pull.head_sha == head && pull.base_sha == base_sha
+        };
+        let other = self.repos.get(&base)?.pulls.values().find(same)?;
+        let (files, count) = (other.files.clone(), other.commits);
+        Some(Contents { files, commits: Vec::new(), count })
+    }
+
     fn differences(&self, repo: u64, now: &[(String, String)]) -> Vec<Difference> {
         let Some(repo) = self.repos.get(&repo) else { return Vec::new() };
         let mut all = Vec::new();
@@ -246,14 +268,13 @@ impl State {
 impl Repo {
     /// Takes over what a pull request's head brings.
     pub(crate) fn take_contents(&mut self, number: u64, head: &str, contents: Contents) {
-        let count = contents.commits.len() as u64;
         for commit in contents.commits {
             self.commits.insert(commit.sha.clone(), commit);
         }
         if let Some(pull) = self.pulls.get_mut(&number) {
             head.clone_into(&mut pull.head_sha);
             pull.files = contents.files;
-            pull.commits = count;
+            pull.commits = contents.count;
         }
     }
 }

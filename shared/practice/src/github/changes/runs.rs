@@ -1,5 +1,6 @@
 //! Workflow runs: their jobs start, end, and start again as another attempt.
 
+use axum::body::Bytes;
 use serde_json::{Value, json};
 
 use super::super::state::{CheckRun, Job, JobLog, State, Step, WorkflowRun};
@@ -103,7 +104,7 @@ impl State {
         let Some(of) = self.repos.get_mut(&repo) else { return };
         let Some(job) = of.jobs.get_mut(&id) else { return };
         job.steps = steps_of(end);
-        job.log = JobLog::Text(end.log().into());
+        job.log = JobLog::Text(Bytes::copy_from_slice(end.log().as_bytes()));
         let run = job.run;
         let by = of.runs.get(&run).map(|run| run.actor.clone()).unwrap_or_default();
         let Some(mut check) = of.check_runs.get(&id).cloned() else { return };

@@ -27,9 +27,12 @@ use super::world::World;
 use graph::Graph;
 use nodes::Node;
 
-/// How many points a query costs; travels with its answer.
+/// What a query cost, and whether all of it was answered; travels with its answer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cost(pub(crate) u64);
+pub(crate) struct Answered {
+    pub(crate) points: u64,
+    pub(crate) whole: bool,
+}
 
 pub(crate) fn router() -> Router<Arc<World>> {
     Router::new().route("/graphql", post(answer))
@@ -113,7 +116,7 @@ async fn answer(ask: Ask, Json(body): Json<Value>) -> Answer {
 
 fn respond(body: &Value, points: u64) -> Response {
     let mut response = json_response(StatusCode::OK, body);
-    response.extensions_mut().insert(Cost(points));
+    response.extensions_mut().insert(Answered { points, whole: body["errors"].is_null() });
     response
 }
 

@@ -1,5 +1,7 @@
 //! The nodes of the graph and their fields.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::limits::Resource;
@@ -558,7 +560,7 @@ impl Graph<'_> {
 
     fn rollup(&self, repo: &Repo, sha: &str, name: &str, arguments: &Arguments) -> Out {
         match name {
-            "id" => value(node_id("StatusCheckRollup", repo.id)),
+            "id" => value(rollup_id(repo.id, sha)),
             "state" => value(rollup_state(repo, sha)),
             "commit" => Out::Node(Node::Commit(repo.id, sha.to_owned())),
             "contexts" => {
@@ -659,8 +661,22 @@ impl Graph<'_> {
     }
 }
 
+/// A rollup has no number: it is of a commit.
+fn rollup_id(repo: u64, sha: &str) -> String {
+    STANDARD.encode(format!("StatusCheckRollup:{repo}:{sha}"))
+}
+
+fn read_rollup_id(id: &str) -> Option<(u64, String)> {
+    let text = String::from_utf8(STANDARD.decode(id).ok()?).ok()?;
+    let (repo, sha) = text.strip_prefix("StatusCheckRollup:")?.split_once(':')?;
+    Some((repo.parse().ok()?, sha.to_owned()))
+}
+
 /// The node of an id, as far as mutations take it.
 pub(crate) fn find_node(state: &super::super::state::State, id: &str) -> Option<Node> {
+    if let Some((repo, sha)) = read_rollup_id(id) {
+        return state.repos.contains_key(&repo).then_some(Node::Rollup(repo, sha));
+    }
     let (kind, number) = read_node_id(id)?;
     if kind == "Repository" {
         return state.repos.contains_key(&number).then_some(Node::Repository(number));

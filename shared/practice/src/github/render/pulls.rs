@@ -115,15 +115,15 @@ impl Render<'_> {
         }
     }
 
-    pub(crate) fn file(&self, repo: &Repo, pull: &Pull, file: &FileChange) -> Value {
-        let place = format!("{}/{}", pull.head_sha, file.path);
+    pub(crate) fn file(&self, repo: &Repo, sha: &str, file: &FileChange) -> Value {
+        let place = format!("{sha}/{}", file.path);
         let mut all = json!({
             "sha": file.blob, "filename": file.path, "status": file.status,
             "additions": file.additions, "deletions": file.deletions,
             "changes": file.additions + file.deletions,
             "blob_url": format!("{}/blob/{place}", self.repo_html(repo)),
             "raw_url": format!("{}/raw/{place}", self.repo_html(repo)),
-            "contents_url": format!("{}/contents/{}?ref={}", self.repo_url(repo), file.path, pull.head_sha),
+            "contents_url": format!("{}/contents/{}?ref={sha}", self.repo_url(repo), file.path),
         });
         if let Some(patch) = &file.patch {
             all["patch"] = patch.as_str().into();

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -170,16 +171,15 @@ async fn log_of_job(ask: Ask, Path((_, _, id)): Of<u64>) -> Answer {
         let repo = ask.may(&state, Permission::Actions, Access::Read)?;
         repo.jobs.get(&id).ok_or_else(Refusal::missing)?.log.clone()
     };
-    let text = text_of(&log)?;
-    let bytes: Arc<[u8]> = text.as_bytes().into();
+    let bytes = bytes_of(&log)?.clone();
     Ok(elsewhere(&logs::link(&ask.world, bytes, "text/plain; charset=utf-8")))
 }
 
-fn text_of(log: &JobLog) -> Result<&str, Refusal> {
+fn bytes_of(log: &JobLog) -> Result<&Bytes, Refusal> {
     match log {
         JobLog::None => Err(Refusal::missing()),
         JobLog::Expired => Err(Refusal::new(410, "Server Error")),
-        JobLog::Text(text) => Ok(text),
+        JobLog::Text(bytes) => Ok(bytes),
     }
 }
 
@@ -214,11 +214,10 @@ fn zipped(ask: &Ask, id: u64, attempt: u64) -> Answer {
 fn archive(jobs: &[&Job]) -> Result<Vec<u8>, Refusal> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (at, job) in jobs.iter().enumerate() {
-        let text = text_of(&job.log)?;
+        let text = bytes_of(&job.log)?;
         let name = format!("{at}_{}.txt", job.name.replace('/', "_"));
         let written = zip.start_file(name, SimpleFileOptions::default());
-        let written =
-            written.map_err(std::io::Error::other).and_then(|()| zip.write_all(text.as_bytes()));
+        let written = written.map_err(std::io::Error::other).and_then(|()| zip.write_all(text));
         written.map_err(|_| Refusal::new(500, "Server Error"))?;
     }
     let bytes = zip.finish().map_err(|_| Refusal::new(500, "Server Error"))?;

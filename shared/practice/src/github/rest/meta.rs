@@ -17,6 +17,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
     Router::new()
         .route("/rate_limit", get(rate_limit))
         .route("/user", get(myself))
+        .route("/user/repos", get(own_repos))
         .route("/users/{login}", get(user))
 }
 
@@ -38,6 +39,16 @@ async fn myself(ask: Ask) -> Answer {
         Caller::Token { .. } => Err(Refusal::new(403, "Resource not accessible by integration")),
         _ => Err(Refusal::needs_authentication()),
     }
+}
+
+async fn own_repos(ask: Ask) -> Answer {
+    if ask.caller.app().is_some() {
+        return Err(Refusal::new(403, "Resource not accessible by integration"));
+    }
+    let state = ask.state();
+    let render = ask.render(&state);
+    let own = state.repos.values().filter(|repo| ask.caller.works_on(&state, repo));
+    ask.paging().list(own.map(|repo| render.repo(repo)).collect())
 }
 
 async fn user(ask: Ask, Path(login): Path<String>) -> Answer {

@@ -4,6 +4,7 @@ mod actions;
 mod apps;
 mod checks;
 mod contents;
+mod history;
 mod hooks;
 mod issues;
 mod meta;
@@ -32,6 +33,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .merge(apps::router())
         .merge(checks::router())
         .merge(contents::router())
+        .merge(history::router())
         .merge(hooks::router())
         .merge(issues::router())
         .merge(meta::router())

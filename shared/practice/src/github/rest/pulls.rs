@@ -84,7 +84,7 @@ async fn files(ask: Ask, Path((_, _, number)): Of<u64>) -> Answer {
     let (render, pull) = (ask.render(&state), find(repo, number)?);
     // GitHub lists no more than three thousand.
     let files = pull.files.iter().take(3_000);
-    ask.paging().list(files.map(|file| render.file(repo, pull, file)).collect())
+    ask.paging().list(files.map(|file| render.file(repo, &pull.head_sha, file)).collect())
 }
 
 async fn commits(ask: Ask, Path((_, _, number)): Of<u64>) -> Answer {

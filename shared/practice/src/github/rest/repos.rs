@@ -20,6 +20,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/repos/{owner}/{repo}/branches", get(branches))
         .route("/repos/{owner}/{repo}/branches/{branch}", get(branch))
         .route("/repos/{owner}/{repo}/branches/{branch}/protection", get(protection))
+        .route("/repos/{owner}/{repo}/rules/branches/{*branch}", get(rules))
         .route("/repos/{owner}/{repo}/collaborators/{login}/permission", get(permission))
         .route("/repos/{owner}/{repo}/commits/{reference}", get(commit))
         .route("/repos/{owner}/{repo}/commits/{reference}/pulls", get(pulls_of_commit))
@@ -54,6 +55,13 @@ async fn protection(ask: Ask, Path((_, _, name)): Of<String>) -> Answer {
     let rules = branch.protection.as_ref();
     let rules = rules.ok_or_else(|| Refusal::not_found("Branch not protected"))?;
     ok(&ask.render(&state).protection(repo, &name, rules))
+}
+
+/// There are no rulesets here; what protects a branch is its protection.
+async fn rules(ask: Ask) -> Answer {
+    let state = ask.state();
+    ask.may(&state, Permission::Metadata, Access::Read)?;
+    ask.paging().list(Vec::new())
 }
 
 async fn permission(ask: Ask, Path((_, _, login)): Of<String>) -> Answer {
