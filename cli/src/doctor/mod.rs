@@ -4,6 +4,7 @@
 //! itself a finding, and the rest is still looked at.
 
 mod finding;
+mod github;
 mod keys;
 mod machine;
 mod queue;
@@ -43,6 +44,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
             findings.extend(of_settings(&loaded));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             findings.extend(runtime.block_on(of_redis(&loaded.settings)));
+            findings.extend(runtime.block_on(github::look(&loaded.settings)));
             findings.extend(machine::look(Some(&loaded.settings)));
         }
         Err(Problems(problems)) => {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::grounds::Ground;
 use crate::terminal::{Printed, Terminal, claim, enqueue};
+use greenline_practice::github::{GitHub, PRIVATE_KEY, Permission, everything};
 
 fn look(terminal: &Terminal) -> (i32, Vec<Value>) {
     let printed: Printed = terminal.run(&["doctor", "--json"]);
@@ -191,4 +192,33 @@ fn settings_that_can_not_be_are_findings_too() {
     let (code, findings) = look(&slip);
     assert_eq!(code, 0);
     assert_eq!(finding(&findings, "GREENLINE_SLOT: ")["mend"], "did you mean GREENLINE_SLOTS?");
+}
+
+// The doctor is waited for while the practice GitHub answers it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_is_asked_who_we_are_and_what_we_may_do() {
+    let github = GitHub::start().await.unwrap();
+    let _repo = github.repo("acme/app").await.unwrap();
+    let token = github.token("greenline-bot", everything());
+    let terminal = || {
+        Terminal::alone().with("GITHUB_API_URL", github.url()).with("GREENLINE_REPOS", "acme/app")
+    };
+    let (_, findings) = look(&terminal().with("GITHUB_TOKEN", &token));
+    assert_eq!(finding(&findings, "greenline-bot by a token")["level"], "ok");
+    let (_, findings) = look(&terminal().with("GITHUB_TOKEN", "ghp_nobody"));
+    assert_eq!(finding(&findings, "does not accept the credentials")["about"], "github");
+
+    let mut may = everything();
+    may.remove(&Permission::Checks);
+    let app = github.app("greenline", may);
+    let _installed = app.install("acme", None);
+    let by_app = terminal()
+        .with("GITHUB_APP_ID", &app.id().to_string())
+        .with("GITHUB_APP_PRIVATE_KEY", PRIVATE_KEY)
+        .with("GREENLINE_REPOS", "acme/app,acme/gone");
+    let (code, findings) = look(&by_app);
+    assert_eq!(code, 1);
+    let checks = finding(&findings, "can't write checks in acme");
+    assert_eq!(checks["mend"], "give the app \"Checks: read and write\"");
+    finding(&findings, "acme/gone is not there");
 }
