@@ -226,6 +226,7 @@ impl Parts {
             let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
             let work = Arc::new(Casework::new(queue, forge, clock, publisher.clone()));
             let handed = watch::run(&shared, options, &mut loops, &stop_loops);
+            loops.spawn(casework::measure(work.clone(), stop_loops.clone()));
             loops.spawn(casework::run(work, handed, stop_loops.clone()));
             let stop = stop_loops.clone();
             loops.spawn(async move { publisher.run(stop).await });

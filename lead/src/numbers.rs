@@ -61,6 +61,7 @@ pub(crate) fn describe_all() {
     describe(ALL);
     describe(crate::history::METRICS);
     publish::describe_metrics();
+    greenline_forge::describe_metrics();
     // From the start, so that a rate over them begins at zero.
     leads(false);
     counter!(LEADER_CHANGES.name).absolute(0);

@@ -24,6 +24,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError, Weak};
+use std::time::Duration;
 
 use greenline_forge::Forge;
 use greenline_queue::Queue;
@@ -45,6 +46,9 @@ use trouble::Trouble;
 
 /// How many things are dealt with at once.
 const AT_ONCE: usize = 8;
+
+/// How often the metric of flakiness is brought up to date.
+const MEASURED_EVERY: Duration = Duration::from_secs(60);
 
 /// How many logs are read at once: each may take some 20 MB while it is read.
 const LOGS_AT_ONCE: usize = 2;
@@ -154,6 +158,17 @@ fn place(sighting: &Sighting) -> Option<String> {
         Sighting::Push(_) | Sighting::Repositories => return None,
     };
     Some(format!("{}:{subject}", sighting.repo()?.folded()))
+}
+
+/// Keeps the metric of flakiness, until it is to stop. Every lead does: all read the same history.
+pub(crate) async fn measure(casework: Arc<Casework>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        // Redis being away is said by the tick, and the number stays what it was.
+        if let Err(error) = casework.history.measure(casework.clock.wall_ms()).await {
+            debug!(%error, "The flake rate was not measured");
+        }
+        stop.run_until_cancelled(tokio::time::sleep(MEASURED_EVERY)).await;
+    }
 }
 
 /// Deals with what is handed out, until it is to stop. What is under way then comes to its end.
