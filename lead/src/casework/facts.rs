@@ -27,7 +27,7 @@ const MOST_FILES: usize = 3_000;
 const MOST_WORKFLOWS: usize = 12;
 
 /// How long after its end a job's log may still be on its way.
-const LOG_COMES_WITHIN_MS: u64 = 60_000;
+const LOG_COMES_WITHIN_MS: u64 = 20_000;
 
 /// How many annotations of another app's check are read.
 const MOST_ANNOTATIONS: usize = 100;
@@ -191,9 +191,15 @@ impl Casework {
     }
 
     async fn is_own(&self, failure: &FailedCheck) -> Result<bool, Trouble> {
-        let commit = self.forge.commit(&failure.repo, failure.head_sha.as_str()).await?;
-        let identity = self.publisher.identity().await?;
-        Ok(commit.author.is_some_and(|author| identity.is(&author)))
+        match self.forge.commit(&failure.repo, failure.head_sha.as_str()).await {
+            Ok(commit) => {
+                let identity = self.publisher.identity().await?;
+                Ok(commit.author.is_some_and(|author| identity.is(&author)))
+            }
+            // Pushed over meanwhile: its next head will be seen.
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The commands that show the failure: named by the repository, or guessed from its base.

@@ -1,17 +1,26 @@
 //! Repositories, who may do what with them, and where the app is installed.
 
 use http::Method;
+use serde::Deserialize;
 
 use crate::account::About;
 use crate::call::{Call, escaped};
-use crate::error::ForgeError;
+use crate::error::{ForgeError, Purpose};
 use crate::forge::Forge;
-use crate::model::{Installation, Listed, Permission, Repository, Role, User};
+use crate::graphql::Asking;
+use crate::model::{Installation, Listed, Permission, Repository, Role, User, or_none};
 use crate::names::{InstallationId, RepoName};
 use crate::paging::Repositories;
 
 /// More repositories of one account than this are not listed.
 const MOST_REPOSITORIES: usize = 5_000;
+
+/// Whose token it is, by GraphQL.
+#[derive(Debug, Deserialize)]
+struct Viewing {
+    #[serde(default, deserialize_with = "or_none")]
+    viewer: Option<User>,
+}
 
 impl Forge {
     /// A repository: default branch, private, archived. One that was renamed is found under its
@@ -54,11 +63,29 @@ impl Forge {
     }
 
     /// Who we are: the token's owner. An app is nobody's user; its name is [`Forge::app_slug`].
+    /// The token of a workflow may not ask `/user`, but is told by GraphQL whose it is.
     ///
-    /// `GET /user`
+    /// `GET /user`, `viewer`
     pub async fn viewer(&self) -> Result<User, ForgeError> {
         let call = Call::new(Method::GET, About::Ourselves, "/user", "read the token's owner");
-        self.core.json(&call).await
+        match self.core.json(&call).await {
+            Err(ForgeError::Forbidden { .. } | ForgeError::NotFound { .. }) => {
+                self.viewer_by_graphql().await
+            }
+            said => said,
+        }
+    }
+
+    async fn viewer_by_graphql(&self) -> Result<User, ForgeError> {
+        let purpose = Purpose::from("read the token's owner");
+        let asked = ("query { viewer { login } }", serde_json::json!({}));
+        let about = About::Ourselves;
+        let said =
+            self.core.graphql::<Viewing>(about, purpose.clone(), Asking::Query, asked).await?;
+        match said.data.and_then(|data| data.viewer) {
+            Some(user) => Ok(user),
+            None => Err(ForgeError::NotFound { purpose, permission: None }),
+        }
     }
 
     /// The app's name in URLs; it writes comments as `SLUG[bot]`.

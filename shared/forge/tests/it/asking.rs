@@ -23,6 +23,18 @@ async fn a_call_says_who_asks_and_for_which_version() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_not_ask_who_it_is_is_told_by_graphql() {
+    let github = Double::new(|asked, _| {
+        let who = json!({ "data": { "viewer": { "login": "github-actions[bot]" } } });
+        let no = json!({ "message": "Resource not accessible by integration" });
+        if asked.target == "/user" { json(403, &no) } else { json(200, &who) }
+    })
+    .await;
+    let user = github.forge().viewer().await.unwrap();
+    assert_eq!(user.login, "github-actions[bot]");
+}
+
+#[tokio::test]
 async fn nulls_missing_fields_and_new_words_are_read() {
     let github = Double::new(|_, _| {
         let bare = json!({ "id": 1, "head_sha": SHA });
