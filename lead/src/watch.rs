@@ -1,6 +1,6 @@
 //! What happens on GitHub, told once and kept until it was dealt with.
 //!
-//! Webhooks come in at a [`Door`], polling sweeps over what no webhook said, and both end in one
+//! Webhooks come in at a door, polling sweeps over what no webhook said, and both end in one
 //! [`Funnel`], which tells each thing once. What is told is [`Handed`] to one consumer, which
 //! says when it is done.
 //!

@@ -1,5 +1,6 @@
 //! The client against a real HTTP server of a few lines, and against what GitHub publishes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on has failed")]
+#![allow(clippy::print_stderr, reason = "a test that skips says why")]
 
 mod asking;
 mod double;
