@@ -58,6 +58,11 @@ impl Finding {
     pub(super) fn turn_green(&mut self, at: &Sha) {
         let line = Line::quotes(self.check().as_str()).and_says("is green at");
         let line = line.and_quotes(at.short());
+        let line = if self.failure.head_sha == *at {
+            line.and_says(", the same commit that it failed on")
+        } else {
+            line
+        };
         self.page = Page { headline: line, ..Page::default() };
         (self.stage, self.task) = (Stage::Green, None);
         self.remarks.clear();

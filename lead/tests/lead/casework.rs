@@ -79,7 +79,8 @@ async fn lead(bed: &TestBed, github: &GitHub, id: &str) -> Running {
     let config = ForgeConfig::new(credentials, Clock::system());
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(ApiBase::parse(github.url()).unwrap())).unwrap(),
-        repos: vec!["acme/slug".parse().unwrap()],
+        // None named: the organisation's installation says which.
+        repos: vec![],
         poll_interval: Duration::from_secs(1),
         secrets: Secrets::new([SECRET.to_owned().into()]),
     });
