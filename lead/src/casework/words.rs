@@ -336,3 +336,75 @@ pub(super) fn wrong_settings(
         task: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(check: &str, stage: Stage) -> Finding {
+        let repo: RepoName = "acme/app".parse().unwrap();
+        let head: Sha = "3f2a91c00000000000000000000000000000000f".parse().unwrap();
+        let check = CheckName::new(check);
+        let problems = Problems(Vec::new());
+        let about = wrong_settings(&repo, PullNumber(812), "main", &head, check, &problems);
+        let headline = Line::quotes(about.failure.check.as_str()).and_says("fails");
+        let next = vec![Line::says("Nothing is done.")];
+        Finding { page: Page { headline, next, ..Page::default() }, stage, ..about }
+    }
+
+    fn shown(findings: &[Finding]) -> String {
+        whole_page(findings).unwrap().markdown("")
+    }
+
+    #[test]
+    fn what_needs_people_leads_and_the_others_follow_in_a_fold() {
+        let mut green = finding("lint", Stage::Working);
+        let sha = green.failure.head_sha.clone();
+        green.turn_green(&sha);
+        let findings = [finding("test", Stage::NeedsPerson), finding("docs", Stage::Told), green];
+        assert_eq!(title(&findings), "test and 1 more fail: a person has to look");
+        assert_eq!(
+            shown(&findings),
+            "\n**`test` fails**\n\nNothing is done.\n\n\
+             `lint` is green at `3f2a91c`, the same commit that it failed on\n\n\
+             <details><summary>1 other check fails</summary>\n\n- `docs` fails\n\n\
+             Nothing is done.\n\n</details>\n"
+        );
+    }
+
+    #[test]
+    fn when_nothing_is_red_any_more_that_is_all_it_says() {
+        let mut green = finding("lint", Stage::Working);
+        let other: Sha = "a41c09e00000000000000000000000000000000f".parse().unwrap();
+        green.turn_green(&other);
+        assert_eq!(title(std::slice::from_ref(&green)), "Green again");
+        assert_eq!(
+            shown(&[green]),
+            "\n**All that failed here is green again**\n`lint` is green at `a41c09e`\n"
+        );
+        assert_eq!(whole_page(&[]), None);
+    }
+
+    #[test]
+    fn what_a_worker_saw_is_said_in_a_sentence() {
+        let failure = finding("test", Stage::Working).failure;
+        let answer = |outcome| Answer {
+            outcome,
+            headline: Some("assert 1 == 2".to_owned()),
+            reason: "pytest ended with 1".to_owned(),
+            isolation: "landlock ABI 7".to_owned(),
+        };
+        let says = |end: End| {
+            Page { next: after(&end, &failure), ..Page::default() }.markdown("").replace('\n', " ")
+        };
+        let same = says(End::Answered(answer(Reproduction::Reproduced)));
+        assert!(same.contains("Reproduced: a worker saw the same failure at `3f2a91c`"), "{same}");
+        assert!(same.contains("`landlock ABI 7`"), "{same}");
+        let other = says(End::Answered(answer(Reproduction::Different)));
+        assert!(other.contains("another failure at `3f2a91c`: `assert 1 == 2`"), "{other}");
+        let none = says(End::Answered(answer(Reproduction::NotReproduced)));
+        assert!(none.contains("Not reproduced at `3f2a91c`"), "{none}");
+        let gone = says(End::Cancelled("ada said stop".to_owned()));
+        assert!(gone.contains("The task was cancelled: `ada said stop`"), "{gone}");
+    }
+}

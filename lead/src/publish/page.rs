@@ -127,7 +127,8 @@ fn is_plain(word: &str) -> bool {
     let word = word.strip_prefix('$').unwrap_or(word);
     let lower = word.to_lowercase();
     // Without a letter it may be a rule, or make a heading of the line above.
-    let says = word.contains(char::is_alphanumeric) || matches!(word, "·" | "—" | "–" | "…" | ":");
+    let says = word.contains(char::is_alphanumeric)
+        || matches!(word, "·" | "—" | "–" | "…" | ":" | "." | "," | ";");
     says && word.chars().all(allowed) && !lower.contains("www.")
 }
 

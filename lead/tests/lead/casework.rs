@@ -104,7 +104,7 @@ async fn a_red_pull_request_gets_its_comment_check_run_and_task() {
     assert_eq!(tasks.len(), 1, "{tasks:?}");
     let payload: String = world.bed.redis(&format!("HGET agent:task:{} payload", tasks[0])).await;
     let task: serde_json::Value = serde_json::from_str(&payload).unwrap();
-    assert_eq!(task["validation"], serde_json::json!(["./test.sh"]), "{task:#}");
+    assert_eq!(task["validation"], serde_json::json!(["sh ./test.sh"]), "{task:#}");
     assert_eq!(task["inputs"]["head_sha"], pull.sha);
     assert_eq!(task["inputs"]["fork"], false);
     assert!(task["inputs"]["signature"].is_string(), "{task:#}");
@@ -127,26 +127,15 @@ async fn the_world_outside_is_nobodys_fault_and_the_job_runs_again_once() {
 }
 
 #[tokio::test]
-async fn what_others_see_come_and_go_runs_again() {
+async fn what_passed_on_the_same_commit_runs_again_once() {
     let world = World::new().await;
-    // The base is green, and somebody else saw the same failure lately.
-    let base = world.repo.head("main").unwrap();
-    let run = world.repo.start_run_at(&base, "push", "main");
-    world.repo.finish(run, &[("test", JobEnd::Success("ok\n".to_owned()))]);
-    world.is_quiet().await;
     let story = Story::Flaky;
-    let mut other = NewPull::new("other", "Another change", vec![Change::write("other.txt", "x")]);
-    other.author = "grace";
-    let other = world.repo.open_pull(other).await.unwrap();
-    story.run(&world.repo, &other).await.unwrap();
-    world.says(other.number, "`test` fails").await;
-    world.is_quiet().await;
-
     let pull = story.open(&world.repo).await.unwrap();
     story.run(&world.repo, &pull).await.unwrap();
     world.says(pull.number, "green again").await;
     world.is_quiet().await;
     assert_eq!(world.writes("rerun-failed-jobs"), 1);
+    assert_eq!(world.tasks().await, Vec::<String>::new());
     world.lead.drain().await;
 }
 
@@ -232,5 +221,31 @@ async fn a_new_head_cancels_what_was_under_way() {
         status == "cancelled"
     };
     eventually("the task is cancelled", cancelled).await;
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn what_a_worker_saw_is_said_in_the_comment_and_remembered() {
+    let world = World::new().await;
+    let pull = Story::Assertion.open(&world.repo).await.unwrap();
+    Story::Assertion.run(&world.repo, &pull).await.unwrap();
+    world.says(pull.number, "A worker now runs the commands").await;
+    let knows = |profile: &mut greenline_queue::WorkerProfile| {
+        profile.types = ["fix_test_failure", "investigate_failure"]
+            .map(|name| name.parse().unwrap())
+            .into_iter()
+            .collect();
+    };
+    let mut hand = world.bed.hand_with("w", knows).await;
+    let claim = hand.claim_one().await;
+    let answer = r#"{"outcome":"reproduced","signature":"s","category":"test_assertion",
+        "headline":"not ok 3 - dots go","reason":"sh ./test.sh ended with 1: the same failure as in CI",
+        "commands":[],"isolation":"landlock ABI 7"}"#;
+    world.bed.queue.complete(&hand.id(), &claim, answer.to_owned()).await.unwrap();
+    let comment = world.says(pull.number, "Reproduced: a worker saw the same failure").await;
+    assert!(!comment.contains("A worker now"), "{comment}");
+    world.is_quiet().await;
+    let tried: Vec<String> = world.bed.redis("HVALS agent:lead:history:acme/slug:tried:test").await;
+    assert_eq!(tried, ["reproduced"]);
     world.lead.drain().await;
 }
