@@ -47,6 +47,10 @@ use trouble::Trouble;
 /// How many things are dealt with at once.
 const AT_ONCE: usize = 8;
 
+/// How many may wait for their turn besides: twenty failed checks of one pull request are not to
+/// hold up the others.
+const WAITING: usize = 128;
+
 /// How often the metric of flakiness is brought up to date.
 const MEASURED_EVERY: Duration = Duration::from_secs(60);
 
@@ -64,6 +68,7 @@ pub(crate) struct Casework {
     settings: SettingsBook,
     prompts: Prompts,
     book: Book,
+    working: Semaphore,
     reading: Semaphore,
     turns: Lock<HashMap<String, Weak<Mutex<()>>>>,
 }
@@ -80,6 +85,7 @@ impl Casework {
             settings: SettingsBook::new(store.clone()),
             prompts: Prompts::builtin().expect("a test renders every template"),
             book: Book::new(store),
+            working: Semaphore::new(AT_ONCE),
             reading: Semaphore::new(LOGS_AT_ONCE),
             turns: Lock::default(),
             queue,
@@ -106,6 +112,7 @@ impl Casework {
             Some(place) => Some(self.turn(place).await),
             None => None,
         };
+        let _room = self.working.acquire().await;
         match self.take(&handed.sighting).await {
             Ok(()) => handed.done(),
             Err(Trouble::Gone(what)) => {
@@ -181,7 +188,7 @@ pub(crate) async fn run(
     while let Some(Some(one)) = stop.run_until_cancelled(handed.recv()).await {
         let casework = casework.clone();
         cases.spawn(async move { casework.deal(one).await });
-        while cases.len() >= AT_ONCE {
+        while cases.len() >= WAITING {
             cases.join_next().await;
         }
     }
