@@ -1,6 +1,5 @@
 //! A lead from settings.
 
-use anyhow::Context;
 use greenline_lead::publish::Notifier;
 use greenline_lead::watch::WatchOptions;
 use greenline_lead::{Lead, LeadOptions, Tokens};
@@ -10,6 +9,7 @@ use greenline_runtime::clock::Clock;
 use greenline_runtime::metrics::{Build, Exporter};
 use greenline_runtime::settings::{LeadSettings, Secret, Settings};
 
+use crate::ending::Complaint;
 use crate::home;
 
 /// Where a lead's operator token comes from.
@@ -31,9 +31,13 @@ pub(crate) async fn bind(
     let settings = &all.lead;
     let (tokens, token) = tokens(settings)?;
     let clock = Clock::system();
-    let watch = WatchOptions::of(&all.github, &clock)?;
+    let watch = WatchOptions::of(&all.github, &clock)
+        .map_err(|error| Complaint::wrong(error.to_string()).mend("docs/github.md says how"))?;
     let notifier = match &settings.notify_webhook {
-        Some(url) => Some(Notifier::new(url).context("GREENLINE_NOTIFY_WEBHOOK can't be used")?),
+        Some(url) => Some(Notifier::new(url).map_err(|error| {
+            Complaint::wrong(format!("GREENLINE_NOTIFY_WEBHOOK can't be used: {error}"))
+                .mend("write the address as the other side gives it, with https://")
+        })?),
         None => None,
     };
     let build = Build { version: env!("CARGO_PKG_VERSION"), role };
