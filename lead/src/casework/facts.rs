@@ -69,6 +69,8 @@ impl Found {
 
 impl Casework {
     pub(super) async fn facts(&self, failure: &FailedCheck) -> Result<Facts, Trouble> {
+        // Nobody who holds this waits for a turn.
+        let _room = self.fetching.acquire().await;
         let repo = &failure.repo;
         let pull = match &failure.pull {
             Some(seen) => Some(self.pull(repo, seen.number).await?),

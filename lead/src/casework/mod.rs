@@ -44,12 +44,12 @@ use crate::watch::{Handed, Sighting};
 use book::Book;
 use trouble::Trouble;
 
-/// How many things are dealt with at once.
-const AT_ONCE: usize = 8;
+/// How many things are in hand at once. Most of them wait for their turn or for GitHub: twenty
+/// failed checks of one pull request are not to hold up the others.
+const IN_HAND: usize = 128;
 
-/// How many may wait for their turn besides: twenty failed checks of one pull request are not to
-/// hold up the others.
-const WAITING: usize = 128;
+/// For how many failures facts are fetched at once.
+const FETCHED_AT_ONCE: usize = 8;
 
 /// How often the metric of flakiness is brought up to date.
 const MEASURED_EVERY: Duration = Duration::from_secs(60);
@@ -68,7 +68,7 @@ pub(crate) struct Casework {
     settings: SettingsBook,
     prompts: Prompts,
     book: Book,
-    working: Semaphore,
+    fetching: Semaphore,
     reading: Semaphore,
     turns: Lock<HashMap<String, Weak<Mutex<()>>>>,
 }
@@ -85,7 +85,7 @@ impl Casework {
             settings: SettingsBook::new(store.clone()),
             prompts: Prompts::builtin().expect("a test renders every template"),
             book: Book::new(store),
-            working: Semaphore::new(AT_ONCE),
+            fetching: Semaphore::new(FETCHED_AT_ONCE),
             reading: Semaphore::new(LOGS_AT_ONCE),
             turns: Lock::default(),
             queue,
@@ -112,7 +112,6 @@ impl Casework {
             Some(place) => Some(self.turn(place).await),
             None => None,
         };
-        let _room = self.working.acquire().await;
         match self.take(&handed.sighting).await {
             Ok(()) => handed.done(),
             Err(Trouble::Gone(what)) => {
@@ -188,7 +187,7 @@ pub(crate) async fn run(
     while let Some(Some(one)) = stop.run_until_cancelled(handed.recv()).await {
         let casework = casework.clone();
         cases.spawn(async move { casework.deal(one).await });
-        while cases.len() >= WAITING {
+        while cases.len() >= IN_HAND {
             cases.join_next().await;
         }
     }
