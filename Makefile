@@ -5,10 +5,14 @@ SHELL := bash
 CARGO ?= cargo
 SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
 
-.PHONY: help up test lint bench bench-peers bench-diagnosis compose-test
+.PHONY: help demo up test lint bench bench-peers bench-diagnosis compose-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## see it all work, without a token: a practice GitHub, a red pull request, a worker (ARGS="--list")
+	@deploy/need cargo cc git redis
+	@$(CARGO) run --locked --release --package greenline -- demo $(ARGS)
 
 up: ## run everything on this machine; Redis is installed if it is missing (ARGS="--help")
 	@deploy/need cargo cc git redis

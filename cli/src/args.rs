@@ -7,10 +7,10 @@ use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
 use greenline_runtime::settings::Flags;
 
-use crate::ending::Ended;
+use crate::ending::{Complaint, Ended};
 use crate::{
-    approvals, bench, completions, diagnose, doctor, flaky, halt, health, lead, man, queue, sarif,
-    settings, up, why, worker,
+    approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, lead, man, queue,
+    sarif, settings, up, why, worker,
 };
 
 /// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
@@ -21,6 +21,7 @@ use crate::{
     disable_help_subcommand = true,
     max_term_width = 100,
     after_long_help = "Examples:
+  greenline demo                                 see it all work, without a token
   greenline up                                   everything, on this machine
   greenline queue enqueue --command 'cargo test' give it something to do
   greenline queue show cmd-x7                    how it went
@@ -76,6 +77,22 @@ impl Global {
             .with("redis.url", "--redis", self.redis.clone())
             .with("redis.namespace", "--namespace", self.namespace.clone())
     }
+
+    /// Complains of what would be ignored, for a command that uses nobody's settings.
+    pub(crate) fn refuse_settings(&self, why: &str) -> Result<(), Complaint> {
+        let given = [
+            ("--config", self.config.is_some()),
+            ("--redis", self.redis.is_some()),
+            ("--namespace", self.namespace.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((flag, _)) => {
+                let says = format!("{flag} can't be used here: {why}");
+                Err(Complaint::wrong(says).mend("leave it out"))
+            }
+        }
+    }
 }
 
 /// When to use colour.
@@ -111,6 +128,8 @@ impl ValueEnum for Color {
 enum Command {
     /// Run everything on this machine: a Redis if none is set, one lead, workers
     Up(up::Args),
+    /// See it all work: a practice GitHub, a red pull request, and what becomes of it
+    Demo(demo::Args),
     /// Run the lead: it leads or stands by, keeps time, and answers HTTP
     Lead(lead::Args),
     /// Run a worker: it takes tasks and runs them
@@ -153,6 +172,7 @@ impl Args {
         let global = &self.global;
         match self.command {
             Command::Up(args) => up::run(global, &args),
+            Command::Demo(args) => demo::run(global, &args),
             Command::Lead(args) => lead::run(global, &args),
             Command::Worker(args) => worker::run(global, &args),
             Command::Health(args) => health::run(global, &args),

@@ -1,4 +1,4 @@
-//! Asking before something that can't be taken back.
+//! Asking before something is done: what can't be taken back, or what takes a while.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -16,13 +16,31 @@ pub(crate) fn before(what: &str, yes: bool) -> anyhow::Result<()> {
         let says = format!("{what}: nobody is at the terminal to say yes");
         return Err(Complaint::wrong(says).mend("add --yes if that is what you want").into());
     }
-    let mut stderr = anstream::stderr().lock();
-    write!(stderr, "{what}. Go on? [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    match answer.trim().to_lowercase().as_str() {
+    match asked(&format!("{what}. Go on? [y/N] "))?.as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Complaint::no("nothing was done").into()),
     }
+}
+
+/// Whether to go on with something harmless, for which Enter is enough. Without a terminal nobody
+/// is asked.
+///
+/// `what` says what is done, in whole sentences.
+pub(crate) fn whether_to_go_on(what: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    Ok(matches!(asked(&format!("{what} Go on? [Y/n] "))?.as_str(), "" | "y" | "yes"))
+}
+
+fn asked(question: &str) -> anyhow::Result<String> {
+    let mut stderr = anstream::stderr().lock();
+    write!(stderr, "{question}")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        // The end of the input is not Enter.
+        return Ok("no".to_owned());
+    }
+    Ok(answer.trim().to_lowercase())
 }

@@ -15,6 +15,7 @@ mod bench;
 mod completions;
 mod connection;
 mod daemon;
+mod demo;
 mod diagnose;
 mod doctor;
 mod ending;

@@ -6,19 +6,19 @@
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use anyhow::Context;
-use greenline_lead::{Lead, Standing};
+use greenline_lead::Standing;
 use greenline_queue::Queue;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, Settings, Sources, load,
+    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, RepoPath, Settings, Sources, load,
 };
 use greenline_runtime::stopping::Stop;
 use greenline_runtime::{Role, say};
 use greenline_store::{Persistence, PrivateServer, PrivateServerConfig, StoreConfig};
-use greenline_worker::WorkerDaemon;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::sync::watch::Receiver;
+use tokio::task::spawn_blocking;
 
 use crate::args::Global;
+use crate::daemon::house::{House, wait_until_it_leads};
 use crate::daemon::lead::Token;
 use crate::ending::{Complaint, Ended};
 use crate::home::{self, Home};
@@ -153,14 +153,14 @@ async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyh
     let config = redis.config().clone();
     let queue = daemon::open_queue(config, &settings.queue, &stop, || {}).await?;
     let Some(queue) = queue else { return Ok(()) };
-    let (lead, token) = daemon::lead::bind(queue.clone(), settings, Role::Up).await?;
-    let Crew { workers, sandbox } = crew(&queue, settings, args.workers).await?;
-    let standing = lead.standing();
-    let address = lead.address();
-    let mut parts = start(lead, workers, &stop);
+    let (house, token) = House::build(&queue, settings, args.workers).await?;
+    let (address, sandbox) = (house.address(), house.sandbox().to_owned());
+    let mut standing = house.standing();
+    let mut parts = house.start(&stop);
     let news = async {
-        let leads = leading(standing).await;
-        let lead = format!("{leads} · http://{address}");
+        let leads = leading(&mut standing).await;
+        let watching = watching(&settings.github);
+        let lead = format!("{leads}{watching} · http://{address}");
         let redis = redis.describe(&queue).await;
         announce(session, args, &News { redis, lead, sandbox }, &token)
     };
@@ -168,64 +168,12 @@ async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyh
         // A reader that is gone is no reason to stop.
         let _told = told;
     }
-    all_ended(&mut parts, &stop).await
+    parts.ended(&stop).await
 }
 
-/// The workers, and what keeps in what they run of other people's.
-struct Crew {
-    workers: Vec<WorkerDaemon>,
-    sandbox: String,
-}
-
-async fn crew(queue: &Queue, settings: &Settings, count: u8) -> anyhow::Result<Crew> {
-    let (queue, settings) = (queue.clone(), settings.clone());
-    let build = move || {
-        let safety = daemon::sandbox::safety(&settings.worker);
-        let id = daemon::fresh_id();
-        let one = |number| {
-            daemon::worker::build(
-                queue.clone(),
-                &settings,
-                &format!("{id}-{number}"),
-                safety.clone(),
-            )
-        };
-        let workers = (1..=count).map(one).collect::<anyhow::Result<_>>()?;
-        Ok(Crew { workers, sandbox: daemon::sandbox::in_short(&safety) })
-    };
-    spawn_blocking(build).await?
-}
-
-type Parts = JoinSet<anyhow::Result<()>>;
-
-fn start(lead: Lead, workers: Vec<WorkerDaemon>, stop: &Stop) -> Parts {
-    let mut parts = Parts::new();
-    for worker in workers {
-        parts.spawn(worker.run(stop.clone()));
-    }
-    let stop = stop.clone();
-    parts.spawn(async move { lead.run(stop).await.context("the lead ended") });
-    parts
-}
-
-/// Waits for all parts. If one ends, all do; the first error is what it was about.
-async fn all_ended(parts: &mut Parts, stop: &Stop) -> anyhow::Result<()> {
-    let mut first = Ok(());
-    while let Some(ended) = parts.join_next().await {
-        let ended = ended.context("a part of it broke").and_then(|ended| ended);
-        if first.is_ok() && ended.is_err() {
-            first = ended;
-        }
-        stop.drain.cancel();
-    }
-    first
-}
-
-async fn leading(mut standing: tokio::sync::watch::Receiver<Standing>) -> String {
-    {
-        let leads = standing.wait_for(|standing| matches!(standing, Standing::Leading { .. }));
-        let _in_time = tokio::time::timeout(ELECTION, leads).await;
-    }
+async fn leading(standing: &mut Receiver<Standing>) -> String {
+    let led = wait_until_it_leads(standing);
+    let _in_time = tokio::time::timeout(ELECTION, led).await;
     let now = standing.borrow().clone();
     match now {
         Standing::Leading { since_ms, .. } => {
@@ -265,7 +213,7 @@ fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyho
         "model",
         match settings.keys.models.first() {
             Some(model) => model.env,
-            None => "no key: repairs are off",
+            None => "no key: failures are explained and flaky jobs re-run; repairs are off",
         },
     )?;
     let file = home::operator_token_file();
@@ -284,19 +232,48 @@ fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyho
     Ok(())
 }
 
-fn github(settings: &GitHubSettings) -> String {
+/// What the lead watches, as one more part of its line.
+fn watching(settings: &GitHubSettings) -> String {
     let count = u64::try_from(settings.repos.len()).unwrap_or(u64::MAX);
-    let repos = say::count(count, "repository", "repositories");
     match settings.login {
-        None => "no token yet: set GITHUB_TOKEN".to_owned(),
-        Some(GitHubLogin::Token(_)) if count == 0 => {
-            "token is set; name what to watch in GREENLINE_REPOS".to_owned()
+        Some(GitHubLogin::App { .. }) if count == 0 => " · watching what the app sees".to_owned(),
+        Some(_) if count > 0 => {
+            format!(" · watching {}", say::count(count, "repository", "repositories"))
         }
-        Some(GitHubLogin::App { .. }) if count == 0 => {
-            "watching what the app is installed in".to_owned()
-        }
-        Some(_) => format!("watching {repos}"),
+        _ => String::new(),
     }
+}
+
+/// How GitHub is reached, and how its news comes.
+fn github(settings: &GitHubSettings) -> String {
+    let who = match settings.login {
+        None => {
+            return "no token: set GITHUB_TOKEN, or see it all work with `greenline demo`"
+                .to_owned();
+        }
+        Some(GitHubLogin::Token(_)) if settings.repos.is_empty() => {
+            return "token is set; name what to watch in GREENLINE_REPOS".to_owned();
+        }
+        Some(GitHubLogin::Token(_)) => "by token",
+        Some(GitHubLogin::App { .. }) => "as an app",
+    };
+    let news = match settings.webhook_secrets.is_empty() {
+        true => "webhooks are off: GITHUB_WEBHOOK_SECRET is not set",
+        false => "webhooks are taken at /webhooks/github",
+    };
+    format!(
+        "{who}{}, asked every {}; {news}",
+        names(settings),
+        say::duration(settings.poll_interval)
+    )
+}
+
+/// The first few repositories by name.
+fn names(settings: &GitHubSettings) -> String {
+    const MOST: usize = 3;
+    let shown: Vec<&str> = settings.repos.iter().take(MOST).map(RepoPath::as_str).collect();
+    let dots = if settings.repos.len() > MOST { ", …" } else { "" };
+    if shown.is_empty() { String::new() } else { format!(": {}{dots}", shown.join(", ")) }
 }
 
 fn row(out: Output, name: &str, says: &str) -> std::io::Result<()> {

@@ -95,7 +95,7 @@ async fn tell(session: &Session, target: &Target) -> anyhow::Result<Ended> {
 }
 
 /// One decision as its story: seen, diagnosed, placed, decided.
-fn lines(told: &Told, now_ms: i64) -> String {
+pub(crate) fn lines(told: &Told, now_ms: i64) -> String {
     let plain = |text: &str| text::one_line(text);
     let failed = i64::try_from(told.failed_at).unwrap_or(i64::MAX);
     let short = told.head_sha.get(..7).unwrap_or(&told.head_sha);

@@ -1,5 +1,6 @@
 //! What `up`, `lead` and `worker` share: from settings to running daemons.
 
+pub(crate) mod house;
 pub(crate) mod lead;
 pub(crate) mod sandbox;
 pub(crate) mod worker;

@@ -68,6 +68,29 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     fits.chain(['…']).collect()
 }
 
+/// Text in lines of at most so many columns, broken between words where there are some.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut word = word.to_owned();
+        while width(&word) > columns {
+            let part = cut(&word, columns + 1);
+            let part = part.trim_end_matches('…');
+            lines.push(part.to_owned());
+            word = word[part.len()..].to_owned();
+        }
+        let line = lines.last_mut().expect("there is a line from the start");
+        if !line.is_empty() && width(line) + 1 + width(&word) > columns {
+            lines.push(word);
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(&word);
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
@@ -89,6 +112,14 @@ mod tests {
         assert_eq!(cut("short", 5), "short");
         assert_eq!(cut("much longer", 5), "much…");
         assert_eq!(cut("日本語", 4), "日…");
+    }
+
+    #[test]
+    fn a_long_text_gets_lines_of_whole_words() {
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a 0123456789 b", 4), ["a", "0123", "4567", "89 b"]);
+        assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrapped(" ", 4), Vec::<String>::new());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod changing;
 mod daemons;
+mod demo;
 mod diagnosing;
 mod doctor;
 mod enqueueing;

@@ -4,9 +4,10 @@ use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, enqueue};
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 33] = [
     &[],
     &["up"],
+    &["demo"],
     &["lead"],
     &["worker"],
     &["health"],

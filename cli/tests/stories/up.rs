@@ -87,7 +87,8 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
         "leading since",
         "http://127.0.0.1:",
         "2 × 2 slots · sandbox: landlock ",
-        "no token yet",
+        "no token: set GITHUB_TOKEN, or see it all work with `greenline demo`",
+        "failures are explained and flaky jobs re-run",
         "repairs are off",
     ] {
         assert!(house.said.contains(part), "{part} in {}", house.said);

@@ -77,7 +77,22 @@ impl Story {
         if self == Self::Lint { "lint" } else { "test" }
     }
 
-    fn title(self) -> &'static str {
+    /// What it is about, in a sentence without its full stop.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Assertion => "A change broke what a test asserts",
+            Self::Flaky => "A test fails now and then: it passed on this commit before",
+            Self::Infrastructure => "The job never came to the tests: the network failed",
+            Self::Lint => "The linter complains of blanks at the end of a line",
+            Self::Fork => "A change broke a test, and it comes from a fork",
+            Self::BrokenBase => "The default branch is broken, and so is every pull request",
+        }
+    }
+
+    /// The title of its pull request.
+    #[must_use]
+    pub fn title(self) -> &'static str {
         match self {
             Self::Assertion | Self::Fork => "Keep dots in slugs",
             Self::Flaky => "Say what a slug is for",
@@ -208,15 +223,15 @@ impl Ended {
 /// Runs a job of the project at a commit, for real.
 async fn run_job(git: &Path, sha: &str, job: &str, luck: Luck) -> Result<Ended, GitError> {
     let folder = tempfile::tempdir()?;
-    let mut clone = Command::new("git");
+    let mut clone = plain("git");
     clone.args(["clone", "--quiet", "--no-checkout"]).arg(git).arg(folder.path());
     said(&mut clone).await?;
     for step in [["fetch", "--quiet", "origin", sha], ["checkout", "--quiet", "--detach", sha]] {
-        let mut git = Command::new("git");
+        let mut git = plain("git");
         git.arg("-C").arg(folder.path()).args(step);
         said(&mut git).await?;
     }
-    let mut script = Command::new("sh");
+    let mut script = plain("sh");
     script.arg(format!("./{job}.sh")).current_dir(folder.path());
     script.env("SLUG_LUCK", if luck == Luck::Bad { "0" } else { "1" });
     let (code, output) = said(&mut script).await?;
@@ -225,9 +240,21 @@ async fn run_job(git: &Path, sha: &str, job: &str, luck: Luck) -> Result<Ended, 
     Ok(Ended { code: (code != 0).then_some(code), lines })
 }
 
+/// A program that sees nothing of whoever started us: inside a hook of git, `GIT_DIR` is somebody
+/// else's.
+fn plain(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+        .env("LC_ALL", "C")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
 /// Exit code, and what was printed.
 async fn said(command: &mut Command) -> Result<(i32, String), GitError> {
-    command.env("LC_ALL", "C").env("GIT_CONFIG_GLOBAL", "/dev/null").stdin(Stdio::null());
     let output = command.output().await?;
     let both = [output.stdout, output.stderr].concat();
     let code = output.status.code().ok_or_else(|| std::io::Error::from(ErrorKind::Interrupted))?;

@@ -249,6 +249,18 @@ impl RepoHandle {
         own.map(|it| it.body.clone()).collect()
     }
 
+    /// The open issues that are no pull requests: number and title, oldest first.
+    #[must_use]
+    pub fn issues(&self) -> Vec<(u64, String)> {
+        let state = self.world.state();
+        let Some(repo) = state.repos.get(&self.id) else { return Vec::new() };
+        let open =
+            repo.issues.values().filter(|it| it.open && !repo.pulls.contains_key(&it.number));
+        let mut open: Vec<_> = open.map(|it| (it.number, it.title.clone())).collect();
+        open.sort_unstable_by_key(|it| it.0);
+        open
+    }
+
     /// Commits to a branch, which is made from the default branch if it is not there.
     pub async fn commit(
         &self,

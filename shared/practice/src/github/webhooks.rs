@@ -170,8 +170,7 @@ impl State {
 /// Sends what there is to send, for as long as the world stands.
 pub(crate) async fn send_all(world: Arc<World>) {
     let bell = Arc::clone(&world.state().bell);
-    // Where another crate of the program wants TLS of reqwest, no client is made without a provider
-    // of its cryptography, whether it ever speaks TLS or not.
+    // In a program that also speaks TLS, the client wants to know by which cryptography.
     let _chosen_before = rustls::crypto::ring::default_provider().install_default();
     let client =
         reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap_or_default();

@@ -1,0 +1,82 @@
+//! Following a story: each step is read from where it is true, again whenever a key of it changed.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use greenline_runtime::stopping::Stop;
+use greenline_store::Msg;
+use tokio::time::{Instant, sleep_until};
+
+use super::stage::Stage;
+
+/// How long a story may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The story did not go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the story stuck: {0} did not happen within {most} s", most = PATIENCE.as_secs())]
+pub(super) struct Stuck(&'static str);
+
+/// Somebody has seen enough.
+#[derive(Debug, thiserror::Error)]
+#[error("told to stop")]
+pub(super) struct Interrupted;
+
+/// Waits for one step after the other.
+pub(super) struct Follower {
+    hints: BoxStream<'static, Msg>,
+    deadline: Instant,
+    stop: Stop,
+}
+
+impl Follower {
+    /// Follows what happens on a stage from now on.
+    pub(super) async fn of(stage: &Stage, stop: &Stop) -> anyhow::Result<Self> {
+        let store = stage.queue.store();
+        let database = store.database();
+        let channel = |key: &String| format!("__keyspace@{database}__:{key}");
+        let channels: Vec<String> = stage.telling_keys().iter().map(channel).collect();
+        let hints = store.subscribe(&channels).await?.into_on_message().boxed();
+        Ok(Self { hints, deadline: Instant::now() + PATIENCE, stop: stop.clone() })
+    }
+
+    /// Waits until there is an answer.
+    pub(super) async fn until<T>(
+        &mut self,
+        step: &'static str,
+        ask: impl AsyncFn() -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
+        let (stop, deadline) = (self.stop.clone(), self.deadline);
+        let answered = async {
+            loop {
+                if let Some(answer) = ask().await? {
+                    return Ok(answer);
+                }
+                if self.hints.next().await.is_none() {
+                    anyhow::bail!("Redis went away in the middle of the story");
+                }
+            }
+        };
+        tokio::select! {
+            answer = answered => answer,
+            () = sleep_until(deadline) => Err(Stuck(step).into()),
+            () = stop.drain.cancelled() => Err(Interrupted.into()),
+        }
+    }
+
+    /// Does something that is short and had better not be cut off in the middle.
+    pub(super) async fn act<T, E>(
+        &self,
+        act: impl Future<Output = Result<T, E>>,
+    ) -> anyhow::Result<T>
+    where
+        anyhow::Error: From<E>,
+    {
+        let done = act.await?;
+        if self.stop.drain.is_cancelled() {
+            return Err(Interrupted.into());
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,215 @@
+//! `greenline demo`: everything that `greenline up` runs, at work on a practice GitHub.
+//!
+//! - Nothing of the user's is used: no token, no key, no network, no settings, no Redis. Everything
+//!   listens on loopback or on a socket in a folder of its own.
+//! - Lead and worker are the real ones, told by settings as always where GitHub is.
+//! - What is told was read from the queue, the lead's own memory and the practice GitHub, after a
+//!   hint that something has changed: nothing sleeps and hopes.
+//! - Nothing is left behind: not after an error, and not after Ctrl-C.
+
+mod comment;
+mod event;
+mod follow;
+mod play;
+mod stage;
+mod tell;
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use greenline_practice::project::Story;
+use greenline_runtime::logging::{self, Colour};
+use greenline_runtime::settings::{LogFormat, LogSettings};
+use greenline_runtime::stopping::Stop;
+use greenline_store::server_program;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::Global;
+use crate::ask;
+use crate::ending::{Complaint, Ended};
+use crate::print::Output;
+use crate::print::style::{BOLD, DIM};
+use follow::{Interrupted, Stuck};
+use stage::Stage;
+use tell::Teller;
+
+/// How much of the log is shown when a story is stuck.
+const LAST_LINES: usize = 8;
+
+/// See it all work: a practice GitHub, a red pull request, and what becomes of it
+///
+/// Starts a GitHub for practice, a Redis, a lead and a worker on this machine, opens a pull request
+/// there whose CI fails, and tells step by step what happens. No token, no key, no network; your
+/// own settings are not looked at, and nothing is left behind.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  greenline demo
+  greenline demo --list
+  greenline demo --story flaky
+  greenline demo --yes --json | jq -r .event
+
+Exit codes: 0 the story ended well, 1 it did not, 3 something is missing here.")]
+pub(crate) struct Args {
+    /// Why the pull request is red
+    #[arg(long, value_name = "NAME", default_value = Story::Assertion.name(), value_parser = stories())]
+    story: Story,
+    /// List the stories, and start nothing
+    #[arg(long)]
+    list: bool,
+    /// Begin without asking
+    #[arg(long)]
+    yes: bool,
+    /// Keep the folder with the logs of lead and worker
+    #[arg(long)]
+    keep: bool,
+}
+
+fn stories() -> impl TypedValueParser<Value = Story> {
+    PossibleValuesParser::new(Story::ALL.map(Story::name))
+        .try_map(|name| Story::named(&name).ok_or("no story has this name"))
+}
+
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+    let out = Output { json: global.json };
+    if args.list {
+        return list(out);
+    }
+    global.refuse_settings("the demo has its own settings and its own Redis")?;
+    look_for_programs()?;
+    let what = "This starts a practice GitHub, a Redis, a lead and a worker on this machine,\n\
+                and removes them again. It needs no token, no key and no network.";
+    if !args.yes && !ask::whether_to_go_on(what)? {
+        out.note("Nothing was started.");
+        return Ok(Ended::No);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // The story's own: the daemons are stopped when it is over. Heard before there is anything that
+    // could be left behind.
+    let stop = Stop::new();
+    let (signals, hangup) = {
+        let _inside = runtime.enter();
+        let signals = stop.on_signals(|_| {}).context("failed to listen for signals")?;
+        (signals, signal(SignalKind::hangup()).context("failed to listen for signals")?)
+    };
+    let folder = tempfile::Builder::new().prefix("greenline-demo-").tempdir();
+    let folder = folder.context("failed to make a temporary folder")?;
+    let log = log_to(&folder)?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = on_stage(out, args.story, &folder, &stop) => ended,
+            never = signals => match never {},
+            never = hung_up(hangup, &stop) => match never {},
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let ended = ended.map_err(|error| explained(error, &log, args.keep));
+    if args.keep {
+        out.note(format_args!("Logs and data are kept in {}", folder.keep().display()));
+    } else {
+        folder.close().context("failed to remove the temporary folder")?;
+    }
+    let ended = ended?;
+    Teller::farewell(out, args.keep)?;
+    Ok(ended)
+}
+
+/// A terminal that is closed means the same as Ctrl-C.
+async fn hung_up(mut hangup: Signal, stop: &Stop) -> Infallible {
+    loop {
+        hangup.recv().await;
+        stop.interrupt_now();
+    }
+}
+
+fn list(out: Output) -> anyhow::Result<Ended> {
+    for story in Story::ALL {
+        if out.json {
+            out.object(&json!({"story": story.name(), "about": story.about()}))?;
+        } else {
+            out.line(format_args!("{BOLD}{:<14}{BOLD:#}  {}", story.name(), story.about()))?;
+        }
+    }
+    if !out.json {
+        out.note(format_args!("{DIM}greenline demo --story NAME shows one.{DIM:#}"));
+    }
+    Ok(Ended::Done)
+}
+
+/// What the practice world is made of besides this program.
+fn look_for_programs() -> anyhow::Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    let missing = |what: &str, mend: &str| {
+        let mend = format!("{mend}; `make demo` does that");
+        Err(Complaint::outside(format!("{what} is not installed")).mend(mend).into())
+    };
+    if !has("git") {
+        return missing("git", "install the package git");
+    }
+    if server_program().is_none() {
+        return missing("redis-server", "install the package redis-server (or valkey-server)");
+    }
+    Ok(())
+}
+
+/// Sends the events of lead and worker to a file, so that they don't run over the story.
+fn log_to(folder: &TempDir) -> anyhow::Result<std::path::PathBuf> {
+    let path = folder.path().join("demo.log");
+    let file = File::create(&path).context("failed to make the log")?;
+    let filter = "info".parse().map_err(|_| anyhow::anyhow!("info is a level"))?;
+    let settings = LogSettings { format: LogFormat::Text, filter, no_color: true };
+    let subscriber = logging::subscriber(&settings, Colour::Plain, file);
+    tracing::subscriber::set_global_default(subscriber)?;
+    Ok(path)
+}
+
+async fn on_stage(
+    out: Output,
+    story: Story,
+    folder: &TempDir,
+    stop: &Stop,
+) -> anyhow::Result<Ended> {
+    let mut teller = Teller::new(out);
+    teller.begins(story)?;
+    let ended = set_and_play(story, folder, &mut teller, stop).await;
+    match ended {
+        // Ctrl-C at a terminal ends the programs that we run, too: what they say of it is no news.
+        Err(_) if stop.drain.is_cancelled() => Err(Interrupted.into()),
+        ended => ended,
+    }
+}
+
+async fn set_and_play(
+    story: Story,
+    folder: &TempDir,
+    teller: &mut Teller,
+    stop: &Stop,
+) -> anyhow::Result<Ended> {
+    let stage = Stage::set(folder.path()).await?;
+    let ended = match teller.stage(&stage) {
+        Ok(()) => play::play(&stage, story, teller, stop).await,
+        Err(error) => Err(error),
+    };
+    let struck = stage.strike().await;
+    let ended = ended?;
+    struck?;
+    Ok(ended)
+}
+
+/// Why it did not end well, with what helps to find out more.
+fn explained(error: anyhow::Error, log: &std::path::Path, kept: bool) -> anyhow::Error {
+    if error.is::<Interrupted>() {
+        return Complaint::no("stopped before the story ended; nothing is left of it").into();
+    }
+    let Some(stuck) = error.downcast_ref::<Stuck>() else { return error };
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+    let hint = if kept { "" } else { "\n--keep keeps all of it" };
+    Complaint::no(stuck.to_string()).mend(format!("the log ends with:\n{last}{hint}")).into()
+}

@@ -1,0 +1,190 @@
+//! The stage: a practice GitHub, a Redis, a lead and a worker, each where the others find it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use greenline_forge::{PullNumber, RepoName};
+use greenline_lead::plan::{Ledger, Subject, Told};
+use greenline_practice::github::{GitHub, Mark, PRIVATE_KEY, RepoHandle, everything};
+use greenline_practice::project;
+use greenline_queue::Queue;
+use greenline_runtime::Role;
+use greenline_runtime::settings::{Flags, Settings, Sources, load};
+use greenline_runtime::stopping::Stop;
+use greenline_store::{PrivateServer, PrivateServerConfig, cmd};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use crate::connection;
+use crate::daemon::house::{House, Parts, wait_until_it_leads};
+use crate::daemon::{self, lead::Token};
+use crate::ending::Complaint;
+
+/// The repository of all stories.
+const REPO: &str = "acme/slug";
+
+/// How long the lead may take to lead, with nobody against it.
+const ELECTION: Duration = Duration::from_secs(20);
+
+/// Everything that plays a part, running.
+pub(super) struct Stage {
+    pub(super) github: GitHub,
+    pub(super) repo: RepoHandle,
+    pub(super) name: RepoName,
+    pub(super) queue: Queue,
+    pub(super) sandbox: String,
+    /// Before anything was done on GitHub.
+    pub(super) mark: Mark,
+    ledger: Ledger,
+    pub(super) lead: SocketAddr,
+    token: String,
+    redis: PrivateServer,
+    parts: Parts,
+    stop: Stop,
+}
+
+impl Stage {
+    /// Sets it up in a folder. The repository is there, and nothing has run in it yet.
+    pub(super) async fn set(folder: &Path) -> anyhow::Result<Self> {
+        let github = GitHub::start().await?;
+        let mark = github.mark();
+        let files = project::files();
+        let (repo, redis) = tokio::join!(github.repo_with(REPO, &files), redis_in(folder));
+        let (repo, redis) = (repo.context("failed to make the practice repository")?, redis?);
+        let secret = random_secret();
+        let settings = settings(&github, folder, &secret)?;
+
+        let config = connection::at(&settings.redis, &redis.url())?;
+        let stop = Stop::new();
+        let queue = daemon::open_queue(config, &settings.queue, &stop, || {}).await?;
+        let queue = queue.context("told to stop")?;
+        let (house, _): (House, Token) = House::build(&queue, &settings, 1).await?;
+        let (lead, sandbox) = (house.address(), house.sandbox().to_owned());
+        github.hook(&repo, &format!("http://{lead}/webhooks/github"), &secret);
+        let mut standing = house.standing();
+        let parts = house.start(&stop);
+        let leads = wait_until_it_leads(&mut standing);
+        tokio::time::timeout(ELECTION, leads).await.context("the lead did not begin to lead")?;
+        let (ledger, name) = (Ledger::new(queue.clone()), REPO.parse()?);
+        let token = secret;
+        Ok(Self {
+            github,
+            repo,
+            name,
+            queue,
+            sandbox,
+            mark,
+            ledger,
+            lead,
+            token,
+            redis,
+            parts,
+            stop,
+        })
+    }
+
+    /// Ends everything, in order: nobody speaks to one that is gone.
+    pub(super) async fn strike(mut self) -> anyhow::Result<()> {
+        self.stop.interrupt_now();
+        let ended = self.parts.ended(&self.stop).await;
+        drop(self.github);
+        drop(self.queue);
+        let redis = self.redis;
+        spawn_blocking(move || drop(redis)).await?;
+        ended
+    }
+
+    /// What was decided about a check of a pull request or branch, if it was.
+    pub(super) async fn decided(
+        &self,
+        subject: &Subject,
+        check: &str,
+    ) -> anyhow::Result<Option<Told>> {
+        let story = self.ledger.story(&self.name, subject).await?;
+        Ok(story.into_iter().find(|told| told.check == check))
+    }
+
+    /// Whether nothing waits to be heard, dealt with or done. Asked in the order in which one
+    /// becomes the other, so that nothing slips through between two answers.
+    pub(super) async fn is_quiet(&self) -> anyhow::Result<bool> {
+        self.github.settle().await;
+        if self.queue.outbox_len().await? > 0 {
+            return Ok(false);
+        }
+        let waiting: u64 =
+            self.queue.store().command(cmd("XLEN").arg(self.key("sightings"))).await?;
+        Ok(waiting == 0 && self.queue.open_intents().await?.is_empty())
+    }
+
+    /// The keys that change whenever something happens that a story tells.
+    pub(super) fn telling_keys(&self) -> Vec<String> {
+        vec![self.key("sightings"), self.key("intents"), self.tasks("events"), self.tasks("outbox")]
+    }
+
+    /// A page of the practice GitHub, such as `pull/1`.
+    pub(super) fn page(&self, path: &str) -> String {
+        format!("{}/{REPO}/{path}", self.github.url())
+    }
+
+    /// What the lead answers about itself, the queue and the workers.
+    pub(super) async fn status(&self) -> anyhow::Result<Value> {
+        // The practice GitHub has chosen a cryptography for this process, which this does not use.
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let url = format!("http://{}/api/v1/status", self.lead);
+        let answer = client.get(url).bearer_auth(&self.token).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}agent:lead:{name}", self.queue.store().namespace().prefix())
+    }
+
+    fn tasks(&self, name: &str) -> String {
+        format!("{}agent:tasks:{name}", self.queue.store().namespace().prefix())
+    }
+}
+
+/// What a story is about on GitHub.
+pub(super) fn subject_of(pull: u64) -> Subject {
+    Subject::Pull(PullNumber(pull))
+}
+
+async fn redis_in(folder: &Path) -> anyhow::Result<PrivateServer> {
+    // Whoever follows a story is told which keys have changed.
+    let config = PrivateServerConfig::new(folder.join("redis")).set("notify-keyspace-events", "KA");
+    let started = spawn_blocking(|| PrivateServer::start(config)).await?;
+    Ok(started.map_err(|error| Complaint::outside(error.to_string()))?)
+}
+
+/// Settings as somebody would give them by environment who wants just this and has no others.
+fn settings(github: &GitHub, folder: &Path, secret: &str) -> anyhow::Result<Settings> {
+    let app = github.app("greenline", everything());
+    let _installation = app.install("acme", None);
+    let place = |name: &str| folder.join(name).into_os_string();
+    let environment: [(&str, OsString); 9] = [
+        ("GITHUB_API_URL", github.url().into()),
+        ("GITHUB_APP_ID", app.id().to_string().into()),
+        ("GITHUB_APP_PRIVATE_KEY", PRIVATE_KEY.into()),
+        ("GITHUB_WEBHOOK_SECRET", secret.into()),
+        ("GREENLINE_REPOS", REPO.into()),
+        ("GREENLINE_LISTEN", "127.0.0.1:0".into()),
+        ("GREENLINE_OPERATOR_TOKEN", secret.into()),
+        ("GREENLINE_WORKSPACE", place("work")),
+        ("GREENLINE_STATE_DIR", place("state")),
+    ];
+    let named = environment.map(|(name, value)| (name.to_owned(), value));
+    let sources = Sources {
+        environment: BTreeMap::from(named),
+        directory: folder.to_owned(),
+        ..Sources::of_process(Role::Up, Flags::none())
+    };
+    Ok(load(&sources)?.settings)
+}
+
+fn random_secret() -> String {
+    (0..32).map(|_| fastrand::alphanumeric()).collect()
+}

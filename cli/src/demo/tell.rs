@@ -1,0 +1,229 @@
+//! Telling a story: one JSON object a line for programs, plain words for people.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use greenline_lead::plan::Told;
+use greenline_practice::project::Story;
+use greenline_runtime::say;
+use greenline_worker::command::{CommandRun, Ended, Phase};
+use greenline_worker::reproduce::{Answer, Reproduction};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::comment;
+use super::event::Event;
+use super::stage::Stage;
+use crate::print::style::{BAD, BOLD, DIM, GOOD, WARN};
+use crate::print::{Output, text, when};
+use crate::why;
+
+/// Where the words begin: after the time and who did it.
+const INDENT: usize = 18;
+
+/// Tells one story.
+pub(super) struct Teller {
+    out: Output,
+    begun: i64,
+    last: i64,
+    columns: usize,
+}
+
+/// An event and when it was.
+#[derive(Serialize)]
+struct Timed<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    elapsed_ms: i64,
+}
+
+impl Teller {
+    /// One that begins now.
+    pub(super) fn new(out: Output) -> Self {
+        let columns = out.width().unwrap_or(80).min(100);
+        Self { out, begun: when::now_ms(), last: 0, columns }
+    }
+
+    /// Says what will be told.
+    pub(super) fn begins(&self, story: Story) -> anyhow::Result<()> {
+        if self.out.json {
+            return Ok(());
+        }
+        let (name, about) = (story.name(), story.about());
+        Ok(self.out.line(format_args!("{BOLD}{name}{BOLD:#}  {about}.\n"))?)
+    }
+
+    /// Says that the stage is set.
+    pub(super) fn stage(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        if self.out.json {
+            return Ok(());
+        }
+        self.last = when::now_ms() - self.begun;
+        let github = format!("a practice GitHub at {}", stage.github.url());
+        let lead = format!("Redis, a worker, and a lead at http://{}", stage.lead);
+        Ok(self.out.block(self.line("here", &[&github, &lead]))?)
+    }
+
+    /// Tells what happened at a moment, in ms since 1970.
+    pub(super) fn event(&mut self, at: i64, event: &Event) -> anyhow::Result<()> {
+        self.last = self.last.max(at - self.begun);
+        if self.out.json {
+            return self.out.object(&Timed { event, elapsed_ms: self.last });
+        }
+        Ok(self.out.block(self.words(event))?)
+    }
+
+    /// What the lead says when it is asked why.
+    pub(super) fn why(&self, told: &Told) -> anyhow::Result<()> {
+        if self.out.json {
+            return Ok(());
+        }
+        let mut words = format!("\n{BOLD}greenline why{BOLD:#}\n");
+        for line in why::lines(told, when::now_ms()).lines() {
+            let room = self.columns.saturating_sub(2);
+            let _infallible = writeln!(words, "  {}", cut(line, room));
+        }
+        Ok(self.out.block(words)?)
+    }
+
+    /// What is left to say when all is gone.
+    pub(super) fn farewell(out: Output, kept: bool) -> anyhow::Result<()> {
+        if out.json {
+            return Ok(());
+        }
+        let gone = if kept { "It is over" } else { "Everything is gone again" };
+        let words = "`greenline up` does this for your own repositories";
+        Ok(out.line(format_args!("\n{DIM}{gone}; {words}.{DIM:#}"))?)
+    }
+
+    fn words(&self, event: &Event) -> String {
+        match event {
+            Event::FailedCheck { repo, pull, branch, title, check, head_sha, .. } => {
+                let place = match pull {
+                    Some(pull) => format!("{repo}#{pull}"),
+                    None => format!("{branch} of {repo}"),
+                };
+                let title = title.map_or(String::new(), |title| format!(", “{title}”"));
+                let short = head_sha.get(..7).unwrap_or(head_sha);
+                self.line("CI", &[&format!("`{check}` is red on {place} at {short}{title}")])
+            }
+            Event::Diagnosed { told, .. } => self.diagnosed(told),
+            Event::TaskEnqueued { task_id, r#type, priority, validation } => {
+                let what = format!("task {task_id}");
+                let how = format!("{}, {priority} priority: {}", r#type, quoted(validation));
+                self.line("queue", &[&what, &how])
+            }
+            Event::Claimed { worker, sandbox, .. } => self
+                .line("worker", &[&format!("{worker} takes it"), &format!("sandbox: {sandbox}")]),
+            Event::Reproduced { answer, .. } => self.reproduced(answer),
+            Event::Rerun { check, .. } => {
+                self.line("lead", &[&format!("has `{check}` run again, once")])
+            }
+            Event::IssueOpened { repo, issue, title, .. } => {
+                self.line("GitHub", &[&format!("issue {repo}#{issue} is opened: {title}")])
+            }
+            Event::Commented { repo, pull, body, .. } => {
+                let mut words =
+                    self.line("GitHub", &[&format!("the comment on {repo}#{pull} reads")]);
+                words.push('\n');
+                for line in comment::shown(body, self.columns.saturating_sub(4)) {
+                    let line = format!("  {DIM}│{DIM:#} {line}");
+                    let _infallible = writeln!(words, "{}", line.trim_end());
+                }
+                words
+            }
+            Event::Done { ended_well, outcome, status, .. } => {
+                self.done(*ended_well, outcome, status)
+            }
+        }
+    }
+
+    fn diagnosed(&self, told: &Told) -> String {
+        let kind = match (&told.category, told.confidence) {
+            (Some(category), Some(sure)) => format!("{category}, {:.0} % sure", sure * 100.0),
+            _ => "the log can't be read".to_owned(),
+        };
+        let headline = told.headline.as_deref().map(text::one_line).unwrap_or_default();
+        let origin = format!("{}: {}", told.origin, told.because);
+        let decision = format!("decides: {}, as {}", told.action, told.reason);
+        self.line("lead", &[&kind, &headline, &origin, &decision])
+    }
+
+    fn reproduced(&self, answer: &Answer) -> String {
+        let shows = answer.commands.iter().filter(|run| run.phase == Phase::Validation);
+        let mut words = String::new();
+        for run in shows {
+            words.push_str(&self.line("worker", &[&ran(run)]));
+        }
+        if let Some(headline) = &answer.headline {
+            let headline = text::cut(&text::one_line(headline), self.room());
+            let _infallible = writeln!(words, "{:INDENT$}{headline}", "");
+        }
+        let (style, word) = match answer.outcome {
+            Reproduction::Reproduced => (GOOD, "reproduced"),
+            Reproduction::Different => (WARN, "another failure"),
+            Reproduction::NotReproduced => (WARN, "not reproduced"),
+        };
+        let reason = text::wrapped(&format!("{word}: {}", answer.reason), self.room());
+        for line in reason {
+            let _infallible = writeln!(words, "{:INDENT$}{style}{line}{style:#}", "");
+        }
+        words
+    }
+
+    fn done(&self, well: bool, outcome: &str, status: &Value) -> String {
+        let (style, word) = if well { (GOOD, "ended well") } else { (BAD, "did not end well") };
+        let outcome = outcome.replace('_', " ");
+        let took = say::duration(Duration::from_millis(self.last.unsigned_abs()));
+        let number = |name: &str| status[name].as_u64().unwrap_or(0);
+        let count = |name: &str, word: &str| format!("{} {word}", number(name));
+        let tasks = [("pending_tasks", "pending"), ("running_tasks", "running"), ("done", "done")]
+            .map(|(name, word)| count(name, word))
+            .join(", ");
+        let workers = say::count(number("active_workers"), "worker", "workers");
+        let open = status["open_intents"].as_array().map_or(0, Vec::len);
+        format!(
+            "\n{style}{outcome}: the story {word}{style:#} {DIM}after {took}{DIM:#}\n\n\
+             {BOLD}the lead's view{BOLD:#}\n  tasks     {tasks}\n  workers   {workers}, {} of {} slots \
+             busy\n  outside   {open} actions open\n",
+            number("busy_slots"),
+            number("slots"),
+        )
+    }
+
+    /// A step: when, who, what; what is too long gets more lines.
+    fn line(&self, who: &str, what: &[&str]) -> String {
+        let seconds = Duration::from_millis(self.last.unsigned_abs()).as_secs_f64();
+        let mut words = format!("{DIM}{seconds:>6.2} s{DIM:#}  {BOLD}{who:<6}{BOLD:#}  ");
+        let lines = what.iter().flat_map(|what| text::wrapped(&text::harmless(what), self.room()));
+        for (at, line) in lines.enumerate() {
+            let indent = if at == 0 { 0 } else { INDENT };
+            let _infallible = writeln!(words, "{:indent$}{line}", "");
+        }
+        words
+    }
+
+    fn room(&self) -> usize {
+        self.columns.saturating_sub(INDENT)
+    }
+}
+
+fn ran(run: &CommandRun) -> String {
+    let took = say::duration(Duration::from_millis(run.duration_ms));
+    let ended = match run.ended {
+        Ended::ExitCode(code) => format!("exit code {code}"),
+        Ended::Signal(signal) => format!("killed by signal {signal}"),
+    };
+    format!("ran `{}`: {ended} after {took}", text::one_line(&run.command))
+}
+
+fn quoted(commands: &[String]) -> String {
+    let quoted: Vec<String> = commands.iter().map(|command| format!("`{command}`")).collect();
+    quoted.join(", ")
+}
+
+/// A line that may hold colours, cut to columns; one that is cut loses its colours.
+fn cut(line: &str, columns: usize) -> String {
+    let plain = anstream::adapter::strip_str(line).to_string();
+    if text::width(&plain) <= columns { line.to_owned() } else { text::cut(&plain, columns) }
+}
