@@ -25,7 +25,7 @@ mod words;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError, Weak};
 
-use greenline_forge::Forge;
+use greenline_forge::{Forge, RepoName};
 use greenline_queue::Queue;
 use greenline_runtime::clock::Clock;
 use tokio::sync::mpsc::Receiver;
@@ -153,7 +153,11 @@ fn place(sighting: &Sighting) -> Option<String> {
         Sighting::TaskEnded(it) => it.subject(),
         Sighting::Push(_) | Sighting::Repositories => return None,
     };
-    Some(format!("{}:{subject}", sighting.repo()?.folded()))
+    Some(place_of(sighting.repo()?, &subject))
+}
+
+fn place_of(repo: &RepoName, subject: &Subject) -> String {
+    format!("{}:{subject}", repo.folded())
 }
 
 /// Deals with what is handed out, until it is to stop. What is under way then comes to its end.
