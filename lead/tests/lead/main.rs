@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on has failed")]
 
 mod bed;
+mod cable;
 mod casework;
 mod election;
 mod http;
+mod killed;
 mod outage;
 mod outbox;
 mod polling;
