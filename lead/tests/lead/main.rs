@@ -1,6 +1,7 @@
 //! Leads against a real Redis, asked over real connections.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on has failed")]
 
+mod bad_input;
 mod bed;
 mod cable;
 mod casework;
@@ -10,5 +11,6 @@ mod killed;
 mod outage;
 mod outbox;
 mod polling;
+mod published;
 mod status;
 mod webhooks;
