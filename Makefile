@@ -5,7 +5,7 @@ SHELL := bash
 CARGO ?= cargo
 SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
 
-.PHONY: help demo up test lint bench bench-peers bench-diagnosis compose-test
+.PHONY: help demo up test lint bench bench-peers bench-diagnosis bench-webhooks compose-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ bench-peers: ## the same workload on other queues, side by side
 bench-diagnosis: ## logs of 100 KB to 100 MB to their diagnosis, beside grep -E
 	@deploy/need cargo cc
 	@$(CARGO) bench --locked --quiet --package greenline-diagnosis --bench speed $(ARGS)
+
+bench-webhooks: ## a thousand webhooks a second to the lead, and what watching 500 pull requests takes
+	@deploy/need cargo cc redis
+	@$(CARGO) bench --locked --quiet --package greenline-lead --bench webhooks $(ARGS)
 
 compose-test: ## build the image, run five workers, kill two under load (needs a Docker engine)
 	@deploy/compose-test

@@ -50,6 +50,12 @@ pub(super) enum Stage {
 }
 
 impl Finding {
+    /// One of which nothing is said yet.
+    pub(super) fn new(failure: &FailedCheck) -> Self {
+        let (failure, page, remarks) = (failure.clone(), Page::default(), Vec::new());
+        Self { failure, page, remarks, stage: Stage::Told, task: None }
+    }
+
     pub(super) fn check(&self) -> &CheckName {
         &self.failure.check
     }

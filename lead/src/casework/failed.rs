@@ -37,7 +37,11 @@ impl Casework {
         let now = self.clock.wall_ms();
         let author = facts.pull.as_ref().map_or("", |pull| &pull.author);
         let seen = Observation::of_failure(failure, facts.log.diagnosis(), author, now);
-        let judged = origin(&seen, &self.history.observe(&seen).await?);
+        let known = self.history.observe(&seen).await?;
+        if asked.is_none() && known.is_green_since(seen.at) && self.was_told(failure).await? {
+            return self.green_since(failure).await;
+        }
+        let judged = origin(&seen, &known);
         let cause = cause(failure, facts.log.diagnosis().and_then(telling_signature));
         let past = match asked {
             None => self.ledger.past(failure, &cause, now).await?,
@@ -83,6 +87,28 @@ impl Casework {
             Some(asked) => asked.key.clone(),
         };
         self.carry_out(&facts, &decision, &judged, failure, &occasion).await
+    }
+
+    /// Whether something was decided about this very failure before, and people are to hear of it.
+    async fn was_told(&self, failure: &FailedCheck) -> Result<bool, QueueError> {
+        let story = self.ledger.story(&failure.repo, &Subject::of(failure)).await?;
+        let key = failure.key();
+        Ok(story.iter().any(|told| told.is_of(&key) && told.say != Say::Silent))
+    }
+
+    /// It comes again after a crash, and has passed meanwhile: what was begun gets its end. One
+    /// that comes for the first time is not over, though: another check may have the same name.
+    async fn green_since(&self, failure: &FailedCheck) -> Result<(), Trouble> {
+        let subject = Subject::of(failure);
+        let findings = self.book.read(&failure.repo, &subject).await?;
+        let known = findings.into_iter().find(|it| *it.check() == failure.check);
+        if known.is_some_and(|it| it.failure.key() != failure.key() || it.stage == Stage::Green) {
+            return Ok(());
+        }
+        let mut finding = Finding::new(failure);
+        finding.turn_green(&failure.head_sha);
+        self.book.write(&finding).await?;
+        self.tell(&failure.repo, &subject, &format!("{}-over", failure.key())).await
     }
 
     /// What limits hold for somebody who asks: not those on tries and re-runs.

@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError, Weak};
 use std::time::Duration;
 
-use greenline_forge::Forge;
+use greenline_forge::{Forge, RepoName};
 use greenline_queue::Queue;
 use greenline_runtime::clock::Clock;
 use tokio::sync::mpsc::Receiver;
@@ -163,7 +163,11 @@ fn place(sighting: &Sighting) -> Option<String> {
         Sighting::TaskEnded(it) => it.subject(),
         Sighting::Push(_) | Sighting::Repositories => return None,
     };
-    Some(format!("{}:{subject}", sighting.repo()?.folded()))
+    Some(place_of(sighting.repo()?, &subject))
+}
+
+fn place_of(repo: &RepoName, subject: &Subject) -> String {
+    format!("{}:{subject}", repo.folded())
 }
 
 /// Keeps the metric of flakiness, until it is to stop. Every lead does: all read the same history.

@@ -1,10 +1,10 @@
 //! A green check: history learns of it, and what was said of the check is put right.
 
-use super::Casework;
 use super::book::Stage;
 use super::trouble::Trouble;
+use super::{Casework, place_of};
 use crate::failure::PassedCheck;
-use crate::history::Observation;
+use crate::history::{Colour, Observation};
 use crate::plan::Subject;
 
 impl Casework {
@@ -13,8 +13,13 @@ impl Casework {
             return Ok(());
         }
         let now = self.clock.wall_ms();
-        self.history.observe(&Observation::of_pass(passed, "", now)).await?;
-        let subject = Subject::of_pass(passed);
+        let known = self.history.observe(&Observation::of_pass(passed, "", now)).await?;
+        let was_red = known.attempts.iter().any(|one| one.colour != Colour::Green);
+        let subject = self.subject_of(passed, was_red).await?;
+        let _turn = match subject == Subject::of_pass(passed) {
+            true => None,
+            false => Some(self.turn(place_of(&passed.repo, &subject)).await),
+        };
         let findings = self.book.read(&passed.repo, &subject).await?;
         let red = |stage| stage != Stage::Green;
         let known = findings.into_iter().find(|it| *it.check() == passed.check && red(it.stage));
@@ -25,5 +30,16 @@ impl Casework {
         finding.turn_green(&passed.head_sha);
         self.book.write(&finding).await?;
         self.tell(&passed.repo, &subject, &format!("{}-green", passed.key())).await
+    }
+
+    /// Where it belongs. Not every webhook names the pull request, and a green commit is not worth
+    /// a call; one that was red is, or what was said there stays red.
+    async fn subject_of(&self, passed: &PassedCheck, was_red: bool) -> Result<Subject, Trouble> {
+        if passed.pull.is_some() || passed.on_default_branch || !was_red {
+            return Ok(Subject::of_pass(passed));
+        }
+        let pulls = self.forge.pulls_of_commit(&passed.repo, &passed.head_sha).await?;
+        let mut heads = pulls.iter().filter(|it| it.is_open() && it.head.sha == passed.head_sha);
+        Ok(heads.next().map_or_else(|| Subject::of_pass(passed), |it| Subject::Pull(it.number)))
     }
 }

@@ -100,3 +100,11 @@ pub struct Evidence {
     /// Where the same signature of the same check was seen, newest first, this one included.
     pub sightings: Vec<Sighting>,
 }
+
+impl Evidence {
+    /// Whether the same check has passed on the same commit since then, or in the same second.
+    #[must_use]
+    pub fn is_green_since(&self, at: u64) -> bool {
+        self.attempts.iter().any(|one| one.colour == Colour::Green && one.at >= at)
+    }
+}

@@ -85,6 +85,12 @@ impl Told {
         }
     }
 
+    /// Whether it is about this very failure, by its [key](crate::failure::FailedCheck::key).
+    #[must_use]
+    pub fn is_of(&self, failure: &str) -> bool {
+        self.id.strip_prefix(failure).is_some_and(|rest| rest.starts_with('-'))
+    }
+
     /// What its JSON begins with: by that the script knows an entry.
     pub(super) fn begins_with(&self) -> String {
         format!(r#"{{"id":"{}","#, self.id)

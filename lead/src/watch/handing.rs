@@ -271,11 +271,12 @@ impl Hand {
     }
 }
 
+/// The tries first: cut off in between, it comes once more, and no count is left of what is gone.
 async fn forget(funnel: &Funnel, id: &str) -> Result<(), StoreError> {
-    let gone = cmd("XDEL").arg(funnel.key("sightings")).arg(id).clone();
-    let _: u64 = funnel.store().command(&gone).await?;
     let tries = cmd("HDEL").arg(funnel.key("sightings:tries")).arg(id).clone();
     let _: u64 = funnel.store().command(&tries).await?;
+    let gone = cmd("XDEL").arg(funnel.key("sightings")).arg(id).clone();
+    let _: u64 = funnel.store().command(&gone).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenline_forge::{ForgeError, PullNumber, RepoName, Sweep, SweptPull};
+use greenline_forge::{ForgeError, Moment, PullNumber, RepoName, Sweep, SweptPull};
 use greenline_store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -222,10 +222,10 @@ async fn read_comments(
 ) -> Result<(), SweepError> {
     for pull in &page.pulls {
         let before = known.iter().find(|known| known.moved.pull.number == pull.number);
-        let since = before.and_then(|known| known.updated_at);
         if !may_have_changed(pull, before, cursor) {
             continue;
         }
+        let since = before.and_then(|known| known.updated_at).min(Some(horizon(cursor)));
         let comments = watch.forge.comments(repo, pull.number).await?.items;
         let fresh = comments.iter().filter(|comment| comment.created_at >= since);
         let news: Vec<_> = fresh.filter_map(|it| reading::mention(repo, pull.number, it)).collect();
@@ -234,12 +234,18 @@ async fn read_comments(
     Ok(())
 }
 
-/// GitHub's moments are whole seconds: what changed right before the last sweep may have changed
-/// once more in the same second, after it.
+/// Whether something may have happened on a pull request that the last sweep did not see. What is
+/// known of it may be newer than that sweep: a webhook brought it, and another one is lost.
 fn may_have_changed(pull: &SweptPull, before: Option<&OpenPull>, cursor: Cursor) -> bool {
-    const SECONDS_MS: u64 = 2_000;
     let known = before.and_then(|before| before.updated_at);
-    known < pull.updated_at || known.is_none_or(|at| at.0 + SECONDS_MS >= cursor.swept_ms)
+    known < pull.updated_at || pull.updated_at >= Some(horizon(cursor))
+}
+
+/// What happened before was seen by the last sweep. GitHub's moments are whole seconds: what
+/// changed right before a sweep may have changed once more in the same second, after it.
+fn horizon(cursor: Cursor) -> Moment {
+    const SECONDS_MS: u64 = 2_000;
+    Moment(cursor.swept_ms.saturating_sub(SECONDS_MS))
 }
 
 /// Those that were open and are not on any page. A page may leave one out, so each is asked for.

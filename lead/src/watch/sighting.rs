@@ -162,8 +162,11 @@ impl Sighting {
     }
 }
 
-/// Whether a comment speaks of us at all. Whether it is a command is for others to say.
+/// Whether a comment speaks of us at all. Whether it is a command is for others to say. Our own
+/// comments name the commands, too, and are no news to us.
 pub(crate) fn mentions_us(body: &str) -> bool {
     const US: &[u8] = b"@greenline";
-    body.as_bytes().windows(US.len()).any(|part| part.eq_ignore_ascii_case(US))
+    const OURS: &str = "<!-- greenline ";
+    !body.starts_with(OURS)
+        && body.as_bytes().windows(US.len()).any(|part| part.eq_ignore_ascii_case(US))
 }

@@ -44,11 +44,15 @@ pub(crate) async fn options(bed: &TestBed, id: &str, lease: Duration) -> LeadOpt
     // A connection of its own, as in a process of its own.
     let store = Store::connect(StoreConfig::at(bed.redis.url())).await.unwrap();
     let queue_options = QueueOptions { clock: bed.clock.clone(), ..QueueOptions::default() };
+    options_on(Queue::open(store, queue_options).await.unwrap(), id, lease)
+}
+
+pub(crate) fn options_on(queue: Queue, id: &str, lease: Duration) -> LeadOptions {
     let clock = Clock::system();
     let (_nobody_watches, pulse) = Watchdog::new("a lead", LONG, clock.clone());
     LeadOptions {
         id: id.to_owned(),
-        queue: Queue::open(store, queue_options).await.unwrap(),
+        queue,
         listen: "127.0.0.1:0".parse().unwrap(),
         tokens: Tokens::Both {
             viewer: VIEWER.to_owned().into(),

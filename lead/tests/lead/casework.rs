@@ -6,41 +6,47 @@ use greenline_forge::webhook::Secrets;
 use greenline_forge::{ApiBase, AppKey, Credentials, Forge, ForgeConfig};
 use greenline_lead::watch::WatchOptions;
 use greenline_practice::github::{
-    Change, GitHub, JobEnd, NewPull, PRIVATE_KEY, RepoHandle, Role, everything,
+    Change, GitHub, JobEnd, NewPull, PRIVATE_KEY, Permissions, RepoHandle, Role, Setup, everything,
 };
 use greenline_practice::project::{self, Story};
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
 
-use crate::bed::{Running, eventually, options, run};
+use crate::bed::{LONG, Running, eventually, options, run};
 
 const SECRET: &str = "what-github-signs-with";
 
 /// A lead that hears of everything by webhook, and the repository that it watches.
-struct World {
-    bed: TestBed,
-    github: GitHub,
-    repo: RepoHandle,
-    lead: Running,
+pub(crate) struct World {
+    pub(crate) bed: TestBed,
+    pub(crate) github: GitHub,
+    pub(crate) repo: RepoHandle,
+    pub(crate) lead: Running,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::with(&project::files(), everything(), Clock::system()).await
+    }
+
+    /// A repository that begins with these files, an App with these permissions, and a clock.
+    pub(crate) async fn with(files: &[Change], permissions: Permissions, clock: Clock) -> Self {
         let bed = TestBed::new().await;
-        let github = GitHub::start().await.unwrap();
-        let repo = github.repo_with("acme/slug", &project::files()).await.unwrap();
-        let lead = lead(&bed, &github, "one").await;
+        let setup = Setup { clock: clock.clone(), ..Setup::default() };
+        let github = GitHub::start_with(setup).await.unwrap();
+        let repo = github.repo_with("acme/slug", files).await.unwrap();
+        let lead = lead(&bed, &github, permissions, clock).await;
         let url = format!("http://{}/webhooks/github", lead.address);
         github.hook(&repo, &url, SECRET);
         Self { bed, github, repo, lead }
     }
 
-    fn comments(&self, number: u64) -> Vec<String> {
+    pub(crate) fn comments(&self, number: u64) -> Vec<String> {
         self.repo.comments(number)
     }
 
     /// Waits until the one comment says something, and gives it.
-    async fn says(&self, number: u64, words: &str) -> String {
+    pub(crate) async fn says(&self, number: u64, words: &str) -> String {
         let says =
             async || self.comments(number).last().is_some_and(|comment| comment.contains(words));
         eventually(&format!("a comment on {number} that says {words:?}"), says).await;
@@ -49,18 +55,18 @@ impl World {
         comments.into_iter().next().unwrap()
     }
 
-    async fn tasks(&self) -> Vec<String> {
+    pub(crate) async fn tasks(&self) -> Vec<String> {
         let keys = self.bed.keys("agent:task:*").await;
         let ids = keys.iter().filter_map(|key| key.strip_prefix("agent:task:"));
         ids.filter(|id| !id.contains(':')).map(str::to_owned).collect()
     }
 
-    fn writes(&self, word: &str) -> usize {
+    pub(crate) fn writes(&self, word: &str) -> usize {
         self.github.writes().iter().filter(|call| call.line().contains(word)).count()
     }
 
     /// Waits until nothing waits to be dealt with or done.
-    async fn is_quiet(&self) {
+    pub(crate) async fn is_quiet(&self) {
         let quiet = async || {
             let seen: u64 = self.bed.redis("XLEN agent:lead:sightings").await;
             let open: u64 = self.bed.redis("ZCARD agent:lead:intents").await;
@@ -70,13 +76,14 @@ impl World {
     }
 }
 
-async fn lead(bed: &TestBed, github: &GitHub, id: &str) -> Running {
-    let mut options = options(bed, id, Duration::from_secs(10)).await;
-    let app = github.app("greenline", everything());
+async fn lead(bed: &TestBed, github: &GitHub, permissions: Permissions, clock: Clock) -> Running {
+    let mut options = options(bed, "one", LONG).await;
+    let app = github.app("greenline", permissions);
     let _installation = app.install("acme", None);
     let key = AppKey::from_pem(PRIVATE_KEY).unwrap();
     let credentials = Credentials::App { id: app.id().to_string(), key };
-    let config = ForgeConfig::new(credentials, Clock::system());
+    let config = ForgeConfig::new(credentials, clock.clone());
+    options.clock = clock;
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(ApiBase::parse(github.url()).unwrap())).unwrap(),
         // None named: the organisation's installation says which.

@@ -1,12 +1,16 @@
 //! Leads against a real Redis, asked over real connections.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on has failed")]
 
+mod bad_input;
 mod bed;
+mod cable;
 mod casework;
 mod election;
 mod http;
+mod killed;
 mod outage;
 mod outbox;
 mod polling;
+mod published;
 mod status;
 mod webhooks;

@@ -18,7 +18,7 @@ const FORMER: &str = "what-it-signed-with-before";
 const SHA: &str = "3f2a91c00000000000000000000000000000000f";
 
 /// A lead that takes webhooks, and whose GitHub never answers.
-async fn lead(bed: &TestBed) -> Running {
+pub(crate) async fn lead(bed: &TestBed) -> Running {
     let mut options = options(bed, "one", LONG).await;
     let config = ForgeConfig::new(Credentials::Token("t".to_owned().into()), Clock::system());
     let nowhere = ApiBase::parse("http://127.0.0.1:9").unwrap();
@@ -38,7 +38,7 @@ fn sign(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", digits.concat())
 }
 
-struct Hook<'a> {
+pub(crate) struct Hook<'a> {
     event: &'a str,
     id: &'a str,
     signature: String,
@@ -46,11 +46,11 @@ struct Hook<'a> {
 }
 
 impl<'a> Hook<'a> {
-    fn new(event: &'a str, id: &'a str, body: &'a [u8]) -> Self {
+    pub(crate) fn new(event: &'a str, id: &'a str, body: &'a [u8]) -> Self {
         Self { event, id, signature: sign(SECRET, body), body }
     }
 
-    async fn send(&self, lead: &Running) -> Answer {
+    pub(crate) async fn send(&self, lead: &Running) -> Answer {
         let Self { event, id, signature, body } = self;
         let mut request = format!(
             "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -88,7 +88,7 @@ fn workflow_job(id: u64, name: &str, conclusion: &str) -> Vec<u8> {
 }
 
 /// How many things were ever told.
-async fn told(bed: &TestBed) -> u64 {
+pub(crate) async fn told(bed: &TestBed) -> u64 {
     if bed.keys("agent:lead:sightings").await.is_empty() {
         return 0;
     }

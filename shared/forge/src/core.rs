@@ -234,6 +234,9 @@ impl Core {
     ) -> Result<Answer, Setback> {
         let (parts, body) = response.into_parts();
         let (status, headers) = (parts.status, parts.headers);
+        if let Some(error) = page(call, status, &headers) {
+            return Err(Setback::Passing(error));
+        }
         match (kept, call.take) {
             (Some(kept), _) if status == StatusCode::NOT_MODIFIED => Ok(kept.into()),
             (_, Take::Flowing) if status.is_success() || status.is_redirection() => {
@@ -453,6 +456,17 @@ pub(crate) fn refused_target(purpose: &Purpose, target: &str) -> ForgeError {
     let target = target.split(['?', '#']).next().unwrap_or_default();
     let target = target.chars().take(200).collect();
     ForgeError::Redirected { purpose: Arc::clone(purpose), target }
+}
+
+/// GitHub answers with no page: something in between does, and nothing was done. Taken for success,
+/// it would be a job that never ran again, or the log of one.
+pub(crate) fn page(call: &Call, status: StatusCode, headers: &HeaderMap) -> Option<ForgeError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    (status.is_success() && kind.starts_with("text/html")).then(|| ForgeError::Failing {
+        purpose: Arc::clone(&call.purpose),
+        status: status.as_u16(),
+        message: "a page came in place of an answer".to_owned(),
+    })
 }
 
 fn ending(status: StatusCode) -> &'static str {

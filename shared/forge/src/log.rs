@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::call::{Call, Take};
-use crate::core::{Content, Core, refused_target};
+use crate::core::{Content, Core, page, refused_target};
 use crate::error::ForgeError;
 use crate::names::JobId;
 use crate::retry::Tries;
@@ -237,7 +237,10 @@ fn opened(
         (StatusCode::PARTIAL_CONTENT, _) if starts_at(&response, from) => {
             Ok((response.into_body(), 0))
         }
-        (StatusCode::OK, _) => Ok((response.into_body(), from)),
+        (StatusCode::OK, _) => match page(call, status, response.headers()) {
+            None => Ok((response.into_body(), from)),
+            Some(error) => Err(error),
+        },
         (StatusCode::NOT_FOUND | StatusCode::GONE, Written::By(job)) => {
             Err(ForgeError::LogGone(job))
         }

@@ -46,6 +46,19 @@ async fn a_log_that_is_gone_is_not_its_error_page() {
 }
 
 #[tokio::test]
+async fn a_page_of_something_in_between_is_no_log_and_no_success() {
+    let page = || with(text(200, "<html>Unicorn</html>"), &[("content-type", "text/html")]);
+    let github = Double::new(move |_, _| page()).await;
+    let failing = |read: Result<_, ForgeError>| matches!(read, Err(ForgeError::Failing { .. }));
+    assert!(failing(read(&github, 1_000).await));
+    let (github, _blobs) = both(move |_, _| page()).await;
+    assert!(failing(read(&github, 1_000).await));
+    let github = Double::new(move |_, _| page()).await;
+    assert!(failing(github.forge().rerun_failed_jobs(&repo(), RunId(9)).await.map(|()| vec![])));
+    assert_eq!(github.asked().len(), 1, "it may have been done: only who asked can look");
+}
+
+#[tokio::test]
 async fn a_log_is_read_up_to_its_cap() {
     let (github, _blobs) = both(|_, _| text(200, "0123456789")).await;
     for (cap, expected, is_cut) in [(4, "0123", true), (10, "0123456789", false), (0, "", true)] {

@@ -154,7 +154,8 @@ async fn pass(With(world): With<Arc<World>>, request: Request, next: Next) -> Re
         Ok(caller) => serve(&world, caller, (parts, bytes), &seen, trouble.as_ref(), next).await,
     };
     let status = response.status().as_u16();
-    let whole = response.extensions().get::<graphql::Answered>().is_none_or(|it| it.whole);
+    let page = matches!(trouble, Some(Trouble::Page));
+    let whole = !page && response.extensions().get::<graphql::Answered>().is_none_or(|it| it.whole);
     let lost = matches!(trouble, Some(Trouble::AnswerLost));
     let call = Call {
         method: seen.method.to_string(),

@@ -157,6 +157,9 @@ impl State {
         if let Some(repo) = self.repos.get_mut(&repo) {
             repo.comments.insert(id, comment);
         }
+        if let Some(issue) = self.issue_mut(repo, issue) {
+            issue.updated_ms = now;
+        }
         self.tell_of_comment(repo, id, "created", &author, json!({}));
         id
     }
