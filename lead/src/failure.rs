@@ -119,6 +119,17 @@ impl FailedCheck {
     pub fn key(&self) -> String {
         key(&self.repo, &self.check, &self.source, &self.head_sha, self.completed_at)
     }
+
+    /// Whether it ended after a green end of the same check. GitHub's moments are whole seconds: of
+    /// one second, the later job has the higher number.
+    pub(crate) fn is_newer_than(&self, passed: &PassedCheck) -> bool {
+        let job = |source: &Source| match source {
+            Source::Job { job, .. } => Some(*job),
+            Source::CheckRun { .. } | Source::Status => None,
+        };
+        let order = (self.completed_at, job(&self.source));
+        order > (passed.completed_at, job(&passed.source))
+    }
 }
 
 /// One green CI result on a commit.

@@ -38,7 +38,10 @@ impl Casework {
         let author = facts.pull.as_ref().map_or("", |pull| &pull.author);
         let seen = Observation::of_failure(failure, facts.log.diagnosis(), author, now);
         let known = self.history.observe(&seen).await?;
-        if asked.is_none() && known.is_green_since(seen.at) && self.was_told(failure).await? {
+        if asked.is_none()
+            && known.is_green_since(&seen.name, seen.at)
+            && self.was_told(failure).await?
+        {
             return self.green_since(failure).await;
         }
         let judged = origin(&seen, &known);

@@ -24,7 +24,7 @@ impl Casework {
         let red = |stage| stage != Stage::Green;
         let known = findings.into_iter().find(|it| *it.check() == passed.check && red(it.stage));
         let Some(mut finding) = known else { return Ok(()) };
-        if finding.failure.completed_at > passed.completed_at {
+        if finding.failure.is_newer_than(passed) {
             return Ok(());
         }
         finding.turn_green(&passed.head_sha);

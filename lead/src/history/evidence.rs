@@ -102,9 +102,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Whether the same check has passed on the same commit since then, or in the same second.
+    /// Whether the same check has passed on the same commit since the result of that name and time.
     #[must_use]
-    pub fn is_green_since(&self, at: u64) -> bool {
-        self.attempts.iter().any(|one| one.colour == Colour::Green && one.at >= at)
+    pub fn is_green_since(&self, name: &str, at: u64) -> bool {
+        // Of one second, the later job has the higher number.
+        let order = |name: &str, at: u64| {
+            (at, name.strip_prefix("check-").and_then(|job| job.parse::<u64>().ok()))
+        };
+        let since = |one: &Attempt| order(&one.name, one.at) > order(name, at);
+        self.attempts.iter().any(|one| one.colour == Colour::Green && since(one))
     }
 }
