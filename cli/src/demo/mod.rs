@@ -179,9 +179,16 @@ async fn on_stage(
     let ended = set_and_play(story, folder, &mut teller, stop).await;
     match ended {
         // Ctrl-C at a terminal ends the programs that we run, too: what they say of it is no news.
-        Err(_) if stop.drain.is_cancelled() => Err(Interrupted.into()),
+        Err(_) if is_interrupted(stop).await => Err(Interrupted.into()),
         ended => ended,
     }
+}
+
+/// Whether the end was asked for. One signal reaches us and what we run at the same time: that a
+/// program has ended may be heard before the signal itself.
+async fn is_interrupted(stop: &Stop) -> bool {
+    const HEARD_WITHIN: Duration = Duration::from_millis(300);
+    tokio::time::timeout(HEARD_WITHIN, stop.drain.cancelled()).await.is_ok()
 }
 
 async fn set_and_play(

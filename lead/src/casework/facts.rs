@@ -177,14 +177,29 @@ impl Casework {
         }
         let mut said = !(title.is_empty() && summary.is_empty() && text.is_empty());
         if annotations_count > 0 {
-            let annotations = self.forge.annotations_of(repo, id, MOST_ANNOTATIONS).await?;
-            for note in annotations.items {
+            for note in self.annotations(repo, id).await? {
                 let line = format!("{}:{}: {}\n", note.path, note.start_line, note.message);
                 reader.push(line.as_bytes());
                 said = true;
             }
         }
         Ok(if said { diagnosed(reader).await } else { Found::None })
+    }
+
+    /// What it says at single lines; nothing where that can't be read.
+    async fn annotations(
+        &self,
+        repo: &RepoName,
+        id: CheckRunId,
+    ) -> Result<Vec<model::Annotation>, Trouble> {
+        match self.forge.annotations_of(repo, id, MOST_ANNOTATIONS).await {
+            Ok(annotations) => Ok(annotations.items),
+            Err(error) if error.is_passing() => Err(error.into()),
+            Err(error) => {
+                debug!(%error, "A check is diagnosed without its annotations");
+                Ok(Vec::new())
+            }
+        }
     }
 
     async fn files(&self, repo: &RepoName, pull: PullNumber) -> Result<Vec<String>, Trouble> {

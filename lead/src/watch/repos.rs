@@ -128,7 +128,10 @@ impl Repos {
                     if let Some(new) = repo.renamed_from(&asked) {
                         self.renamed(listed, &asked, new, funnel).await;
                     }
-                    self.is_well(listed);
+                    // That it is there is not all: whether it can be watched is for the sweep to say.
+                    if repo.full_name != *listed {
+                        self.is_well(listed);
+                    }
                     found.insert(repo.full_name);
                 }
                 Err(error @ (ForgeError::RateLimited { .. } | ForgeError::Unauthorized { .. })) => {

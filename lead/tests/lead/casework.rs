@@ -29,13 +29,27 @@ impl World {
         Self::with(&project::files(), everything(), Clock::system()).await
     }
 
+    /// None named: the organisation's installation says which repositories there are.
+    async fn by_installation() -> Self {
+        Self::watching(&[], &project::files(), everything(), Clock::system()).await
+    }
+
     /// A repository that begins with these files, an App with these permissions, and a clock.
     pub(crate) async fn with(files: &[Change], permissions: Permissions, clock: Clock) -> Self {
+        Self::watching(&["acme/slug"], files, permissions, clock).await
+    }
+
+    async fn watching(
+        named: &[&str],
+        files: &[Change],
+        permissions: Permissions,
+        clock: Clock,
+    ) -> Self {
         let bed = TestBed::new().await;
         let setup = Setup { clock: clock.clone(), ..Setup::default() };
         let github = GitHub::start_with(setup).await.unwrap();
         let repo = github.repo_with("acme/slug", files).await.unwrap();
-        let lead = lead(&bed, &github, permissions, clock).await;
+        let lead = lead(&bed, &github, named, permissions, clock).await;
         let url = format!("http://{}/webhooks/github", lead.address);
         github.hook(&repo, &url, SECRET);
         Self { bed, github, repo, lead }
@@ -76,7 +90,13 @@ impl World {
     }
 }
 
-async fn lead(bed: &TestBed, github: &GitHub, permissions: Permissions, clock: Clock) -> Running {
+async fn lead(
+    bed: &TestBed,
+    github: &GitHub,
+    named: &[&str],
+    permissions: Permissions,
+    clock: Clock,
+) -> Running {
     let mut options = options(bed, "one", LONG).await;
     let app = github.app("greenline", permissions);
     let _installation = app.install("acme", None);
@@ -86,8 +106,7 @@ async fn lead(bed: &TestBed, github: &GitHub, permissions: Permissions, clock: C
     options.clock = clock;
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(ApiBase::parse(github.url()).unwrap())).unwrap(),
-        // None named: the organisation's installation says which.
-        repos: vec![],
+        repos: named.iter().map(|name| name.parse().unwrap()).collect(),
         poll_interval: Duration::from_secs(1),
         secrets: Secrets::new([SECRET.to_owned().into()]),
     });
@@ -98,7 +117,7 @@ async fn lead(bed: &TestBed, github: &GitHub, permissions: Permissions, clock: C
 
 #[tokio::test]
 async fn a_red_pull_request_gets_its_comment_check_run_and_task() {
-    let world = World::new().await;
+    let world = World::by_installation().await;
     let pull = Story::Assertion.open(&world.repo).await.unwrap();
     Story::Assertion.run(&world.repo, &pull).await.unwrap();
 

@@ -1,4 +1,6 @@
 //! Leads against a real Redis, asked over real connections.
+// A world of a test holds a lead, which holds all of its loops: futures within futures.
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on has failed")]
 
 mod bad_input;
@@ -11,6 +13,7 @@ mod killed;
 mod outage;
 mod outbox;
 mod polling;
+mod prism;
 mod published;
 mod status;
 mod webhooks;

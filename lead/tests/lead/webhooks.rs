@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use crate::bed::{Answer, LONG, Running, options, run};
 
-const SECRET: &str = "what-github-signs-with";
+pub(crate) const SECRET: &str = "what-github-signs-with";
 const FORMER: &str = "what-it-signed-with-before";
 const SHA: &str = "3f2a91c00000000000000000000000000000000f";
 

@@ -11,8 +11,9 @@ use crate::account::About;
 use crate::error::{ForgeError, Purpose};
 use crate::names::RepoName;
 
-pub(crate) const JSON: &str = "application/vnd.github+json";
-pub(crate) const RAW: &str = "application/vnd.github.raw+json";
+// What goes before GitHub, or stands for it, may know only the plain kind.
+pub(crate) const JSON: &str = "application/vnd.github+json, application/json;q=0.9";
+pub(crate) const RAW: &str = "application/vnd.github.raw+json, application/json;q=0.1";
 
 /// Most bytes that we read of an answer, if the call does not say.
 const USUAL_CAP: u64 = 32 << 20;

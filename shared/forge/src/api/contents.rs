@@ -1,5 +1,6 @@
 //! Files and folders at a commit.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
@@ -25,7 +26,7 @@ impl Forge {
         let (path, at) = (escaped(path.trim_start_matches('/'), true), escaped(at, false));
         let call = Call::of(Method::GET, repo, format!("/contents/{path}?ref={at}"), purpose);
         match self.core.bytes(&call.accepting(RAW).taking(Take::Whole(cap))).await {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => Ok(Some(unwrapped(bytes))),
             Err(ForgeError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -50,6 +51,30 @@ impl Forge {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A server that knows no raw kind sends the file within JSON.
+fn unwrapped(bytes: Bytes) -> Bytes {
+    if !bytes.starts_with(b"{") {
+        return bytes;
+    }
+    let content = serde_json::from_slice(&bytes).ok().and_then(|wrapped: Wrapped| {
+        let all: String = wrapped.content.split_ascii_whitespace().collect();
+        let is_file = wrapped.kind == "file" && wrapped.encoding == "base64";
+        is_file.then(|| BASE64_STANDARD.decode(all).ok()).flatten()
+    });
+    content.map_or(bytes, Bytes::from)
+}
+
+/// A file within JSON. All of it has to be there: a file may itself be JSON.
+#[derive(Deserialize)]
+struct Wrapped {
+    #[serde(rename = "type")]
+    kind: String,
+    encoding: String,
+    content: String,
+    #[serde(rename = "git_url")]
+    _git_url: Option<String>,
 }
 
 /// What a folder holds.

@@ -19,7 +19,7 @@ async fn a_call_says_who_asks_and_for_which_version() {
     assert_eq!(asked.header("authorization"), Some("Bearer ghp_token"));
     assert_eq!(asked.header("user-agent"), Some(concat!("greenline/", env!("CARGO_PKG_VERSION"))));
     assert_eq!(asked.header("x-github-api-version"), Some("2022-11-28"));
-    assert_eq!(asked.header("accept"), Some("application/vnd.github+json"));
+    assert_eq!(asked.header("accept"), Some("application/vnd.github+json, application/json;q=0.9"));
 }
 
 #[tokio::test]
@@ -32,6 +32,25 @@ async fn a_token_that_may_not_ask_who_it_is_is_told_by_graphql() {
     .await;
     let user = github.forge().viewer().await.unwrap();
     assert_eq!(user.login, "github-actions[bot]");
+}
+
+#[tokio::test]
+async fn a_file_is_read_raw_and_within_json() {
+    let github = Double::new(|_, before| match before {
+        0 => text(200, "a = 1\n"),
+        1 => json(
+            200,
+            &json!({ "type": "file", "encoding": "base64", "content": "YSA9\nIDEK\n",
+            "git_url": null }),
+        ),
+        _ => text(200, "{\"type\": \"file\"}"),
+    })
+    .await;
+    let forge = github.forge();
+    for expected in ["a = 1\n", "a = 1\n", "{\"type\": \"file\"}"] {
+        let file = forge.file_at(&repo(), expected, "main", 100_000).await.unwrap().unwrap();
+        assert_eq!(file, expected);
+    }
 }
 
 #[tokio::test]
@@ -160,7 +179,10 @@ async fn a_file_is_named_safely_and_may_be_missing() {
     let forge = github.forge();
     let file = forge.file_at(&repo(), ".greenline.toml", "feature/a b", 100).await.unwrap();
     assert_eq!(file.as_deref(), Some(b"a = 1".as_slice()));
-    assert_eq!(github.asked()[0].header("accept"), Some("application/vnd.github.raw+json"));
+    assert_eq!(
+        github.asked()[0].header("accept"),
+        Some("application/vnd.github.raw+json, application/json;q=0.1")
+    );
     assert_eq!(forge.file_at(&repo(), "../../user", "main", 100).await.unwrap(), None);
     assert_eq!(github.asked()[1].target, "/repos/acme/app/contents/%2E%2E/%2E%2E/user?ref=main");
 }
