@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use greenline_forge::webhook::Secrets;
 use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_lead::LeadOptions;
 use greenline_lead::watch::WatchOptions;
 use greenline_practice::github::{
-    Change, GitHub, JobEnd, NewPull, PullHandle, RepoHandle, everything,
+    Change, GitHub, HookTrouble, JobEnd, NewPull, PullHandle, RepoHandle, Role, everything,
 };
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
@@ -18,6 +19,16 @@ const SECRET: &str = "what-github-signs-with";
 
 /// A lead that polls every second and takes webhooks.
 async fn lead(bed: &TestBed, github: &GitHub, repos: &[&str], id: &str) -> Running {
+    run(options_every(Duration::from_secs(1), bed, github, repos, id).await).await
+}
+
+async fn options_every(
+    poll_interval: Duration,
+    bed: &TestBed,
+    github: &GitHub,
+    repos: &[&str],
+    id: &str,
+) -> LeadOptions {
     let mut options = options(bed, id, Duration::from_secs(10)).await;
     let token = github.token("greenline-bot", everything());
     let config = ForgeConfig::new(Credentials::Token(token.into()), Clock::system());
@@ -25,10 +36,10 @@ async fn lead(bed: &TestBed, github: &GitHub, repos: &[&str], id: &str) -> Runni
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(api)).unwrap(),
         repos: repos.iter().map(|repo| repo.parse().unwrap()).collect(),
-        poll_interval: Duration::from_secs(1),
+        poll_interval,
         secrets: Secrets::new([SECRET.to_owned().into()]),
     });
-    run(options).await
+    options
 }
 
 async fn pull(repo: &RepoHandle, branch: &str) -> PullHandle {
@@ -112,6 +123,35 @@ async fn a_green_run_a_closed_pull_and_a_mention_are_seen_too() {
     repo.close(opened.number, "ada");
     let closed = format!("closed-{}-{}", opened.number, opened.sha);
     eventually("the end", async || seen(&bed, "acme/app").await.contains(&closed)).await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_lost_is_asked_for_again() {
+    const SELDOM: Duration = Duration::from_secs(600);
+    let bed = TestBed::new().await;
+    let github = GitHub::start().await.unwrap();
+    let repo = github.repo("acme/app").await.unwrap();
+    repo.collaborator("greenline-bot", Role::Admin);
+    let opened = pull(&repo, "feat/x").await;
+    let first = run(options_every(SELDOM, &bed, &github, &["acme/app"], "one").await).await;
+    let address = first.address;
+    github.hook(&repo, &format!("http://{address}/webhooks/github"), SECRET);
+    let swept = async || !bed.keys("agent:lead:cursor:acme/app").await.is_empty();
+    eventually("the first sweep", swept).await;
+    github.misdeliver(vec![HookTrouble::Lost; 20]);
+    repo.fail_job(&opened, "test", "boom\n");
+    github.settle().await;
+    github.behave();
+    let is_check = |key: &String| key.starts_with("check-");
+    assert!(!seen(&bed, "acme/app").await.iter().any(is_check), "it was lost");
+    first.drain().await;
+
+    // The next sweep is ten minutes away: what is seen now came by webhook.
+    let mut options = options_every(SELDOM, &bed, &github, &["acme/app"], "two").await;
+    options.listen = address;
+    let _second = run(options).await;
+    let there = async || seen(&bed, "acme/app").await.iter().any(is_check);
+    eventually("the lost webhook", there).await;
 }
 
 #[tokio::test]
