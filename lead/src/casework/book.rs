@@ -31,6 +31,10 @@ pub(super) struct Finding {
     pub(super) stage: Stage,
     /// The task that looks into it.
     pub(super) task: Option<String>,
+    /// What changed it last, if not the failure itself: whoever is killed between writing that down
+    /// and telling it tells it when the same comes again.
+    #[serde(default)]
+    pub(super) changed_by: Option<String>,
 }
 
 /// How far it is.
@@ -53,15 +57,20 @@ impl Finding {
     /// One of which nothing is said yet.
     pub(super) fn new(failure: &FailedCheck) -> Self {
         let (failure, page, remarks) = (failure.clone(), Page::default(), Vec::new());
-        Self { failure, page, remarks, stage: Stage::Told, task: None }
+        Self { failure, page, remarks, stage: Stage::Told, task: None, changed_by: None }
     }
 
     pub(super) fn check(&self) -> &CheckName {
         &self.failure.check
     }
 
+    /// Whether this changed it last.
+    pub(super) fn is_changed_by(&self, occasion: &str) -> bool {
+        self.changed_by.as_deref() == Some(occasion)
+    }
+
     /// It has passed.
-    pub(super) fn turn_green(&mut self, at: &Sha) {
+    pub(super) fn turn_green(&mut self, at: &Sha, occasion: &str) {
         let line = Line::quotes(self.check().as_str()).and_says("is green at");
         let line = line.and_quotes(at.short());
         let line = if self.failure.head_sha == *at {
@@ -71,6 +80,7 @@ impl Finding {
         };
         self.page = Page { headline: line, ..Page::default() };
         (self.stage, self.task) = (Stage::Green, None);
+        self.changed_by = Some(occasion.to_owned());
         self.remarks.clear();
     }
 }

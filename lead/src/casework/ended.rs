@@ -93,12 +93,17 @@ impl Casework {
         let findings = self.book.read(&ended.repo, &subject).await?;
         let task = Some(ended.task.as_str());
         let known = findings.into_iter().find(|it| it.task.as_deref() == task);
-        let Some(mut finding) = known.filter(|it| it.stage == Stage::Working) else {
-            return Ok(());
-        };
-        finding.stage = Stage::Told;
-        finding.page.next = words::after(&end, &finding.failure);
-        self.book.write(&finding).await?;
-        self.tell(&ended.repo, &subject, &format!("{}-{}", ended.task, ended.fence)).await
+        let Some(mut finding) = known else { return Ok(()) };
+        let occasion = format!("{}-{}", ended.task, ended.fence);
+        if !finding.is_changed_by(&occasion) {
+            if finding.stage != Stage::Working {
+                return Ok(());
+            }
+            finding.stage = Stage::Told;
+            finding.page.next = words::after(&end, &finding.failure);
+            finding.changed_by = Some(occasion.clone());
+            self.book.write(&finding).await?;
+        }
+        self.tell(&ended.repo, &subject, &occasion).await
     }
 }

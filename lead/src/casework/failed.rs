@@ -105,13 +105,18 @@ impl Casework {
         let subject = Subject::of(failure);
         let findings = self.book.read(&failure.repo, &subject).await?;
         let known = findings.into_iter().find(|it| *it.check() == failure.check);
-        if known.is_some_and(|it| it.failure.key() != failure.key() || it.stage == Stage::Green) {
-            return Ok(());
+        let occasion = format!("{}-over", failure.key());
+        if !known.as_ref().is_some_and(|it| it.is_changed_by(&occasion)) {
+            let is_other =
+                |it: Finding| it.failure.key() != failure.key() || it.stage == Stage::Green;
+            if known.is_some_and(is_other) {
+                return Ok(());
+            }
+            let mut finding = Finding::new(failure);
+            finding.turn_green(&failure.head_sha, &occasion);
+            self.book.write(&finding).await?;
         }
-        let mut finding = Finding::new(failure);
-        finding.turn_green(&failure.head_sha);
-        self.book.write(&finding).await?;
-        self.tell(&failure.repo, &subject, &format!("{}-over", failure.key())).await
+        self.tell(&failure.repo, &subject, &occasion).await
     }
 
     /// What limits hold for somebody who asks: not those on tries and re-runs.
@@ -149,6 +154,7 @@ impl Casework {
             remarks: words::remarks(facts.log.diagnosis()),
             stage: stage(&decision.action),
             task: id_of(&decision.action).map(|id| id.to_string()),
+            changed_by: None,
         };
         self.book.write(&finding).await?;
         self.tell(&failure.repo, &Subject::of(failure), occasion).await

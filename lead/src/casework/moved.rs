@@ -5,6 +5,7 @@ use greenline_queue::TaskId;
 use tracing::info;
 
 use super::Casework;
+use super::book::Stage;
 use super::trouble::Trouble;
 use super::words;
 use crate::failure::CheckName;
@@ -54,8 +55,13 @@ impl Casework {
         let occasion = format!("settings-{head}");
         match (problems, said) {
             (None, None) => Ok(()),
+            (None, Some(finding))
+                if finding.stage == Stage::Green && !finding.is_changed_by(&occasion) =>
+            {
+                Ok(())
+            }
             (None, Some(mut finding)) => {
-                finding.turn_green(head);
+                finding.turn_green(head, &occasion);
                 self.book.write(&finding).await?;
                 self.tell(repo, &subject, &occasion).await
             }

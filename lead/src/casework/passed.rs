@@ -21,15 +21,17 @@ impl Casework {
             false => Some(self.turn(place_of(&passed.repo, &subject)).await),
         };
         let findings = self.book.read(&passed.repo, &subject).await?;
-        let red = |stage| stage != Stage::Green;
-        let known = findings.into_iter().find(|it| *it.check() == passed.check && red(it.stage));
+        let known = findings.into_iter().find(|it| *it.check() == passed.check);
         let Some(mut finding) = known else { return Ok(()) };
-        if finding.failure.is_newer_than(passed) {
-            return Ok(());
+        let occasion = format!("{}-green", passed.key());
+        if !finding.is_changed_by(&occasion) {
+            if finding.stage == Stage::Green || finding.failure.is_newer_than(passed) {
+                return Ok(());
+            }
+            finding.turn_green(&passed.head_sha, &occasion);
+            self.book.write(&finding).await?;
         }
-        finding.turn_green(&passed.head_sha);
-        self.book.write(&finding).await?;
-        self.tell(&passed.repo, &subject, &format!("{}-green", passed.key())).await
+        self.tell(&passed.repo, &subject, &occasion).await
     }
 
     /// Where it belongs. Not every webhook names the pull request, and a green commit is not worth

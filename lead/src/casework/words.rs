@@ -334,6 +334,7 @@ pub(super) fn wrong_settings(
         remarks: problems.0.iter().take(MOST_REMARKS).map(remark).collect(),
         stage: Stage::NeedsPerson,
         task: None,
+        changed_by: None,
     }
 }
 
@@ -360,7 +361,7 @@ mod tests {
     fn what_needs_people_leads_and_the_others_follow_in_a_fold() {
         let mut green = finding("lint", Stage::Working);
         let sha = green.failure.head_sha.clone();
-        green.turn_green(&sha);
+        green.turn_green(&sha, "x");
         let findings = [finding("test", Stage::NeedsPerson), finding("docs", Stage::Told), green];
         assert_eq!(title(&findings), "test and 1 more fail: a person has to look");
         assert_eq!(
@@ -376,7 +377,7 @@ mod tests {
     fn when_nothing_is_red_any_more_that_is_all_it_says() {
         let mut green = finding("lint", Stage::Working);
         let other: Sha = "a41c09e00000000000000000000000000000000f".parse().unwrap();
-        green.turn_green(&other);
+        green.turn_green(&other, "x");
         assert_eq!(title(std::slice::from_ref(&green)), "Green again");
         assert_eq!(
             shown(&[green]),

@@ -1,6 +1,7 @@
 //! Who goes first: actions of one pull request one after the other, and patience after failures.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
@@ -16,13 +17,20 @@ const LONGEST_WAIT: Duration = Duration::from_mins(2);
 pub(crate) struct Lanes {
     clock: Clock,
     lanes: Lock<HashMap<Lane, State>>,
+    /// How often something was kept.
+    kept: AtomicU64,
 }
+
+/// A moment among those at which something was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Moment(u64);
 
 #[derive(Default)]
 struct State {
     turn: Arc<Mutex<()>>,
     /// Something older is still open: what comes has to queue.
     backlog: bool,
+    kept_at: Moment,
     failures: u32,
     /// By the steady clock.
     not_before: Duration,
@@ -30,7 +38,7 @@ struct State {
 
 impl Lanes {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, lanes: Lock::default() }
+        Self { clock, lanes: Lock::default(), kept: AtomicU64::default() }
     }
 
     /// Waits for one's turn.
@@ -45,7 +53,18 @@ impl Lanes {
 
     /// Something of this lane stays open.
     pub(crate) fn keep(&self, lane: &Lane) {
+        let at = Moment(self.kept.fetch_add(1, Ordering::SeqCst) + 1);
+        self.with(lane, |state| (state.backlog, state.kept_at) = (true, at));
+    }
+
+    /// Something of this lane was found open.
+    pub(crate) fn found(&self, lane: &Lane) {
         self.with(lane, |state| state.backlog = true);
+    }
+
+    /// Now. To be asked before it is read what is open.
+    pub(crate) fn now(&self) -> Moment {
+        Moment(self.kept.load(Ordering::SeqCst))
     }
 
     /// It failed: how long to leave the lane alone.
@@ -64,10 +83,11 @@ impl Lanes {
         self.with(lane, |state| state.not_before <= now)
     }
 
-    /// Nothing of this lane is open any more.
-    pub(crate) fn cleared(&self, lane: &Lane) {
+    /// Nothing of this lane is open any more that was open at that moment. What was kept since is
+    /// still to be queued behind.
+    pub(crate) fn cleared(&self, lane: &Lane, read_at: Moment) {
         self.with(lane, |state| {
-            state.backlog = false;
+            state.backlog = state.kept_at > read_at;
             state.failures = 0;
             state.not_before = Duration::ZERO;
         });

@@ -21,7 +21,7 @@ use super::action::{Action, Deed, Lane, Occasion};
 use super::approval::Approvals;
 use super::deeds::Doing;
 use super::identity::Identity;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Moment};
 use super::mandate::Mandate;
 use super::memory::Remembered;
 use super::notify::Notifier;
@@ -133,9 +133,14 @@ impl Publisher {
         let epoch = it.options.mandate.epoch().ok_or(PublishError::NotLeading)?;
         let (id, lane) = (action.id(), action.lane());
         let turn = it.lanes.enter(&lane).await;
-        match it.begin(epoch, &id, action).await? {
-            Begun::Done => return Ok(Published::Before),
-            Begun::New | Begun::Open { .. } => {}
+        match it.begin(epoch, &id, action).await {
+            Ok(Begun::Done) => return Ok(Published::Before),
+            Ok(Begun::New | Begun::Open { .. }) => {}
+            Err(error) => {
+                // It may be written down all the same: what comes after it has to queue.
+                it.lanes.keep(&lane);
+                return Err(error.into());
+            }
         }
         let surveyed = *it.surveyed.lock().await == Some(epoch);
         if lane == Lane::Calls || !surveyed || it.lanes.has_backlog(&lane) {
@@ -219,11 +224,12 @@ impl Inner {
 
     async fn sweep(&self, which: Which) -> Result<usize, PublishError> {
         let epoch = self.options.mandate.epoch().ok_or(PublishError::NotLeading)?;
+        let read_at = self.lanes.now();
         let intents = self.options.queue.open_intents().await?;
         let now_ms = Approvals::now_ms(&self.options.queue).await.map_err(QueueError::from)?;
         let (lanes, unread) = in_lanes(intents);
         for (lane, _) in &lanes {
-            self.lanes.keep(lane);
+            self.lanes.found(lane);
         }
         *self.surveyed.lock().await = Some(epoch);
         // What can't be read is counted once.
@@ -237,7 +243,7 @@ impl Inner {
                 left += 1;
                 continue;
             }
-            let stays = self.clear(epoch, &lane, &open, now_ms).await?;
+            let stays = self.clear(epoch, &lane, &open, (read_at, now_ms)).await?;
             failures = if stays == Cleared::Failed { failures + 1 } else { 0 };
             left += usize::from(stays != Cleared::All);
         }
@@ -262,7 +268,7 @@ impl Inner {
         epoch: Epoch,
         lane: &Lane,
         open: &[Open],
-        now_ms: i64,
+        (read_at, now_ms): (Moment, i64),
     ) -> Result<Cleared, QueueError> {
         let _turn = self.lanes.enter(lane).await;
         let mut cleared = Cleared::All;
@@ -294,7 +300,7 @@ impl Inner {
             }
         }
         if cleared == Cleared::All {
-            self.lanes.cleared(lane);
+            self.lanes.cleared(lane, read_at);
         }
         Ok(cleared)
     }
