@@ -1,7 +1,8 @@
 //! What is open on a pull request or branch: one finding for each check that failed there.
 //!
 //! The one comment is written from it. A finding stays, marked green, after its check has passed,
-//! so that the comment can say so; all of them end with the pull request.
+//! so that the comment can say so, and after its pull request was closed, as the end of a task that
+//! was cancelled is still to be told.
 //!
 //! | key | type | holds |
 //! |---|---|---|
@@ -47,6 +48,8 @@ pub(super) enum Stage {
     Working,
     /// It runs again.
     Rerunning,
+    /// Another task of the pull request is first.
+    Waiting,
     /// All is said.
     Told,
     /// It is green again.
@@ -131,17 +134,6 @@ impl Book {
         call.cmd("HSET").arg(&key).arg(field).arg(json);
         call.cmd("PEXPIRE").arg(&key).arg(KEPT_MS);
         self.store.pipeline(&call).await?;
-        Ok(())
-    }
-
-    /// The subject is over.
-    pub(super) async fn forget(
-        &self,
-        repo: &RepoName,
-        subject: &Subject,
-    ) -> Result<(), StoreError> {
-        let mut call = cmd("DEL");
-        let _gone: i64 = self.store.command(call.arg(self.key(repo, subject))).await?;
         Ok(())
     }
 

@@ -89,21 +89,34 @@ impl Casework {
             self.history.tried(&ended.repo, &ended.check, &ended.task, outcome).await?;
         }
         numbers::tried_to_reproduce(end.word());
+        self.say_end(ended, &end).await?;
+        self.look_at_the_next(ended).await
+    }
+
+    /// Says of all that the task was about what came of it.
+    async fn say_end(&self, ended: &TaskEnded, end: &End) -> Result<(), Trouble> {
         let subject = ended.subject();
-        let findings = self.book.read(&ended.repo, &subject).await?;
-        let task = Some(ended.task.as_str());
-        let known = findings.into_iter().find(|it| it.task.as_deref() == task);
-        let Some(mut finding) = known else { return Ok(()) };
         let occasion = format!("{}-{}", ended.task, ended.fence);
-        if !finding.is_changed_by(&occasion) {
-            if finding.stage != Stage::Working {
-                return Ok(());
+        let mut changed = false;
+        for mut finding in self.book.read(&ended.repo, &subject).await? {
+            let is_its_own = finding.task.as_deref() == Some(ended.task.as_str());
+            if is_its_own && finding.stage == Stage::Working {
+                finding.stage = Stage::Told;
+                finding.page.next = words::after(end, &finding.failure);
+                finding.changed_by = Some(occasion.clone());
+                self.book.write(&finding).await?;
             }
-            finding.stage = Stage::Told;
-            finding.page.next = words::after(&end, &finding.failure);
-            finding.changed_by = Some(occasion.clone());
-            self.book.write(&finding).await?;
+            changed |= finding.is_changed_by(&occasion);
         }
-        self.tell(&ended.repo, &subject, &occasion).await
+        if changed { self.tell(&ended.repo, &subject, &occasion).await } else { Ok(()) }
+    }
+
+    /// A pull request has one task at a time: what waited for this one is decided on again.
+    async fn look_at_the_next(&self, ended: &TaskEnded) -> Result<(), Trouble> {
+        let findings = self.book.read(&ended.repo, &ended.subject()).await?;
+        for finding in findings.iter().filter(|it| it.stage == Stage::Waiting) {
+            self.failed(&finding.failure, None).await?;
+        }
+        Ok(())
     }
 }

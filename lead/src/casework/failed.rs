@@ -1,8 +1,8 @@
 //! A red check: what it means, what is done about it, and what people are told.
 
 use greenline_forge::RunId;
-use greenline_queue::{Enqueued, QueueError};
-use tracing::info;
+use greenline_queue::{Enqueued, QueueError, TaskId};
+use tracing::{info, warn};
 
 use super::book::{Finding, Stage};
 use super::facts::Facts;
@@ -11,7 +11,7 @@ use super::{Casework, words};
 use crate::failure::{FailedCheck, Source};
 use crate::history::{Judged, Observation, origin, telling_signature};
 use crate::plan::{
-    Action, Decision, Past, Repairs, Rerun, Say, Situation, Subject, Told, cause, decide, id_of,
+    Action, Decision, Past, Repairs, Rerun, Rule, Say, Situation, Subject, Told, cause, decide,
     task_of,
 };
 use crate::publish::Deed;
@@ -85,9 +85,10 @@ impl Casework {
                 decision.reason
             );
         }
+        // Decided otherwise later, as when another task was first, it is told anew.
         let occasion = match asked {
-            None => failure.key(),
-            Some(asked) => asked.key.clone(),
+            None => format!("{}-{}", failure.key(), decision.rule),
+            Some(asked) => format!("{}-{}", asked.key, failure.key()),
         };
         self.carry_out(&facts, &decision, &judged, failure, &occasion).await
     }
@@ -138,7 +139,7 @@ impl Casework {
         failure: &FailedCheck,
         occasion: &str,
     ) -> Result<(), Trouble> {
-        self.enqueue(decision).await?;
+        let given = self.enqueue(decision).await?;
         if let Action::Rerun(rerun) = &decision.action {
             self.run_again(failure, rerun, occasion).await?;
         }
@@ -148,27 +149,42 @@ impl Casework {
         if decision.say == Say::Silent && decision.action != Action::Escalate {
             return Ok(());
         }
-        let finding = Finding {
+        let mut finding = Finding {
             failure: failure.clone(),
             page: words::page(facts, decision, judged, failure),
             remarks: words::remarks(facts.log.diagnosis()),
-            stage: stage(&decision.action),
-            task: id_of(&decision.action).map(|id| id.to_string()),
+            stage: stage(decision),
+            task: None,
             changed_by: None,
         };
+        match given {
+            Given::To(task) => finding.task = Some(task.to_string()),
+            Given::Refused(why) => {
+                finding.stage = Stage::Told;
+                finding.page.next = words::refused(&why);
+            }
+            Given::Nothing => {}
+        }
         self.book.write(&finding).await?;
         self.tell(&failure.repo, &Subject::of(failure), occasion).await
     }
 
-    async fn enqueue(&self, decision: &Decision) -> Result<(), Trouble> {
-        let Some(task) = task_of(decision, &self.prompts)? else { return Ok(()) };
+    async fn enqueue(&self, decision: &Decision) -> Result<Given, Trouble> {
+        let Some(task) = task_of(decision, &self.prompts)? else { return Ok(Given::Nothing) };
         let id = task.id().clone();
-        match self.queue.enqueue(task).await? {
-            Enqueued::Filed { .. } => info!(task.id = %id, "Task {id} is enqueued"),
-            // Enqueued before a restart, or another task works on the same failure.
-            other => tracing::debug!(task.id = %id, ?other, "Task {id} is not enqueued again"),
-        }
-        Ok(())
+        Ok(match self.queue.enqueue(task).await? {
+            Enqueued::Filed { .. } => {
+                info!(task.id = %id, "Task {id} is enqueued");
+                Given::To(id)
+            }
+            // Before a restart.
+            Enqueued::Exists { .. } => Given::To(id),
+            Enqueued::Duplicate { of } => Given::To(of),
+            Enqueued::Refused { why } => {
+                warn!(task.id = %id, "Task {id} was refused: {why}");
+                Given::Refused(why)
+            }
+        })
     }
 
     async fn run_again(
@@ -210,8 +226,19 @@ impl Casework {
     }
 }
 
-fn stage(action: &Action) -> Stage {
-    match action {
+/// Which task looks into it.
+enum Given {
+    /// This one, or another that has the same failure already.
+    To(TaskId),
+    /// The queue does not take it.
+    Refused(String),
+    /// None.
+    Nothing,
+}
+
+fn stage(decision: &Decision) -> Stage {
+    match &decision.action {
+        Action::Nothing if decision.rule == Rule::OpenTasks => Stage::Waiting,
         Action::Fix(_) | Action::Investigate(_) => Stage::Working,
         Action::Rerun(_) => Stage::Rerunning,
         Action::Escalate => Stage::NeedsPerson,

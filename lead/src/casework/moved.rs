@@ -27,8 +27,7 @@ impl Casework {
         let subject = Subject::Pull(closed.number);
         let open = self.ledger.open_tasks(&closed.repo, &subject).await?;
         let gone: Vec<TaskId> = open.into_iter().map(|task| task.id).collect();
-        self.cancel(&gone, "the pull request is closed").await?;
-        Ok(self.book.forget(&closed.repo, &subject).await?)
+        self.cancel(&gone, "the pull request is closed").await
     }
 
     pub(super) async fn cancel(&self, tasks: &[TaskId], why: &str) -> Result<(), Trouble> {

@@ -62,7 +62,7 @@ fn result(stage: Stage) -> CheckResult {
     match stage {
         Stage::NeedsPerson => CheckResult::ActionRequired,
         Stage::Working | Stage::Rerunning => CheckResult::Working,
-        Stage::Told => CheckResult::Neutral,
+        Stage::Waiting | Stage::Told => CheckResult::Neutral,
         Stage::Green => CheckResult::Success,
     }
 }

@@ -195,8 +195,17 @@ fn doing(stage: Stage) -> &'static str {
         Stage::NeedsPerson => ": a person has to look",
         Stage::Working => ": a worker looks at it",
         Stage::Rerunning => ": it runs again",
+        Stage::Waiting => ": another is looked at first",
         Stage::Told | Stage::Green => "",
     }
+}
+
+/// The queue did not take the task.
+pub(super) fn refused(why: &str) -> Vec<Line> {
+    vec![
+        Line::says("A worker should look at it, and the queue did not take the task:")
+            .and_quotes(why),
+    ]
 }
 
 /// What a task came to.

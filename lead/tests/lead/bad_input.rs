@@ -69,7 +69,7 @@ async fn a_log_that_has_expired_is_said() {
     let pull = Story::Assertion.open(&world.repo).await.unwrap();
     let run = world.repo.fail_job(&pull, "test", LOG);
     world.repo.expire_logs(run);
-    // A log that is not there may be on its way, for a minute.
+    // A log that is not there may be on its way, for some seconds.
     let pass = async || {
         clock.advance(Duration::from_secs(1));
         !world.comments(pull.number).is_empty()

@@ -10,7 +10,7 @@ use greenline_practice::github::{
 };
 use greenline_practice::project::{self, Story};
 use greenline_runtime::clock::Clock;
-use greenline_testbed::TestBed;
+use greenline_testbed::{Hand, TestBed};
 
 use crate::bed::{LONG, Running, eventually, options, run};
 
@@ -256,22 +256,57 @@ async fn what_a_worker_saw_is_said_in_the_comment_and_remembered() {
     let pull = Story::Assertion.open(&world.repo).await.unwrap();
     Story::Assertion.run(&world.repo, &pull).await.unwrap();
     world.says(pull.number, "A worker now runs the commands").await;
-    let knows = |profile: &mut greenline_queue::WorkerProfile| {
-        profile.types = ["fix_test_failure", "investigate_failure"]
-            .map(|name| name.parse().unwrap())
-            .into_iter()
-            .collect();
-    };
-    let mut hand = world.bed.hand_with("w", knows).await;
+    let mut hand = reproducer(&world).await;
     let claim = hand.claim_one().await;
-    let answer = r#"{"outcome":"reproduced","signature":"s","category":"test_assertion",
-        "headline":"not ok 3 - dots go","reason":"sh ./test.sh ended with 1: the same failure as in CI",
-        "commands":[],"isolation":"landlock ABI 7"}"#;
-    world.bed.queue.complete(&hand.id(), &claim, answer.to_owned()).await.unwrap();
+    world.bed.queue.complete(&hand.id(), &claim, REPRODUCED.to_owned()).await.unwrap();
     let comment = world.says(pull.number, "Reproduced: a worker saw the same failure").await;
     assert!(!comment.contains("A worker now"), "{comment}");
     world.is_quiet().await;
     let tried: Vec<String> = world.bed.redis("HVALS agent:lead:history:acme/slug:tried:test").await;
     assert_eq!(tried, ["reproduced"]);
+    world.lead.drain().await;
+}
+
+/// A worker's answer.
+const REPRODUCED: &str = r#"{"outcome":"reproduced","signature":"s","category":"test_assertion",
+    "headline":"not ok 3 - dots go","reason":"sh ./test.sh ended with 1: the same failure as in CI",
+    "commands":[],"isolation":"landlock ABI 7"}"#;
+
+/// A worker for tasks about failures that does what the test says.
+async fn reproducer(world: &World) -> Hand {
+    let knows = |profile: &mut greenline_queue::WorkerProfile| {
+        let types = ["fix_test_failure", "investigate_failure"];
+        profile.types = types.iter().map(|name| name.parse().unwrap()).collect();
+    };
+    world.bed.hand_with("w", knows).await
+}
+
+#[tokio::test]
+async fn a_second_failure_is_looked_at_after_the_first() {
+    let world = World::new().await;
+    let pull = Story::Assertion.open(&world.repo).await.unwrap();
+    let failed = |test: &str| {
+        let log = format!("FAILED tests/test_{test}.py::test_{test} - assert 1 == 2\n");
+        JobEnd::Failure(log)
+    };
+    world.repo.finish_run(&pull, &[("one", failed("one")), ("two", failed("two"))]);
+    world.says(pull.number, "1 other check fails").await;
+    world.is_quiet().await;
+    let waits = "another task works on this pull request";
+    assert!(world.comments(pull.number)[0].contains(waits));
+    let mut hand = reproducer(&world).await;
+    let first = hand.claim_one().await;
+    assert_eq!(world.tasks().await.len(), 1);
+    world.bed.queue.complete(&hand.id(), &first, REPRODUCED.to_owned()).await.unwrap();
+
+    eventually("a second task", async || world.tasks().await.len() == 2).await;
+    let second = hand.claim_one().await;
+    assert_ne!(first.id, second.id);
+    world.is_quiet().await;
+    let comment = world.comments(pull.number).remove(0);
+    assert!(comment.contains("Reproduced") && !comment.contains(waits), "{comment}");
+    world.bed.queue.complete(&hand.id(), &second, REPRODUCED.to_owned()).await.unwrap();
+    let both = async || world.comments(pull.number)[0].matches("Reproduced").count() == 2;
+    eventually("both are said", both).await;
     world.lead.drain().await;
 }
