@@ -8,14 +8,19 @@ use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, San
 
 /// Finds the best sandbox that holds here, by trying.
 pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
-    let reach = Reach { read: toolchains(worker), ports: worker.sandbox_ports.clone() };
+    let reach = Reach {
+        read: toolchains(worker),
+        ports: worker.sandbox_ports.clone(),
+        users: None,
+        workspaces: std::path::absolute(&worker.workspace).ok(),
+    };
     Sandbox::find(Launcher::this_program(), reach, Layers::All)
 }
 
 /// What keeps other people's code away from everything else, said once in the log.
 pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
     match find(worker) {
-        Ok(Found { sandbox, no_namespaces }) => {
+        Ok(Found { sandbox, no_namespaces, .. }) => {
             let isolation = sandbox.isolation();
             tracing::info!(
                 sandbox.landlock = isolation.landlock,

@@ -98,7 +98,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Refuses them from here on, in this process and all that it starts.
 pub(super) fn restrict(plan: &Plan) -> Result<()> {
     apply(refused()?, libc::EPERM)?;
-    if !plan.namespaces {
+    if !plan.has_namespaces() {
         apply(all_of(&SHARED), libc::EPERM)?;
     }
     apply(all_of(&UNKNOWN), libc::ENOSYS)?;

@@ -14,7 +14,7 @@ pub(crate) fn sandboxes() -> Vec<Sandbox> {
 
 pub(crate) fn sandbox(layers: Layers, ports: Vec<u16>) -> Sandbox {
     let launcher = Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"));
-    let reach = Reach { read: toolchains(), ports };
+    let reach = Reach { read: toolchains(), ports, ..Reach::default() };
     Sandbox::find(launcher, reach, layers).expect("this machine has Landlock").sandbox
 }
 
