@@ -43,7 +43,9 @@ pub(crate) use plan::{KernelLimits, Namespaces, Plan};
 pub use probe::{Found, Layers, NoIsolation};
 pub use reachable::Closed;
 
-use crate::task_user::{NoTaskUser, TaskUserId, UserRange};
+use greenline_runtime::user_range::UserRange;
+
+use crate::task_user::{NoTaskUser, TaskUserId};
 use crate::workspace::Workspace;
 
 /// How this program is started to shut itself in.

@@ -81,7 +81,8 @@ pub(super) fn drop_all() -> Result<(), Box<dyn Error>> {
 
 /// Empties the set of capabilities that exec could give, where this process may.
 fn empty_bounding_set() -> Result<(), Box<dyn Error>> {
-    let held = capabilities(None).map_err(|error| format!("failed to read capabilities: {error}"))?;
+    let held =
+        capabilities(None).map_err(|error| format!("failed to read capabilities: {error}"))?;
     if held.effective.contains(CapabilitySet::SETPCAP) {
         for one in CapabilitySet::all().iter() {
             // Those that this kernel does not know yet.

@@ -114,7 +114,9 @@ impl Sandbox {
             Err(error) => return Ok(Err(with_causes(&error))),
         };
         for network in [Network::Off, Network::Ports(Vec::new())] {
-            if let Err(why) = judge(&self.try_with(network, inside.path(), user.as_ref(), &secret)?) {
+            if let Err(why) =
+                judge(&self.try_with(network, inside.path(), user.as_ref(), &secret)?)
+            {
                 return Ok(Err(why));
             }
         }

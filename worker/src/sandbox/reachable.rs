@@ -74,13 +74,12 @@ mod tests {
     fn a_closed_directory_above_is_named_and_what_lies_in_it_is_left_out() {
         let top = tempfile::tempdir().unwrap();
         let top = directory(top.path(), 0o755);
-        let (home, open) = (directory(&top.join("home"), 0o700), directory(&top.join("opt"), 0o755));
+        let (home, open) =
+            (directory(&top.join("home"), 0o700), directory(&top.join("opt"), 0o755));
         let tools = directory(&home.join("tools"), 0o755);
         let listed = directory(&open.join("listed"), 0o711);
-        let reach = Reach {
-            read: vec![tools.clone(), open.clone(), listed.clone()],
-            ..Reach::default()
-        };
+        let reach =
+            Reach { read: vec![tools.clone(), open.clone(), listed.clone()], ..Reach::default() };
         let (left, closed) = by_others(&reach);
         assert_eq!(left.read, [open.clone()]);
         assert_eq!(closed[0], Closed { path: tools, by: home.clone(), mode: 0o700 });

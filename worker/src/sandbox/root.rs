@@ -74,8 +74,7 @@ fn visible<'a>(plan: &Plan, parts: &'a Parts) -> Vec<(Source<'a>, PathBuf)> {
     let is_outermost =
         |place: &&PathBuf| !read.iter().any(|outer| place != &outer && place.starts_with(outer));
     let outermost: BTreeSet<&PathBuf> = read.iter().filter(is_outermost).collect();
-    let by_path =
-        |place: &PathBuf| Some((Source::Path(place.canonicalize().ok()?), place.clone()));
+    let by_path = |place: &PathBuf| Some((Source::Path(place.canonicalize().ok()?), place.clone()));
     let own = [
         (Source::Opened(&parts.tmp), "/tmp".into()),
         (Source::Opened(&parts.tmp), "/var/tmp".into()),
@@ -129,17 +128,20 @@ fn make(place: &Path, is_dir: bool) -> rustix::io::Result<OwnedFd> {
     let file = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let mut here = openat(CWD, NEW, directory, Mode::empty())?;
-    let mut names = place.components().filter(|part| matches!(part, Component::Normal(_))).peekable();
+    let mut names =
+        place.components().filter(|part| matches!(part, Component::Normal(_))).peekable();
     while let Some(name) = names.next() {
         let name = name.as_os_str();
         let is_file = !is_dir && names.peek().is_none();
         let made = if is_file {
-            openat(&here, name, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, 0o644.into()).map(drop)
+            openat(&here, name, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, 0o644.into())
+                .map(drop)
         } else {
             mkdirat(&here, name, 0o755.into())
         };
         // What can't be made may be there already, and that is found out by opening it.
-        let opened = openat2(&here, name, if is_file { file } else { directory }, Mode::empty(), inside);
+        let opened =
+            openat2(&here, name, if is_file { file } else { directory }, Mode::empty(), inside);
         here = match (opened, made) {
             (Err(Errno::NOENT), Err(error)) => return Err(error),
             (opened, _) => opened?,

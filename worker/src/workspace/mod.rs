@@ -20,8 +20,8 @@
 //! A single task's use of its workspace is watched by [`crate::command`], not here.
 
 mod attempt;
-mod orphans;
 mod modes;
+mod orphans;
 mod ownership;
 mod parts;
 mod removal;
@@ -35,6 +35,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use greenline_runtime::user_range::UserRange;
 use nix::unistd::geteuid;
 
 pub use attempt::{InvalidAttempt, TaskAttempt};
@@ -44,7 +45,7 @@ pub use room::RoomLimits;
 use room::{Room, Shortage};
 pub(crate) use usage::disk_use;
 
-use crate::task_user::{NoTaskUser, TaskUser, TaskUserId, TaskUsers, UserRange, end_all_of};
+use crate::task_user::{NoTaskUser, TaskUser, TaskUserId, TaskUsers, end_all_of};
 
 const PRIVATE_MODE: u32 = 0o700;
 /// Of a workspace that its group, the task's user, may enter.

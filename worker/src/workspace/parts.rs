@@ -53,7 +53,8 @@ impl fmt::Display for Part {
     }
 }
 
-const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const PLACE: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl NoPart {
     fn is<E: Into<io::Error>>(which: Part) -> impl FnOnce(E) -> Self {
@@ -70,7 +71,8 @@ impl Parts {
     /// Opens the workspace at `path`, and what is in it.
     pub(crate) fn open(path: &Path) -> Result<Self, NoPart> {
         let workspace = Self::open_workspace(path)?;
-        let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let inside =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let part = |name, which| {
             openat2(&workspace, name, PLACE, Mode::empty(), inside).map_err(NoPart::is(which))
         };
