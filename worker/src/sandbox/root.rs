@@ -41,6 +41,9 @@ enum Source<'a> {
     Path(PathBuf),
 }
 
+/// Places other than the workspace that commands may write to.
+const WRITABLE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
 /// Makes the new tree the root of this process, which is the first in its namespaces.
 pub(super) fn change(plan: &Plan) -> Result<()> {
     // What is mounted in here stays in here.
@@ -52,13 +55,13 @@ pub(super) fn change(plan: &Plan) -> Result<()> {
     let visible = visible(plan, &parts);
     step_aside()?;
     bind(Path::new(NEW), Path::new(NEW))?;
+    furnish()?;
     for (source, place) in &visible {
         show(source, place)
             .map_err(|error| format!("failed to show {}: {error}", place.display()))?;
     }
     drop(visible);
     drop(parts);
-    furnish()?;
     take_rights(plan)?;
     umount2(OLD, MntFlags::MNT_DETACH)?;
     chdir(NEW)?;
@@ -80,9 +83,20 @@ fn visible<'a>(plan: &Plan, parts: &'a Parts) -> Vec<(Source<'a>, PathBuf)> {
         (Source::Opened(&parts.tmp), "/var/tmp".into()),
         (Source::Opened(&parts.workspace), plan.workspace.clone()),
     ];
-    let mut all: Vec<_> = outermost.into_iter().filter_map(by_path).chain(own).collect();
+    let inner = [(&parts.work, "work"), (&parts.home, "home"), (&parts.tmp, "tmp")];
+    let inner = inner.map(|(part, name)| (Source::Opened(part), plan.workspace.join(name)));
+    let inner = inner.into_iter().filter(|_| is_below_writable(&plan.workspace));
+    let read = outermost.into_iter().filter_map(by_path);
+    let mut all: Vec<_> = read.chain(own).chain(inner).collect();
     all.sort_by(|(_, one), (_, other)| one.cmp(other));
     all
+}
+
+/// Whether a rule of [`files`] on a directory above gives the right to replace what is in this one:
+/// rules count for all that is mounted below, too. Then the workspace itself is read-only, and what
+/// commands own in it are mounts of their own.
+fn is_below_writable(workspace: &Path) -> bool {
+    WRITABLE.into_iter().any(|place| workspace.starts_with(place))
 }
 
 /// Puts an empty file system under everything; the old tree is then at [`OLD`].
@@ -199,6 +213,8 @@ fn rights_to_take(place: &Path, workspace: &Path, devices: &[PathBuf]) -> Option
     let is = |other: &str| place == Path::new(other);
     if OWN.into_iter().any(is) {
         None
+    } else if place == workspace && is_below_writable(workspace) {
+        Some(plain | MsFlags::MS_RDONLY)
     } else if is("/tmp") || is("/var/tmp") || place.starts_with(workspace) {
         Some(plain)
     } else if devices.iter().any(|device| place == device) {
@@ -231,5 +247,8 @@ mod tests {
         }
         assert_eq!(rights("/dev/null"), Some(MsFlags::MS_NOSUID | MsFlags::MS_RDONLY));
         assert_eq!(rights("/proc"), None);
+        let below = Path::new("/tmp/w/a");
+        assert_eq!(rights_to_take(below, below, &[]), Some(plain | MsFlags::MS_RDONLY));
+        assert_eq!(rights_to_take(&below.join("work"), below, &[]), Some(plain));
     }
 }
