@@ -143,19 +143,21 @@ async fn dangerous_calls_of_the_kernel_are_refused() {
 async fn other_processes_keep_their_priority_and_processors() {
     let neighbour = Neighbour::new();
     let pid = neighbour.pid();
-    // The last of each line is what only the kernel reads.
     let calls = [
         format!("{}, 0, {pid}, 5", libc::SYS_setpriority),
-        format!("{}, {pid}, 8, pack(\"Q\", 1)", libc::SYS_sched_setaffinity),
-        format!("{}, {pid}, 5, pack(\"l\", 0)", libc::SYS_sched_setscheduler),
-        format!("{}, {pid}, pack(\"l\", 0)", libc::SYS_sched_setparam),
+        format!("{}, {pid}, 8, $mask", libc::SYS_sched_setaffinity),
+        format!("{}, {pid}, 5, $priority", libc::SYS_sched_setscheduler),
+        format!("{}, {pid}, $priority", libc::SYS_sched_setparam),
         format!("{}, 1, {pid}, 3 << 13", libc::SYS_ioprio_set),
     ];
     let of_all = [
         format!("{}, 2, 0, 5", libc::SYS_setpriority),
         format!("{}, 3, 0, 3 << 13", libc::SYS_ioprio_set),
     ];
-    let line = |call: &String| format!("perl -e 'exit(syscall({call}) < 0 ? 7 : 0)'");
+    let line = |call: &String| {
+        let structs = "my ($mask, $priority) = (pack(\"Q\", 1), pack(\"l\", 0));";
+        format!("perl -e '{structs} exit(syscall({call}) < 0 ? 7 : 0)'")
+    };
     let open = bed_on(None).await;
     for call in &calls {
         assert!(open.run(&[], &[&line(call)]).await.passed(), "{call} fails in the open, too");

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::path::Path;
 use std::process::{Command, id};
 
 use crate::ground::skip;
@@ -33,14 +34,23 @@ impl User {
 
     /// Runs the tests whose name starts with one of these, and expects all to pass.
     fn runs(&self, tests: &[&str]) {
+        self.runs_in(&std::env::temp_dir(), tests);
+    }
+
+    /// The same with all workspaces and files in directories below `place`.
+    fn runs_in(&self, place: &Path, tests: &[&str]) {
         if !nix::unistd::geteuid().is_root() {
             return skip("only root can be somebody else");
         }
         // Nobody else's, and not the one of a test beside this.
         let id = 1_800_000_000 + id();
-        let home = tempfile::tempdir().unwrap();
-        if matches!(self, Self::Ordinary) {
-            chown(home.path(), Some(id), Some(id)).unwrap();
+        let own = tempfile::tempdir_in(place).unwrap();
+        let (home, tmp) = (own.path().join("home"), own.path().join("tmp"));
+        for dir in [&home, &tmp] {
+            fs::create_dir(dir).unwrap();
+            if matches!(self, Self::Ordinary) {
+                chown(dir, Some(id), Some(id)).unwrap();
+            }
         }
         let program = std::env::current_exe().unwrap();
         let may = self.becomes(id).arg("test").arg("-x").arg(&program).status();
@@ -49,11 +59,10 @@ impl User {
         }
         let mut again = self.becomes(id);
         again.arg(program).args(tests).args(["--test-threads", "4"]);
-        let output = again.env("HOME", home.path()).output().unwrap();
+        let output = again.env("HOME", &home).env("TMPDIR", &tmp).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
         assert!(!said.contains(" 0 passed"), "{said}");
-        fs::remove_dir_all(home.path()).unwrap();
     }
 }
 
@@ -74,7 +83,9 @@ fn processes_as_an_ordinary_user() {
 
 #[test]
 fn walls_as_an_ordinary_user() {
-    User::Ordinary.runs(&["walls::"]);
+    // Where they usually are, and below /tmp, where rules on that count too.
+    User::Ordinary.runs_in(Path::new(env!("CARGO_TARGET_TMPDIR")), &["walls::"]);
+    User::Ordinary.runs(&["walls::a_"]);
 }
 
 #[test]
