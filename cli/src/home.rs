@@ -95,7 +95,10 @@ fn redis_url_file() -> PathBuf {
 }
 
 fn prepare() -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(HOME)?;
+    // Root's tasks have users of their own, whose workspaces are below; each file is private by
+    // itself.
+    let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+    DirBuilder::new().recursive(true).mode(mode).create(HOME)?;
     let ignore = Path::new(HOME).join(".gitignore");
     if !ignore.exists() {
         fs::write(ignore, "*\n")?;

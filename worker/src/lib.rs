@@ -19,6 +19,7 @@ pub mod reproduce;
 mod run_command;
 pub mod sandbox;
 mod settle;
+pub mod task_user;
 mod weather;
 pub mod workspace;
 

@@ -35,6 +35,32 @@ async fn a_workspace_is_private_and_gone_after_removal() {
 }
 
 #[tokio::test]
+async fn modes_that_a_task_took_away_are_given_back_before_the_next_one() {
+    let above = tempfile::tempdir().unwrap();
+    let root = above.path().join("workspaces");
+    let workspaces = open(&root, "w", UNLIMITED);
+    let (usual, private) = (mode(&root), 0o700);
+    // Only an owner may do this, and Landlock alone does not keep it from doing so.
+    for dir in [root.join("w/live"), root.join("w/removing"), root.join("w"), root.clone()] {
+        fs::set_permissions(&dir, Permissions::from_mode(0)).unwrap();
+        let workspace = create(&workspaces, "t").await.unwrap();
+        let expected = if dir.ends_with("removing") { private } else { usual };
+        assert_eq!(mode(&dir), expected, "{dir:?}");
+        workspace.remove().await.unwrap();
+    }
+    drop(workspaces);
+    for dir in [root.as_path(), above.path()] {
+        fs::set_permissions(dir, Permissions::from_mode(0)).unwrap();
+        create(&open(&root, "next", UNLIMITED), "t").await.unwrap().remove().await.unwrap();
+        assert_eq!(mode(dir) & private, private, "{dir:?}");
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
 async fn an_id_of_dots_stays_inside() {
     let root = tempfile::tempdir().unwrap();
     let workspaces = open(root.path(), "w", UNLIMITED);

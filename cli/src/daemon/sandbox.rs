@@ -2,20 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use greenline_runtime::settings::WorkerSettings;
+use greenline_runtime::settings::{Walls, WorkerSettings};
 use greenline_worker::reproduce::Safety;
 use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, Sandbox};
 
 /// Finds the best sandbox that holds here, by trying.
 pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
-    let reach = Reach { read: toolchains(worker), ports: worker.sandbox_ports.clone() };
-    Sandbox::find(Launcher::this_program(), reach, Layers::All)
+    let reach = Reach {
+        read: toolchains(worker),
+        ports: worker.sandbox_ports.clone(),
+        users: worker.sandbox.users,
+        workspaces: std::path::absolute(&worker.workspace).ok(),
+    };
+    Sandbox::find(Launcher::this_program(), reach, layers(worker))
+}
+
+/// The walls that the settings ask for.
+pub(crate) fn layers(worker: &WorkerSettings) -> Layers {
+    match worker.sandbox.walls {
+        Walls::All => Layers::All,
+        Walls::Landlock => Layers::LandlockAlone,
+    }
 }
 
 /// What keeps other people's code away from everything else, said once in the log.
 pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
     match find(worker) {
-        Ok(Found { sandbox, no_namespaces }) => {
+        Ok(Found { sandbox, no_namespaces, closed }) => {
             let isolation = sandbox.isolation();
             tracing::info!(
                 sandbox.landlock = isolation.landlock,
@@ -23,6 +36,9 @@ pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
                 sandbox.no_namespaces = no_namespaces,
                 "sandbox: {isolation}"
             );
+            for closed in closed {
+                tracing::warn!("sandbox: {closed}, so commands don't see it ({OPEN_IT})");
+            }
             Safety::Sandbox(sandbox)
         }
         Err(why) if worker.without_isolation => {
@@ -35,6 +51,10 @@ pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
         }
     }
 }
+
+/// What an operator does about a directory that tasks' users can't enter.
+pub(crate) const OPEN_IT: &str =
+    "move it to where all users may enter, run the worker as an ordinary user, or allow namespaces";
 
 /// What there is, in a few words.
 pub(crate) fn in_short(safety: &Safety) -> String {

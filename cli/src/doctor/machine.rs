@@ -5,6 +5,7 @@ use std::process::Command;
 
 use greenline_runtime::say;
 use greenline_runtime::settings::{GitHubLogin, Settings, WorkerSettings};
+use greenline_worker::sandbox::{Layers, NoIsolation};
 
 use super::finding::Finding;
 use crate::daemon;
@@ -32,6 +33,10 @@ fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
             let says = format!("none ({why}), and what pull requests bring is run all the same");
             return vec![Finding::fail(about, says).mend(NO_SANDBOX)];
         }
+        Err(why @ NoIsolation::NoUsers(_)) => {
+            let says = format!("none ({why}): failures are not reproduced here");
+            return vec![Finding::fail(about, says).mend(NO_USERS)];
+        }
         Err(why) => {
             let says = format!("none ({why}): failures are not reproduced here");
             return vec![Finding::warn(about, says).mend(NO_SANDBOX)];
@@ -39,8 +44,17 @@ fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
     };
     let isolation = found.sandbox.isolation();
     let namespaces = if isolation.namespaces { "user namespaces" } else { "no user namespaces" };
-    let says = format!("landlock ABI {}, {namespaces}", isolation.landlock);
+    let namespaces = match daemon::sandbox::layers(worker) {
+        Layers::All => namespaces,
+        Layers::LandlockAlone => "no user namespaces (GREENLINE_SANDBOX_WALLS=landlock)",
+    };
+    let users = if isolation.task_users { ", a user for each task" } else { "" };
+    let says = format!("landlock ABI {}, {namespaces}{users}", isolation.landlock);
     let mut findings = vec![Finding::ok(about, says)];
+    for closed in &found.closed {
+        let says = format!("{closed}, so commands don't see it");
+        findings.push(Finding::warn(about, says).mend(daemon::sandbox::OPEN_IT));
+    }
     if let Some(why) = found.no_namespaces {
         let costs = isolation.costs().join("; ");
         let finding = Finding::info(about, format!("no namespaces ({why}): {costs}"));
@@ -55,6 +69,9 @@ fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
 }
 
 const NO_SANDBOX: &str = "use Linux 5.13 or later, with landlock in its lsm= list";
+
+const NO_USERS: &str = "run the worker as an ordinary user, or as a root with CHOWN, DAC_OVERRIDE, \
+                        FOWNER, KILL, SETGID and SETUID and with GREENLINE_SANDBOX_USERS that exist";
 
 const NO_NAMESPACES: &str = "outside of containers: sysctl user.max_user_namespaces=10000; on Ubuntu \
                              also kernel.apparmor_restrict_unprivileged_userns=0";

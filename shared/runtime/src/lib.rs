@@ -7,6 +7,7 @@
 //! - [`clock`]: what time it is, and a clock that tests move by hand.
 //! - [`liveness`]: how a process shows that it is alive, and ends itself when it is not.
 //! - [`say`]: durations, sizes and counts as people say them.
+//! - [`user_range`]: the user ids that tasks are given.
 //!
 //! Nothing here knows Redis, the queue, the lead or the worker, and nothing here is global except
 //! what its library makes global: the log subscriber and the metrics recorder.
@@ -18,6 +19,7 @@ pub mod metrics;
 pub mod say;
 pub mod settings;
 pub mod stopping;
+pub mod user_range;
 
 mod role;
 

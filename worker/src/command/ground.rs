@@ -25,6 +25,13 @@ impl Ground {
         Self::Sandboxed { sandbox: sandbox.clone(), during_setup }
     }
 
+    pub(super) fn sandbox(&self) -> Option<&Sandbox> {
+        match self {
+            Self::Open => None,
+            Self::Sandboxed { sandbox, .. } => Some(sandbox),
+        }
+    }
+
     pub(super) fn during(&self, phase: Phase) -> Option<(&Sandbox, &Network)> {
         match (self, phase) {
             (Self::Open, _) => None,

@@ -83,6 +83,9 @@ pub enum Outcome {
         /// What it may use.
         limit_bytes: u64,
     },
+    /// A command replaced a directory of the workspace, by a link for example, so that the next one
+    /// would have run elsewhere.
+    WorkspaceReplaced,
     /// It was told to stop.
     Cancelled {
         /// By whom.
@@ -136,6 +139,9 @@ impl fmt::Display for Outcome {
                 "the workspace is full: used {}, limit {}",
                 Bytes(used_bytes),
                 Bytes(limit_bytes)
+            ),
+            Self::WorkspaceReplaced => f.write_str(
+                "a command replaced a directory of the workspace, so nothing more was run in it",
             ),
             Self::Cancelled { reason: CancelReason::Operator } => {
                 f.write_str("cancelled by an operator")

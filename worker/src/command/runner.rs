@@ -29,6 +29,8 @@ use super::report::{CommandReport, CommandRun, Ended, Outcome};
 use super::shell::Shell;
 use super::tail::Tail;
 use super::watch;
+use crate::handler::with_causes;
+use crate::task_user::NoTaskUser;
 use crate::workspace::Workspace;
 
 /// How long something that ought to be there already is waited for, when every process is dead.
@@ -57,6 +59,9 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    /// The task has no user to run as.
+    #[error("failed to give the task a user of its own")]
+    User(#[source] NoTaskUser),
     /// The shell ran, and the system would not say how it ended.
     #[error("failed to learn how a command ended")]
     Wait(#[source] io::Error),
@@ -106,6 +111,9 @@ impl CommandRunner {
     /// # Errors
     /// When the worker itself could not do its part. What the commands did is never an error.
     pub async fn run(&self, job: Job<'_>) -> Result<CommandReport, RunError> {
+        if let Some(sandbox) = job.ground.sandbox() {
+            sandbox.prepare(job.workspace).await.map_err(RunError::User)?;
+        }
         let tree = ProcessTree::new(job.workspace.attempt().to_string());
         let end = reason_to_end(&job, Arc::clone(tree.members()));
         let run = Run {
@@ -152,6 +160,8 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         let outcome = self.run_all().await;
         // Also after an error, and also when all passed: something may run in the background.
         self.tree.end(self.job.limits.grace).await;
+        // Whoever hid from the look at the tree is still of the task's user.
+        self.job.workspace.end_processes().await;
         // All writers are dead, unless a pipe was handed to a process that is not ours.
         let closing = async { while self.background.join_next().await.is_some() {} };
         let _ = timeout(AFTERMATH, closing).await;
@@ -165,6 +175,10 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
                 biased;
                 outcome = &mut self.end => return Ok(outcome),
                 () = ready(()) => {}
+            }
+            if let Err(error) = self.job.workspace.check() {
+                tracing::warn!(cause = with_causes(&error), "A task replaced its workspace");
+                return Ok(Outcome::WorkspaceReplaced);
             }
             if let Some(outcome) = self.run_one(phase, command).await? {
                 return Ok(outcome);

@@ -2,7 +2,8 @@
 //!
 //! A list of what is refused, so that ordinary work runs: mounting, modules, other namespaces,
 //! kernel keys, bpf, io_uring, opening files by number. What files, ports and processes may be
-//! used is not decided here but by Landlock; ptrace within the sandbox is allowed, as debuggers
+//! used is not decided here but by Landlock, and so all ways past its rules are closed here: to
+//! connect without `connect`, or by a protocol that is not plain TCP. ptrace within the sandbox is allowed, as debuggers
 //! and sanitisers want it, and Landlock keeps it inside.
 
 use std::collections::BTreeMap;
@@ -17,8 +18,14 @@ use seccompiler::{
 
 use super::plan::{Network, Plan};
 
+/// Newer than the numbers that libc knows on all machines: the same everywhere.
+const SYS_OPEN_TREE_ATTR: i64 = 467;
+const SYS_FILE_SETATTR: i64 = 469;
+
 /// Refused with EPERM, whatever their arguments.
-const REFUSED: [i64; 50] = [
+const REFUSED: [i64; 52] = [
+    SYS_FILE_SETATTR,
+    SYS_OPEN_TREE_ATTR,
     libc::SYS_acct,
     libc::SYS_add_key,
     libc::SYS_adjtimex,
@@ -71,8 +78,42 @@ const REFUSED: [i64; 50] = [
     libc::SYS_vhangup,
 ];
 
-/// Refused as well where these are not the sandbox's own but the machine's.
-const SHARED: [i64; 4] = [libc::SYS_mq_open, libc::SYS_msgget, libc::SYS_semget, libc::SYS_shmget];
+/// Refused as well where these are not the sandbox's own but the machine's: what is used by number
+/// needs no `get` before.
+const SHARED: [i64; 13] = [
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    libc::SYS_msgctl,
+    libc::SYS_msgget,
+    libc::SYS_msgrcv,
+    libc::SYS_msgsnd,
+    libc::SYS_semctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_shmget,
+];
+
+/// Calls that change how another process runs, with the argument that names it. 0 is oneself.
+const OF_ONE_PROCESS: [(i64, u8); 6] = [
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_setpriority, 1),
+];
+
+/// What the first argument of these two is when all processes of a user are meant.
+const OF_ONE_USER: [(i64, u64); 2] = [(libc::SYS_ioprio_set, 3), (libc::SYS_setpriority, 2)];
+
+/// libc calls SOCK_PACKET deprecated, and kernels still know it.
+const OBSOLETE_PACKET: i32 = 10;
+
+/// The part of a socket's type that is no flag.
+const SOCKET_TYPE: u64 = 0xf;
 
 /// Said not to exist, so that programs do what they did before these were invented. What `clone3`
 /// is asked for can't be looked at by a filter.
@@ -98,15 +139,32 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Refuses them from here on, in this process and all that it starts.
 pub(super) fn restrict(plan: &Plan) -> Result<()> {
     apply(refused()?, libc::EPERM)?;
-    if !plan.namespaces {
+    if !plan.has_namespaces() {
         apply(all_of(&SHARED), libc::EPERM)?;
+        if plan.user.is_none() {
+            apply(of_other_processes()?, libc::EPERM)?;
+        }
+    }
+    if !plan.own_network() {
+        // A socket that listens without having been bound gets a port of the machine's.
+        apply(all_of(&[libc::SYS_listen]), libc::EPERM)?;
     }
     apply(all_of(&UNKNOWN), libc::ENOSYS)?;
-    apply(sockets(plan)?, libc::EAFNOSUPPORT)
+    apply(sockets(plan)?, libc::EAFNOSUPPORT)?;
+    apply(protocols()?, libc::EPROTONOSUPPORT)?;
+    apply(fast_open()?, libc::EOPNOTSUPP)?;
+    apply(protocol_options()?, libc::ENOPROTOOPT)
 }
 
 fn refused() -> Result<Calls> {
     let mut calls = all_of(&REFUSED);
+    // x32's own: with the bit below, and on older kernels without it.
+    calls.extend(
+        cfg!(target_arch = "x86_64")
+            .then(|| all_of(&(512..548).collect::<Vec<_>>()))
+            .into_iter()
+            .flatten(),
+    );
     calls.insert(libc::SYS_clone, with_any_flag(0, NAMESPACES)?);
     // Nobody types into a terminal from in here.
     let type_in = [libc::TIOCSTI, libc::TIOCLINUX];
@@ -120,6 +178,59 @@ fn refused() -> Result<Calls> {
     let of_others = when([number(0, Ne, 0)?, pointer_is_set(2)?])?;
     calls.insert(libc::SYS_prlimit64, vec![of_label, of_others]);
     Ok(calls)
+}
+
+/// What can be done to processes that are not the sandbox's, and that only a different user stops.
+fn of_other_processes() -> Result<Calls> {
+    let mut calls = Calls::new();
+    for (call, argument) in OF_ONE_PROCESS {
+        calls.insert(call, vec![when([number(argument, Ne, 0)?])?]);
+    }
+    for (call, all_of_a_user) in OF_ONE_USER {
+        calls.entry(call).or_default().push(when([number(0, Eq, all_of_a_user)?])?);
+    }
+    Ok(calls)
+}
+
+/// All protocols of the internet but plain TCP and UDP: the rules on ports know no other.
+fn protocols() -> Result<Calls> {
+    let mut rules = Vec::new();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let family = || number(0, Eq, family.unsigned_abs().into());
+        let kind = |kind: i32| number(1, MaskedEq(SOCKET_TYPE), kind.unsigned_abs().into());
+        let is_not = |protocol: i32| number(2, Ne, protocol.unsigned_abs().into());
+        let plain = [(libc::SOCK_STREAM, libc::IPPROTO_TCP), (libc::SOCK_DGRAM, libc::IPPROTO_UDP)];
+        for (stream, usual) in plain {
+            rules.push(when([family()?, kind(stream)?, is_not(0)?, is_not(usual)?])?);
+        }
+        let others = [
+            libc::SOCK_RAW,
+            libc::SOCK_RDM,
+            libc::SOCK_SEQPACKET,
+            libc::SOCK_DCCP,
+            OBSOLETE_PACKET,
+        ];
+        for other in others {
+            rules.push(when([family()?, kind(other)?])?);
+        }
+    }
+    Ok(Calls::from([(libc::SYS_socket, rules)]))
+}
+
+/// Connecting by sending, which no rule on ports sees.
+fn fast_open() -> Result<Calls> {
+    let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
+    let sends = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
+    sends.into_iter().map(|(call, flags)| Ok((call, with_any_flag(flags, flag)?))).collect()
+}
+
+/// Options that make a TCP socket connect later, or turn it into another kind.
+fn protocol_options() -> Result<Calls> {
+    let tcp = u64::from(libc::IPPROTO_TCP.unsigned_abs());
+    let options = [libc::TCP_FASTOPEN_CONNECT, libc::TCP_ULP];
+    let rules = options
+        .map(|option| when([number(1, Eq, tcp)?, number(2, Eq, option.unsigned_abs().into())?]));
+    Ok(Calls::from([(libc::SYS_setsockopt, rules.into_iter().collect::<Result<_>>()?)]))
 }
 
 /// All families of sockets but those that can be kept inside.
@@ -137,7 +248,14 @@ fn sockets(plan: &Plan) -> Result<Calls> {
     // Of the kernel's own news, those about the network's addresses and no others.
     let netlink = number(0, Eq, libc::AF_NETLINK.unsigned_abs().into())?;
     let other_news = when([netlink, number(2, Ne, libc::NETLINK_ROUTE.unsigned_abs().into())?])?;
-    Ok(BTreeMap::from([(libc::SYS_socket, vec![other_family, other_news])]))
+    let mut calls = Calls::from([(libc::SYS_socket, vec![other_family, other_news])]);
+    if !plan.socket_files {
+        // One of a pair is connected, and a datagram can all the same be sent to any other socket.
+        let datagrams = [libc::SOCK_DGRAM, libc::SOCK_RAW]
+            .map(|kind| when([number(1, MaskedEq(SOCKET_TYPE), kind.unsigned_abs().into())?]));
+        calls.insert(libc::SYS_socketpair, datagrams.into_iter().collect::<Result<_>>()?);
+    }
+    Ok(calls)
 }
 
 fn all_of(calls: &[i64]) -> Calls {

@@ -8,6 +8,9 @@
 //! command
 //! ```
 //!
+//! Where the worker is root, the keeper stays root and init becomes the task's user once its file
+//! tree stands; a root that may not make namespaces becomes it first. No command is ever root.
+//!
 //! The kernel ends everything inside when init ends, init ends with the command, and dies with the
 //! keeper. A command killed by signal N is an exit with 128 + N here, as in any shell.
 
@@ -20,8 +23,9 @@ use std::process::{Command, ExitCode, ExitStatus};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, wait};
+use nix::unistd::geteuid;
 
-use super::plan::Plan;
+use super::plan::{Namespaces, Plan};
 use super::{calls, files, namespaces, privileges, root};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -72,15 +76,25 @@ fn run(
     stage(&read, plan, command)
 }
 
+/// The keeper, or the command itself where there are no namespaces.
+///
+/// Root prepares what only root can; other people's code runs after [`become_the_tasks_user`] alone.
 fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> Result<i32> {
     privileges::keep_limits(&plan.limits);
     privileges::give_up_new_ones()?;
-    if !plan.namespaces {
-        privileges::limit_threads(plan.limits.threads);
-        shut_in(plan)?;
-        return Err(
-            format!("failed to become {command:?}: {}", program(plan, command)?.exec()).into()
-        );
+    if let Some(user) = plan.user {
+        privileges::hand_over_outputs(user)?;
+    }
+    match plan.namespaces {
+        Namespaces::None => {
+            privileges::limit_threads(plan.limits.threads);
+            become_the_tasks_user(plan)?;
+            shut_in(plan)?;
+            let error = program(plan, command)?.exec();
+            return Err(format!("failed to become {command:?}: {error}").into());
+        }
+        Namespaces::ByUser => become_the_tasks_user(plan)?,
+        Namespaces::ByRoot => {}
     }
     namespaces::enter(plan)?;
     let mut init = Command::new("/proc/self/exe").arg(INNER).arg(text).args(command).spawn()?;
@@ -90,16 +104,31 @@ fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> Result<i32> {
     Ok(code(init.wait()?))
 }
 
+/// The first process inside of the namespaces.
 fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> Result<i32> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     privileges::limit_threads(plan.limits.threads);
     root::change(plan)?;
     privileges::limit_process_numbers(plan.limits.threads);
+    if plan.namespaces == Namespaces::ByRoot {
+        become_the_tasks_user(plan)?;
+        // A change of user forgets it.
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+    }
     shut_in(plan)?;
     // Commands are of the same user, and init is none of their business.
     prctl::set_dumpable(false)?;
     let child = program(plan, command)?.spawn()?;
     adopt_until_ended(child.id().cast_signed())
+}
+
+/// Leaves root for good. What is not root's own already stays as it is.
+fn become_the_tasks_user(plan: &Plan) -> Result<()> {
+    match plan.user {
+        Some(user) => privileges::become_user(user),
+        None if geteuid().is_root() => Err("root was given no user to run this as".into()),
+        None => Ok(()),
+    }
 }
 
 /// What is the same with and without namespaces. From here on there is no way back.

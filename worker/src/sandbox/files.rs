@@ -12,6 +12,7 @@ use landlock::{
 };
 
 use super::plan::{Network, Plan};
+use crate::workspace::Parts;
 
 /// The newest rules that are asked for; what the kernel does not know is left out.
 pub(super) const NEWEST: ABI = ABI::V9;
@@ -112,12 +113,19 @@ fn allow_files(rules: RulesetCreated, plan: &Plan) -> Result<RulesetCreated, Box
     let use_device = look | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
     let own = AccessFs::from_all(NEWEST) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
     let mut rules = allow(rules, readable(plan), read)?;
-    rules = allow(rules, [plan.workspace.clone()], own)?;
     rules = allow(rules, ["/proc".into()], look)?;
-    if plan.namespaces {
+    // Whoever could make or remove something in the workspace itself could replace these.
+    let parts = Parts::open(&plan.workspace)
+        .map_err(|error| format!("{error}: {}", plan.workspace.display()))?;
+    rules = rules.add_rule(PathBeneath::new(&parts.workspace, AccessFs::ReadDir))?;
+    for part in [&parts.work, &parts.home, &parts.tmp] {
+        rules = rules.add_rule(PathBeneath::new(part, own))?;
+    }
+    if plan.has_namespaces() {
+        // /tmp and /var/tmp are `tmp`, and have its rule.
         let (devices, memory) = ("/dev".into(), "/dev/shm".into());
         rules = allow(rules, [devices], use_device)?;
-        allow(rules, [memory, "/tmp".into(), "/var/tmp".into()], own)
+        allow(rules, [memory], own)
     } else {
         allow(rules, devices(), use_device)
     }

@@ -25,10 +25,12 @@
 mod calls;
 mod entry;
 mod files;
+mod mounts;
 mod namespaces;
 mod plan;
 mod privileges;
 mod probe;
+mod reachable;
 mod root;
 
 use std::ffi::OsString;
@@ -37,9 +39,13 @@ use std::path::{Path, PathBuf};
 
 pub use entry::{FAILED, FAILURE_MARK, entry};
 pub use plan::Network;
-pub(crate) use plan::{KernelLimits, Plan};
+pub(crate) use plan::{KernelLimits, Namespaces, Plan};
 pub use probe::{Found, Layers, NoIsolation};
+pub use reachable::Closed;
 
+use greenline_runtime::user_range::UserRange;
+
+use crate::task_user::{NoTaskUser, TaskUserId};
 use crate::workspace::Workspace;
 
 /// How this program is started to shut itself in.
@@ -61,13 +67,18 @@ impl Launcher {
     }
 }
 
-/// What commands in the sandbox may reach beyond the usual.
+/// What commands in the sandbox may reach beyond the usual, and as whom.
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
     /// Files and directories that they may read and run: toolchains.
     pub read: Vec<PathBuf>,
     /// TCP ports that they may connect to during `setup`.
     pub ports: Vec<u16>,
+    /// The ids that tasks' users are taken from where the worker is root; those that fit this
+    /// machine when absent.
+    pub users: Option<UserRange>,
+    /// The directory that will hold all workspaces, which tasks' users have to be able to enter.
+    pub workspaces: Option<PathBuf>,
 }
 
 /// Which walls there are.
@@ -77,6 +88,8 @@ pub struct Isolation {
     pub landlock: i32,
     /// Whether there are namespaces too.
     pub namespaces: bool,
+    /// Whether each task has a user of its own.
+    pub task_users: bool,
 }
 
 impl fmt::Display for Isolation {
@@ -112,8 +125,9 @@ impl Isolation {
                 "`setup` can connect to abstract unix sockets of this machine",
             ),
             (
-                alone && nix::unistd::geteuid().is_root(),
-                "processes are counted by the worker, but not bounded by the kernel, as for root",
+                alone && !self.task_users,
+                "modes, times and attributes of files that the worker's user owns can be changed, \
+                 those of other tasks included",
             ),
             (alone, "names and arguments of other processes can be seen"),
         ];
@@ -146,6 +160,8 @@ pub struct Sandbox {
     launcher: Launcher,
     reach: Reach,
     isolation: Isolation,
+    namespaces: Namespaces,
+    users: Option<UserRange>,
 }
 
 impl Sandbox {
@@ -161,6 +177,17 @@ impl Sandbox {
         &self.reach.ports
     }
 
+    /// Gives the workspace to a user of its own, where the worker is root.
+    ///
+    /// # Errors
+    /// When no user is free, or the workspace can't be given away.
+    pub(crate) async fn prepare(&self, workspace: &Workspace) -> Result<(), NoTaskUser> {
+        if let Some(range) = self.users {
+            workspace.give_to_a_user(range).await?;
+        }
+        Ok(())
+    }
+
     /// The program that runs `command` by `sh -c` in here, and its arguments.
     pub(crate) fn invocation(
         &self,
@@ -170,13 +197,20 @@ impl Sandbox {
         command: &str,
     ) -> (&Path, Vec<OsString>) {
         let shell = ["/bin/sh", "-c", "--", command];
-        let plan = self.plan(workspace.path(), network.clone(), limits);
+        let plan = self.plan(workspace.path(), workspace.user(), network.clone(), limits);
         (&self.launcher.0, entry::arguments(&plan, shell.map(OsString::from)))
     }
 
-    fn plan(&self, workspace: &Path, network: Network, limits: KernelLimits) -> Plan {
+    fn plan(
+        &self,
+        workspace: &Path,
+        user: Option<TaskUserId>,
+        network: Network,
+        limits: KernelLimits,
+    ) -> Plan {
         Plan {
-            namespaces: self.isolation.namespaces,
+            namespaces: self.namespaces,
+            user,
             socket_files: self.isolation.socket_files(),
             workspace: workspace.to_owned(),
             read: self.reach.read.clone(),

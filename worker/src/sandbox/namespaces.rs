@@ -1,5 +1,6 @@
-//! Namespaces: of users, so that no right is needed for the others; of mounts, processes, IPC and
-//! host names; and, unless the command has the network, one with nothing but loopback.
+//! Namespaces: of mounts, processes, IPC and host names; unless the command has the network, one
+//! with nothing but loopback; and, where the worker is not root, of users, so that no right is
+//! needed for the others.
 
 use std::error::Error;
 use std::fs;
@@ -11,40 +12,35 @@ use nix::sys::socket::{
 };
 use nix::unistd::{getegid, geteuid};
 
-use super::plan::Plan;
+use super::plan::{Namespaces, Plan};
 use super::privileges;
-
-/// What root is called in there: nobody, as files call whoever is not known.
-const NOBODY: u32 = 65_534;
 
 /// Moves this process, which has one thread, into namespaces of its own. Those of its children's
 /// processes begin with the next child.
 pub(super) fn enter(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(kinds(plan)).map_err(|error| format!("failed to make namespaces: {error}"))?;
-    map("setgroups", "deny")?;
-    map("uid_map", &format!("{} {user} 1", ordinary(user)))?;
-    map("gid_map", &format!("{} {group} 1", ordinary(group)))?;
+    if plan.namespaces == Namespaces::ByUser {
+        map("setgroups", "deny")?;
+        map("uid_map", &format!("{user} {user} 1"))?;
+        map("gid_map", &format!("{group} {group} 1"))?;
+        privileges::hand_on()
+            .map_err(|error| format!("failed to keep capabilities for init: {error}"))?;
+    }
     if plan.own_network() {
         raise_loopback().map_err(|error| format!("failed to raise loopback: {error}"))?;
     }
-    privileges::hand_on()
-        .map_err(|error| format!("failed to keep capabilities for init: {error}").into())
+    Ok(())
 }
 
 fn kinds(plan: &Plan) -> CloneFlags {
-    let mut kinds = CloneFlags::CLONE_NEWUSER
-        | CloneFlags::CLONE_NEWNS
+    let mut kinds = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
+    kinds.set(CloneFlags::CLONE_NEWUSER, plan.namespaces == Namespaces::ByUser);
     kinds.set(CloneFlags::CLONE_NEWNET, plan.own_network());
     kinds
-}
-
-/// Commands are never root, not even in name: programs behave differently then.
-fn ordinary(id: u32) -> u32 {
-    if id == 0 { NOBODY } else { id }
 }
 
 fn map(file: &str, line: &str) -> Result<(), String> {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task_user::TaskUserId;
+
 /// What a command may do on the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,10 +29,24 @@ pub(crate) struct KernelLimits {
     pub(crate) tag_bytes: u64,
 }
 
+/// Who makes the namespaces of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Namespaces {
+    /// Nobody: Landlock is alone.
+    None,
+    /// Root, who builds the file tree before it becomes the task's user.
+    ByRoot,
+    /// An ordinary user, in a user namespace of its own.
+    ByUser,
+}
+
 /// What is allowed. It stands on a command line, for everyone on this machine to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
-    pub(crate) namespaces: bool,
+    pub(crate) namespaces: Namespaces,
+    /// The user that the command runs as, where the worker is root.
+    pub(crate) user: Option<TaskUserId>,
     /// Whether unix sockets can be told apart, and so be allowed.
     pub(crate) socket_files: bool,
     /// The directory that holds `work`, `home` and `tmp`.
@@ -46,12 +62,13 @@ impl Plan {
         self.workspace.join("work")
     }
 
-    pub(super) fn tmp(&self) -> PathBuf {
-        self.workspace.join("tmp")
+    /// Whether it gets namespaces of its own.
+    pub(super) fn has_namespaces(&self) -> bool {
+        self.namespaces != Namespaces::None
     }
 
     /// Whether it gets a network of its own.
     pub(super) fn own_network(&self) -> bool {
-        self.namespaces && self.network == Network::Off
+        self.has_namespaces() && self.network == Network::Off
     }
 }

@@ -1,22 +1,61 @@
-//! What a process gives up for good: capabilities, new privileges, and room to grow.
+//! What a process gives up for good: root, capabilities, new privileges, and room to grow.
 
 use std::error::Error;
 use std::fs;
+use std::os::fd::AsFd;
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{Mode, SFlag, fstat, umask};
+use nix::unistd::{Gid, Uid, fchown, setgroups, setresgid, setresuid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
     configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
 };
 
 use super::plan::KernelLimits;
+use crate::task_user::TaskUserId;
 
 /// No setuid program gives anything any more.
 pub(super) fn give_up_new_ones() -> Result<(), Box<dyn Error>> {
     prctl::set_no_new_privs()
         .map_err(|error| format!("failed to give up new privileges: {error}").into())
+}
+
+/// Gives the pipes that the command writes to, which root made, to the task's user: scripts open
+/// /dev/stdout and /dev/stderr by name.
+pub(super) fn hand_over_outputs(user: TaskUserId) -> Result<(), Box<dyn Error>> {
+    let (uid, gid) = ids(user);
+    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+    for output in [stdout.as_fd(), stderr.as_fd()] {
+        let kind = SFlag::from_bits_truncate(fstat(output)?.st_mode) & SFlag::S_IFMT;
+        if kind == SFlag::S_IFIFO {
+            fchown(output, Some(uid), Some(gid)).map_err(|error| {
+                format!("failed to give an output to user {user} (CAP_CHOWN): {error}")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Turns this process from root into the task's user, which no longer has any capability or group
+/// of root's.
+pub(super) fn become_user(user: TaskUserId) -> Result<(), Box<dyn Error>> {
+    let (uid, gid) = ids(user);
+    let failed = |right: &'static str| {
+        move |error| format!("failed to become user {user} ({right}): {error}")
+    };
+    empty_bounding_set()?;
+    setgroups(&[]).map_err(failed("CAP_SETGID"))?;
+    setresgid(gid, gid, gid).map_err(failed("CAP_SETGID"))?;
+    setresuid(uid, uid, uid).map_err(failed("CAP_SETUID"))?;
+    // The change has taken away the right to one's own files in /proc.
+    prctl::set_dumpable(true).map_err(failed("PR_SET_DUMPABLE"))?;
+    Ok(())
+}
+
+fn ids(user: TaskUserId) -> (Uid, Gid) {
+    (Uid::from_raw(user.get()), Gid::from_raw(user.get()))
 }
 
 /// Keeps those of a new user namespace over exec, for init to build its file tree.
@@ -33,16 +72,23 @@ pub(super) fn hand_on() -> rustix::io::Result<()> {
 pub(super) fn drop_all() -> Result<(), Box<dyn Error>> {
     let said = |what: &str, error: rustix::io::Errno| format!("failed to drop {what}: {error}");
     clear_ambient_capability_set().map_err(|error| said("ambient capabilities", error))?;
-    let held = capabilities(None).map_err(|error| said("capabilities", error))?;
+    empty_bounding_set()?;
+    let none = CapabilitySet::empty();
+    let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    set_capabilities(None, nothing).map_err(|error| said("capabilities", error))?;
+    Ok(())
+}
+
+/// Empties the set of capabilities that exec could give, where this process may.
+fn empty_bounding_set() -> Result<(), Box<dyn Error>> {
+    let held =
+        capabilities(None).map_err(|error| format!("failed to read capabilities: {error}"))?;
     if held.effective.contains(CapabilitySet::SETPCAP) {
         for one in CapabilitySet::all().iter() {
             // Those that this kernel does not know yet.
             let _unknown = remove_capability_from_bounding_set(one);
         }
     }
-    let none = CapabilitySet::empty();
-    let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, nothing).map_err(|error| said("capabilities", error))?;
     Ok(())
 }
 
@@ -58,7 +104,7 @@ pub(super) fn keep_limits(limits: &KernelLimits) {
     let _best_effort = fs::write("/proc/self/oom_score_adj", "500");
 }
 
-/// Counts all of this user's; in a user namespace, all in there. Root is not counted.
+/// Counts all of this user's; in a user namespace, all in there.
 pub(super) fn limit_threads(most: u64) {
     lower(Resource::RLIMIT_NPROC, most);
 }

@@ -10,11 +10,16 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use landlock::{Access, AccessFs, LandlockStatus, Ruleset, RulesetAttr};
+use nix::unistd::geteuid;
 
 use super::entry::{FAILURE_MARK, arguments};
 use super::files::NEWEST;
-use super::plan::{KernelLimits, Network};
+use super::plan::{KernelLimits, Namespaces, Network};
+use super::reachable::{self, Closed};
 use super::{Isolation, Launcher, Reach, Sandbox};
+use crate::handler::with_causes;
+use crate::task_user::{NoTaskUser, TaskUser, TaskUsers, obstacle, range_here};
+use crate::workspace::Parts;
 
 /// Which walls to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub struct Found {
     pub sandbox: Sandbox,
     /// What was in the way of namespaces, if they are not there.
     pub no_namespaces: Option<String>,
+    /// What was to be read and can't be entered by the tasks' users.
+    pub closed: Vec<Closed>,
 }
 
 /// Why there is no sandbox at all.
@@ -40,6 +47,9 @@ pub enum NoIsolation {
     /// The kernel has none of the rules everything else rests on.
     #[error("this kernel has no Landlock")]
     NoLandlock,
+    /// The worker is root, and can't give tasks users of their own.
+    #[error("this worker is root, and other people's code never runs as root: {0}")]
+    NoUsers(String),
     /// It has, and a child that was shut in got out or could not work.
     #[error("Landlock does not hold here: {0}")]
     DoesNotHold(String),
@@ -59,46 +69,86 @@ impl Sandbox {
     /// When nothing holds: then nobody else's code should run here.
     pub fn find(launcher: Launcher, reach: Reach, layers: Layers) -> Result<Found, NoIsolation> {
         let landlock = landlock_abi().ok_or(NoIsolation::NoLandlock)?;
-        let with = |namespaces| Self {
-            launcher: launcher.clone(),
-            reach: reach.clone(),
-            isolation: Isolation { landlock, namespaces },
-        };
+        let users = geteuid().is_root().then(|| reach.users.unwrap_or_else(range_here));
+        if let Some(why) = users.and_then(obstacle) {
+            return Err(NoIsolation::NoUsers(why));
+        }
         let mut no_namespaces = None;
-        if layers == Layers::All {
-            let sandbox = with(true);
+        for namespaces in candidates(layers, users.is_some()) {
+            // Whoever builds the file tree has to reach what it shows.
+            let (reach, closed) = match users {
+                Some(_) if namespaces != Namespaces::ByRoot => reachable::by_others(&reach),
+                _ => (reach.clone(), Vec::new()),
+            };
+            let isolation = Isolation {
+                landlock,
+                namespaces: namespaces != Namespaces::None,
+                task_users: users.is_some(),
+            };
+            let launcher = launcher.clone();
+            let sandbox = Self { launcher, reach, isolation, namespaces, users };
             match sandbox.hold().map_err(NoIsolation::NotTried)? {
-                Ok(()) => return Ok(Found { sandbox, no_namespaces }),
-                Err(why) => no_namespaces = Some(why),
+                Ok(()) => return Ok(Found { sandbox, no_namespaces, closed }),
+                Err(why) if namespaces == Namespaces::None => {
+                    return Err(NoIsolation::DoesNotHold(why));
+                }
+                Err(why) => no_namespaces = no_namespaces.or(Some(why)),
             }
         }
-        let sandbox = with(false);
-        match sandbox.hold().map_err(NoIsolation::NotTried)? {
-            Ok(()) => Ok(Found { sandbox, no_namespaces }),
-            Err(why) => Err(NoIsolation::DoesNotHold(why)),
-        }
+        Err(NoIsolation::NoLandlock)
     }
 
-    /// Shuts a child in, once with each kind of network, and says what was wrong.
+    /// Shuts a child in, once with each kind of network, and returns what was wrong.
     fn hold(&self) -> io::Result<Result<(), String>> {
+        if let Some(closed) = self.closed_workspaces() {
+            return Ok(Err(closed.to_string()));
+        }
         let (inside, outside) = (temporary()?, temporary()?);
         for part in ["work", "home", "tmp"] {
             fs::create_dir(inside.path().join(part))?;
         }
         let secret = outside.path().join("secret");
         fs::write(&secret, "got out\n")?;
+        let user = match self.user_for(inside.path(), outside.path()) {
+            Ok(user) => user,
+            Err(error) => return Ok(Err(with_causes(&error))),
+        };
         for network in [Network::Off, Network::Ports(Vec::new())] {
-            if let Err(why) = judge(&self.try_with(network, inside.path(), &secret)?) {
+            if let Err(why) =
+                judge(&self.try_with(network, inside.path(), user.as_ref(), &secret)?)
+            {
                 return Ok(Err(why));
             }
         }
         Ok(Ok(()))
     }
 
-    fn try_with(&self, network: Network, inside: &Path, secret: &Path) -> io::Result<Output> {
+    /// What keeps tasks' users from their workspaces, where no root puts the file tree together.
+    fn closed_workspaces(&self) -> Option<Closed> {
+        let root = self.reach.workspaces.as_ref()?;
+        let others = self.users.is_some() && self.namespaces != Namespaces::ByRoot;
+        if others { reachable::way_to(root) } else { None }
+    }
+
+    fn user_for(&self, inside: &Path, locks: &Path) -> Result<Option<TaskUser>, NoTaskUser> {
+        let Some(range) = self.users else { return Ok(None) };
+        let user = TaskUsers::locked_in(locks.join("users")).lease(range)?;
+        let parts = Parts::open(inside).map_err(|error| error.source);
+        let given = parts.and_then(|parts| parts.hand_over(user.id()));
+        given.map_err(|source| NoTaskUser::HandOver { path: inside.to_owned(), source })?;
+        Ok(Some(user))
+    }
+
+    fn try_with(
+        &self,
+        network: Network,
+        inside: &Path,
+        user: Option<&TaskUser>,
+        secret: &Path,
+    ) -> io::Result<Output> {
         let limits =
             KernelLimits { file_bytes: 1 << 20, open_files: 64, threads: 4096, tag_bytes: 1 << 52 };
-        let plan = self.plan(inside, network, limits);
+        let plan = self.plan(inside, user.map(TaskUser::id), network, limits);
         let shell = ["/bin/sh", "-c", TRIAL, "sh"].map(Into::into).into_iter();
         let paths = [inside.into(), secret.into()];
         Command::new(&self.launcher.0)
@@ -107,6 +157,18 @@ impl Sandbox {
             .stdin(Stdio::null())
             .output()
     }
+}
+
+/// The kinds of sandbox to try, the best one first.
+fn candidates(layers: Layers, is_root: bool) -> Vec<Namespaces> {
+    let mut all = vec![Namespaces::None];
+    if layers == Layers::All {
+        all.insert(0, Namespaces::ByUser);
+        if is_root {
+            all.insert(0, Namespaces::ByRoot);
+        }
+    }
+    all
 }
 
 fn judge(output: &Output) -> Result<(), String> {

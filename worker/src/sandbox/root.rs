@@ -2,34 +2,67 @@
 //!
 //! It is put together on a file system in memory, under the paths that everything has outside, so
 //! that no command can tell. What is not in it can't be opened, looked at or connected to.
+//!
+//! - The workspace is mounted as the directory that was opened, never by a path that a command
+//!   could have changed: see [`Parts`].
+//! - Everything but the workspace is read-only, and nothing in the tree gives rights (`nosuid`) or
+//!   opens devices (`nodev`), except the few devices that are shown.
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
-use super::files;
 use super::plan::Plan;
+use super::{files, mounts};
+use crate::workspace::Parts;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(super) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const OLD: &str = "/old";
 const NEW: &str = "/new";
 
+/// File systems that each sandbox has its own of, with their own flags.
+const OWN: [&str; 3] = ["/proc", "/dev/shm", "/dev/pts"];
+
+/// What is shown at some place.
+enum Source<'a> {
+    /// A directory that was opened before, whatever its path leads to by now.
+    Opened(&'a OwnedFd),
+    /// What the old tree has at this path, in which there is no link.
+    Path(PathBuf),
+}
+
+/// Places other than the workspace that commands may write to.
+const WRITABLE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
 /// Makes the new tree the root of this process, which is the first in its namespaces.
 pub(super) fn change(plan: &Plan) -> Result<()> {
+    // What is mounted in here stays in here.
+    let nothing = None::<&str>;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+    let parts = Parts::open(&plan.workspace)
+        .map_err(|error| format!("{error}: {}", plan.workspace.display()))?;
     // Links may be absolute: they lead somewhere only as long as the root is the old one.
-    let visible = visible(plan);
-    step_aside(&plan.tmp())?;
+    let visible = visible(plan, &parts);
+    step_aside()?;
     bind(Path::new(NEW), Path::new(NEW))?;
-    for (source, place) in &visible {
-        show(source, place)?;
-    }
     furnish()?;
+    for (source, place) in &visible {
+        show(source, place)
+            .map_err(|error| format!("failed to show {}: {error}", place.display()))?;
+    }
+    drop(visible);
+    drop(parts);
+    take_rights(plan)?;
     umount2(OLD, MntFlags::MNT_DETACH)?;
     chdir(NEW)?;
     pivot_root(".", ".")?;
@@ -38,31 +71,41 @@ pub(super) fn change(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// What there is to see, by its real path, and where. Outer ones come first.
-fn visible(plan: &Plan) -> Vec<(PathBuf, PathBuf)> {
+/// What there is to see, and where. Outer places come first.
+fn visible<'a>(plan: &Plan, parts: &'a Parts) -> Vec<(Source<'a>, PathBuf)> {
     let read: Vec<PathBuf> = files::readable(plan).into_iter().chain(files::devices()).collect();
     let is_outermost =
         |place: &&PathBuf| !read.iter().any(|outer| place != &outer && place.starts_with(outer));
     let outermost: BTreeSet<&PathBuf> = read.iter().filter(is_outermost).collect();
-    let shown = outermost.into_iter().filter_map(|place| Some((place.canonicalize().ok()?, place)));
+    let by_path = |place: &PathBuf| Some((Source::Path(place.canonicalize().ok()?), place.clone()));
     let own = [
-        (plan.tmp(), "/tmp".into()),
-        (plan.tmp(), "/var/tmp".into()),
-        (plan.workspace.clone(), plan.workspace.clone()),
+        (Source::Opened(&parts.tmp), "/tmp".into()),
+        (Source::Opened(&parts.tmp), "/var/tmp".into()),
+        (Source::Opened(&parts.workspace), plan.workspace.clone()),
     ];
-    let mut all: Vec<_> = shown.map(|(real, place)| (real, place.clone())).chain(own).collect();
+    let inner = [(&parts.work, "work"), (&parts.home, "home"), (&parts.tmp, "tmp")];
+    let inner = inner.map(|(part, name)| (Source::Opened(part), plan.workspace.join(name)));
+    let inner = inner.into_iter().filter(|_| is_below_writable(&plan.workspace));
+    let read = outermost.into_iter().filter_map(by_path);
+    let mut all: Vec<_> = read.chain(own).chain(inner).collect();
     all.sort_by(|(_, one), (_, other)| one.cmp(other));
     all
 }
 
+/// Whether a rule of [`files`] on a directory above gives the right to replace what is in this one:
+/// rules count for all that is mounted below, too. Then the workspace itself is read-only, and what
+/// commands own in it are mounts of their own.
+fn is_below_writable(workspace: &Path) -> bool {
+    WRITABLE.into_iter().any(|place| workspace.starts_with(place))
+}
+
 /// Puts an empty file system under everything; the old tree is then at [`OLD`].
-fn step_aside(meanwhile: &Path) -> Result<()> {
-    let nothing = None::<&str>;
-    // What is mounted in here stays in here.
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+fn step_aside() -> Result<()> {
+    // Every machine has it, and no command may change it.
+    const MEANWHILE: &str = "/proc";
     let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), meanwhile, Some("tmpfs"), plain, Some("mode=755,size=1m"))?;
-    chdir(meanwhile)?;
+    mount(Some("tmpfs"), MEANWHILE, Some("tmpfs"), plain, Some("mode=755,size=1m"))?;
+    chdir(MEANWHILE)?;
     for directory in [OLD, NEW] {
         fs::create_dir(directory.trim_start_matches('/'))?;
     }
@@ -71,21 +114,54 @@ fn step_aside(meanwhile: &Path) -> Result<()> {
     Ok(())
 }
 
-fn show(source: &Path, place: &Path) -> Result<()> {
-    let source = below(OLD, source);
-    let target = below(NEW, place);
-    if source.is_dir() {
-        fs::create_dir_all(&target)?;
-    } else {
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
+/// Mounts the source at its place, with all that is mounted below it.
+fn show(source: &Source<'_>, place: &Path) -> Result<()> {
+    let all = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    let (tree, is_dir) = match source {
+        Source::Opened(directory) => {
+            (open_tree(directory, "", all | OpenTreeFlags::AT_EMPTY_PATH)?, true)
         }
-        if !target.exists() {
-            File::create(&target)?;
+        Source::Path(path) => {
+            let path = below(OLD, path);
+            let itself = OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+            (open_tree(CWD, &path, all | itself)?, path.is_dir())
         }
+    };
+    let target = make(place, is_dir)?;
+    let these = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(move_mount(&tree, "", &target, "", these)?)
+}
+
+/// Makes a directory or an empty file in the new tree, with all that is above it.
+///
+/// A place may lie in a directory of the task's, such as /tmp: no link that waits there is followed.
+fn make(place: &Path, is_dir: bool) -> rustix::io::Result<OwnedFd> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let file = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let mut here = openat(CWD, NEW, directory, Mode::empty())?;
+    let mut names =
+        place.components().filter(|part| matches!(part, Component::Normal(_))).peekable();
+    while let Some(name) = names.next() {
+        let name = name.as_os_str();
+        let is_file = !is_dir && names.peek().is_none();
+        let made = if is_file {
+            openat(&here, name, OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, 0o644.into())
+                .map(drop)
+        } else {
+            mkdirat(&here, name, 0o755.into())
+        };
+        // What can't be made may be there already, and that is found out by opening it.
+        let opened =
+            openat2(&here, name, if is_file { file } else { directory }, Mode::empty(), inside);
+        here = match (opened, made) {
+            (Err(Errno::NOENT), Err(error)) => return Err(error),
+            (opened, _) => opened?,
+        };
     }
-    bind(&source, &target)
-        .map_err(|error| format!("failed to show {}: {error}", place.display()).into())
+    Ok(here)
 }
 
 fn bind(source: &Path, target: &Path) -> nix::Result<()> {
@@ -121,6 +197,58 @@ fn mount_new(kind: &str, place: &str, flags: MsFlags, options: &str) -> Result<(
         .map_err(|error| format!("failed to mount {place}: {error}").into())
 }
 
+/// Leaves the tree no more rights than its commands need.
+fn take_rights(plan: &Plan) -> Result<()> {
+    let devices = files::devices();
+    let table = below(NEW, Path::new("/proc/self/mountinfo"));
+    mounts::restrict(&table, Path::new(NEW), |place| {
+        let place = Path::new("/").join(place.strip_prefix(NEW).unwrap_or(place));
+        rights_to_take(&place, &plan.workspace, &devices)
+    })
+}
+
+/// The flags that the mount at `place` of the new tree gets beside its own.
+fn rights_to_take(place: &Path, workspace: &Path, devices: &[PathBuf]) -> Option<MsFlags> {
+    let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let is = |other: &str| place == Path::new(other);
+    if OWN.into_iter().any(is) {
+        None
+    } else if place == workspace && is_below_writable(workspace) {
+        Some(plain | MsFlags::MS_RDONLY)
+    } else if is("/tmp") || is("/var/tmp") || place.starts_with(workspace) {
+        Some(plain)
+    } else if devices.iter().any(|device| place == device) {
+        Some(MsFlags::MS_NOSUID | MsFlags::MS_RDONLY)
+    } else {
+        Some(plain | MsFlags::MS_RDONLY)
+    }
+}
+
 fn below(root: &str, path: &Path) -> PathBuf {
     Path::new(root).join(path.strip_prefix("/").unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_workspace_can_be_changed() {
+        let rights = |place: &str| {
+            let devices = [PathBuf::from("/dev/null")];
+            rights_to_take(Path::new(place), Path::new("/w/a"), &devices)
+        };
+        let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        for place in ["/w/a", "/w/a/work/x", "/tmp", "/var/tmp"] {
+            assert_eq!(rights(place), Some(plain), "{place}");
+        }
+        for place in ["/", "/usr", "/usr/lib/x", "/etc/passwd", "/w", "/w/ab", "/tmp/x", "/dev"] {
+            assert_eq!(rights(place), Some(plain | MsFlags::MS_RDONLY), "{place}");
+        }
+        assert_eq!(rights("/dev/null"), Some(MsFlags::MS_NOSUID | MsFlags::MS_RDONLY));
+        assert_eq!(rights("/proc"), None);
+        let below = Path::new("/tmp/w/a");
+        assert_eq!(rights_to_take(below, below, &[]), Some(plain | MsFlags::MS_RDONLY));
+        assert_eq!(rights_to_take(&below.join("work"), below, &[]), Some(plain));
+    }
 }

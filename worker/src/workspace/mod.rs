@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! root/starting.lock              held while a worker creates or looks for owners
+//! root/users/{id}                 flock: held means that a task has this user id
 //! root/{owner}/lock               flock: held means that the owner lives; its process number
 //! root/{owner}/live/{id}.{fence}  one workspace: work/, home/ and tmp/
 //! root/{owner}/removing/{n}       trees on their way out
 //! ```
 //!
-//! - A workspace is 0700 and nobody else's: two attempts never share one.
+//! - A workspace is nobody else's: two attempts never share one. It is 0700; where a task has a user
+//!   of its own, that user may enter it, and owns the three directories in it.
 //! - What a dead worker left is recognised by its free lock and swept, with the processes that
 //!   still run in it; what a live neighbour has is never touched.
 //! - The root stays under its limit: leftovers go first, then new workspaces are refused.
@@ -18,8 +20,10 @@
 //! A single task's use of its workspace is watched by [`crate::command`], not here.
 
 mod attempt;
+mod modes;
 mod orphans;
 mod ownership;
+mod parts;
 mod removal;
 mod room;
 mod usage;
@@ -29,13 +33,27 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use greenline_runtime::user_range::UserRange;
+use nix::unistd::geteuid;
 
 pub use attempt::{InvalidAttempt, TaskAttempt};
 use ownership::Ownership;
+pub(crate) use parts::{NoPart, Part, Parts};
 pub use room::RoomLimits;
 use room::{Room, Shortage};
 pub(crate) use usage::disk_use;
+
+use crate::task_user::{NoTaskUser, TaskUser, TaskUserId, TaskUsers, end_all_of};
+
+const PRIVATE_MODE: u32 = 0o700;
+/// Of a workspace that its group, the task's user, may enter.
+const SHARED_MODE: u32 = 0o710;
+const PASSAGE_MODE: u32 = 0o711;
+
+/// The directory in which users' ids are locked, beside those of workers.
+const USERS: &str = "users";
 
 /// Why a workspace could not be had or removed, by what one can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +126,7 @@ pub struct Workspaces {
 #[derive(Debug)]
 struct Shared {
     ownership: Ownership,
+    users: TaskUsers,
     room: Room,
     live: Mutex<HashSet<String>>,
     /// Held by whoever removes: two removals in one bin would meet.
@@ -128,12 +147,14 @@ impl Workspaces {
         owner: &WorkerName,
         limits: RoomLimits,
     ) -> Result<Self, WorkspaceError> {
-        create_private(root)?;
+        modes::repair_ancestors(root);
+        create_enclosing(root)?;
         let root = root.canonicalize().map_err(WorkspaceError::io(root))?;
         let ownership = Ownership::take(&root, owner.as_str())?;
+        let users = TaskUsers::locked_in(root.join(USERS));
         let room = Room::new(root, limits);
         let (live, removing) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { ownership, room, live, removing });
+        let shared = Arc::new(Shared { ownership, users, room, live, removing });
         shared.sweep();
         Ok(Self { shared })
     }
@@ -157,7 +178,9 @@ impl Shared {
         }
         // From here on, dropping the workspace makes the directory a leftover.
         let path = self.ownership.live_dir().join(&name);
-        let workspace = Workspace { path, name, attempt, shared: self };
+        let workspace = Workspace { path, name, attempt, user: Arc::default(), shared: self };
+        // A task of the same user may have taken rights away from what all tasks need.
+        workspace.shared.repair_modes()?;
         workspace.shared.make_room()?;
         if workspace.path.symlink_metadata().is_ok() {
             workspace.shared.remove(&workspace.path)?;
@@ -167,6 +190,12 @@ impl Shared {
             create_private(&part)?;
         }
         Ok(workspace)
+    }
+
+    fn repair_modes(&self) -> Result<(), WorkspaceError> {
+        modes::repair_ancestors(self.room.root());
+        create_enclosing(self.room.root())?;
+        self.ownership.repair_modes()
     }
 
     fn make_room(&self) -> Result<(), WorkspaceError> {
@@ -196,6 +225,9 @@ impl Shared {
 
     /// Removes what dead workers left, and what this one could not remove before.
     fn sweep(&self) {
+        if geteuid().is_root() {
+            self.users.end_orphans();
+        }
         for dead in self.ownership.dead_neighbours(self.room.root()) {
             orphans::Dead { dir: dead.dir(), pid: dead.pid() }.kill_orphans();
             warn_if_left(dead.remove());
@@ -280,6 +312,7 @@ pub struct Workspace {
     path: PathBuf,
     name: String,
     attempt: TaskAttempt,
+    user: Arc<OnceLock<TaskUser>>,
     shared: Arc<Shared>,
 }
 
@@ -314,11 +347,59 @@ impl Workspace {
         self.path.join("tmp")
     }
 
+    /// Gives it to a user of the range, who has nothing else; once, however often this is called.
+    ///
+    /// # Errors
+    /// When no user is free, or the workspace can't be given away.
+    pub(crate) async fn give_to_a_user(&self, range: UserRange) -> Result<TaskUserId, NoTaskUser> {
+        if let Some(user) = self.user() {
+            return Ok(user);
+        }
+        let (shared, path) = (Arc::clone(&self.shared), self.path.clone());
+        let user = blocking(move || {
+            let user = shared.users.lease(range)?;
+            let parts = Parts::open(&path).map_err(|error| error.source);
+            let given = parts.and_then(|parts| parts.hand_over(user.id()));
+            given.map_err(|source| NoTaskUser::HandOver { path, source })?;
+            Ok(user)
+        });
+        let user = user.await?;
+        Ok(self.user.get_or_init(|| user).id())
+    }
+
+    /// Checks, before a command starts in it, that its directories are still those that the worker
+    /// made, and repairs their modes.
+    ///
+    /// # Errors
+    /// When one is gone, is a link, or belongs to another user: a command has replaced it.
+    pub(crate) fn check(&self) -> Result<(), NoPart> {
+        let owner = self.user().map_or_else(|| geteuid().as_raw(), TaskUserId::get);
+        // Without a right to enter it, nothing in it can be looked at.
+        let mode = if self.user().is_some() { SHARED_MODE } else { PRIVATE_MODE };
+        let place = Parts::open_workspace(&self.path)?;
+        modes::repair(&place, mode).map_err(|source| NoPart { which: Part::Workspace, source })?;
+        Parts::open(&self.path)?.check(owner)
+    }
+
+    /// The user that it was given to.
+    pub(crate) fn user(&self) -> Option<TaskUserId> {
+        self.user.get().map(TaskUser::id)
+    }
+
+    /// Kills every process of its user, if it has one of its own. Returns whether none lives.
+    pub(crate) async fn end_processes(&self) -> bool {
+        match self.user() {
+            Some(user) => blocking(move || end_all_of(user)).await,
+            None => true,
+        }
+    }
+
     /// Removes it with everything in it. Symbolic links are removed, never followed.
     ///
     /// # Errors
     /// When something in it can't be removed: the rest is gone, and this is tried again later.
     pub async fn remove(self) -> Result<(), WorkspaceError> {
+        self.end_processes().await;
         blocking(move || self.shared.remove(&self.path)).await
     }
 }
@@ -330,7 +411,18 @@ impl Drop for Workspace {
 }
 
 fn create_private(path: &Path) -> Result<(), WorkspaceError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(WorkspaceError::io(path))
+    create(path, PRIVATE_MODE)
+}
+
+/// Creates a directory around workspaces. Where tasks have users of their own, these may pass
+/// through it, and neither list nor change it.
+fn create_enclosing(path: &Path) -> Result<(), WorkspaceError> {
+    create(path, if geteuid().is_root() { PASSAGE_MODE } else { PRIVATE_MODE })
+}
+
+fn create(path: &Path, mode: u32) -> Result<(), WorkspaceError> {
+    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(WorkspaceError::io(path))?;
+    modes::repair_at(path, mode).map_err(WorkspaceError::io(path))
 }
 
 fn children(dir: &Path) -> Vec<PathBuf> {

@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::{WorkspaceError, children, create_private, removal};
+use super::{WorkspaceError, children, create_enclosing, create_private, removal};
 
 const LOCK: &str = "lock";
 
@@ -26,16 +26,22 @@ impl Ownership {
     pub(super) fn take(root: &Path, owner: &str) -> Result<Self, WorkspaceError> {
         let _starting = lock_start(root)?;
         let dir = root.join(owner);
-        create_private(&dir)?;
+        create_enclosing(&dir)?;
         let Some(lock) = try_lock(&dir)? else {
             return Err(WorkspaceError::OwnerAlive { path: dir });
         };
         // For whoever sweeps after a sudden death; without it, less is found.
         let _best_effort = fs::write(dir.join(LOCK), std::process::id().to_string());
         let ownership = Self { dir, _lock: lock };
-        create_private(&ownership.live_dir())?;
-        create_private(&ownership.removing_dir())?;
+        ownership.repair_modes()?;
         Ok(ownership)
+    }
+
+    /// Makes sure that its directories are there with the rights that the worker needs.
+    pub(super) fn repair_modes(&self) -> Result<(), WorkspaceError> {
+        create_enclosing(&self.dir)?;
+        create_enclosing(&self.live_dir())?;
+        create_private(&self.removing_dir())
     }
 
     /// Every other owner under the root that is dead. Unreadable ones are left alone.

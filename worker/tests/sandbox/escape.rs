@@ -3,18 +3,27 @@
 #![expect(clippy::print_stdout, reason = "what is said is what the test reads")]
 
 use std::error::Error;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::ExitCode;
 
+use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, chroot, setuid};
+use nix::sys::socket::{
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, listen, sendto, socket,
+    socketpair,
+};
+use nix::sys::stat::utimes;
+use nix::sys::time::{TimeVal, TimeValLike};
+use nix::unistd::{Pid, Uid, chown, chroot, setuid};
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
@@ -52,6 +61,45 @@ fn attempt(words: &[&str]) -> Result {
         ["abstract", name] => {
             done(UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?))
         }
+        ["fast-open", address] => {
+            let flag = rustix::net::SendFlags::from_bits_retain(libc::MSG_FASTOPEN.unsigned_abs());
+            let address: std::net::SocketAddrV4 = address.parse()?;
+            done(rustix::net::sendto(stream()?, b"x", flag, &address))
+        }
+        ["mptcp", address] => {
+            let address: std::net::SocketAddrV4 = address.parse()?;
+            let protocol = Some(rustix::net::ipproto::MPTCP);
+            let stream = rustix::net::socket(
+                rustix::net::AddressFamily::INET,
+                rustix::net::SocketType::STREAM,
+                protocol,
+            )?;
+            done(rustix::net::connect(&stream, &address))
+        }
+        ["socket", family, kind, protocol] => {
+            let protocol = std::num::NonZero::new(protocol.parse()?);
+            done(rustix::net::socket(
+                rustix::net::AddressFamily::from_raw(family.parse()?),
+                rustix::net::SocketType::from_raw(kind.parse()?),
+                protocol.map(rustix::net::Protocol::from_raw),
+            ))
+        }
+        ["listen-unbound"] => done(listen(&stream()?, Backlog::new(1)?)),
+        ["send-from-pair", path] => {
+            let flags = SockFlag::empty();
+            let (one, _other) = socketpair(AddressFamily::Unix, SockType::Datagram, None, flags)?;
+            done(sendto(one.as_raw_fd(), b"x", &UnixAddr::new(path)?, MsgFlags::empty()))
+        }
+        ["mode", mode, path] => {
+            let mode = Permissions::from_mode(u32::from_str_radix(mode, 8)?);
+            done(fs::set_permissions(path, mode))
+        }
+        ["times", path] => done(utimes(path, &TimeVal::zero(), &TimeVal::zero())),
+        ["attribute", path] => {
+            let flags = rustix::fs::XattrFlags::empty();
+            done(rustix::fs::setxattr(path, "user.greenline", b"x", flags))
+        }
+        ["owner", path] => done(chown(path, Some(Uid::current()), None)),
         ["signal", pid] => done(kill(Pid::from_raw(pid.parse()?), Signal::SIGWINCH)),
         ["trace", pid] => done(ptrace::attach(Pid::from_raw(pid.parse()?))),
         ["mount"] => done(mount(Some("tmpfs"), ".", Some("tmpfs"), MsFlags::empty(), None::<&str>)),
@@ -61,6 +109,10 @@ fn attempt(words: &[&str]) -> Result {
         ["chroot"] => done(chroot("/")),
         _ => Err("this is not known".into()),
     }
+}
+
+fn stream() -> nix::Result<OwnedFd> {
+    socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)
 }
 
 fn done<T, E: Error + 'static>(result: std::result::Result<T, E>) -> Result {

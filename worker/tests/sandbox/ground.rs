@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use greenline_worker::command::{CommandReport, Ended, Ground};
-use greenline_worker::sandbox::{Launcher, Layers, Reach, Sandbox};
+use greenline_worker::sandbox::{Closed, Found, Launcher, Layers, Reach, Sandbox};
 
 use crate::bed::Bed;
 
@@ -13,9 +13,18 @@ pub(crate) fn sandboxes() -> Vec<Sandbox> {
 }
 
 pub(crate) fn sandbox(layers: Layers, ports: Vec<u16>) -> Sandbox {
+    found(layers, Reach { read: toolchains(), ports, ..Reach::default() }).sandbox
+}
+
+/// What is found on this machine.
+pub(crate) fn found(layers: Layers, reach: Reach) -> Found {
     let launcher = Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"));
-    let reach = Reach { read: toolchains(), ports };
-    Sandbox::find(launcher, reach, layers).expect("this machine has Landlock").sandbox
+    Sandbox::find(launcher, reach, layers).expect("this machine has Landlock")
+}
+
+/// Toolchains that Landlock alone can't show to tasks' users.
+pub(crate) fn closed() -> Vec<Closed> {
+    found(Layers::LandlockAlone, Reach { read: toolchains(), ..Reach::default() }).closed
 }
 
 /// Where programs are that these tests run: this build's own, and what developers install at home.
@@ -54,6 +63,12 @@ fn worked(report: &CommandReport) -> bool {
         Ended::ExitCode(1) if run.tail.contains("refused: ") => false,
         _ => panic!("no attempt was made: {run:?}"),
     }
+}
+
+/// Says why something is not tried here; fails where nothing may be left out.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("GREENLINE_STRICT").is_none_or(|strict| strict != "1"), "{why}");
+    println!("skipped: {why}");
 }
 
 /// Works in the open, and in no sandbox.

@@ -1,9 +1,15 @@
 //! Getting out of the sandbox, and working in it. With real processes, files and sockets.
 //!
 //! Each attempt is made three times: in the open, where it has to work or the test proves nothing;
-//! with all walls that this machine has; and with Landlock alone, as inside a container.
+//! with all walls that this machine has; and with Landlock alone, as inside a container. Where that
+//! is root, [`users`] does it all again as an ordinary user.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a helper that fails fails its test"
+)]
 
 #[path = "../run_command/bed.rs"]
 #[expect(dead_code, reason = "shared with the tests of commands")]
@@ -12,4 +18,6 @@ mod files;
 mod ground;
 mod network;
 mod processes;
+mod users;
+mod walls;
 mod work;

@@ -1,13 +1,23 @@
 //! Ordinary work goes on as if nothing was there.
 
 use greenline_worker::command::CommandReport;
+use greenline_worker::sandbox::Sandbox;
 
-use crate::ground::{bed_on, sandboxes};
+use crate::ground::{self, bed_on, sandboxes};
 
 /// Runs the command in each sandbox of this machine, if its program is installed.
 async fn works(program: &str, command: &str) -> Vec<CommandReport> {
+    works_where(|_| true, program, command).await
+}
+
+/// The same in those sandboxes that can show the program.
+async fn works_where(
+    can: impl Fn(&Sandbox) -> bool,
+    program: &str,
+    command: &str,
+) -> Vec<CommandReport> {
     let mut reports = Vec::new();
-    for sandbox in sandboxes() {
+    for sandbox in sandboxes().into_iter().filter(can) {
         let bed = bed_on(Some(&sandbox)).await;
         let path = std::env::var_os("PATH").unwrap_or_default();
         if std::env::split_paths(&path).any(|dir| dir.join(program).exists()) {
@@ -25,7 +35,8 @@ async fn a_shell_finds_its_own_and_the_systems() {
         "sh",
         "echo a > a && mv a b && ln b c && ln -s c d && cat d && mkdir -p x/y && mv d x/y/ \
          && echo t > \"$TMPDIR/t\" && touch \"$HOME/.rc\" && date > /dev/null && ls /usr > /dev/null \
-         && [ -z \"$(env | grep -i -E 'redis|token|github')\" ] && ls -l /proc/self/fd | grep -c pipe",
+         && [ -z \"$(env | grep -i -E 'redis|token|github')\" ] && ls -l /proc/self/fd | grep -c pipe \
+         && echo x >/dev/stdout && echo x >/dev/stderr",
     )
     .await;
     assert_eq!(reports.len(), 2);
@@ -96,5 +107,13 @@ async fn cargo_builds_and_tests_without_network() {
     let rustup =
         std::env::var("RUSTUP_HOME").unwrap_or_else(|_| home.join(".rustup").display().to_string());
     let command = "cargo init -q --vcs none --name hello --lib . && cargo test -q --offline";
-    works("cargo", &format!("export PATH='{path}' RUSTUP_HOME='{rustup}'; {command}")).await;
+    // A task's user may not enter root's home; there, walls.rs looks at what is said of it.
+    let closed = ground::closed();
+    let works_with = |sandbox: &Sandbox| sandbox.isolation().namespaces || closed.is_empty();
+    works_where(
+        works_with,
+        "cargo",
+        &format!("export PATH='{path}' RUSTUP_HOME='{rustup}'; {command}"),
+    )
+    .await;
 }

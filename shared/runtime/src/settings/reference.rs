@@ -49,6 +49,7 @@ fn title(setting: &Setting) -> &'static str {
         (true, "redis") => "[redis]",
         (true, "queue") => "[queue]",
         (true, "worker") => "[worker]",
+        (true, "sandbox") => "[sandbox]",
         (true, "lead") => "[lead]",
         (true, "github") => "[github]",
         (true, "log") => "[log]",

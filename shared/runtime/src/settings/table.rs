@@ -12,12 +12,14 @@ use std::time::Duration;
 use super::github::{RepoPath, poll_interval, private_key, repos, webhook_secrets};
 use super::log::LogFormat;
 use super::redis::{SentinelHost, redis_url, sentinel_hosts};
+use super::sandbox::Walls;
 use super::secret::Secret;
 use super::value::{
     LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, listen,
     log_filter, long_secret, name, names, path, port, ports, positive_count, positive_duration,
-    secret, size, slots, some_text, switch,
+    secret, size, slots, some_text, switch, user_range,
 };
+use crate::user_range::UserRange;
 
 /// One setting, as people read about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +203,12 @@ table! {
         "Where there is no sandbox, run what pull requests bring all the same: it can then do whatever the worker can.").default("off").only_environment();
     CHECKOUT_TOKEN: Secret = secret, Setting::new("worker.checkout_token", "GREENLINE_CHECKOUT_TOKEN",
         "A read-only token for checking out private repositories; never the lead's.").secret().unset("public repositories only");
+
+    SANDBOX_WALLS: Walls = Walls::parse, Setting::new("sandbox.walls", "GREENLINE_SANDBOX_WALLS",
+        "The walls of the sandbox: `all` that this machine has, or `landlock` alone, as inside containers.").default("all");
+    SANDBOX_USERS: UserRange = user_range, Setting::new("sandbox.users", "GREENLINE_SANDBOX_USERS",
+        "Where the worker is root: the user ids, first-last, of which each task gets one. Nobody else may have them.")
+        .unset("2000000000-2099999999, or 50000-59999 in containers that lack these");
 
     LISTEN: SocketAddr = listen, Setting::new("lead.listen", "GREENLINE_LISTEN",
         "Where the lead answers HTTP; anything but loopback needs an operator token.").default("127.0.0.1:7410");

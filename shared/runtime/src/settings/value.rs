@@ -16,6 +16,7 @@ use tracing_subscriber::filter::{ParseError, Targets};
 
 use super::problem::{Fault, nearest};
 use super::secret::Secret;
+use crate::user_range::UserRange;
 
 pub(super) type Parsed<T> = Result<T, Fault>;
 
@@ -164,6 +165,15 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
         "off" | "false" | "no" | "0" => Ok(false),
         _ => Err(Fault::new(quoted(text, "on or off"), "write on or off")),
     }
+}
+
+pub(super) fn user_range(text: &str) -> Parsed<UserRange> {
+    text.parse().map_err(|_| {
+        Fault::new(
+            quoted(text, "a range of user ids"),
+            "write first-last, from 1000 on and without 65534 and 65535",
+        )
+    })
 }
 
 pub(super) fn path(text: &str) -> Parsed<PathBuf> {

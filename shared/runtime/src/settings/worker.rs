@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
+use super::sandbox::{self, SandboxSettings};
 use super::secret::Secret;
 use super::table;
 use super::value::Name;
@@ -45,6 +46,8 @@ pub struct WorkerSettings {
     pub without_isolation: bool,
     /// Reads private repositories.
     pub checkout_token: Option<Secret>,
+    /// How other people's code is kept in.
+    pub sandbox: SandboxSettings,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
@@ -77,6 +80,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
         sandbox_commands: reader.value(&table::SANDBOX_COMMANDS).value,
         without_isolation: reader.value(&table::WITHOUT_ISOLATION).value,
         checkout_token: reader.optional(&table::CHECKOUT_TOKEN).value,
+        sandbox: sandbox::read(reader),
     }
 }
 

@@ -1,0 +1,37 @@
+//! How other people's code is kept in.
+
+use super::reader::Reader;
+use super::table;
+use super::value::{Parsed, one_of};
+use crate::user_range::UserRange;
+
+/// Settings of the sandbox itself; those of what commands may read stand with the worker's.
+#[derive(Debug, Clone, Copy)]
+pub struct SandboxSettings {
+    /// The walls to use.
+    pub walls: Walls,
+    /// The user ids that tasks of a root worker get; those that fit the machine when absent.
+    pub users: Option<UserRange>,
+}
+
+/// The walls of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walls {
+    /// All that the machine has.
+    All,
+    /// Landlock, and no namespaces even where there are some.
+    Landlock,
+}
+
+impl Walls {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
+        one_of(text, &[("all", Self::All), ("landlock", Self::Landlock)])
+    }
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> SandboxSettings {
+    SandboxSettings {
+        walls: reader.value(&table::SANDBOX_WALLS).value,
+        users: reader.optional(&table::SANDBOX_USERS).value,
+    }
+}
