@@ -35,7 +35,8 @@ pub use attempt::{InvalidAttempt, TaskAttempt};
 use ownership::Ownership;
 pub use room::RoomLimits;
 use room::{Room, Shortage};
-pub(crate) use usage::disk_use;
+pub use usage::Hidden;
+pub(crate) use usage::{Measurement, disk_use};
 
 /// Why a workspace could not be had or removed, by what one can do about it.
 #[derive(Debug, thiserror::Error)]

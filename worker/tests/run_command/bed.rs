@@ -90,6 +90,7 @@ impl Bed {
             cancellation: &self.cancellation,
             ground: &self.ground,
             variables: &[],
+            input: None,
         };
         let report = tokio::time::timeout(PATIENCE * 2, self.runner.run(job)).await;
         self.assert_nothing_left();

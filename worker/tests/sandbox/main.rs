@@ -11,5 +11,6 @@ mod bed;
 mod files;
 mod ground;
 mod network;
+mod phases;
 mod processes;
 mod work;
