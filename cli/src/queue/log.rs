@@ -79,7 +79,8 @@ struct Printer {
 
 impl Printer {
     fn print(&mut self, pieces: &[Piece]) -> anyhow::Result<()> {
-        let wanted = |piece: &&Piece| self.attempt.is_none_or(|attempt| attempt == piece.attempt);
+        let only = self.attempt;
+        let wanted = |piece: &&Piece| only.is_none_or(|attempt| attempt == piece.attempt);
         for piece in pieces.iter().filter(wanted) {
             if self.out.json {
                 self.out.object(piece)?;

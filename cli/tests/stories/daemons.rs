@@ -105,6 +105,26 @@ async fn a_task_that_ends_within_the_grace_is_finished_by_a_worker_that_stops() 
     assert!(!told.out.contains("given back"), "{told:?}");
 }
 
+#[tokio::test]
+async fn of_much_output_the_log_keeps_the_beginning_and_the_end() {
+    let bed = TestBed::new().await;
+    let terminal = Terminal::at(&bed).with("GREENLINE_OUTPUT_LOG", "64KiB");
+    let _worker = Daemon::start(&terminal, &["worker"]);
+    let loud = "seq 1 100000; echo the reason";
+    enqueue(&bed.queue, "a", |spec| spec.validation = vec![loud.to_owned()]).await;
+    until("the task's end", || {
+        (terminal.json(&["queue", "show", "a"])[0]["status"] == "success").then_some(())
+    });
+    let log = terminal.run(&["queue", "log", "a"]).ended(0);
+    assert!(log.out.starts_with("1\n2\n3\n") && log.out.ends_with("100000\nthe reason\n"));
+    let notes = log.out.lines().filter(|line| line.contains("bytes"));
+    let notes: Vec<&str> = notes.collect();
+    // Each on a line of its own: none begins with what was printed before it.
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with("the last 32768 bytes of what follows"), "{notes:?}");
+    assert!(notes[1].ends_with("bytes of output are left out here"), "{notes:?}");
+}
+
 /// What another process of the same user can learn of a daemon in /proc.
 fn is_closed(daemon: u32) {
     let limits = std::fs::read_to_string(format!("/proc/{daemon}/limits")).unwrap();
@@ -160,14 +180,9 @@ async fn commands_of_the_same_user_read_no_daemons_secrets() {
         pids.join(" ")
     );
     enqueue(&bed.queue, "a", |spec| spec.validation = vec![look]).await;
-    let record = loop {
-        let record = bed.queue.record(&id("a")).await.unwrap().unwrap();
-        if record.result.is_some() {
-            break record;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    };
-    let result: serde_json::Value = serde_json::from_str(&record.result.unwrap()).unwrap();
+    let result = async || bed.record("a").await.result;
+    greenline_testbed::eventually("what it found", async || result().await.is_some()).await;
+    let result: serde_json::Value = serde_json::from_str(&result().await.unwrap()).unwrap();
     let seen = result["commands"][0]["tail"].as_str().unwrap();
     assert!(seen.contains("CI=true") && !seen.contains(&secret), "{seen}");
     assert_eq!(seen.matches("Permission denied").count(), 3, "{seen}");
