@@ -29,6 +29,9 @@ const MOUNT: &str = "/sys/fs/cgroup";
 /// What a run's group needs.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
 
+/// What the names of runs' groups begin with.
+const RUN: &str = "run-";
+
 /// How long the kernel has to empty a group that was killed.
 const EMPTYING: Duration = Duration::from_secs(2);
 
@@ -61,6 +64,7 @@ impl Delegation {
         if read("cgroup.procs")? != alone {
             return Err("other processes are in this group too".to_owned());
         }
+        sweep(&group);
         let prepare = || {
             let worker = group.join("worker");
             fs::create_dir_all(&worker)?;
@@ -75,13 +79,40 @@ impl Delegation {
 
     /// Makes the group of one run.
     pub(super) fn group(&self, name: &str, limits: &Limits, threads: u64) -> io::Result<Group> {
-        let group = Group { path: self.0.join(name) };
+        let group = Group { path: self.0.join(format!("{RUN}{name}")) };
         fs::create_dir(&group.path)?;
         for (file, value) in settings(limits, threads) {
             write(&group.path, file, &value)?;
         }
         Ok(group)
     }
+}
+
+/// Memory that the groups around this process let it have still; nothing where none sets a bound.
+pub(super) fn available_memory() -> Option<u64> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    available_below(Path::new(MOUNT), unified_path(&own).ok()?)
+}
+
+fn available_below(mount: &Path, path: &str) -> Option<u64> {
+    let group = mount.join(path);
+    let around = group.ancestors().take_while(|group| group.starts_with(mount));
+    around.filter_map(available_in).min()
+}
+
+/// The pages of files that are in memory are given back where they are wanted, those of memfds and
+/// shared memory are not: the kernel counts the latter apart from these two.
+fn available_in(group: &Path) -> Option<u64> {
+    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
+    let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
+    let (most, used) = (number("memory.max")?, number("memory.current")?);
+    let stat = read("memory.stat")?;
+    let counter = |name: &str| {
+        let mut lines = stat.lines().filter_map(|line| line.split_once(' '));
+        lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse::<u64>().ok())
+    };
+    let files = counter("inactive_file")? + counter("active_file")?;
+    Some(most.saturating_sub(used.saturating_sub(files)))
 }
 
 /// The path in `0::/path`, relative to the mount, where that is the only hierarchy.
@@ -95,6 +126,13 @@ fn unified_path(proc_self_cgroup: &str) -> Result<&str, String> {
         (Some(path), None) => Ok(path),
         _ => Err("this machine has cgroups of version 1".to_owned()),
     }
+}
+
+/// Ends and removes what a worker left that was killed.
+fn sweep(group: &Path) {
+    let children = fs::read_dir(group).into_iter().flatten().filter_map(Result::ok);
+    let left = children.filter(|child| child.file_name().to_string_lossy().starts_with(RUN));
+    left.for_each(|child| drop(Group { path: child.path() }));
 }
 
 fn check_controllers(there: &str) -> Result<(), String> {
@@ -242,11 +280,38 @@ mod tests {
     }
 
     #[test]
+    fn the_tightest_group_around_says_what_is_left() {
+        let mount = imitation("memory pids", &own());
+        assert_eq!(available_below(mount.path(), "pod/box"), None, "no bound is set");
+        let bound = |group: &str, most: &str| {
+            let group = mount.path().join(group);
+            fs::write(group.join("memory.max"), most).unwrap();
+            fs::write(group.join("memory.current"), "700\n").unwrap();
+            let stat = "anon 100\nfile 600\nshmem 200\ninactive_file 300\nactive_file 100\n";
+            fs::write(group.join("memory.stat"), stat).unwrap();
+        };
+        bound("pod/box", "max\n");
+        bound("pod", "1000\n");
+        assert_eq!(available_below(mount.path(), "pod/box"), Some(700));
+        bound("pod/box", "250\n");
+        assert_eq!(available_below(mount.path(), "pod/box"), Some(0));
+    }
+
+    #[test]
+    fn what_a_killed_worker_left_is_swept() {
+        let mount = imitation("memory pids", &own());
+        let left = mount.path().join("pod/box/run-1");
+        fs::create_dir(&left).unwrap();
+        Delegation::take_in(mount.path(), "0::/pod/box\n").unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
     fn a_runs_group_has_its_limits_and_is_gone_with_it() {
         let mount = imitation("memory pids", &own());
         let taken = Delegation::take_in(mount.path(), "0::/pod/box\n").unwrap();
         let limits = Limits { memory_bytes: 5 << 20, ..Limits::default() };
-        let group = taken.group("run-7", &limits, 40).unwrap();
+        let group = taken.group("7", &limits, 40).unwrap();
         let read = |file: &str| fs::read_to_string(group.path.join(file)).unwrap();
         assert_eq!((read("memory.max"), read("pids.max")), ("5242880".into(), "40".into()));
         assert_eq!((read("memory.swap.max"), read("memory.oom.group")), ("0".into(), "1".into()));

@@ -148,7 +148,7 @@ impl CommandRunner {
 
     /// Without a group, the other bounds have to do.
     fn group(&self, tree: &ProcessTree, limits: &Limits) -> Option<Group> {
-        let name = format!("run-{}", tree.members().tag().kibibytes());
+        let name = tree.members().tag().kibibytes().to_string();
         let group = self.groups.as_ref()?.group(&name, limits, shell::threads(limits));
         group.inspect_err(|error| tracing::warn!(%error, "Failed to make a run's group")).ok()
     }

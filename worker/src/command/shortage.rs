@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::statvfs::statvfs;
 
+use super::cgroup;
+
 /// The runs of one worker, with what each holds.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
@@ -73,9 +75,10 @@ impl Drop for Entry {
     }
 }
 
-/// Memory that the machine can still give, if it says so.
+/// Memory that the machine, or the container around this process, can still give, if it says so.
 pub(super) fn available_memory() -> Option<u64> {
-    available_in(&fs::read_to_string("/proc/meminfo").ok()?)
+    let machine = available_in(&fs::read_to_string("/proc/meminfo").ok()?);
+    machine.into_iter().chain(cgroup::available_memory()).min()
 }
 
 fn available_in(meminfo: &str) -> Option<u64> {

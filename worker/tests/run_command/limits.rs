@@ -183,3 +183,12 @@ async fn where_the_machine_runs_short_the_run_that_holds_the_most_goes_first() {
         assert!(report.to_string().starts_with(said), "{report}");
     }
 }
+
+#[tokio::test]
+async fn a_command_joins_its_runs_control_group() {
+    let mut bed = Bed::new().await;
+    bed.in_groups();
+    let report = bed.run(&[], &["echo \"$0 $#\""]).await;
+    assert_eq!(report.commands[0].tail, "/bin/sh 0\n", "and learns nothing of it: {report:?}");
+    assert_eq!(bed.joined(), ["0\n"]);
+}

@@ -53,3 +53,14 @@ async fn nobody_waits_for_the_next_command_however_hidden() {
         assert_eq!(seen, ["0", "0"], "with {}: {report:?}", sandbox.isolation());
     }
 }
+
+#[tokio::test]
+async fn a_sandbox_is_made_within_the_runs_control_group() {
+    for sandbox in sandboxes() {
+        let mut bed = bed_on(Some(&sandbox)).await;
+        bed.in_groups();
+        let report = bed.run(&[], &["echo inside"]).await;
+        assert_eq!(report.commands[0].tail, "inside\n", "{report:?}");
+        assert_eq!(bed.joined(), ["0"], "with {}", sandbox.isolation());
+    }
+}
