@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use greenline_queue::{Label, Queue, TaskType};
 use greenline_runtime::settings::{Settings, WorkerSettings};
-use greenline_worker::command::{CommandRunner, DEFAULT_PATH, Delegation, Environment, Ground, Limits};
+use greenline_worker::command::{
+    CommandRunner, DEFAULT_PATH, Delegation, Environment, Ground, Limits,
+};
 use greenline_worker::reproduce::{Access, Reproduce, Safety};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
 use greenline_worker::{RunCommand, WorkerDaemon, WorkerOptions};

@@ -32,7 +32,8 @@ pub(crate) struct Args {
 pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
     let queue = session.queue().await?;
     let id = resolve(&queue, &args.id).await?;
-    let mut printer = Printer { out: session.out, attempt: args.attempt, last: None, in_line: false };
+    let mut printer =
+        Printer { out: session.out, attempt: args.attempt, last: None, in_line: false };
     if args.follow {
         follow(&queue, &id, &mut printer).await?;
     } else {

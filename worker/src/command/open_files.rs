@@ -28,7 +28,11 @@ pub(super) struct FileKey {
 impl FileKey {
     /// As /proc/PID/maps shows a file.
     pub(super) fn of_mapping((major, minor): (i32, i32), inode: u64) -> Self {
-        Self { major: u64::from(major.unsigned_abs()), minor: u64::from(minor.unsigned_abs()), inode }
+        Self {
+            major: u64::from(major.unsigned_abs()),
+            minor: u64::from(minor.unsigned_abs()),
+            inode,
+        }
     }
 
     fn of(found: &fs::Metadata) -> Self {

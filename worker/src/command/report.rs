@@ -171,9 +171,9 @@ impl fmt::Display for Outcome {
             Self::TooManyFiles { used, limit } => {
                 write!(f, "the workspace holds too many files: {used} or more, limit {limit}")
             }
-            Self::Unmeasurable { hidden: Hidden::Unreadable } => {
-                f.write_str("the workspace can't be measured: the worker can't read a directory in it")
-            }
+            Self::Unmeasurable { hidden: Hidden::Unreadable } => f.write_str(
+                "the workspace can't be measured: the worker can't read a directory in it",
+            ),
             Self::Unmeasurable { hidden: Hidden::TooDeep } => f.write_str(
                 "the workspace can't be measured: something lies deeper than a path can name",
             ),

@@ -119,7 +119,6 @@ impl CommandRunner {
         Self { groups: groups.map(Arc::new), ..self }
     }
 
-
     /// Runs a task's commands. When this returns, or is dropped, none of their processes lives.
     ///
     /// # Errors
@@ -260,7 +259,8 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         let (variables, tag) = (self.variables.as_slice(), members.tag());
         let sandbox = self.job.ground.during(phase);
         let input = self.job.input;
-        let shell = Shell { variables, workspace, limits, tag, sandbox, input, group: self.group.as_ref() };
+        let shell =
+            Shell { variables, workspace, limits, tag, sandbox, input, group: self.group.as_ref() };
         let to = Destination {
             command: which,
             tail: Tail::new(limits.tail_bytes),

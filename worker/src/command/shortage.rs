@@ -105,7 +105,10 @@ mod tests {
         assert!(large.holds_most_memory(5));
         assert!(!small.holds_most_memory(1));
         assert!(small.holds_most_disk(1), "disk is another matter");
-        assert!(!small.holds_most_memory(5) && large.holds_most_memory(5), "one of two that are equal");
+        assert!(
+            !small.holds_most_memory(5) && large.holds_most_memory(5),
+            "one of two that are equal"
+        );
         drop(large);
         assert!(small.holds_most_memory(1));
     }

@@ -257,8 +257,10 @@ fn whether_it_counts(report: &CommandReport) -> Result<(), NoAnswer> {
         });
     }
     // The machine's own trouble; a task's own limits are an answer.
-    let shortage =
-        matches!(report.outcome, Outcome::MachineOutOfMemory { .. } | Outcome::MachineOutOfDisk { .. });
+    let shortage = matches!(
+        report.outcome,
+        Outcome::MachineOutOfMemory { .. } | Outcome::MachineOutOfDisk { .. }
+    );
     if shortage {
         return Err(NoAnswer::Later(report.to_string()));
     }

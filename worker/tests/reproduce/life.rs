@@ -142,7 +142,10 @@ async fn a_sandbox_that_can_not_be_made_is_not_the_commits_failure() {
     let found = Sandbox::find(Launcher::program(&launcher), Reach::default(), Layers::All);
     let stage = Stage::new(Safety::Sandbox(found.unwrap().sandbox), &forge, None).await;
     let (status, error) = stage.error(task(&forge, &head, |_| {})).await;
-    assert_eq!((status, error.as_str()), (Status::Scheduled, "greenline sandbox: no more namespaces"));
+    assert_eq!(
+        (status, error.as_str()),
+        (Status::Scheduled, "greenline sandbox: no more namespaces")
+    );
 }
 
 const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";

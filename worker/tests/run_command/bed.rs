@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use greenline_worker::command::{
-    Cancellation, CommandList, CommandReport, CommandRunner, Delegation, Environment, Ground, Job, Limits,
-    OutputEvent, OutputLog, OutputReader, Stream,
+    Cancellation, CommandList, CommandReport, CommandRunner, Delegation, Environment, Ground, Job,
+    Limits, OutputEvent, OutputLog, OutputReader, Stream,
 };
 use greenline_worker::workspace::{RoomLimits, TaskAttempt, WorkerName, Workspace, Workspaces};
 use tempfile::TempDir;

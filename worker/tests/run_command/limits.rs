@@ -133,12 +133,14 @@ async fn files_that_were_unlinked_while_open_count_as_disk() {
 
 #[tokio::test]
 async fn what_lies_below_a_directory_that_is_closed_counts_and_it_stays_closed() {
-    if as_an_ordinary_user("what_lies_below_a_directory_that_is_closed_counts_and_it_stays_closed") {
+    if as_an_ordinary_user("what_lies_below_a_directory_that_is_closed_counts_and_it_stays_closed")
+    {
         return;
     }
     let mut bed = Bed::new().await;
     bed.limits.disk_bytes = 20 << 20;
-    let command = "mkdir -p a/b; exec 3>a/b/big; chmod 000 a/b a; head -c 64000000 /dev/zero >&3; sleep 1000";
+    let command =
+        "mkdir -p a/b; exec 3>a/b/big; chmod 000 a/b a; head -c 64000000 /dev/zero >&3; sleep 1000";
     let report = bed.run(&[], &[command]).await;
     assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
     let mode = std::os::unix::fs::MetadataExt::mode(&bed.file("a").metadata().unwrap());

@@ -10,6 +10,7 @@
 mod bed;
 mod files;
 mod ground;
+mod limits;
 mod network;
 mod phases;
 mod processes;
