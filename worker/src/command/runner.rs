@@ -95,7 +95,7 @@ pub struct Job<'a> {
     pub ground: &'a Ground,
     /// Variables that its commands see beside those of all jobs.
     pub variables: &'a [(&'a str, String)],
-    /// A line that each command finds on its standard input; nothing where there is none.
+    /// A line that each command finds at descriptor 9, to be read once; without it that is closed.
     pub input: Option<&'a Secret>,
 }
 

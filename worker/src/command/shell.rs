@@ -6,8 +6,10 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::{OwnedFd, RawFd};
 use std::process::Stdio;
 
+use command_fds::{CommandFdExt, FdMapping};
 use greenline_runtime::settings::Secret;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use tokio::process::Command;
@@ -17,6 +19,9 @@ use super::limits::Limits;
 use super::process_tree::Tag;
 use crate::sandbox::{KernelLimits, Network, Sandbox};
 use crate::workspace::Workspace;
+
+/// Where a command finds the line that it is given. Its standard input is empty, always.
+const INPUT: RawFd = 9;
 
 const SHELL: &str = "/bin/sh";
 
@@ -31,7 +36,7 @@ pub(super) struct Shell<'a> {
     pub(super) tag: Tag,
     /// What is around the command, and its network; nothing for the operator's own.
     pub(super) sandbox: Option<(&'a Sandbox, &'a Network)>,
-    /// A line for its standard input.
+    /// A line that it finds at descriptor [`INPUT`].
     pub(super) input: Option<&'a Secret>,
     /// The control group that it joins.
     pub(super) group: Option<&'a Group>,
@@ -46,10 +51,14 @@ impl Shell<'_> {
             .env_clear()
             .envs(self.variables.iter().cloned())
             .current_dir(self.workspace.work())
-            .stdin(self.input.map_or_else(|| Ok(Stdio::null()), line_on_a_pipe)?)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        if let Some(line) = self.input {
+            let input = FdMapping { parent_fd: line_on_a_pipe(line)?, child_fd: INPUT };
+            shell.fd_mappings(vec![input]).map_err(io::Error::other)?;
+        }
         let child = CommandWrap::from(shell).wrap(ProcessSession).spawn()?;
         // The outer wrapper would wait for the whole group, and reap what is not its to reap.
         Ok(child.into_inner())
@@ -104,11 +113,11 @@ pub(super) fn threads(limits: &Limits) -> u64 {
 
 /// A pipe that holds one line and then ends. Whoever reads the line takes it away: it stands in no
 /// environment, no file and no argument.
-fn line_on_a_pipe(line: &Secret) -> io::Result<Stdio> {
+fn line_on_a_pipe(line: &Secret) -> io::Result<OwnedFd> {
     // Every pipe has room for this much, so that nobody is waited for.
     const ROOM: usize = 4096;
     if line.expose().len() >= ROOM {
-        return Err(io::Error::other("the line for its input is longer than 4095 bytes"));
+        return Err(io::Error::other("the line for a command is longer than 4095 bytes"));
     }
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(format!("{}\n", line.expose()).as_bytes())?;

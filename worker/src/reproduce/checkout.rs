@@ -15,7 +15,6 @@ use crate::sandbox::{Network, Sandbox};
 
 /// What is run. Its variables are set by [`Checkout::variables`].
 const SCRIPT: &str = "set -e
-exec 9<&0 </dev/null
 git init --quiet --template= .
 git fetch --quiet --depth 1 --no-tags --no-recurse-submodules -- \"$GREENLINE_URL\" \"$GREENLINE_HEAD\"
 exec 9<&-
@@ -102,7 +101,7 @@ impl<'a> Checkout<'a> {
         variables
     }
 
-    /// What git may show to the repository's host, for the script's standard input.
+    /// What git may show to the repository's host, for the script's descriptor 9.
     pub(super) fn token(&self) -> Option<&'a Secret> {
         self.access.token.as_ref().filter(|_| self.is_at_home())
     }
