@@ -47,8 +47,12 @@ use args::Args;
 #[must_use]
 pub fn main() -> ExitCode {
     // A command in a sandbox is started by this program, which then becomes it.
-    if let Some(ended) = greenline_worker::sandbox::entry() {
+    if let Some(ended) = greenline_worker::entry() {
         return ended;
+    }
+    // Every command may hold secrets: this comes before any setting is read.
+    if let Err(error) = greenline_runtime::privacy::close() {
+        return ending::code(Err(error.into()));
     }
     let args = match Args::try_parse() {
         Ok(args) => args,

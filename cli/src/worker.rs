@@ -3,6 +3,7 @@
 use greenline_runtime::Role;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::Beacon;
+use greenline_worker::command::Delegation;
 
 use crate::args::Global;
 use crate::daemon;
@@ -46,8 +47,22 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         let Some(queue) = queue else { return Ok(()) };
         let id = daemon::fresh_id();
         let safety = daemon::sandbox::safety(&settings.worker);
-        let worker = daemon::worker::build(queue, settings, &id, safety)?;
+        let worker = daemon::worker::build(queue, settings, &id, safety, control_groups())?;
         tracing::info!(worker.id = id, slots = settings.worker.slots, "Worker {id} takes tasks");
         worker.on_beat(beat).run(stop).await
     })
+}
+
+/// Control groups for tasks, where they can be made.
+fn control_groups() -> Option<Delegation> {
+    match Delegation::take() {
+        Ok(groups) => {
+            tracing::info!("Each task gets a control group of its own");
+            Some(groups)
+        }
+        Err(why) => {
+            tracing::debug!(why, "Tasks get no control groups");
+            None
+        }
+    }
 }

@@ -26,3 +26,10 @@ pub mod workspace;
 pub use daemon::{WorkerDaemon, WorkerOptions};
 pub use handler::{Assignment, Attempt, Handler, TaskLog, Verdict};
 pub use run_command::RunCommand;
+
+/// Runs the first steps of a command, if that is what this process was started for. To be called
+/// first in `main`, while there is one thread.
+#[must_use]
+pub fn entry() -> Option<std::process::ExitCode> {
+    command::join_group().or_else(sandbox::entry)
+}

@@ -34,8 +34,11 @@ fn append(pieces: &mut Vec<(&'static str, String)>, event: OutputEvent) {
         OutputEvent::LeftOut { bytes } => {
             pieces.push(("note", format!("{bytes} bytes of output are left out here")));
         }
-        OutputEvent::LimitReached { limit } => {
-            pieces.push(("note", format!("output beyond {limit} bytes is left out")));
+        OutputEvent::KeptBack { limit } => {
+            pieces.push((
+                "note",
+                format!("the last {limit} bytes of what follows come when the commands have ended"),
+            ));
         }
     }
 }

@@ -72,7 +72,16 @@ impl RunCommand {
         let (output, reader) = OutputLog::new();
         let cancellation: &Cancellation = &assignment.cancellation;
         let ground = &self.ground;
-        let job = Job { commands, workspace, limits, output, cancellation, ground, variables: &[] };
+        let job = Job {
+            commands,
+            workspace,
+            limits,
+            output,
+            cancellation,
+            ground,
+            variables: &[],
+            input: None,
+        };
         let (report, ()) =
             tokio::join!(self.runner.run(job), relay(reader, assignment.log.clone()));
         match report {

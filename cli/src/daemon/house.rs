@@ -71,7 +71,7 @@ fn crew(
     let id = super::fresh_id();
     let one = |number| {
         let id = format!("{id}-{number}");
-        super::worker::build(queue.clone(), settings, &id, safety.clone())
+        super::worker::build(queue.clone(), settings, &id, safety.clone(), None)
     };
     let workers = (1..=count).map(one).collect::<anyhow::Result<_>>()?;
     Ok((workers, super::sandbox::in_short(&safety)))

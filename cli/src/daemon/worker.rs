@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use greenline_queue::{Label, Queue, TaskType};
 use greenline_runtime::settings::{Settings, WorkerSettings};
-use greenline_worker::command::{CommandRunner, DEFAULT_PATH, Environment, Ground, Limits};
+use greenline_worker::command::{
+    CommandRunner, DEFAULT_PATH, Delegation, Environment, Ground, Limits,
+};
 use greenline_worker::reproduce::{Access, Reproduce, Safety};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
 use greenline_worker::{RunCommand, WorkerDaemon, WorkerOptions};
@@ -26,6 +28,7 @@ pub(crate) fn build(
     settings: &Settings,
     id: &str,
     safety: Safety,
+    groups: Option<Delegation>,
 ) -> anyhow::Result<WorkerDaemon> {
     let worker = &settings.worker;
     check_types(worker)?;
@@ -38,7 +41,7 @@ pub(crate) fn build(
         grace: worker.grace,
         host: operator::host(),
     };
-    let runner = CommandRunner::new(environment(worker)?)?;
+    let runner = CommandRunner::new(environment(worker)?)?.with_groups(groups);
     let (workspaces, limits) = (workspaces(worker, id)?, limits(worker));
     let ground = ground_of_commands(worker, &safety)?;
     let run_command = RunCommand::new(runner.clone(), workspaces.clone(), limits).on(ground);
@@ -114,7 +117,9 @@ fn limits(worker: &WorkerSettings) -> Limits {
     Limits {
         memory_bytes: worker.memory_limit,
         disk_bytes: worker.workspace_limit,
-        file_bytes: worker.workspace_limit,
+        disk_entries: worker.workspace_entries.into(),
+        // No single write jumps over what all together may take.
+        file_bytes: worker.workspace_limit / 4,
         log_bytes: worker.output_log,
         tail_bytes: usize::try_from(worker.output_tail).unwrap_or(usize::MAX),
         ..Limits::default()

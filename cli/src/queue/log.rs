@@ -32,7 +32,8 @@ pub(crate) struct Args {
 pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
     let queue = session.queue().await?;
     let id = resolve(&queue, &args.id).await?;
-    let mut printer = Printer { out: session.out, attempt: args.attempt, last: None };
+    let mut printer =
+        Printer { out: session.out, attempt: args.attempt, last: None, in_line: false };
     if args.follow {
         follow(&queue, &id, &mut printer).await?;
     } else {
@@ -73,25 +74,43 @@ struct Printer {
     out: Output,
     attempt: Option<u32>,
     last: Option<u32>,
+    /// Whether the last line that was printed has not ended yet.
+    in_line: bool,
 }
 
 impl Printer {
     fn print(&mut self, pieces: &[Piece]) -> anyhow::Result<()> {
-        let wanted = |piece: &&Piece| self.attempt.is_none_or(|attempt| attempt == piece.attempt);
+        let only = self.attempt;
+        let wanted = |piece: &&Piece| only.is_none_or(|attempt| attempt == piece.attempt);
         for piece in pieces.iter().filter(wanted) {
             if self.out.json {
                 self.out.object(piece)?;
                 continue;
             }
             if self.last.is_some_and(|last| last != piece.attempt) {
+                self.end_line()?;
                 self.out.line(format_args!("{DIM}attempt {}{DIM:#}", piece.attempt))?;
             }
             self.last = Some(piece.attempt);
             let words = text::harmless(&piece.text);
             match piece.stream.as_str() {
-                "note" => self.out.line(format_args!("{DIM}{}{DIM:#}", words.trim_end()))?,
-                _ => self.out.block(words)?,
+                "note" => {
+                    self.end_line()?;
+                    self.out.line(format_args!("{DIM}{}{DIM:#}", words.trim_end()))?;
+                }
+                _ => {
+                    self.in_line = !words.is_empty() && !words.ends_with('\n');
+                    self.out.block(words)?;
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// What Greenline itself says stands on lines of its own.
+    fn end_line(&mut self) -> anyhow::Result<()> {
+        if std::mem::take(&mut self.in_line) {
+            self.out.line("")?;
         }
         Ok(())
     }

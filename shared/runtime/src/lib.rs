@@ -4,6 +4,7 @@
 //! - [`logging`]: one line an event, on stderr.
 //! - [`metrics`]: the numbers a process shows, with help text for each.
 //! - [`stopping`]: drain at the first signal, interrupt at the second.
+//! - [`privacy`]: a process that other processes of its user can't look into.
 //! - [`clock`]: what time it is, and a clock that tests move by hand.
 //! - [`liveness`]: how a process shows that it is alive, and ends itself when it is not.
 //! - [`say`]: durations, sizes and counts as people say them.
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod liveness;
 pub mod logging;
 pub mod metrics;
+pub mod privacy;
 pub mod say;
 pub mod settings;
 pub mod stopping;

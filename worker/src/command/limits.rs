@@ -11,9 +11,12 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// How many processes it may have at once.
     pub processes: usize,
-    /// Disk use of its workspace.
+    /// Disk use of its workspace, with files that were unlinked while open.
     pub disk_bytes: u64,
-    /// The largest file that a command can write. It is killed by SIGXFSZ beyond.
+    /// How many files and directories its workspace may hold.
+    pub disk_entries: u64,
+    /// The largest file that a command can write. It is killed by SIGXFSZ beyond. Far below
+    /// `disk_bytes`, so that no single write can jump over that.
     pub file_bytes: u64,
     /// How many files each process may have open.
     pub open_files: u64,
@@ -21,6 +24,11 @@ pub struct Limits {
     pub log_bytes: u64,
     /// How much of each command's output its report keeps, from the end.
     pub tail_bytes: usize,
+    /// How much memory of the machine has to stay available. Below, the run that holds the most is
+    /// ended, and then the next.
+    pub spare_memory_bytes: u64,
+    /// The same for free space of the workspace's file system.
+    pub spare_disk_bytes: u64,
     /// How long processes have between SIGTERM and SIGKILL.
     pub grace: Duration,
 }
@@ -32,10 +40,13 @@ impl Default for Limits {
             memory_bytes: 4 << 30,
             processes: 2048,
             disk_bytes: 10 << 30,
-            file_bytes: 10 << 30,
+            disk_entries: 1_000_000,
+            file_bytes: (10 << 30) / 4,
             open_files: 8192,
             log_bytes: 16 << 20,
             tail_bytes: 8 << 10,
+            spare_memory_bytes: 256 << 20,
+            spare_disk_bytes: 512 << 20,
             grace: Duration::from_secs(5),
         }
     }

@@ -12,16 +12,18 @@
 //! - The future returned by [`CommandRunner::run`] may be dropped: the processes end then too.
 //!
 //! On [`Ground::Open`] a command may read what the worker's user may read, and reach the network;
-//! what is not the operator's own runs in a [`crate::sandbox`]. There, each command takes all that it
-//! started with it when it ends. Nothing here knows the queue: what a report means for the task, the
-//! caller decides.
+//! what is not the operator's own runs in a [`crate::sandbox`]. There, everything that a command
+//! started is ended before the next one begins. Nothing here knows the queue: what a report means
+//! for the task, the caller decides.
 
 mod amounts;
 mod cancellation;
+mod cgroup;
 mod command_list;
 mod environment;
 mod ground;
 mod limits;
+mod open_files;
 mod output;
 mod process_table;
 mod process_tree;
@@ -29,11 +31,13 @@ mod pump;
 mod report;
 mod runner;
 mod shell;
+mod shortage;
 mod tail;
 mod watch;
 
 pub use amounts::Bytes;
 pub use cancellation::{CancelReason, Cancellation};
+pub use cgroup::{Delegation, entry as join_group};
 pub use command_list::{CommandList, CommandListError, MAX_COMMAND_BYTES, MAX_COMMANDS, Phase};
 pub use environment::{DEFAULT_PATH, Environment, EnvironmentError};
 pub use ground::Ground;

@@ -1,15 +1,20 @@
 //! Output on its way from commands to whoever keeps it.
 //!
-//! The log never makes a command wait. It holds at most [`QUEUED_BYTES`]; while the reader is
-//! slower than that, output is left out and counted. Neighbouring pieces of one stream are joined
+//! The log never makes a command wait. It holds at most [`QUEUED_BYTES`] for a reader that is slower
+//! than the commands: the beginning of what waits and its end, for what explains a failure comes
+//! last. What is left out between them is counted. Neighbouring pieces of one stream are joined
 //! while they wait, so a reader that is busy gets fewer and larger ones.
+//!
+//! A log with a limit streams the first half of it. The rest is kept back, bounded to the other
+//! half by dropping what is oldest, and comes when all writers are gone.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// How much output may wait for its reader.
+/// How much output may wait for its reader, half of it from the beginning.
 const QUEUED_BYTES: usize = 1 << 20;
 /// How large pieces grow by joining.
 const JOINED_BYTES: usize = 16 << 10;
@@ -35,14 +40,14 @@ pub enum OutputEvent {
         /// As it came: not always text, and characters may be cut.
         bytes: Vec<u8>,
     },
-    /// The reader was too slow for this much output, which came here.
+    /// This much output came here, and could not be kept.
     LeftOut {
         /// How much.
         bytes: u64,
     },
-    /// The task has written as much as it may; nothing more will follow.
-    LimitReached {
-        /// How much it may write.
+    /// The task has written half of what is kept: what follows comes at its end.
+    KeptBack {
+        /// How much is kept of what follows, from its end.
         limit: u64,
     },
 }
@@ -67,13 +72,24 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    events: Vec<OutputEvent>,
-    bytes: usize,
-    left_out: u64,
+    /// What came first since the reader's last call.
+    first: Vec<OutputEvent>,
+    first_bytes: usize,
+    /// What came last, once there was no more room in `first`.
+    last: Recent,
+    /// What comes when all writers are gone.
+    kept_back: Recent,
     written: u64,
-    limit_said: bool,
     writers: usize,
     reader_gone: bool,
+}
+
+/// The newest output, as much as there is room for.
+#[derive(Debug, Default)]
+struct Recent {
+    events: VecDeque<OutputEvent>,
+    bytes: usize,
+    left_out: u64,
 }
 
 impl OutputLog {
@@ -85,18 +101,25 @@ impl OutputLog {
         (Self { shared: Arc::clone(&shared) }, OutputReader { shared })
     }
 
-    /// Takes what a command wrote, up to `limit` bytes over all calls.
+    /// Takes what a command wrote. Of all calls together `limit` bytes are kept: the first half,
+    /// and the end.
     pub(crate) fn write(&self, command: usize, stream: Stream, bytes: &[u8], limit: u64) {
         let mut queue = self.shared.queue();
-        if queue.reader_gone || queue.limit_said {
+        if queue.reader_gone {
             return;
         }
-        let allowed = usize::try_from(limit - queue.written).unwrap_or(usize::MAX);
-        queue.push(command, stream, &bytes[..bytes.len().min(allowed)]);
-        if bytes.len() > allowed {
-            queue.limit_said = true;
-            queue.events.push(OutputEvent::LimitReached { limit });
+        let streamed = limit.div_ceil(2);
+        let allowed = usize::try_from(streamed.saturating_sub(queue.written)).unwrap_or(usize::MAX);
+        let (now, later) = bytes.split_at(bytes.len().min(allowed));
+        queue.push(command, stream, now);
+        if !later.is_empty() {
+            if queue.written <= streamed {
+                queue.first.push(OutputEvent::KeptBack { limit: limit / 2 });
+            }
+            let room = usize::try_from(limit / 2).unwrap_or(usize::MAX);
+            queue.kept_back.push(command, stream, later, room);
         }
+        queue.written += bytes.len() as u64;
         drop(queue);
         self.shared.changed.notify_one();
     }
@@ -126,7 +149,8 @@ impl OutputReader {
                     return Some(events);
                 }
                 if queue.writers == 0 {
-                    return None;
+                    let events = queue.kept_back.take();
+                    return (!events.is_empty()).then_some(events);
                 }
             }
             self.shared.changed.notified().await;
@@ -139,6 +163,7 @@ impl Drop for OutputReader {
         let mut queue = self.shared.queue();
         queue.reader_gone = true;
         queue.take();
+        queue.kept_back.take();
     }
 }
 
@@ -150,44 +175,83 @@ impl Shared {
 
 impl Queue {
     fn push(&mut self, command: usize, stream: Stream, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
+        // Once something waits behind the beginning, so does all that follows: order stays.
+        if self.last.is_empty() && self.first_bytes + bytes.len() <= QUEUED_BYTES / 2 {
+            self.first_bytes += bytes.len();
+            let piece = append(self.first.last_mut(), command, stream, bytes);
+            self.first.extend(piece);
+        } else {
+            self.last.push(command, stream, bytes, QUEUED_BYTES / 2);
         }
-        self.written += bytes.len() as u64;
-        // Once something is left out, so is all that follows until the reader comes: order stays.
-        if self.left_out > 0 || self.bytes + bytes.len() > QUEUED_BYTES {
-            self.left_out += bytes.len() as u64;
-            return;
-        }
-        self.bytes += bytes.len();
-        if let Some(OutputEvent::Written { command: c, stream: s, bytes: last }) =
-            self.events.last_mut()
-            && (*c, *s) == (command, stream)
-            && last.len() + bytes.len() <= JOINED_BYTES
-        {
-            return last.extend_from_slice(bytes);
-        }
-        self.events.push(OutputEvent::Written { command, stream, bytes: bytes.to_vec() });
     }
 
     fn take(&mut self) -> Option<Vec<OutputEvent>> {
-        let mut events = mem::take(&mut self.events);
-        self.bytes = 0;
-        let left_out = mem::take(&mut self.left_out);
-        if left_out > 0 {
-            // Whatever else is queued came before, except the word that the limit is reached.
-            let limit = events.pop_if(|last| matches!(last, OutputEvent::LimitReached { .. }));
-            events.push(OutputEvent::LeftOut { bytes: left_out });
-            events.extend(limit);
-        }
+        let mut events = mem::take(&mut self.first);
+        self.first_bytes = 0;
+        // The word that the rest is kept back comes after what was written before it.
+        let kept_back = events.pop_if(|last| matches!(last, OutputEvent::KeptBack { .. }));
+        events.extend(self.last.take());
+        events.extend(kept_back);
         (!events.is_empty()).then_some(events)
     }
+}
+
+impl Recent {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.left_out == 0
+    }
+
+    /// Takes the newest, and drops the oldest as far as there is no room for both.
+    fn push(&mut self, command: usize, stream: Stream, bytes: &[u8], room: usize) {
+        let fits = &bytes[bytes.len().saturating_sub(room)..];
+        self.left_out += (bytes.len() - fits.len()) as u64;
+        self.bytes += fits.len();
+        let piece = append(self.events.back_mut(), command, stream, fits);
+        self.events.extend(piece);
+        while self.bytes > room
+            && let Some(OutputEvent::Written { bytes, .. }) = self.events.front_mut()
+        {
+            let excess = (self.bytes - room).min(bytes.len());
+            bytes.drain(..excess);
+            (self.bytes, self.left_out) = (self.bytes - excess, self.left_out + excess as u64);
+            if bytes.is_empty() {
+                self.events.pop_front();
+            }
+        }
+    }
+
+    fn take(&mut self) -> Vec<OutputEvent> {
+        let Self { events, left_out, .. } = mem::take(self);
+        let gap = (left_out > 0).then_some(OutputEvent::LeftOut { bytes: left_out });
+        gap.into_iter().chain(events).collect()
+    }
+}
+
+/// Joins bytes to the piece before them where that is of the same stream and not large yet;
+/// returns them as a piece of their own otherwise.
+fn append(
+    last: Option<&mut OutputEvent>,
+    command: usize,
+    stream: Stream,
+    bytes: &[u8],
+) -> Option<OutputEvent> {
+    if bytes.is_empty() {
+        return None;
+    }
+    if let Some(OutputEvent::Written { command: c, stream: s, bytes: last }) = last
+        && (*c, *s) == (command, stream)
+        && last.len() + bytes.len() <= JOINED_BYTES
+    {
+        last.extend_from_slice(bytes);
+        return None;
+    }
+    Some(OutputEvent::Written { command, stream, bytes: bytes.to_vec() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use OutputEvent::{LeftOut, LimitReached, Written};
+    use OutputEvent::{KeptBack, LeftOut, Written};
     use Stream::{Stderr, Stdout};
 
     const NO_LIMIT: u64 = u64::MAX;
@@ -211,24 +275,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_learns_how_much_it_missed() {
+    async fn a_slow_reader_gets_the_beginning_and_the_end_and_learns_how_much_it_missed() {
         let (log, mut reader) = OutputLog::new();
-        log.write(0, Stdout, &vec![1; QUEUED_BYTES], NO_LIMIT);
-        log.write(0, Stdout, b"missed", NO_LIMIT);
+        let half = QUEUED_BYTES / 2;
+        log.write(0, Stdout, &vec![1; half], NO_LIMIT);
+        log.write(0, Stdout, &vec![2; half], NO_LIMIT);
+        log.write(0, Stdout, &vec![3; half - 4], NO_LIMIT);
+        log.write(0, Stderr, b"last", NO_LIMIT);
         let events = reader.next().await.unwrap();
-        assert_eq!(events[1..], [LeftOut { bytes: 6 }]);
+        let expected = [
+            written(0, Stdout, &vec![1; half]),
+            LeftOut { bytes: half as u64 },
+            written(0, Stdout, &vec![3; half - 4]),
+            written(0, Stderr, b"last"),
+        ];
+        assert!(events == expected, "the newest is never dropped");
         log.write(0, Stdout, b"seen", NO_LIMIT);
         assert_eq!(reader.next().await.unwrap(), [written(0, Stdout, b"seen")]);
     }
 
     #[tokio::test]
-    async fn the_limit_is_said_once() {
+    async fn of_too_much_output_the_beginning_and_the_end_are_kept() {
         let (log, mut reader) = OutputLog::new();
         for piece in [b"ab", b"cd", b"ef", b"gh"] {
-            log.write(0, Stdout, piece, 4);
+            log.write(0, Stdout, piece, 5);
         }
-        let expected = [written(0, Stdout, b"abcd"), LimitReached { limit: 4 }];
-        assert_eq!(reader.next().await.unwrap(), expected);
+        let begin = [written(0, Stdout, b"abc"), KeptBack { limit: 2 }];
+        assert_eq!(reader.next().await.unwrap(), begin);
+        drop(log);
+        let end = [LeftOut { bytes: 3 }, written(0, Stdout, b"gh")];
+        assert_eq!(reader.next().await.unwrap(), end);
+        assert_eq!(reader.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_fits_is_whole() {
+        let (log, mut reader) = OutputLog::new();
+        log.write(0, Stdout, b"abcd", 6);
+        log.write(0, Stdout, b"ef", 6);
+        drop(log);
+        let begin = [written(0, Stdout, b"abc"), KeptBack { limit: 3 }];
+        assert_eq!(reader.next().await.unwrap(), begin);
+        assert_eq!(reader.next().await.unwrap(), [written(0, Stdout, b"def")]);
+        assert_eq!(reader.next().await, None);
     }
 
     #[test]
@@ -236,6 +325,6 @@ mod tests {
         let (log, reader) = OutputLog::new();
         drop(reader);
         log.write(0, Stdout, b"abc", NO_LIMIT);
-        assert!(log.shared.queue().events.is_empty());
+        assert!(log.shared.queue().take().is_none());
     }
 }

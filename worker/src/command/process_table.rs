@@ -9,6 +9,7 @@ use procfs::process::{LimitValue, Process as ProcEntry, all_processes};
 use procfs::{ProcResult, page_size};
 
 use super::environment::MARK;
+use super::open_files::FileKey;
 
 /// One process. A pid may be used again; together with the start time it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,10 +97,15 @@ pub(super) fn resident_limit(pid: i32) -> Option<u64> {
     }
 }
 
-/// Memory of one process, with its part of what it shares; slow, and not always readable.
-pub(super) fn proportional_bytes(pid: i32) -> Option<u64> {
-    let rollup = ProcEntry::new(pid).and_then(|entry| entry.smaps_rollup()).ok()?;
-    rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
+/// Memory of one process, with its part of what it shares; slow, and not always readable. Of files
+/// that are counted elsewhere only what it has changed for itself counts.
+pub(super) fn proportional_bytes(pid: i32, counted: impl Fn(FileKey) -> bool) -> Option<u64> {
+    let maps = ProcEntry::new(pid).and_then(|entry| entry.smaps()).ok()?;
+    let bytes = maps.iter().filter_map(|map| {
+        let elsewhere = counted(FileKey::of_mapping(map.dev, map.inode));
+        map.extension.map.get(if elsewhere { "Anonymous" } else { "Pss" })
+    });
+    Some(bytes.sum())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! Orphans are reaped here, one by one and never the running command: that one is tokio's.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use tokio::task::spawn_blocking;
 
+use super::open_files::OpenFiles;
 use super::process_table::{
     Process, ProcessKey, ProcessTable, carries_mark, proportional_bytes, resident_limit, still_is,
 };
@@ -75,7 +77,10 @@ impl Tag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TreeUse {
     pub(super) processes: usize,
-    pub(super) resident_bytes: u64,
+    /// A first, cheap answer: pages that they share count once for each.
+    pub(super) memory_at_most: u64,
+    /// Files that have no name any more, on the workspace's disk.
+    pub(super) nameless_disk_bytes: u64,
 }
 
 /// The processes of one run. Dropped before [`ProcessTree::end`] is done, it kills them at once.
@@ -93,6 +98,12 @@ impl ProcessTree {
 
     pub(super) fn members(&self) -> &Arc<Members> {
         &self.members
+    }
+
+    /// Kills all that run now, between two commands. Returns whether none is left.
+    pub(super) async fn clear(&self) -> bool {
+        let members = Arc::clone(&self.members);
+        spawn_blocking(move || members.end(Duration::ZERO)).await.unwrap_or(false)
     }
 
     /// Ends all of them: SIGTERM, then SIGKILL after `grace`. The running command stays a zombie
@@ -148,18 +159,28 @@ impl Members {
         self.known().running = None;
     }
 
-    pub(super) fn usage(&self) -> TreeUse {
+    /// What they use. Files without a name count on disk where they are on the file system of
+    /// `workspace`.
+    pub(super) fn usage(&self, workspace: &Path) -> TreeUse {
         let found = self.look();
+        let files = OpenFiles::of(found.iter().map(|process| process.key.pid), workspace);
+        let resident: u64 = found.iter().map(|process| process.resident_bytes).sum();
         TreeUse {
             processes: found.len(),
-            resident_bytes: found.iter().map(|process| process.resident_bytes).sum(),
+            memory_at_most: resident + files.memory_bytes(),
+            nameless_disk_bytes: files.disk_bytes(),
         }
     }
 
-    /// Memory of all of them, with pages that they share counted once.
-    pub(super) fn memory_bytes(&self) -> u64 {
-        let memory = |p: &Process| proportional_bytes(p.key.pid).unwrap_or(p.resident_bytes);
-        self.look().iter().map(memory).sum()
+    /// Memory of all of them, with pages that they share counted once, and with what they hold in
+    /// files of memory.
+    pub(super) fn memory_bytes(&self, workspace: &Path) -> u64 {
+        let found = self.look();
+        let files = OpenFiles::of(found.iter().map(|process| process.key.pid), workspace);
+        let counted = |file| files.holds_in_memory(file);
+        let memory =
+            |p: &Process| proportional_bytes(p.key.pid, counted).unwrap_or(p.resident_bytes);
+        files.memory_bytes() + found.iter().map(memory).sum::<u64>()
     }
 
     /// Everyone of the run who is not yet gone. Reaps orphans that have ended.

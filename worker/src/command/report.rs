@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::amounts::{Bytes, Spoken};
 use super::cancellation::CancelReason;
 use super::command_list::Phase;
+use crate::workspace::Hidden;
 
 /// What a run did, command by command, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +87,36 @@ pub enum Outcome {
     /// A command replaced a directory of the workspace, by a link for example, so that the next one
     /// would have run elsewhere.
     WorkspaceReplaced,
+    /// Its workspace held too many files and directories.
+    TooManyFiles {
+        /// How many there were when it was stopped, or more.
+        used: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// A part of its workspace could not be measured, and so counts as too much.
+    Unmeasurable {
+        /// Why.
+        hidden: Hidden,
+    },
+    /// The machine ran out of memory, and of all runs of the worker this one held the most.
+    MachineOutOfMemory {
+        /// What it held.
+        used_bytes: u64,
+        /// What was left of the machine's.
+        left_bytes: u64,
+        /// What should be.
+        wanted_bytes: u64,
+    },
+    /// The disk ran full, and of all runs of the worker this one held the most of it.
+    MachineOutOfDisk {
+        /// What it held.
+        used_bytes: u64,
+        /// What was left of the file system.
+        left_bytes: u64,
+        /// What should be.
+        wanted_bytes: u64,
+    },
     /// It was told to stop.
     Cancelled {
         /// By whom.
@@ -142,6 +173,29 @@ impl fmt::Display for Outcome {
             ),
             Self::WorkspaceReplaced => f.write_str(
                 "a command replaced a directory of the workspace, so nothing more was run in it",
+            ),
+            Self::TooManyFiles { used, limit } => {
+                write!(f, "the workspace holds too many files: {used} or more, limit {limit}")
+            }
+            Self::Unmeasurable { hidden: Hidden::Unreadable } => f.write_str(
+                "the workspace can't be measured: the worker can't read a directory in it",
+            ),
+            Self::Unmeasurable { hidden: Hidden::TooDeep } => f.write_str(
+                "the workspace can't be measured: something lies deeper than a path can name",
+            ),
+            Self::MachineOutOfMemory { used_bytes, left_bytes, wanted_bytes } => write!(
+                f,
+                "the machine runs out of memory: {} left, {} wanted; this task held the most: {}",
+                Bytes(left_bytes),
+                Bytes(wanted_bytes),
+                Bytes(used_bytes)
+            ),
+            Self::MachineOutOfDisk { used_bytes, left_bytes, wanted_bytes } => write!(
+                f,
+                "the disk of the workspaces runs full: {} left, {} wanted; this task held the most: {}",
+                Bytes(left_bytes),
+                Bytes(wanted_bytes),
+                Bytes(used_bytes)
             ),
             Self::Cancelled { reason: CancelReason::Operator } => {
                 f.write_str("cancelled by an operator")
@@ -217,6 +271,22 @@ mod tests {
             (
                 Outcome::DiskFull { used_bytes: 2, limit_bytes: 1 },
                 r#"{"kind":"disk_full","used_bytes":2,"limit_bytes":1}"#,
+            ),
+            (
+                Outcome::TooManyFiles { used: 2, limit: 1 },
+                r#"{"kind":"too_many_files","used":2,"limit":1}"#,
+            ),
+            (
+                Outcome::Unmeasurable { hidden: Hidden::TooDeep },
+                r#"{"kind":"unmeasurable","hidden":"too_deep"}"#,
+            ),
+            (
+                Outcome::MachineOutOfMemory { used_bytes: 3, left_bytes: 1, wanted_bytes: 2 },
+                r#"{"kind":"machine_out_of_memory","used_bytes":3,"left_bytes":1,"wanted_bytes":2}"#,
+            ),
+            (
+                Outcome::MachineOutOfDisk { used_bytes: 3, left_bytes: 1, wanted_bytes: 2 },
+                r#"{"kind":"machine_out_of_disk","used_bytes":3,"left_bytes":1,"wanted_bytes":2}"#,
             ),
             (
                 Outcome::Cancelled { reason: CancelReason::WorkerStopping },

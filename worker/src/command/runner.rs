@@ -9,6 +9,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use greenline_runtime::privacy::{self, PrivacyError};
+use greenline_runtime::settings::Secret;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -18,17 +20,19 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::cancellation::Cancellation;
+use super::cgroup::{Delegation, Group};
 use super::command_list::{CommandList, Phase};
 use super::environment::Environment;
 use super::ground::Ground;
 use super::limits::Limits;
 use super::output::OutputLog;
-use super::process_tree::{Members, ProcessTree};
+use super::process_tree::ProcessTree;
 use super::pump::{Destination, Pump};
 use super::report::{CommandReport, CommandRun, Ended, Outcome};
-use super::shell::Shell;
+use super::shell::{self, Shell};
+use super::shortage::Runs;
 use super::tail::Tail;
-use super::watch;
+use super::watch::{self, Watched};
 use crate::handler::with_causes;
 use crate::task_user::NoTaskUser;
 use crate::workspace::Workspace;
@@ -42,9 +46,9 @@ pub enum RunnerError {
     /// Orphans would escape.
     #[error("failed to become the one who adopts orphans (prctl PR_SET_CHILD_SUBREAPER)")]
     Adopt(#[source] Errno),
-    /// Commands of the same user could read the worker's memory and environment in /proc.
-    #[error("failed to close /proc against commands (prctl PR_SET_DUMPABLE)")]
-    Close(#[source] Errno),
+    /// Commands of the same user could read the worker's memory and environment.
+    #[error(transparent)]
+    Close(#[from] PrivacyError),
 }
 
 /// Why a run ended without a report: by no fault of its commands. Another attempt may succeed.
@@ -65,12 +69,18 @@ pub enum RunError {
     /// The shell ran, and the system would not say how it ended.
     #[error("failed to learn how a command ended")]
     Wait(#[source] io::Error),
+    /// Something that a command left in its sandbox survives SIGKILL: the next command would not
+    /// be alone.
+    #[error("processes that an earlier command left in its sandbox can't be ended")]
+    LeftBehind,
 }
 
 /// Runs commands for any number of tasks at once.
 #[derive(Debug, Clone)]
 pub struct CommandRunner {
     environment: Arc<Environment>,
+    runs: Arc<Runs>,
+    groups: Option<Arc<Delegation>>,
 }
 
 /// One task's commands and what they are run with.
@@ -90,6 +100,8 @@ pub struct Job<'a> {
     pub ground: &'a Ground,
     /// Variables that its commands see beside those of all jobs.
     pub variables: &'a [(&'a str, String)],
+    /// A line that each command finds at descriptor 9, to be read once; without it that is closed.
+    pub input: Option<&'a Secret>,
 }
 
 impl CommandRunner {
@@ -102,8 +114,14 @@ impl CommandRunner {
     /// When the kernel refuses.
     pub fn new(environment: Environment) -> Result<Self, RunnerError> {
         prctl::set_child_subreaper(true).map_err(RunnerError::Adopt)?;
-        prctl::set_dumpable(false).map_err(RunnerError::Close)?;
-        Ok(Self { environment: Arc::new(environment) })
+        privacy::close()?;
+        Ok(Self { environment: Arc::new(environment), runs: Arc::default(), groups: None })
+    }
+
+    /// Gives each run a control group of its own in there.
+    #[must_use]
+    pub fn with_groups(self, groups: Option<Delegation>) -> Self {
+        Self { groups: groups.map(Arc::new), ..self }
     }
 
     /// Runs a task's commands. When this returns, or is dropped, none of their processes lives.
@@ -115,27 +133,42 @@ impl CommandRunner {
             sandbox.prepare(job.workspace).await.map_err(RunError::User)?;
         }
         let tree = ProcessTree::new(job.workspace.attempt().to_string());
-        let end = reason_to_end(&job, Arc::clone(tree.members()));
+        let watched = Arc::new(Watched {
+            members: Arc::clone(tree.members()),
+            workspace: job.workspace.path().to_owned(),
+            limits: job.limits,
+            entry: self.runs.enter(),
+        });
+        let end = reason_to_end(&job, Arc::clone(&watched));
         let run = Run {
             variables: self.environment.of_run_in(job.workspace, job.variables),
             job: &job,
+            group: self.group(&tree, &job.limits),
             tree,
+            watched,
             end: pin!(end),
             background: JoinSet::new(),
             commands: Vec::new(),
         };
         run.into_report().await
     }
+
+    /// Without a group, the other bounds have to do.
+    fn group(&self, tree: &ProcessTree, limits: &Limits) -> Option<Group> {
+        let name = tree.members().tag().kibibytes().to_string();
+        let group = self.groups.as_ref()?.group(&name, limits, shell::threads(limits));
+        group.inspect_err(|error| tracing::warn!(%error, "Failed to make a run's group")).ok()
+    }
 }
 
 /// Waits for whatever may end a run before its commands do.
-async fn reason_to_end(job: &Job<'_>, members: Arc<Members>) -> Outcome {
-    let Job { workspace, limits, cancellation, .. } = job;
+async fn reason_to_end(job: &Job<'_>, watched: Arc<Watched>) -> Outcome {
+    let Job { limits, cancellation, .. } = job;
     select! {
         biased;
         reason = cancellation.cancelled() => Outcome::Cancelled { reason },
         () = sleep(limits.time) => Outcome::TimedOut { limit_ms: millis(limits.time) },
-        outcome = watch::breach(members, workspace.path(), limits) => outcome,
+        outcome = watch::breach(watched) => outcome,
     }
 }
 
@@ -143,6 +176,8 @@ struct Run<'a, 'p, E> {
     job: &'a Job<'a>,
     variables: Vec<(OsString, OsString)>,
     tree: ProcessTree,
+    group: Option<Group>,
+    watched: Arc<Watched>,
     end: Pin<&'p mut E>,
     /// Pumps of commands that have ended, for processes that they left in the background.
     background: JoinSet<()>,
@@ -162,6 +197,9 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         self.tree.end(self.job.limits.grace).await;
         // Whoever hid from the look at the tree is still of the task's user.
         self.job.workspace.end_processes().await;
+        if let Some(group) = self.group.take() {
+            let _gone = spawn_blocking(move || drop(group)).await;
+        }
         // All writers are dead, unless a pipe was handed to a process that is not ours.
         let closing = async { while self.background.join_next().await.is_some() {} };
         let _ = timeout(AFTERMATH, closing).await;
@@ -183,8 +221,21 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
             if let Some(outcome) = self.run_one(phase, command).await? {
                 return Ok(outcome);
             }
+            // What `setup` leaves running has `setup`'s network, and would lend it to what follows.
+            let sandboxed = self.job.ground.during(phase).is_some();
+            if sandboxed && !self.clear().await {
+                return Err(RunError::LeftBehind);
+            }
         }
         Ok(Outcome::Passed)
+    }
+
+    /// Ends all that the commands so far have left running.
+    async fn clear(&self) -> bool {
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+        self.tree.clear().await
     }
 
     /// Runs one command; says how the run ends, if it ends with this.
@@ -221,7 +272,9 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         let members = self.tree.members();
         let (variables, tag) = (self.variables.as_slice(), members.tag());
         let sandbox = self.job.ground.during(phase);
-        let shell = Shell { variables, workspace, limits, tag, sandbox };
+        let input = self.job.input;
+        let shell =
+            Shell { variables, workspace, limits, tag, sandbox, input, group: self.group.as_ref() };
         let to = Destination {
             command: which,
             tail: Tail::new(limits.tail_bytes),
@@ -260,11 +313,15 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         Ok(end)
     }
 
-    /// A command that finds its disk full often fails before anyone looks.
+    /// A command that finds its disk full often fails before anyone looks, and one that ran out of
+    /// memory in a control group was killed by the kernel.
     async fn cause_of_failure(&self, which: usize) -> Outcome {
-        let path = self.job.workspace.path().to_owned();
-        let limit = self.job.limits.disk_bytes;
-        let look = spawn_blocking(move || watch::look_at_disk(&path, limit));
+        if self.group.as_ref().is_some_and(Group::ran_out_of_memory) {
+            let bytes = self.job.limits.memory_bytes;
+            return Outcome::OutOfMemory { used_bytes: bytes, limit_bytes: bytes };
+        }
+        let watched = Arc::clone(&self.watched);
+        let look = spawn_blocking(move || watched.look_at_disk());
         look.await.ok().flatten().unwrap_or(Outcome::Failed { which })
     }
 }

@@ -5,16 +5,23 @@
 //! can't be set, because the worker itself runs under a lower one, stays at that lower one.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::{OwnedFd, RawFd};
 use std::process::Stdio;
 
+use command_fds::{CommandFdExt, FdMapping};
+use greenline_runtime::settings::Secret;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use tokio::process::Command;
 
+use super::cgroup::{self, Group};
 use super::limits::Limits;
 use super::process_tree::Tag;
 use crate::sandbox::{KernelLimits, Network, Sandbox};
 use crate::workspace::Workspace;
+
+/// Where a command finds the line that it is given. Its standard input is empty, always.
+const INPUT: RawFd = 9;
 
 const SHELL: &str = "/bin/sh";
 
@@ -29,6 +36,10 @@ pub(super) struct Shell<'a> {
     pub(super) tag: Tag,
     /// What is around the command, and its network; nothing for the operator's own.
     pub(super) sandbox: Option<(&'a Sandbox, &'a Network)>,
+    /// A line that it finds at descriptor [`INPUT`].
+    pub(super) input: Option<&'a Secret>,
+    /// The control group that it joins.
+    pub(super) group: Option<&'a Group>,
 }
 
 impl Shell<'_> {
@@ -44,6 +55,10 @@ impl Shell<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        if let Some(line) = self.input {
+            let input = FdMapping { parent_fd: line_on_a_pipe(line)?, child_fd: INPUT };
+            shell.fd_mappings(vec![input]).map_err(io::Error::other)?;
+        }
         let child = CommandWrap::from(shell).wrap(ProcessSession).spawn()?;
         // The outer wrapper would wait for the whole group, and reap what is not its to reap.
         Ok(child.into_inner())
@@ -53,11 +68,16 @@ impl Shell<'_> {
         let Some((sandbox, network)) = self.sandbox else {
             let mut shell = Command::new(SHELL);
             shell.args(["-c", &self.preparation(), "sh", command]);
+            shell.args(self.group.map(Group::procs));
             return shell;
         };
         // The sandbox sets limits itself, before it takes away the right to.
         let (program, arguments) =
             sandbox.invocation(self.workspace, network, self.kernel_limits(), command);
+        let arguments = match self.group {
+            Some(group) => cgroup::joining(&group.procs(), arguments),
+            None => arguments,
+        };
         let mut sandboxed = Command::new(program);
         sandboxed.args(arguments);
         sandboxed
@@ -67,7 +87,7 @@ impl Shell<'_> {
         KernelLimits {
             file_bytes: self.limits.file_bytes,
             open_files: self.limits.open_files,
-            threads: self.limits.processes as u64 * THREADS_EACH,
+            threads: threads(self.limits),
             tag_bytes: self.tag.bytes(),
         }
     }
@@ -76,11 +96,30 @@ impl Shell<'_> {
         // The kernel, when it runs out of memory itself, should pick a command and not the worker.
         format!(
             "{{ ulimit -m {tag}; ulimit -c 0; ulimit -f {blocks}; ulimit -n {files}; \
-             echo 500 >/proc/self/oom_score_adj; }} 2>/dev/null; \
+             echo 500 >/proc/self/oom_score_adj; \
+             test -z \"$2\" || echo 0 >\"$2\"; }} 2>/dev/null; \
              umask 022; exec {SHELL} -c -- \"$1\"",
             tag = self.tag.kibibytes(),
             blocks = self.limits.file_bytes.div_ceil(512),
             files = self.limits.open_files,
         )
     }
+}
+
+/// Processes and threads that a run may have.
+pub(super) fn threads(limits: &Limits) -> u64 {
+    limits.processes as u64 * THREADS_EACH
+}
+
+/// A pipe that holds one line and then ends. Whoever reads the line takes it away: it stands in no
+/// environment, no file and no argument.
+fn line_on_a_pipe(line: &Secret) -> io::Result<OwnedFd> {
+    // Every pipe has room for this much, so that nobody is waited for.
+    const ROOM: usize = 4096;
+    if line.expose().len() >= ROOM {
+        return Err(io::Error::other("the line for a command is longer than 4095 bytes"));
+    }
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(format!("{}\n", line.expose()).as_bytes())?;
+    Ok(reader.into())
 }

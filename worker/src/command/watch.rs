@@ -1,9 +1,9 @@
-//! Watching what a run uses: memory, processes, disk.
+//! Watching what a run uses: memory, processes, disk; and what is left of the machine's.
 //!
 //! A look takes its time where there is much to look at. The pause after it is twenty times as
 //! long, so that watching takes no more than a twentieth of a processor.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,55 +14,94 @@ use tokio::time::{Instant, sleep};
 use super::limits::Limits;
 use super::process_tree::Members;
 use super::report::Outcome;
-use crate::workspace::disk_use;
+use super::shortage::{Entry, available_memory, free_disk};
+use crate::workspace::Measurement;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const BEFORE_SECOND_LOOK: Duration = Duration::from_millis(50);
 
-/// Waits until the run is over one of its limits.
-pub(super) async fn breach(members: Arc<Members>, workspace: &Path, limits: &Limits) -> Outcome {
+/// One run, and what it may use.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) members: Arc<Members>,
+    pub(super) workspace: PathBuf,
+    pub(super) limits: Limits,
+    /// Its place among the other runs of this worker.
+    pub(super) entry: Entry,
+}
+
+/// Waits until the run is over one of its limits, or first to go where the machine runs short.
+pub(super) async fn breach(run: Arc<Watched>) -> Outcome {
+    let same = Arc::clone(&run);
     select! {
-        outcome = processes_breach(members, limits) => outcome,
-        outcome = disk_breach(workspace, limits) => outcome,
+        outcome = repeat(move || run.look_at_processes()) => outcome,
+        outcome = repeat(move || same.look_at_disk()) => outcome,
     }
 }
 
-async fn processes_breach(members: Arc<Members>, limits: &Limits) -> Outcome {
-    let limits = *limits;
-    repeat(move || look_at_processes(&members, &limits)).await
-}
-
-async fn disk_breach(workspace: &Path, limits: &Limits) -> Outcome {
-    let (workspace, limit) = (PathBuf::from(workspace), limits.disk_bytes);
-    repeat(move || look_at_disk(&workspace, limit)).await
-}
-
-fn look_at_processes(members: &Members, limits: &Limits) -> Option<Outcome> {
-    let found = members.usage();
-    if found.processes > limits.processes {
-        return Some(Outcome::TooManyProcesses { used: found.processes, limit: limits.processes });
+impl Watched {
+    fn look_at_processes(&self) -> Option<Outcome> {
+        let (members, limits) = (&self.members, &self.limits);
+        let found = members.usage(&self.workspace);
+        if found.processes > limits.processes {
+            let (used, limit) = (found.processes, limits.processes);
+            return Some(Outcome::TooManyProcesses { used, limit });
+        }
+        self.memory_breach(found.memory_at_most)
+            .or_else(|| self.shortage_of_memory(found.memory_at_most))
     }
-    // Resident sizes count shared pages once for each process: a first, cheap answer.
-    if found.resident_bytes <= limits.memory_bytes {
-        return None;
-    }
-    // Twice, because the sum is not of one moment: a child between vfork and exec shows its
-    // parent's memory as its own, and what others share seems to grow while some of them exit.
-    let first = members.memory_bytes();
-    if first <= limits.memory_bytes {
-        return None;
-    }
-    std::thread::sleep(BEFORE_SECOND_LOOK);
-    let used = first.min(members.memory_bytes());
-    let limit = limits.memory_bytes;
-    (used > limit).then_some(Outcome::OutOfMemory { used_bytes: used, limit_bytes: limit })
-}
 
-/// Whether the workspace is over its limit.
-pub(super) fn look_at_disk(workspace: &Path, limit: u64) -> Option<Outcome> {
-    let used = disk_use(workspace);
-    (used > limit).then_some(Outcome::DiskFull { used_bytes: used, limit_bytes: limit })
+    fn memory_breach(&self, at_most: u64) -> Option<Outcome> {
+        let (members, limit) = (&self.members, self.limits.memory_bytes);
+        if at_most <= limit {
+            return None;
+        }
+        // Twice, because the sum is not of one moment: a child between vfork and exec shows its
+        // parent's memory as its own, and what others share seems to grow while some of them exit.
+        let first = members.memory_bytes(&self.workspace);
+        if first <= limit {
+            return None;
+        }
+        std::thread::sleep(BEFORE_SECOND_LOOK);
+        let used = first.min(members.memory_bytes(&self.workspace));
+        (used > limit).then_some(Outcome::OutOfMemory { used_bytes: used, limit_bytes: limit })
+    }
+
+    fn shortage_of_memory(&self, used: u64) -> Option<Outcome> {
+        let goes_first = self.entry.holds_most_memory(used);
+        let (left, wanted) = (available_memory()?, self.limits.spare_memory_bytes);
+        (left < wanted && goes_first).then_some(Outcome::MachineOutOfMemory {
+            used_bytes: used,
+            left_bytes: left,
+            wanted_bytes: wanted,
+        })
+    }
+
+    /// Finds what is wrong with the workspace's size, if something is.
+    pub(super) fn look_at_disk(&self) -> Option<Outcome> {
+        let limits = &self.limits;
+        let found = Measurement::of_run(&self.workspace, limits.disk_entries);
+        let used = found.bytes + self.members.usage(&self.workspace).nameless_disk_bytes;
+        let goes_first = self.entry.holds_most_disk(used);
+        if used > limits.disk_bytes {
+            let (used_bytes, limit_bytes) = (used, limits.disk_bytes);
+            return Some(Outcome::DiskFull { used_bytes, limit_bytes });
+        }
+        if found.entries > limits.disk_entries {
+            let (used, limit) = (found.entries, limits.disk_entries);
+            return Some(Outcome::TooManyFiles { used, limit });
+        }
+        if let Some(hidden) = found.hidden {
+            return Some(Outcome::Unmeasurable { hidden });
+        }
+        let (left, wanted) = (free_disk(&self.workspace)?, limits.spare_disk_bytes);
+        (left < wanted && goes_first).then_some(Outcome::MachineOutOfDisk {
+            used_bytes: used,
+            left_bytes: left,
+            wanted_bytes: wanted,
+        })
+    }
 }
 
 async fn repeat(look: impl Fn() -> Option<Outcome> + Send + Sync + 'static) -> Outcome {

@@ -2,8 +2,9 @@
 //! files, no transport but the web's, no settings of anyone's.
 //!
 //! git is a command like others, in the sandbox. What varies is in its environment: nothing of a
-//! task becomes part of a command line, and the token is neither there nor in the checkout. git
-//! asks for it only at the host that it is for.
+//! task becomes part of a command line. The token is in neither, nor in the checkout: it waits in a
+//! pipe, and git's question for a password, which it asks only at the host that the token is for,
+//! reads it out of there. The pipe is closed before a file of the commit is written.
 
 use greenline_runtime::settings::Secret;
 use url::Url;
@@ -16,11 +17,12 @@ use crate::sandbox::{Network, Sandbox};
 const SCRIPT: &str = "set -e
 git init --quiet --template= .
 git fetch --quiet --depth 1 --no-tags --no-recurse-submodules -- \"$GREENLINE_URL\" \"$GREENLINE_HEAD\"
+exec 9<&-
 git -c advice.detachedHead=false checkout --quiet --detach \"$GREENLINE_HEAD\" --";
 
-/// Answers git's question for a password.
-const HELPER: &str = "!f() { test \"$1\" = get && printf 'username=x-access-token\\npassword=%s\\n' \
-                      \"$GREENLINE_TOKEN\"; }; f";
+/// Answers git's question for a password, once.
+const HELPER: &str = "!f() { test \"$1\" = get && IFS= read -r token <&9 && \
+                      printf 'username=x-access-token\\npassword=%s\\n' \"$token\"; }; f";
 
 /// git's settings: what could run something, or fetch something else, is off.
 const SETTINGS: [(&str, &str); 15] = [
@@ -36,7 +38,7 @@ const SETTINGS: [(&str, &str); 15] = [
     ("filter.lfs.required", "false"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
-    ("http.followRedirects", "initial"),
+    ("http.followRedirects", "false"),
     ("protocol.allow", "never"),
     ("protocol.https.allow", "always"),
 ];
@@ -95,10 +97,13 @@ impl<'a> Checkout<'a> {
             ("GIT_TERMINAL_PROMPT", "0".to_owned()),
             ("GIT_LFS_SKIP_SMUDGE", "1".to_owned()),
         ];
-        let token = self.access.token.as_ref().filter(|_| self.is_at_home());
-        variables.extend(token.map(|token| ("GREENLINE_TOKEN", token.expose().to_owned())));
-        variables.push(("GIT_CONFIG_PARAMETERS", self.settings(token.is_some())));
+        variables.push(("GIT_CONFIG_PARAMETERS", self.settings(self.token().is_some())));
         variables
+    }
+
+    /// What git may show to the repository's host, for the script's descriptor 9.
+    pub(super) fn token(&self) -> Option<&'a Secret> {
+        self.access.token.as_ref().filter(|_| self.is_at_home())
     }
 
     /// As git passes its own `-c` on: `'name'='value'`.
@@ -139,6 +144,15 @@ impl<'a> Checkout<'a> {
                 Some(_) if self.is_at_home() => format!("the checkout token can't read {place}"),
                 _ => format!("{place} can't be read without a token: set GREENLINE_CHECKOUT_TOKEN"),
             }));
+        }
+        // git follows none, and says which answer it got.
+        if any(said, &["returned error: 301", "returned error: 302", "returned error: 303"])
+            || any(said, &["returned error: 307", "returned error: 308"])
+        {
+            return Err(NoCheckout::Never(format!(
+                "{place} redirects elsewhere, and redirects are not followed: \
+                 the repository may have moved"
+            )));
         }
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
         Err(NoCheckout::Later(format!("failed to check out {place}: {last}")))

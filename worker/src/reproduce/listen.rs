@@ -29,7 +29,10 @@ impl Listener {
     }
 
     fn hear(&mut self, event: &OutputEvent) {
-        let OutputEvent::Written { command, stream, bytes } = event else { return };
+        let OutputEvent::Written { command, stream, bytes } = event else {
+            // What follows a gap is no continuation of the line before it.
+            return self.heard.push(b"\n");
+        };
         // Something in the background of an earlier command may still speak.
         if *command > self.command {
             (self.command, self.heard) = (*command, Reader::new());

@@ -19,6 +19,7 @@ mod order;
 use std::time::{Duration, Instant};
 
 use greenline_diagnosis::Options;
+use greenline_runtime::settings::Secret;
 
 pub use answer::{Answer, Reproduction};
 pub use checkout::Access;
@@ -166,7 +167,8 @@ impl Reproduce {
             Safety::Sandbox(sandbox) => checkout.ground(sandbox),
             _ => Ground::Open,
         };
-        let fetched = run.job(&checkout.commands(), limits, &ground, &checkout.variables()).await?;
+        let with = (&checkout.variables()[..], checkout.token());
+        let fetched = run.job(&checkout.commands(), limits, &ground, with).await?;
         let isolation = self.safety.isolation();
         match checkout.judge(&fetched.report) {
             Ok(()) => {}
@@ -181,7 +183,7 @@ impl Reproduce {
             _ => Ground::Open,
         };
         let limits = Limits { time: time.saturating_sub(begun.elapsed()), ..limits };
-        let heard = run.job(commands, limits, &ground, &[]).await?;
+        let heard = run.job(commands, limits, &ground, (&[], None)).await?;
         Ok(Answer::judge(order.signature.as_deref(), heard, &self.how, self.cost(), &isolation))
     }
 
@@ -219,7 +221,7 @@ impl Run<'_> {
         commands: &CommandList,
         limits: Limits,
         ground: &Ground,
-        variables: &[(&str, String)],
+        (variables, input): (&[(&str, String)], Option<&Secret>),
     ) -> Result<Heard, NoAnswer> {
         let (output, reader) = OutputLog::new();
         let (to_keep, kept) = OutputLog::new();
@@ -233,6 +235,7 @@ impl Run<'_> {
             cancellation: &self.assignment.cancellation,
             ground,
             variables,
+            input,
         };
         let (report, last_words, ()) = tokio::join!(
             self.reproduce.runner.run(job),
@@ -252,6 +255,14 @@ fn whether_it_counts(report: &CommandReport) -> Result<(), NoAnswer> {
             CancelReason::WorkerStopping | CancelReason::LeaseLost => NoAnswer::HandedBack,
             CancelReason::Operator => NoAnswer::Later(report.to_string()),
         });
+    }
+    // The machine's own trouble; a task's own limits are an answer.
+    let shortage = matches!(
+        report.outcome,
+        Outcome::MachineOutOfMemory { .. } | Outcome::MachineOutOfDisk { .. }
+    );
+    if shortage {
+        return Err(NoAnswer::Later(report.to_string()));
     }
     let last = report.commands.last().filter(|run| run.ended == Ended::ExitCode(FAILED));
     match last.and_then(|run| run.tail.lines().rfind(|line| line.starts_with(FAILURE_MARK))) {

@@ -43,7 +43,8 @@ use ownership::Ownership;
 pub(crate) use parts::{NoPart, Part, Parts};
 pub use room::RoomLimits;
 use room::{Room, Shortage};
-pub(crate) use usage::disk_use;
+pub use usage::Hidden;
+pub(crate) use usage::{Measurement, disk_use};
 
 use crate::task_user::{NoTaskUser, TaskUser, TaskUserId, TaskUsers, end_all_of};
 

@@ -5,6 +5,8 @@ use greenline_worker::reproduce::Reproduction;
 
 use crate::stage::{Stage, safeties, safety, task};
 use greenline_testbed::GitServer;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 
 /// The reason and all output of an answer to a task whose validation fails with its findings.
 async fn found(stage: &Stage, forge: &GitServer, head: &str, look: &str) -> String {
@@ -108,4 +110,83 @@ async fn a_commit_that_is_gone_is_an_answer_and_a_server_that_is_away_is_not() {
     let (status, error) = stage.error(nonsense).await;
     assert_eq!(status, Status::Failed, "it is not");
     assert!(error.contains("\"main\" is no commit"), "{error}");
+}
+
+/// The heads of the requests on one connection, each answered as `answer` says.
+async fn serve(stream: TcpStream, answer: impl Fn(&str) -> String) {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while stream.read_line(&mut head).await.is_ok_and(|count| count > 0) {
+        if head.ends_with("\r\n\r\n") {
+            let answer = answer(&std::mem::take(&mut head));
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+}
+
+/// A server that answers every request so, and its address.
+async fn server(answer: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream, answer.clone()));
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn redirects_are_refused_and_not_followed() {
+    let elsewhere = GitServer::public().await;
+    let head = elsewhere.commit(&[("file", "x\n")]);
+    let target = elsewhere.url();
+    let redirecting = server(move |request| {
+        let path = request.split(' ').nth(1).unwrap().trim_start_matches("/acme/app.git");
+        format!("HTTP/1.1 302 Found\r\nLocation: {target}{path}\r\nContent-Length: 0\r\n\r\n")
+    });
+    let url = format!("http://{}/acme/app.git", redirecting.await);
+    let stage = Stage::new(safety(), &elsewhere, None).await;
+    let answer = stage.answer(task(&elsewhere, &head, |it| it["clone_url"] = url.into())).await;
+    assert_eq!(answer.outcome, Reproduction::NotReproduced, "{answer:?}");
+    assert!(answer.reason.contains("redirects are not followed"), "{answer:?}");
+    assert_eq!(elsewhere.requests(), 0);
+}
+
+/// Whether some process but this one shows `word` in its environment or its arguments.
+fn is_shown(word: &str) -> bool {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let others = all.filter(|dir| dir.file_name() != std::process::id().to_string().as_str());
+    others.flat_map(|dir| ["environ", "cmdline"].map(|file| dir.path().join(file))).any(|file| {
+        let bytes = std::fs::read(file).unwrap_or_default();
+        bytes.windows(word.len()).any(|window| window == word.as_bytes())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_in_no_environment_while_git_runs() {
+    let token = format!("token-{}", fastrand::u64(..));
+    // While git waits for an answer, it and all its helpers are there to be looked at.
+    let word = token.clone();
+    let home = server(move |request| {
+        // The number is what git repeats.
+        let status = if is_shown(&word) { "500 shown" } else { "503 kept" };
+        match request.to_lowercase().contains("authorization: basic") {
+            true => format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"),
+            false => "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\
+                      Content-Length: 0\r\n\r\n"
+                .to_owned(),
+        }
+    });
+    let forge = GitServer::public().await;
+    let home = home.await;
+    for safety in safeties() {
+        let stage = Stage::at_home(safety, &format!("http://{home}"), Some(&token)).await;
+        let url = format!("http://{home}/acme/app.git");
+        let head = "0123456789".repeat(4);
+        let (_, error) = stage.error(task(&forge, &head, |it| it["clone_url"] = url.into())).await;
+        // This came to the second request, which had the token.
+        assert!(error.contains("503"), "{error}");
+        assert!(!is_shown(&token));
+    }
 }

@@ -5,5 +5,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails its test")]
 
 mod checkout;
+mod life;
 mod stage;
 mod stories;

@@ -38,6 +38,11 @@ pub(crate) fn safety() -> Safety {
 impl Stage {
     /// One worker, for which `forge` is home, with its token if it has one.
     pub(crate) async fn new(safety: Safety, forge: &GitServer, token: Option<&str>) -> Self {
+        Self::at_home(safety, &format!("http://{}", forge.address), token).await
+    }
+
+    /// One worker, for which this address is home.
+    pub(crate) async fn at_home(safety: Safety, home: &str, token: Option<&str>) -> Self {
         let bed = TestBed::new().await;
         let root = tempfile::tempdir().unwrap();
         let room = RoomLimits { total_bytes: u64::MAX, free_bytes: 0 };
@@ -45,7 +50,7 @@ impl Stage {
         let workspaces = Workspaces::open(root.path(), &name, room).unwrap();
         let runner = CommandRunner::new(Environment::default()).unwrap();
         let access = Access {
-            host: format!("http://{}", forge.address).parse().unwrap(),
+            host: home.parse().unwrap(),
             token: token.map(|token| Secret::from(token.to_owned())),
         };
         let reproduce = Reproduce::new(runner, workspaces, Limits::default(), safety, access);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use greenline_worker::command::{
-    Cancellation, CommandList, CommandReport, CommandRunner, Environment, Ground, Job, Limits,
-    OutputEvent, OutputLog, OutputReader, Stream,
+    Cancellation, CommandList, CommandReport, CommandRunner, Delegation, Environment, Ground, Job,
+    Limits, OutputEvent, OutputLog, OutputReader, Stream,
 };
 use greenline_worker::workspace::{RoomLimits, TaskAttempt, WorkerName, Workspace, Workspaces};
 use tempfile::TempDir;
@@ -48,6 +48,27 @@ impl Bed {
             ground: Ground::Open,
             number,
         }
+    }
+
+    /// Gives its runs control groups, in a directory that imitates one.
+    pub(crate) fn in_groups(&mut self) {
+        let mount = self.groups();
+        fs::create_dir(&mount).unwrap();
+        fs::write(mount.join("cgroup.controllers"), "memory pids\n").unwrap();
+        fs::write(mount.join("cgroup.procs"), format!("{}\n", process::id())).unwrap();
+        let groups = Delegation::take_in(&mount, "0::/\n").unwrap();
+        self.runner = self.runner.clone().with_groups(Some(groups));
+    }
+
+    /// What was written to join each run's group.
+    pub(crate) fn joined(&self) -> Vec<String> {
+        let all = fs::read_dir(self.groups()).unwrap().filter_map(Result::ok);
+        let runs = all.filter(|dir| dir.file_name().to_string_lossy().starts_with("run-"));
+        runs.map(|dir| fs::read_to_string(dir.path().join("cgroup.procs")).unwrap()).collect()
+    }
+
+    fn groups(&self) -> PathBuf {
+        self.root.path().join("groups")
     }
 
     /// A command that runs until it is killed, and that no other test has.
@@ -90,6 +111,7 @@ impl Bed {
             cancellation: &self.cancellation,
             ground: &self.ground,
             variables: &[],
+            input: None,
         };
         let report = tokio::time::timeout(PATIENCE * 2, self.runner.run(job)).await;
         self.assert_nothing_left();

@@ -1,6 +1,7 @@
 //! Runs that use too much.
 
 use greenline_worker::command::Outcome;
+use greenline_worker::workspace::Hidden;
 
 use crate::bed::Bed;
 
@@ -63,4 +64,133 @@ async fn a_command_that_fails_on_a_full_workspace_is_said_to() {
     bed.limits.disk_bytes = 20 << 20;
     let report = bed.run(&[], &["head -c 64000000 /dev/zero > $TMPDIR/big; exit 1"]).await;
     assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+}
+
+/// Where this process is root, for whom nothing is closed: runs the test of that name again as
+/// nobody in particular, and returns whether it did. It passes there, or the one that asks fails.
+fn as_an_ordinary_user(test: &str) -> bool {
+    if !nix::unistd::geteuid().is_root() {
+        return false;
+    }
+    // The test's own binary may lie where only root can go.
+    let place = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path(), open).unwrap();
+    let copy = place.path().join("tests");
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let output = std::process::Command::new("setpriv")
+        .args(["--reuid", "54321", "--regid", "54321", "--clear-groups"])
+        .arg(&copy)
+        .args(["--exact", &format!("limits::{test}")])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    true
+}
+
+/// Fills files of memory that have no name, and holds them.
+fn memfds(count: usize, mebibytes: usize) -> String {
+    let fill = format!("syswrite($f, q(x) x (1 << 20)) for 1..{mebibytes}");
+    format!(
+        "perl -e 'for (1..{count}) {{ my $n = q(m); my $d = syscall(319, $n, 0); \
+         open(my $f, q(>&=), $d) or die; push @f, $f; {fill} }} sleep 1000'"
+    )
+}
+
+#[tokio::test]
+#[cfg(target_arch = "x86_64")]
+async fn files_of_memory_count_as_memory() {
+    let mut bed = Bed::new().await;
+    bed.limits.memory_bytes = 100 << 20;
+    let report = bed.run(&[], &[&memfds(3, 60)]).await;
+    let Outcome::OutOfMemory { used_bytes, .. } = report.outcome else { panic!("{report:?}") };
+    assert!(used_bytes > 100 << 20, "{report}");
+}
+
+#[tokio::test]
+#[cfg(target_arch = "x86_64")]
+async fn files_of_memory_that_many_hold_count_once() {
+    let mut bed = Bed::new().await;
+    bed.limits.memory_bytes = 100 << 20;
+    // Five processes, one file of 40 MiB, and it is there once.
+    let share = "perl -e 'my $n = q(m); my $d = syscall(319, $n, 0); open(my $f, q(>&=), $d); \
+                 syswrite($f, q(x) x (1 << 20)) for 1..40; \
+                 for (1..4) { fork or do { sleep 1; exit } } sleep 1; wait for 1..4'";
+    let report = bed.run(&[], &[share]).await;
+    assert!(report.passed(), "{report:?}");
+}
+
+#[tokio::test]
+async fn files_that_were_unlinked_while_open_count_as_disk() {
+    let mut bed = Bed::new().await;
+    bed.limits.disk_bytes = 20 << 20;
+    let command = "exec 3>big; rm big; head -c 64000000 /dev/zero >&3; sleep 1000";
+    let report = bed.run(&[], &[command]).await;
+    assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+}
+
+#[tokio::test]
+async fn what_lies_below_a_directory_that_is_closed_counts_and_it_stays_closed() {
+    if as_an_ordinary_user("what_lies_below_a_directory_that_is_closed_counts_and_it_stays_closed")
+    {
+        return;
+    }
+    let mut bed = Bed::new().await;
+    bed.limits.disk_bytes = 20 << 20;
+    let command =
+        "mkdir -p a/b; exec 3>a/b/big; chmod 000 a/b a; head -c 64000000 /dev/zero >&3; sleep 1000";
+    let report = bed.run(&[], &[command]).await;
+    assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+    let mode = std::os::unix::fs::MetadataExt::mode(&bed.file("a").metadata().unwrap());
+    assert_eq!(mode & 0o777, 0);
+}
+
+#[tokio::test]
+async fn too_many_files_end_the_run() {
+    let mut bed = Bed::new().await;
+    bed.limits.disk_entries = 1000;
+    let command = "i=0; while [ $i -lt 3000 ]; do : >f$i; i=$((i+1)); done; sleep 1000";
+    let report = bed.run(&[], &[command]).await;
+    assert!(matches!(report.outcome, Outcome::TooManyFiles { limit: 1000, .. }), "{report:?}");
+    assert!(report.to_string().contains("too many files"), "{report}");
+}
+
+#[tokio::test]
+async fn what_is_hidden_from_the_worker_counts_as_too_much() {
+    let bed = Bed::new().await;
+    // Twenty times 250 letters: no path is that long.
+    let deep = "n=$(head -c 250 /dev/zero | tr '\\0' x); for i in $(seq 20); do mkdir $n && cd -P $n; \
+                done; sleep 1000";
+    let report = bed.run(&[], &[deep]).await;
+    assert_eq!(report.outcome, Outcome::Unmeasurable { hidden: Hidden::TooDeep }, "{report:?}");
+}
+
+#[tokio::test]
+async fn where_the_machine_runs_short_the_run_that_holds_the_most_goes_first() {
+    for short_of_memory in [true, false] {
+        let mut bed = Bed::new().await;
+        match short_of_memory {
+            true => bed.limits.spare_memory_bytes = u64::MAX,
+            false => bed.limits.spare_disk_bytes = u64::MAX,
+        }
+        let report = bed.run(&[], &[&bed.sleeper()]).await;
+        let said = match report.outcome {
+            Outcome::MachineOutOfMemory { .. } => "the machine runs out of memory: ",
+            Outcome::MachineOutOfDisk { .. } => "the disk of the workspaces runs full: ",
+            _ => panic!("{report:?}"),
+        };
+        assert_eq!(said.contains("memory"), short_of_memory);
+        assert!(report.to_string().starts_with(said), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_joins_its_runs_control_group() {
+    let mut bed = Bed::new().await;
+    bed.in_groups();
+    let report = bed.run(&[], &["echo \"$0 $#\""]).await;
+    assert_eq!(report.commands[0].tail, "/bin/sh 0\n", "and learns nothing of it: {report:?}");
+    assert_eq!(bed.joined(), ["0\n"]);
 }

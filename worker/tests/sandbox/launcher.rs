@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    greenline_worker::sandbox::entry().unwrap_or(ExitCode::from(2))
+    greenline_worker::entry().unwrap_or(ExitCode::from(2))
 }

@@ -16,7 +16,9 @@
 mod bed;
 mod files;
 mod ground;
+mod limits;
 mod network;
+mod phases;
 mod processes;
 mod users;
 mod walls;

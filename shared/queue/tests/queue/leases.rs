@@ -13,6 +13,7 @@ on_a_fresh_bed! {
     a_settlement_said_twice_counts_once
     a_settlement_said_twice_at_once_counts_once
     a_heartbeat_keeps_a_claim
+    a_heartbeat_after_a_settlement_changes_nothing
     a_heartbeat_puts_back_a_lease_and_a_lock
     nobody_takes_off_anothers_lock
     an_operators_lock_defers_a_task
@@ -88,6 +89,29 @@ pub(crate) async fn a_settlement_said_twice_at_once_counts_once(bed: TestBed) {
     assert_eq!(said, [Settled::Accepted, Settled::Already, Settled::Already]);
     let story = bed.queue.story(&id("a")).await.unwrap().unwrap();
     assert_eq!(story.attempts.len(), 1);
+}
+
+pub(crate) async fn a_heartbeat_after_a_settlement_changes_nothing(bed: TestBed) {
+    file_all(&bed, &["done", "retried", "given-up", "released"]).await;
+    let mut hand = bed.hand("w").await;
+    let claims = hand.claim(4).await;
+    assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+    assert_eq!(hand.fail(&claims[1]).await, Settled::WillRetry);
+    assert_eq!(hand.give_up(&claims[2]).await, Settled::Failed);
+    assert_eq!(hand.release(&claims[3]).await, Settled::Accepted);
+    let held: Vec<_> = claims.iter().collect();
+    assert_eq!(hand.beat(&held).await, [Beat::Lost, Beat::Lost, Beat::Lost, Beat::Lost]);
+    assert_eq!(bed.redis::<usize>("ZCARD agent:tasks:leases").await, 0, "no lease came back");
+    assert!(bed.keys("agent:task:*:lock").await.is_empty(), "nor a lock");
+    let statuses = [
+        ("done", Status::Success),
+        ("retried", Status::Scheduled),
+        ("given-up", Status::Failed),
+        ("released", Status::Pending),
+    ];
+    for (id, status) in statuses {
+        assert_eq!(bed.status(id).await, status, "{id}");
+    }
 }
 
 pub(crate) async fn a_heartbeat_keeps_a_claim(bed: TestBed) {

@@ -187,12 +187,14 @@ table! {
         "The directory in which tasks work.").default(".greenline/workspaces");
     WORKSPACE_LIMIT: u64 = size, Setting::new("worker.workspace_limit", "GREENLINE_WORKSPACE_LIMIT",
         "How much disk all workspaces together may use.").default("10GiB");
+    WORKSPACE_ENTRIES: u32 = positive_count, Setting::new("worker.workspace_entries", "GREENLINE_WORKSPACE_ENTRIES",
+        "How many files and directories one task may have in its workspace.").default("1000000");
     MEMORY_LIMIT: u64 = size, Setting::new("worker.memory_limit", "GREENLINE_MEMORY_LIMIT",
         "How much memory one task may use.").default("4GiB");
     OUTPUT_TAIL: u64 = size, Setting::new("worker.output_tail", "GREENLINE_OUTPUT_TAIL",
         "How much of each command's output its result keeps: the end.").default("64KiB");
     OUTPUT_LOG: u64 = size, Setting::new("worker.output_log", "GREENLINE_OUTPUT_LOG",
-        "How much output a task's log keeps.").default("2MiB");
+        "How much output a task's log keeps: the beginning, and the end.").default("2MiB");
     SANDBOX_READ: Vec<PathBuf> = absolute_paths, Setting::new("worker.sandbox_read", "GREENLINE_SANDBOX_READ",
         "Directories of toolchains that sandboxed commands may read and run, beside the system's and those on `PATH`.").list().unset("none");
     SANDBOX_PORTS: Vec<u16> = ports, Setting::new("worker.sandbox_ports", "GREENLINE_SANDBOX_PORTS",

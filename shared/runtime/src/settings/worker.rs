@@ -30,6 +30,8 @@ pub struct WorkerSettings {
     pub workspace: PathBuf,
     /// How many bytes all workspaces may take on disk.
     pub workspace_limit: u64,
+    /// How many files and directories one task's workspace may hold.
+    pub workspace_entries: u32,
     /// How many bytes of memory one task may use.
     pub memory_limit: u64,
     /// How many bytes of a command's output its result keeps.
@@ -72,6 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
         grace: reader.value(&table::GRACE).value,
         workspace: reader.value(&table::WORKSPACE).value,
         workspace_limit: reader.value(&table::WORKSPACE_LIMIT).value,
+        workspace_entries: reader.value(&table::WORKSPACE_ENTRIES).value,
         memory_limit: reader.value(&table::MEMORY_LIMIT).value,
         output_tail: reader.value(&table::OUTPUT_TAIL).value,
         output_log: reader.value(&table::OUTPUT_LOG).value,
