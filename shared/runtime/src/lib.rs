@@ -5,6 +5,7 @@
 //! - [`metrics`]: the numbers a process shows, with help text for each.
 //! - [`stopping`]: drain at the first signal, interrupt at the second.
 //! - [`clock`]: what time it is, and a clock that tests move by hand.
+//! - [`hosts`]: hosts that sandboxed commands may reach, as operators and repositories list them.
 //! - [`liveness`]: how a process shows that it is alive, and ends itself when it is not.
 //! - [`say`]: durations, sizes and counts as people say them.
 //! - [`user_range`]: the user ids that tasks are given.
@@ -13,6 +14,7 @@
 //! what its library makes global: the log subscriber and the metrics recorder.
 
 pub mod clock;
+pub mod hosts;
 pub mod liveness;
 pub mod logging;
 pub mod metrics;
