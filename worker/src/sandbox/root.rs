@@ -146,13 +146,11 @@ fn show(source: &Source<'_>, place: &Path) -> Result<()> {
             (open_tree(CWD, &path, all | itself)?, path.is_dir())
         }
         Source::Text(text) => {
-            // Beside the new tree, on the file system in memory; mounted from there, it is found
-            // nowhere else.
+            // Beside the new tree, on the file system in memory, where nothing leads once that is
+            // the root.
             let path = Path::new("/").join(place.file_name().unwrap_or_default());
             fs::write(&path, text)?;
-            let tree = open_tree(CWD, &path, all)?;
-            fs::remove_file(&path)?;
-            (tree, false)
+            (open_tree(CWD, &path, all)?, false)
         }
     };
     let target = make(place, is_dir)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use greenline_worker::command::{CommandReport, Ended, Ground};
+use greenline_worker::egress::Egress;
 use greenline_worker::sandbox::{Closed, Found, Launcher, Layers, Reach, Sandbox};
 
 use crate::bed::Bed;
@@ -25,6 +26,17 @@ pub(crate) fn found(layers: Layers, reach: Reach) -> Found {
 /// Toolchains that Landlock alone can't show to tasks' users.
 pub(crate) fn closed() -> Vec<Closed> {
     found(Layers::LandlockAlone, Reach { read: toolchains(), ..Reach::default() }).closed
+}
+
+/// With all walls, and a network of its own; nothing where this machine has no namespaces.
+pub(crate) fn with_egress(egress: Egress) -> Option<Sandbox> {
+    let sandbox = found(Layers::All, Reach { read: toolchains(), egress, ..Reach::default() }).sandbox;
+    if sandbox.isolation().namespaces {
+        return Some(sandbox);
+    }
+    assert!(std::env::var_os("GREENLINE_STRICT").is_none(), "this machine has no namespaces");
+    eprintln!("skipped: this machine has no namespaces, so `setup` has no network of its own");
+    None
 }
 
 /// Where programs are that these tests run: this build's own, and what developers install at home.

@@ -14,6 +14,7 @@
 #[path = "../run_command/bed.rs"]
 #[expect(dead_code, reason = "shared with the tests of commands")]
 mod bed;
+mod egress;
 mod files;
 mod ground;
 mod network;
