@@ -37,7 +37,9 @@ impl Ground {
             (Self::Sandboxed { sandbox, during_setup }, Phase::Setup) => {
                 Some((sandbox, during_setup))
             }
-            (Self::Sandboxed { sandbox, .. }, Phase::Validation) => Some((sandbox, &Outbound::Nothing)),
+            (Self::Sandboxed { sandbox, .. }, Phase::Validation) => {
+                Some((sandbox, &Outbound::Nothing))
+            }
         }
     }
 }

@@ -50,7 +50,9 @@ async fn read_all(client: &mut (impl AsyncRead + Unpin)) -> Result<Greeting, NoG
         if read == 0 {
             return Err(NoGreeting::Nothing);
         }
-        if let Some(name) = name_in(&mut acceptor, &bytes[before..]).map_err(|_| NoGreeting::NoTls)? {
+        if let Some(name) =
+            name_in(&mut acceptor, &bytes[before..]).map_err(|_| NoGreeting::NoTls)?
+        {
             return Ok(Greeting { bytes, name });
         }
     }
@@ -120,7 +122,13 @@ mod tests {
         assert!(matches!(read(&mut [].as_slice()).await, Err(NoGreeting::Nothing)));
         let whole = greeting("pypi.org");
         assert!(matches!(read(&mut &whole[..whole.len() - 1]).await, Err(NoGreeting::Nothing)));
-        let endless: Vec<u8> = [0x16, 3, 1, 0x3f, 0xff].iter().copied().chain([0; 0x3fff]).cycle().take(70_000).collect();
+        let endless: Vec<u8> = [0x16, 3, 1, 0x3f, 0xff]
+            .iter()
+            .copied()
+            .chain([0; 0x3fff])
+            .cycle()
+            .take(70_000)
+            .collect();
         assert!(read(&mut endless.as_slice()).await.is_err());
     }
 

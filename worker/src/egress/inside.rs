@@ -21,10 +21,8 @@ pub(crate) fn open(listeners: &Listeners) -> Result<(), Box<dyn Error>> {
         loopback::add_address(*address, if address.is_ipv4() { 32 } else { 128 })?;
     }
     let failed = |what: &str, error: io::Error| format!("failed to listen for {what}: {error}");
-    let questions =
-        UdpSocket::bind((RESOLVER, DNS)).map_err(|error| failed("names", error))?;
-    let mut tcp =
-        vec![TcpListener::bind((RESOLVER, DNS)).map_err(|error| failed("names", error))?];
+    let questions = UdpSocket::bind((RESOLVER, DNS)).map_err(|error| failed("names", error))?;
+    let mut tcp = vec![TcpListener::bind((RESOLVER, DNS)).map_err(|error| failed("names", error))?];
     let any = IpAddr::from(Ipv4Addr::UNSPECIFIED);
     let places = listeners.addresses.iter().filter(|address| address.is_ipv6()).chain([&any]);
     for place in places {
@@ -68,7 +66,8 @@ mod tests {
 
     #[test]
     fn names_are_asked_of_the_resolver_and_of_no_daemon() {
-        let system = "passwd: files\nhosts: files mdns4 [NOTFOUND=return] resolve dns\ngroup: files";
+        let system =
+            "passwd: files\nhosts: files mdns4 [NOTFOUND=return] resolve dns\ngroup: files";
         assert_eq!(with_plain_hosts(system), "passwd: files\ngroup: files\nhosts: files dns\n");
         assert_eq!(with_plain_hosts(""), "hosts: files dns\n");
     }

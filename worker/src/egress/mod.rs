@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn only_what_the_operator_named_may_be_private() {
-        let egress = egress(&["pypi.org", "mirror.corp", "10.0.0.5:80"], &["*.corp", "mirror.corp"]);
+        let egress =
+            egress(&["pypi.org", "mirror.corp", "10.0.0.5:80"], &["*.corp", "mirror.corp"]);
         assert!(!egress.target(name("pypi.org"), 443).unwrap().private);
         assert!(egress.target(name("mirror.corp"), 443).unwrap().private);
         let address = HostPattern::Address([10, 0, 0, 5].into());

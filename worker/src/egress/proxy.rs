@@ -139,7 +139,9 @@ impl Proxy {
 
     /// Has the proxy connect to a target.
     pub(super) async fn connect(&self, target: &Target) -> io::Result<TcpStream> {
-        timeout(PATIENCE, self.ask(target)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        timeout(PATIENCE, self.ask(target))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     async fn ask(&self, target: &Target) -> io::Result<TcpStream> {

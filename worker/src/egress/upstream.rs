@@ -45,7 +45,9 @@ pub enum NameSource {
 /// Why a host was not reached.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReached {
-    #[error("it leads to {0}, which is not a public address; if it is yours, list it in [sandbox] private_hosts")]
+    #[error(
+        "it leads to {0}, which is not a public address; if it is yours, list it in [sandbox] private_hosts"
+    )]
     NotPublic(IpAddr),
     #[error("its name was not resolved: {0}")]
     NoAddress(io::Error),

@@ -120,7 +120,8 @@ fn stream() -> nix::Result<OwnedFd> {
 /// Sends bytes and prints what comes back. An empty answer is none.
 fn send(address: &str, hex: &str) -> Result {
     let byte = |at: usize| u8::from_str_radix(hex.get(at..at + 2).unwrap_or_default(), 16);
-    let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect::<std::result::Result<_, _>>()?;
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(byte).collect::<std::result::Result<_, _>>()?;
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(&bytes)?;
     let mut answer = Vec::new();

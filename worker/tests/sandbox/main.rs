@@ -12,7 +12,7 @@
 )]
 
 #[path = "../run_command/bed.rs"]
-#[expect(dead_code, reason = "shared with the tests of commands")]
+#[allow(dead_code, reason = "shared with the tests of commands")]
 mod bed;
 mod egress;
 mod files;

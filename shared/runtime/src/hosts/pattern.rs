@@ -157,6 +157,7 @@ pub struct HostRule {
 
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
+const DNS: u16 = 53;
 
 impl HostRule {
     /// One port of one host. Addresses have no name that TLS could show, so theirs are plain.
@@ -230,6 +231,9 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), HostFault> {
         return Ok((text, None));
     }
     match port.parse() {
+        Ok(DNS) => {
+            Err(HostFault::new("53 is the port of the sandbox's own resolver", "leave it out"))
+        }
         Ok(port) if port != 0 => Ok((host, Some(port))),
         _ => {
             let says = format!("\"{}\" is not a port", port.escape_debug());
@@ -305,6 +309,7 @@ mod tests {
             "a.org:0",
             "a.org:65536",
             "a.org:x",
+            "a.org:53",
             "*.10.0.0.1",
             "a%b.org",
         ] {
