@@ -38,10 +38,12 @@ pub(super) fn answer(
     if question.len() > LARGEST_QUESTION || !one_question {
         return None;
     }
-    let packet = Packet::parse(question).ok()?;
-    if packet.has_flags(PacketFlag::RESPONSE) {
+    if header_buffer::has_flags(question, PacketFlag::RESPONSE).ok()? {
         return None;
     }
+    let Ok(packet) = Packet::parse(question) else {
+        return Some(Answer { bytes: not_understood(question)?, refused: None });
+    };
     let recursion = packet.has_flags(PacketFlag::RECURSION_DESIRED);
     let is_query = packet.opcode() == OPCODE::StandardQuery;
     let mut reply = packet.into_reply();
@@ -75,6 +77,15 @@ pub(super) fn answer(
     };
     let bytes = reply.build_bytes_vec().ok()?;
     Some(Answer { bytes, refused })
+}
+
+/// An answer to what the parser does not know, such as a type of record: without one, the client
+/// would wait.
+fn not_understood(question: &[u8]) -> Option<Vec<u8>> {
+    let mut reply = Packet::new_reply(header_buffer::id(question).ok()?);
+    reply.set_flags(PacketFlag::RESPONSE);
+    *reply.rcode_mut() = RCODE::NotImplemented;
+    reply.build_bytes_vec().ok()
 }
 
 fn is_internet(class: QCLASS) -> bool {
@@ -129,9 +140,12 @@ mod tests {
         let address = || RData::A(A { address: ADDRESS.to_bits() });
         assert_eq!(ask("pypi.org", TYPE::A), (RCODE::NoError, vec![address()], None));
         assert_eq!(ask("PyPi.oRg", TYPE::A), (RCODE::NoError, vec![address()], None));
-        for kind in [TYPE::AAAA, TYPE::TXT, TYPE::HTTPS, TYPE::Unknown(999)] {
+        for kind in [TYPE::AAAA, TYPE::TXT, TYPE::HTTPS] {
             assert_eq!(ask("pypi.org", kind), (RCODE::NoError, vec![], None), "{kind:?}");
         }
+        let unknown = answer(&question("pypi.org", TYPE::Unknown(999)), |_| Some(ADDRESS)).unwrap();
+        let reply = Packet::parse(&unknown.bytes).unwrap();
+        assert_eq!((reply.id(), reply.rcode()), (7, RCODE::NotImplemented));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::bed::{Bed, until, written};
-use crate::ground::{bed_on, escape, with_egress};
+use crate::ground::{bed_on, escape, is_installed, with_egress};
 
 /// A server that answers each connection's first bytes with `pong`, and keeps them.
 struct Server {
@@ -236,7 +236,7 @@ async fn the_network_of_setup_shows_nothing_of_the_machine() {
     let rest = seen.strip_prefix(files).unwrap_or_else(|| panic!("{seen}"));
     assert!(rest.starts_with("    lo\n  sl "), "one interface: {seen}");
     assert!(!seen.contains(&format!(":{:04X} ", server.address.port())), "{seen}");
-    assert!(seen.ends_with("/dev/null\n"), "the channel to the worker is closed: {seen}");
+    assert!(seen.ends_with("/null\n"), "the channel to the worker is closed: {seen}");
 }
 
 #[tokio::test]
@@ -273,4 +273,65 @@ async fn a_relay_ends_with_its_command() {
         }
     })
     .await;
+}
+
+/// Clients bring resolvers of their own: glibc's, c-ares, Go's, Java's.
+#[tokio::test]
+async fn clients_of_each_kind_find_a_listed_name_and_no_other() {
+    let server = Server::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nv1.2.3\n".to_vec()
+    });
+    let places = [("a.private.test", 80, server.address)];
+    let Some(sandbox) =
+        with_egress(egress(&["http://a.private.test"], &places, Proxies::default()))
+    else {
+        return;
+    };
+    let bed = bed_on(Some(&sandbox)).await;
+    let mirror = "<settings><mirrors><mirror><id>m</id><mirrorOf>*</mirrorOf>\
+                  <url>http://NAME/m</url></mirror></mirrors></settings>";
+    let clients = [
+        ("getent", "getent ahosts NAME".to_owned()),
+        (
+            "python3",
+            "python3 -c 'import urllib.request as u; u.urlopen(\"http://NAME/\")'".to_owned(),
+        ),
+        (
+            "node",
+            "node -e 'require(\"dns\").resolve4(\"NAME\", (e) => { if (e) process.exit(1); \
+             require(\"http\").get(\"http://NAME/\").on(\"error\", () => process.exit(1)) })'"
+                .to_owned(),
+        ),
+        // What these two get is no module and no plugin. That they ask is enough.
+        (
+            "go",
+            "export GOPROXY=http://NAME GONOSUMDB=* GOFLAGS=-mod=mod; \
+             go mod download example.test/hello@v1.2.3 || true"
+                .to_owned(),
+        ),
+        (
+            "mvn",
+            format!(
+                "echo '{mirror}' > s.xml; mvn -B -s s.xml -Dmaven.repo.local=m help:help || true"
+            ),
+        ),
+    ];
+    for (program, command) in clients {
+        if !is_installed(program) {
+            eprintln!("skipped: {program} is not installed");
+            continue;
+        }
+        let before = server.heard().len();
+        let named = |name: &str| command.replace("NAME", name);
+        let path = std::env::var("PATH").unwrap();
+        let listed = bed.run(&[&format!("PATH='{path}'; {}", named("a.private.test"))], &[]).await;
+        assert!(listed.passed(), "{program}: {listed:?}");
+        let asked = server.heard().len() - before;
+        assert!(asked > 0 || program == "getent", "{program} asked nothing: {listed:?}");
+        let other = format!("PATH='{path}'; {}", named("b.private.test"));
+        let (other, events) = bed.run_logged(&[&other], &[]).await;
+        let said = all(&events);
+        assert!(said.contains("b.private.test is not in [sandbox] hosts"), "{program}: {said}");
+        assert!(!other.passed() || command.ends_with("|| true"), "{program}: {other:?}");
+    }
 }

@@ -58,6 +58,11 @@ pub(crate) async fn bed_on(sandbox: Option<&Sandbox>) -> Bed {
     bed
 }
 
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).exists())
+}
+
 /// Whether an attempt worked; its words are what the shell makes of `attempt`.
 pub(crate) async fn gets_out(bed: &Bed, attempt: &str) -> bool {
     worked(&bed.run(&[], &[&format!("{} {attempt}", escape())]).await)

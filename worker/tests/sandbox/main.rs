@@ -19,6 +19,7 @@ mod files;
 mod ground;
 mod network;
 mod processes;
+mod registries;
 mod users;
 mod walls;
 mod work;
