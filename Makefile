@@ -40,7 +40,7 @@ lint: ## format, clippy, rustdoc, fixtures, and what is installed of cargo-deny,
 
 registries: ## pip, npm, cargo, go and mvn fetch a package each in the sandbox (needs the internet)
 	@deploy/need cargo cc
-	@GREENLINE_REGISTRIES=1 $(CARGO) test --locked --quiet --package greenline-worker --test sandbox registries -- --nocapture
+	@GREENLINE_REGISTRIES=1 $(CARGO) test --locked --quiet --package greenline-worker --test sandbox -- registries:: clients_of_each_kind --nocapture
 
 bench: ## what the queue does on this machine
 	@deploy/need cargo cc redis
