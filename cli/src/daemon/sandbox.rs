@@ -30,9 +30,10 @@ pub(crate) fn layers(worker: &WorkerSettings) -> Layers {
 /// The hosts that commands reach, by the settings. A worker with a proxy that is not understood
 /// does not start: see [`proxies`].
 fn egress(worker: &WorkerSettings) -> Egress {
+    let sandbox = &worker.sandbox;
     let proxies = proxies().unwrap_or_default();
     let upstream = Upstream { names: NameSource::System, proxies };
-    Egress::new(worker.sandbox_hosts.clone(), worker.sandbox_private_hosts.clone(), upstream)
+    Egress::new(sandbox.hosts.clone(), sandbox.private_hosts.clone(), upstream)
 }
 
 /// The operator's proxies, by the variables that other programs read too.

@@ -43,7 +43,8 @@ pub(crate) fn safety_with_hosts(hosts: &[&str]) -> Option<Safety> {
     if sandbox.isolation().namespaces {
         return Some(Safety::Sandbox(sandbox));
     }
-    assert!(std::env::var_os("GREENLINE_STRICT").is_none(), "this machine has no namespaces");
+    let strict = std::env::var_os("GREENLINE_STRICT").is_some_and(|strict| strict == "1");
+    assert!(!strict, "this machine has no namespaces");
     eprintln!("skipped: this machine has no namespaces, so `setup` has no network of its own");
     None
 }

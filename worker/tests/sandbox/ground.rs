@@ -34,8 +34,7 @@ pub(crate) fn with_egress(egress: Egress) -> Option<Sandbox> {
     if sandbox.isolation().namespaces {
         return Some(sandbox);
     }
-    assert!(std::env::var_os("GREENLINE_STRICT").is_none(), "this machine has no namespaces");
-    eprintln!("skipped: this machine has no namespaces, so `setup` has no network of its own");
+    skip("this machine has no namespaces, so `setup` has no network of its own");
     None
 }
 

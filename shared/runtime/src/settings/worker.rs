@@ -10,7 +10,6 @@ use super::sandbox::{self, SandboxSettings};
 use super::secret::Secret;
 use super::table;
 use super::value::Name;
-use crate::hosts::{HostList, HostPattern};
 
 /// A worker's settings.
 #[derive(Debug, Clone)]
@@ -41,10 +40,6 @@ pub struct WorkerSettings {
     pub sandbox_read: Vec<PathBuf>,
     /// Where sandboxed `setup` commands may connect to without namespaces.
     pub sandbox_ports: Vec<u16>,
-    /// Hosts that sandboxed `setup` commands may reach with namespaces.
-    pub sandbox_hosts: HostList,
-    /// Hosts that may have private addresses.
-    pub sandbox_private_hosts: Vec<HostPattern>,
     /// Whether the operator's own commands are sandboxed too.
     pub sandbox_commands: bool,
     /// Whether other people's code runs where there is no sandbox.
@@ -82,11 +77,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
         output_log: reader.value(&table::OUTPUT_LOG).value,
         sandbox_read: reader.optional(&table::SANDBOX_READ).value.unwrap_or_default(),
         sandbox_ports: reader.value(&table::SANDBOX_PORTS).value,
-        sandbox_hosts: reader.value(&table::SANDBOX_HOSTS).value,
-        sandbox_private_hosts: reader
-            .optional(&table::SANDBOX_PRIVATE_HOSTS)
-            .value
-            .unwrap_or_default(),
         sandbox_commands: reader.value(&table::SANDBOX_COMMANDS).value,
         without_isolation: reader.value(&table::WITHOUT_ISOLATION).value,
         checkout_token: reader.optional(&table::CHECKOUT_TOKEN).value,
