@@ -5,7 +5,7 @@ SHELL := bash
 CARGO ?= cargo
 SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
 
-.PHONY: help demo up test lint bench bench-peers bench-diagnosis bench-webhooks compose-test
+.PHONY: help demo up test lint registries bench bench-peers bench-diagnosis bench-webhooks compose-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ lint: ## format, clippy, rustdoc, fixtures, and what is installed of cargo-deny,
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "skipped: shellcheck is not installed"; fi
 	@deploy/kubernetes/check
 	@shared/diagnosis/fixtures/check
+
+registries: ## pip, npm, cargo, go and mvn fetch a package each in the sandbox (needs the internet)
+	@deploy/need cargo cc
+	@GREENLINE_REGISTRIES=1 $(CARGO) test --locked --quiet --package greenline-worker --test sandbox -- registries:: clients_of_each_kind --nocapture
 
 bench: ## what the queue does on this machine
 	@deploy/need cargo cc redis

@@ -11,6 +11,7 @@ compile_error!("the worker runs commands with Linux's /proc, prctl and flock: bu
 mod alarm;
 pub mod command;
 mod daemon;
+pub mod egress;
 mod handler;
 mod holdings;
 mod pace;

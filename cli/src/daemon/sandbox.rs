@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use greenline_runtime::settings::{Walls, WorkerSettings};
+use greenline_worker::egress::{Egress, NameSource, Proxies, ProxyFault, Upstream};
 use greenline_worker::reproduce::Safety;
 use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, Sandbox};
 
@@ -10,6 +11,7 @@ use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, San
 pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
     let reach = Reach {
         read: toolchains(worker),
+        egress: egress(worker),
         ports: worker.sandbox_ports.clone(),
         users: worker.sandbox.users,
         workspaces: std::path::absolute(&worker.workspace).ok(),
@@ -23,6 +25,20 @@ pub(crate) fn layers(worker: &WorkerSettings) -> Layers {
         Walls::All => Layers::All,
         Walls::Landlock => Layers::LandlockAlone,
     }
+}
+
+/// The hosts that commands reach, by the settings. A worker with a proxy that is not understood
+/// does not start: see [`proxies`].
+fn egress(worker: &WorkerSettings) -> Egress {
+    let sandbox = &worker.sandbox;
+    let proxies = proxies().unwrap_or_default();
+    let upstream = Upstream { names: NameSource::System, proxies };
+    Egress::new(sandbox.hosts.clone(), sandbox.private_hosts.clone(), upstream)
+}
+
+/// The operator's proxies, by the variables that other programs read too.
+pub(crate) fn proxies() -> Result<Proxies, ProxyFault> {
+    Proxies::from_variables(|name| std::env::var(name).ok())
 }
 
 /// What keeps other people's code away from everything else, said once in the log.

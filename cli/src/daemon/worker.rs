@@ -32,6 +32,9 @@ pub(crate) fn build(
 ) -> anyhow::Result<WorkerDaemon> {
     let worker = &settings.worker;
     check_types(worker)?;
+    if let Err(fault) = super::sandbox::proxies() {
+        return Err(Complaint::wrong(fault.to_string()).mend(PROXIES).into());
+    }
     let options = WorkerOptions {
         id: id.parse()?,
         labels: labels(worker)?,
@@ -60,6 +63,8 @@ pub(crate) fn build(
 pub(crate) fn longest_silence(heartbeat: Duration) -> Duration {
     heartbeat * 3 + Duration::from_secs(15)
 }
+
+const PROXIES: &str = "write http://host:port, or unset it for this program";
 
 /// Types that name a failure of CI.
 const REPRODUCED: [&str; 2] = ["fix_test_failure", "investigate_failure"];

@@ -18,6 +18,7 @@ pub(super) fn look(settings: Option<&Settings>) -> Vec<Finding> {
     let mut findings = vec![git()];
     if let Some(settings) = settings {
         findings.extend(sandbox(&settings.worker));
+        findings.extend(proxy());
         findings.push(disk(settings));
         findings.extend(keys(settings));
     }
@@ -66,6 +67,13 @@ fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
         findings.push(finding.mend("use a newer kernel: Linux 6.12 leaves the least"));
     }
     findings
+}
+
+/// The proxy that sandboxed commands go through, if there is one and it is not understood.
+fn proxy() -> Option<Finding> {
+    let fault = daemon::sandbox::proxies().err()?;
+    let says = format!("{fault}: workers don't start");
+    Some(Finding::fail("proxy", says).mend("write http://host:port, or unset it"))
 }
 
 const NO_SANDBOX: &str = "use Linux 5.13 or later, with landlock in its lsm= list";

@@ -257,6 +257,7 @@ impl Situation<'_> {
             diagnosis: diagnosis.clone(),
             judged: self.judged.clone(),
             commands: self.commands.clone(),
+            hosts: settings.hosts.clone(),
             asked: self.asked.map(str::to_owned),
             attempt: self.past.attempts + 1,
             attempts: settings.limits.attempts.min(MOST_ATTEMPTS),

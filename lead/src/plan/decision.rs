@@ -63,6 +63,8 @@ pub struct TaskDraft {
     pub judged: Judged,
     /// What reproduces it.
     pub commands: Commands,
+    /// Hosts that `setup` may reach, of those that the worker's operator allows.
+    pub hosts: Option<Vec<String>>,
     /// The wish of a person that it was made for: such a task is another than the one before it.
     pub asked: Option<String>,
     /// Which attempt at this failure it is, counted from 1.

@@ -42,6 +42,8 @@ struct Inputs<'a> {
     head_sha: &'a str,
     check: &'a str,
     clone_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts: Option<&'a [String]>,
     fork: bool,
     signature: Option<&'a str>,
     category: &'a str,
@@ -144,6 +146,7 @@ impl TaskDraft {
             head_sha: failure.head_sha.as_str(),
             check: failure.check.as_str(),
             clone_url: &self.clone_url,
+            hosts: self.hosts.as_deref(),
             fork: pull.is_some_and(|pull| pull.fork),
             signature: self.signature(),
             category: self.diagnosis.category.as_str(),

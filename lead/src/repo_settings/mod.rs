@@ -41,6 +41,8 @@ pub struct RepoSettings {
     pub commands: CommandSettings,
     /// The same for single checks; the first pattern that fits counts.
     pub checks: Vec<(Pattern, CheckCommands)>,
+    /// Hosts that `setup` may reach, of those that the operator allows. `None`: all of those.
+    pub hosts: Option<Vec<String>>,
     /// How much may be done.
     pub limits: Limits,
     /// What may be done without asking.
@@ -242,6 +244,7 @@ fn read(source: &Source<'_>, table: &DeTable<'_>) -> RepoSettings {
     let settings = RepoSettings {
         commands: commands(top.section("commands")),
         checks: checks(top.section("checks")),
+        hosts: sandbox(top.section("sandbox")),
         limits: limits(top.section("limits")),
         autonomy: autonomy(source, top.section("autonomy")),
         repair: repair(top.section("repair")),
@@ -270,6 +273,12 @@ fn checks(section: Section<'_, '_>) -> Vec<(Pattern, CheckCommands)> {
         (pattern, CheckCommands { setup, validation })
     });
     named.collect()
+}
+
+fn sandbox(mut section: Section<'_, '_>) -> Option<Vec<String>> {
+    let hosts = section.hosts("hosts");
+    section.finish();
+    hosts
 }
 
 fn limits(mut section: Section<'_, '_>) -> Limits {
@@ -368,9 +377,10 @@ mod tests {
         assert_eq!(settings.autonomy, RepoSettings::default().autonomy);
         assert_eq!(settings.requires_approval, RepoSettings::default().requires_approval);
         // Every name that the reader asks for is told: an unknown one lists them all.
-        for section in
-            ["commands", "limits", "autonomy", "repair", "rerun", "ignore", "approval", "notify"]
-        {
+        for section in [
+            "commands", "sandbox", "limits", "autonomy", "repair", "rerun", "ignore", "approval",
+            "notify",
+        ] {
             let told = told(&format!("[{section}]\nxxxxxxxxxxxx = 1\n"));
             let names = told.rsplit("there are: ").next().unwrap().split(", ");
             for name in names {
@@ -411,6 +421,8 @@ mod tests {
             ("[commands]\nvalidation = [\"a\\u0000b\"]", "2:15", "holds a NUL"),
             ("[ignore]\nbranches = [\"a[\"]", "2:13", "is no pattern"),
             ("[ignore]\ndrafts = 1", "2:10", "drafts must be true or false"),
+            ("[sandbox]\nhosts = [\"a.org/x\"]", "2:10", "is not a host"),
+            ("[sandbox]\nhosts = [\"@pyhton\"]", "2:10", "is no group of registries"),
             ("limits = 3", "1:10", "\"limits\" is a section"),
             ("[checks]\ntest = 3", "2:1", "is not a section"),
             ("[limits", "1:8", ""),

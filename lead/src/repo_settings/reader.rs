@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use globset::{GlobBuilder, GlobMatcher};
+use greenline_runtime::hosts::HostList;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -209,6 +210,18 @@ impl<'s, 't> Section<'s, 't> {
                 return None;
             }
             Some(text.to_owned())
+        });
+        Some(texts.collect())
+    }
+
+    /// A list of hosts, checked and kept as they were written; none if it is not written.
+    pub(super) fn hosts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let texts = self.spanned_texts(key)?.into_iter().filter_map(|(text, span)| {
+            let wrong = HostList::parse([text]).err();
+            if let Some(fault) = &wrong {
+                self.source.complain(&span, fault.says.as_str(), fault.mend.as_str());
+            }
+            wrong.is_none().then(|| text.to_owned())
         });
         Some(texts.collect())
     }

@@ -6,6 +6,7 @@
 //! - [`stopping`]: drain at the first signal, interrupt at the second.
 //! - [`privacy`]: a process that other processes of its user can't look into.
 //! - [`clock`]: what time it is, and a clock that tests move by hand.
+//! - [`hosts`]: hosts that sandboxed commands may reach, as operators and repositories list them.
 //! - [`liveness`]: how a process shows that it is alive, and ends itself when it is not.
 //! - [`say`]: durations, sizes and counts as people say them.
 //! - [`user_range`]: the user ids that tasks are given.
@@ -14,6 +15,7 @@
 //! what its library makes global: the log subscriber and the metrics recorder.
 
 pub mod clock;
+pub mod hosts;
 pub mod liveness;
 pub mod logging;
 pub mod metrics;

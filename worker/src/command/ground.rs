@@ -1,7 +1,7 @@
 //! What a run's commands stand on: the worker's own ground, or a sandbox.
 
 use super::command_list::Phase;
-use crate::sandbox::{Network, Sandbox};
+use crate::sandbox::{Outbound, Sandbox};
 
 /// Where commands run.
 #[derive(Debug, Clone)]
@@ -13,16 +13,15 @@ pub enum Ground {
         /// Which.
         sandbox: Sandbox,
         /// What `setup` may reach. `validation` reaches nothing.
-        during_setup: Network,
+        during_setup: Outbound,
     },
 }
 
 impl Ground {
-    /// In this sandbox, with its own ports during `setup`.
+    /// In this sandbox, with its own hosts during `setup`.
     #[must_use]
     pub fn in_sandbox(sandbox: &Sandbox) -> Self {
-        let during_setup = Network::Ports(sandbox.ports().to_vec());
-        Self::Sandboxed { sandbox: sandbox.clone(), during_setup }
+        Self::Sandboxed { sandbox: sandbox.clone(), during_setup: sandbox.outbound() }
     }
 
     pub(super) fn sandbox(&self) -> Option<&Sandbox> {
@@ -32,13 +31,15 @@ impl Ground {
         }
     }
 
-    pub(super) fn during(&self, phase: Phase) -> Option<(&Sandbox, &Network)> {
+    pub(super) fn during(&self, phase: Phase) -> Option<(&Sandbox, &Outbound)> {
         match (self, phase) {
             (Self::Open, _) => None,
             (Self::Sandboxed { sandbox, during_setup }, Phase::Setup) => {
                 Some((sandbox, during_setup))
             }
-            (Self::Sandboxed { sandbox, .. }, Phase::Validation) => Some((sandbox, &Network::Off)),
+            (Self::Sandboxed { sandbox, .. }, Phase::Validation) => {
+                Some((sandbox, &Outbound::Nothing))
+            }
         }
     }
 }

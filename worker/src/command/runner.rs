@@ -1,11 +1,13 @@
 //! One run, from its first command to the death of its last process.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::future::{Future, ready};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::{Pin, pin};
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ use super::command_list::{CommandList, Phase};
 use super::environment::Environment;
 use super::ground::Ground;
 use super::limits::Limits;
-use super::output::OutputLog;
+use super::output::{OutputLog, Stream};
 use super::process_tree::ProcessTree;
 use super::pump::{Destination, Pump};
 use super::report::{CommandReport, CommandRun, Ended, Outcome};
@@ -33,7 +35,9 @@ use super::shell::{self, Shell};
 use super::shortage::Runs;
 use super::tail::Tail;
 use super::watch::{self, Watched};
+use crate::egress::{self, Egress};
 use crate::handler::with_causes;
+use crate::sandbox::Outbound;
 use crate::task_user::NoTaskUser;
 use crate::workspace::Workspace;
 
@@ -242,7 +246,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     async fn run_one(&mut self, phase: Phase, command: &str) -> Result<Option<Outcome>, RunError> {
         let which = self.commands.len();
         let begun = Instant::now();
-        let (mut child, mut pump) = self.start(which, phase, command)?;
+        let (mut child, mut pump, _relay) = self.start(which, phase, command)?;
         let end = pump.run_while(self.wait_or_end(&mut *child)).await?;
         pump.drain();
         let (tail, truncated_bytes) = pump.tail();
@@ -267,14 +271,30 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         which: usize,
         phase: Phase,
         command: &str,
-    ) -> Result<(Box<dyn ChildWrapper>, Pump), RunError> {
+    ) -> Result<(Box<dyn ChildWrapper>, Pump, Option<egress::Service>), RunError> {
         let Job { workspace, limits, output, .. } = self.job;
+        let failed =
+            |source| RunError::Start { directory: workspace.work().display().to_string(), source };
         let members = self.tree.members();
-        let (variables, tag) = (self.variables.as_slice(), members.tag());
+        let tag = members.tag();
         let sandbox = self.job.ground.during(phase);
-        let input = self.job.input;
-        let shell =
-            Shell { variables, workspace, limits, tag, sandbox, input, group: self.group.as_ref() };
+        let (stdin, relay, variables) = match sandbox {
+            Some((_, Outbound::Hosts(hosts))) => {
+                let (channel, relay) = self.relay(which, hosts).map_err(failed)?;
+                (Stdio::from(channel), Some(relay), Cow::Owned(self.without_proxies()))
+            }
+            _ => (Stdio::null(), None, Cow::Borrowed(self.variables.as_slice())),
+        };
+        let shell = Shell {
+            variables: &variables,
+            workspace,
+            limits,
+            tag,
+            sandbox,
+            stdin,
+            input: self.job.input,
+            group: self.group.as_ref(),
+        };
         let to = Destination {
             command: which,
             tail: Tail::new(limits.tail_bytes),
@@ -288,12 +308,23 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         });
         let piped = started.and_then(|mut child| {
             let pump = pump_of(&mut *child, to)?;
-            Ok((child, pump))
+            Ok((child, pump, relay))
         });
-        piped.map_err(|source| RunError::Start {
-            directory: workspace.work().display().to_string(),
-            source,
-        })
+        piped.map_err(failed)
+    }
+
+    /// The network of one command, and the launcher's end of the channel for its sockets.
+    fn relay(&self, which: usize, hosts: &Egress) -> io::Result<(OwnedFd, egress::Service)> {
+        let (log, limit) = (self.job.output.clone(), self.job.limits.log_bytes);
+        hosts.serve(move |line| log.write(which, Stream::Stderr, line.as_bytes(), limit))
+    }
+
+    /// A relay goes through the operator's proxy itself; from inside, that is out of reach.
+    fn without_proxies(&self) -> Vec<(OsString, OsString)> {
+        let leads_to_a_proxy =
+            |name: &OsString| name.to_str().is_some_and(Egress::replaces_variable);
+        let others = self.variables.iter().filter(|(name, _)| !leads_to_a_proxy(name));
+        others.cloned().collect()
     }
 
     async fn wait_or_end(&mut self, child: &mut dyn ChildWrapper) -> Result<CommandEnd, RunError> {

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use super::cgroup::{self, Group};
 use super::limits::Limits;
 use super::process_tree::Tag;
-use crate::sandbox::{KernelLimits, Network, Sandbox};
+use crate::sandbox::{KernelLimits, Outbound, Sandbox};
 use crate::workspace::Workspace;
 
 /// Where a command finds the line that it is given. Its standard input is empty, always.
@@ -35,7 +35,9 @@ pub(super) struct Shell<'a> {
     pub(super) limits: &'a Limits,
     pub(super) tag: Tag,
     /// What is around the command, and its network; nothing for the operator's own.
-    pub(super) sandbox: Option<(&'a Sandbox, &'a Network)>,
+    pub(super) sandbox: Option<(&'a Sandbox, &'a Outbound)>,
+    /// What the command's program begins with as its standard input.
+    pub(super) stdin: Stdio,
     /// A line that it finds at descriptor [`INPUT`].
     pub(super) input: Option<&'a Secret>,
     /// The control group that it joins.
@@ -43,7 +45,7 @@ pub(super) struct Shell<'a> {
 }
 
 impl Shell<'_> {
-    pub(super) fn start(&self, command: &str) -> io::Result<Box<dyn ChildWrapper>> {
+    pub(super) fn start(self, command: &str) -> io::Result<Box<dyn ChildWrapper>> {
         // Rust opens files close-on-exec; libraries, and whoever started the worker, may not.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let mut shell = self.program(command);
@@ -51,7 +53,7 @@ impl Shell<'_> {
             .env_clear()
             .envs(self.variables.iter().cloned())
             .current_dir(self.workspace.work())
-            .stdin(Stdio::null())
+            .stdin(self.stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -65,7 +67,7 @@ impl Shell<'_> {
     }
 
     fn program(&self, command: &str) -> Command {
-        let Some((sandbox, network)) = self.sandbox else {
+        let Some((sandbox, outbound)) = self.sandbox else {
             let mut shell = Command::new(SHELL);
             shell.args(["-c", &self.preparation(), "sh", command]);
             shell.args(self.group.map(Group::procs));
@@ -73,7 +75,7 @@ impl Shell<'_> {
         };
         // The sandbox sets limits itself, before it takes away the right to.
         let (program, arguments) =
-            sandbox.invocation(self.workspace, network, self.kernel_limits(), command);
+            sandbox.invocation(self.workspace, outbound, self.kernel_limits(), command);
         let arguments = match self.group {
             Some(group) => cgroup::joining(&group.procs(), arguments),
             None => arguments,

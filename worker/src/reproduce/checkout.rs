@@ -6,12 +6,14 @@
 //! pipe, and git's question for a password, which it asks only at the host that the token is for,
 //! reads it out of there. The pipe is closed before a file of the commit is written.
 
+use greenline_runtime::hosts::{HostPattern, HostRule, Protocol};
 use greenline_runtime::settings::Secret;
 use url::Url;
 
 use super::order::Order;
 use crate::command::{CommandList, CommandReport, Ground, Outcome};
-use crate::sandbox::{Network, Sandbox};
+use crate::egress::Egress;
+use crate::sandbox::Sandbox;
 
 /// What is run. Its variables are set by [`Checkout::variables`].
 const SCRIPT: &str = "set -e
@@ -81,11 +83,25 @@ impl<'a> Checkout<'a> {
         CommandList::new(vec![SCRIPT.to_owned()], Vec::new()).expect("the script is one command")
     }
 
-    /// In this sandbox, with the repository's port too.
+    /// In this sandbox, with the way to the repository's host and no other; where Landlock is
+    /// alone, with its port beside the usual ones.
     pub(super) fn ground(&self, sandbox: &Sandbox) -> Ground {
-        let ports = sandbox.ports().iter().copied().chain(self.url.port_or_known_default());
-        let during_setup = Network::Ports(ports.collect());
+        let port = self.url.port_or_known_default();
+        let egress = self.place().map_or_else(Egress::default, |place| {
+            sandbox.egress().to(place, self.url.host() == self.access.host.host())
+        });
+        let during_setup = sandbox.outbound_by(&egress, port.as_slice());
         Ground::Sandboxed { sandbox: sandbox.clone(), during_setup }
+    }
+
+    /// The repository's host and port.
+    fn place(&self) -> Option<HostRule> {
+        let host: HostPattern = self.url.host_str()?.parse().ok()?;
+        let protocol = match self.url.scheme() {
+            "http" => Protocol::Plain,
+            _ => Protocol::Tls,
+        };
+        Some(HostRule::new(host, self.url.port_or_known_default()?, protocol))
     }
 
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {

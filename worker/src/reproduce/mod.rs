@@ -19,6 +19,7 @@ mod order;
 use std::time::{Duration, Instant};
 
 use greenline_diagnosis::Options;
+use greenline_runtime::hosts::HostList;
 use greenline_runtime::settings::Secret;
 
 pub use answer::{Answer, Reproduction};
@@ -179,7 +180,7 @@ impl Reproduce {
         }
 
         let ground = match &self.safety {
-            Safety::Sandbox(sandbox) => Ground::in_sandbox(sandbox),
+            Safety::Sandbox(sandbox) => run.ground(sandbox, order.hosts.as_ref()).await,
             _ => Ground::Open,
         };
         let limits = Limits { time: time.saturating_sub(begun.elapsed()), ..limits };
@@ -216,6 +217,23 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The sandbox with the hosts that the repository wants, as far as the operator allows them.
+    async fn ground(&self, sandbox: &Sandbox, wanted: Option<&HostList>) -> Ground {
+        let Some(wanted) = wanted else { return Ground::in_sandbox(sandbox) };
+        let (egress, refused) = sandbox.egress().narrowed(wanted);
+        if !refused.is_empty() {
+            let names: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            let names = names.join(", ");
+            let text = format!(
+                "the repository's [sandbox] hosts name {names}, which the operator of this worker \
+                 does not allow"
+            );
+            self.assignment.log.write(vec![("note", text)]).await;
+        }
+        let during_setup = sandbox.outbound_by(&egress, &[]);
+        Ground::Sandboxed { sandbox: sandbox.clone(), during_setup }
+    }
+
     async fn job(
         &self,
         commands: &CommandList,

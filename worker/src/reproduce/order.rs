@@ -1,6 +1,7 @@
 //! What a task asks for, read from its `inputs`.
 
 use greenline_queue::TaskSpec;
+use greenline_runtime::hosts::{HostFault, HostList};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -14,6 +15,8 @@ pub(super) struct Order {
     /// The commit: a full object name.
     pub(super) head: String,
     pub(super) whose: Whose,
+    /// Hosts that `setup` may reach, of those that the operator allows.
+    pub(super) hosts: Option<HostList>,
     /// Of the failure as it was seen in CI.
     pub(super) signature: Option<String>,
 }
@@ -42,6 +45,8 @@ pub(super) enum OrderError {
     NoRepo(String),
     #[error("inputs.clone_url {0:?} can't be used: it must be https, and hold no password")]
     NoUrl(String),
+    #[error("inputs.hosts can't be read: {0}")]
+    NoHosts(#[from] HostFault),
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +54,7 @@ struct Inputs {
     repo: String,
     head_sha: String,
     clone_url: Option<String>,
+    hosts: Option<Vec<String>>,
     fork: Option<bool>,
     signature: Option<String>,
 }
@@ -68,11 +74,13 @@ impl Order {
             Some(true) => Whose::Forks,
             None => Whose::Unknown,
         };
+        let hosts = inputs.hosts.map(|hosts| HostList::parse(hosts.iter().map(String::as_str)));
         Ok(Self {
             clone_url: inputs.clone_url.as_deref().map(usable).transpose()?,
             repo: inputs.repo,
             head: inputs.head_sha,
             whose,
+            hosts: hosts.transpose()?,
             signature: inputs.signature,
         })
     }

@@ -4,6 +4,8 @@
 //! without which they don't work; no home directory, no /var, no /run, no other part of /etc.
 
 use std::error::Error;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -78,8 +80,15 @@ const NAMES: u16 = 53;
 pub(super) fn readable(plan: &Plan) -> Vec<PathBuf> {
     let system = SYSTEM.map(PathBuf::from).into_iter();
     let looked_up = LOOKED_UP.map(|name| Path::new("/etc").join(name)).into_iter();
-    let all = system.chain(looked_up).chain(plan.read.iter().cloned());
+    let all = system.chain(looked_up).chain(java()).chain(plan.read.iter().cloned());
     all.filter(|path| path.exists()).collect()
+}
+
+/// Settings of Debian's Java, without which it does not start: a directory for each version.
+fn java() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir("/etc").into_iter().flatten().filter_map(Result::ok);
+    let ours = entries.filter(|entry| entry.file_name().as_bytes().starts_with(b"java-"));
+    ours.map(|entry| entry.path())
 }
 
 pub(super) fn devices() -> Vec<PathBuf> {

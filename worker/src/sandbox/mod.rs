@@ -2,7 +2,8 @@
 //!
 //! A command in it sees the system's programs, its own workspace, and what the operator named;
 //! everything else is out of its reach: the worker's environment and memory, other processes and
-//! other tasks, Redis, the container engine, and, except during `setup`, the network.
+//! other tasks, Redis, the container engine, and, except during `setup`, the network. There it is
+//! the hosts that the operator lists ([`crate::egress`]); with Landlock alone, TCP ports of any host.
 //!
 //! Two walls, of which the first is always there:
 //!
@@ -25,6 +26,7 @@
 mod calls;
 mod entry;
 mod files;
+pub(crate) mod loopback;
 mod mounts;
 mod namespaces;
 mod plan;
@@ -38,13 +40,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use entry::{FAILED, FAILURE_MARK, entry};
-pub use plan::Network;
-pub(crate) use plan::{KernelLimits, Namespaces, Plan};
+pub(crate) use plan::{KernelLimits, Namespaces, Network, Plan};
 pub use probe::{Found, Layers, NoIsolation};
 pub use reachable::Closed;
 
 use greenline_runtime::user_range::UserRange;
 
+use crate::egress::Egress;
 use crate::task_user::{NoTaskUser, TaskUserId};
 use crate::workspace::Workspace;
 
@@ -72,13 +74,36 @@ impl Launcher {
 pub struct Reach {
     /// Files and directories that they may read and run: toolchains.
     pub read: Vec<PathBuf>,
-    /// TCP ports that they may connect to during `setup`.
+    /// Hosts that they may reach during `setup`, where there are namespaces.
+    pub egress: Egress,
+    /// TCP ports that they may connect to during `setup`, where Landlock is alone.
     pub ports: Vec<u16>,
     /// The ids that tasks' users are taken from where the worker is root; those that fit this
     /// machine when absent.
     pub users: Option<UserRange>,
     /// The directory that will hold all workspaces, which tasks' users have to be able to enter.
     pub workspaces: Option<PathBuf>,
+}
+
+/// What a command reaches on the network.
+#[derive(Debug, Clone)]
+pub enum Outbound {
+    /// Nothing; with namespaces, its own loopback.
+    Nothing,
+    /// These TCP ports of any host, and UDP: what Landlock alone can tell apart.
+    Ports(Vec<u16>),
+    /// These hosts, through the worker.
+    Hosts(Egress),
+}
+
+impl Outbound {
+    fn to_plan(&self) -> Network {
+        match self {
+            Self::Nothing => Network::Off,
+            Self::Ports(ports) => Network::Ports(ports.clone()),
+            Self::Hosts(egress) => Network::Relayed(egress.listeners()),
+        }
+    }
 }
 
 /// Which walls there are.
@@ -118,12 +143,15 @@ impl Isolation {
         let alone = !self.namespaces;
         let gaps = [
             (alone && self.landlock < 3, "files that the worker may write can be cut to nothing"),
-            (self.landlock < 4, "`setup` can connect to any TCP port"),
-            (alone && self.landlock < 6, "the worker and other tasks can be sent signals"),
             (
-                !alone && self.landlock < 6,
-                "`setup` can connect to abstract unix sockets of this machine",
+                alone && self.landlock >= 4,
+                "`setup` can reach any host on the ports it is given, and send UDP anywhere",
             ),
+            (
+                alone && self.landlock < 4,
+                "`setup` can connect to any TCP port of any host, and send UDP anywhere",
+            ),
+            (alone && self.landlock < 6, "the worker and other tasks can be sent signals"),
             (
                 alone && !self.task_users,
                 "modes, times and attributes of files that the worker's user owns can be changed, \
@@ -171,10 +199,23 @@ impl Sandbox {
         self.isolation
     }
 
-    /// What commands may connect to while they have the network.
+    /// What commands reach while they have the network.
     #[must_use]
-    pub fn ports(&self) -> &[u16] {
-        &self.reach.ports
+    pub fn outbound(&self) -> Outbound {
+        self.outbound_by(&self.reach.egress, &[])
+    }
+
+    /// The same by another list of hosts, or, where Landlock is alone, with these ports too.
+    pub(crate) fn outbound_by(&self, egress: &Egress, ports: &[u16]) -> Outbound {
+        if self.isolation.namespaces {
+            return Outbound::Hosts(egress.clone());
+        }
+        Outbound::Ports(self.reach.ports.iter().chain(ports).copied().collect())
+    }
+
+    /// The hosts that commands may reach during `setup`.
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.reach.egress
     }
 
     /// Gives the workspace to a user of its own, where the worker is root.
@@ -192,12 +233,12 @@ impl Sandbox {
     pub(crate) fn invocation(
         &self,
         workspace: &Workspace,
-        network: &Network,
+        outbound: &Outbound,
         limits: KernelLimits,
         command: &str,
     ) -> (&Path, Vec<OsString>) {
         let shell = ["/bin/sh", "-c", "--", command];
-        let plan = self.plan(workspace.path(), workspace.user(), network.clone(), limits);
+        let plan = self.plan(workspace.path(), workspace.user(), outbound.to_plan(), limits);
         (&self.launcher.0, entry::arguments(&plan, shell.map(OsString::from)))
     }
 

@@ -4,16 +4,19 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::egress::Listeners;
 use crate::task_user::TaskUserId;
 
 /// What a command may do on the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Network {
+pub(crate) enum Network {
     /// Nothing; with namespaces, its own loopback.
     Off,
-    /// Connect to these TCP ports, wherever, and ask name servers.
+    /// Connect to these TCP ports, wherever, and ask name servers: without namespaces.
     Ports(Vec<u16>),
+    /// Reach the hosts that the worker relays to, and nothing else: with namespaces.
+    Relayed(Listeners),
 }
 
 /// Limits that the kernel keeps for each process, or for each user.
@@ -69,6 +72,6 @@ impl Plan {
 
     /// Whether it gets a network of its own.
     pub(super) fn own_network(&self) -> bool {
-        self.has_namespaces() && self.network == Network::Off
+        self.has_namespaces() && !matches!(self.network, Network::Ports(_))
     }
 }

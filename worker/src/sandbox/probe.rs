@@ -6,8 +6,10 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use landlock::{Access, AccessFs, LandlockStatus, Ruleset, RulesetAttr};
 use nix::unistd::geteuid;
@@ -17,6 +19,7 @@ use super::files::NEWEST;
 use super::plan::{KernelLimits, Namespaces, Network};
 use super::reachable::{self, Closed};
 use super::{Isolation, Launcher, Reach, Sandbox};
+use crate::egress::Listeners;
 use crate::handler::with_causes;
 use crate::task_user::{NoTaskUser, TaskUser, TaskUsers, obstacle, range_here};
 use crate::workspace::Parts;
@@ -113,7 +116,11 @@ impl Sandbox {
             Ok(user) => user,
             Err(error) => return Ok(Err(with_causes(&error))),
         };
-        for network in [Network::Off, Network::Ports(Vec::new())] {
+        let during_setup = match self.isolation.namespaces {
+            true => Network::Relayed(Listeners::default()),
+            false => Network::Ports(Vec::new()),
+        };
+        for network in [Network::Off, during_setup] {
             if let Err(why) =
                 judge(&self.try_with(network, inside.path(), user.as_ref(), &secret)?)
             {
@@ -151,10 +158,12 @@ impl Sandbox {
         let plan = self.plan(inside, user.map(TaskUser::id), network, limits);
         let shell = ["/bin/sh", "-c", TRIAL, "sh"].map(Into::into).into_iter();
         let paths = [inside.into(), secret.into()];
+        // Who makes sockets hands them over; here nobody serves them.
+        let (_to_nobody, channel) = UnixStream::pair()?;
         Command::new(&self.launcher.0)
             .args(arguments(&plan, shell.chain(paths)))
             .env_clear()
-            .stdin(Stdio::null())
+            .stdin(OwnedFd::from(channel))
             .output()
     }
 }

@@ -21,8 +21,9 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
-use super::plan::Plan;
+use super::plan::{Network, Plan};
 use super::{files, mounts};
+use crate::egress;
 use crate::workspace::Parts;
 
 pub(super) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -39,6 +40,8 @@ enum Source<'a> {
     Opened(&'a OwnedFd),
     /// What the old tree has at this path, in which there is no link.
     Path(PathBuf),
+    /// A file of this text.
+    Text(String),
 }
 
 /// Places other than the workspace that commands may write to.
@@ -76,7 +79,10 @@ fn visible<'a>(plan: &Plan, parts: &'a Parts) -> Vec<(Source<'a>, PathBuf)> {
     let read: Vec<PathBuf> = files::readable(plan).into_iter().chain(files::devices()).collect();
     let is_outermost =
         |place: &&PathBuf| !read.iter().any(|outer| place != &outer && place.starts_with(outer));
-    let outermost: BTreeSet<&PathBuf> = read.iter().filter(is_outermost).collect();
+    let own_files = own_files(plan, &read);
+    let is_the_systems = |place: &&PathBuf| !own_files.iter().any(|(own, _)| own == *place);
+    let outermost: BTreeSet<&PathBuf> =
+        read.iter().filter(is_outermost).filter(is_the_systems).collect();
     let by_path = |place: &PathBuf| Some((Source::Path(place.canonicalize().ok()?), place.clone()));
     let own = [
         (Source::Opened(&parts.tmp), "/tmp".into()),
@@ -87,7 +93,8 @@ fn visible<'a>(plan: &Plan, parts: &'a Parts) -> Vec<(Source<'a>, PathBuf)> {
     let inner = inner.map(|(part, name)| (Source::Opened(part), plan.workspace.join(name)));
     let inner = inner.into_iter().filter(|_| is_below_writable(&plan.workspace));
     let read = outermost.into_iter().filter_map(by_path);
-    let mut all: Vec<_> = read.chain(own).chain(inner).collect();
+    let texts = own_files.iter().map(|(place, text)| (Source::Text(text.clone()), place.clone()));
+    let mut all: Vec<_> = read.chain(own).chain(inner).chain(texts).collect();
     all.sort_by(|(_, one), (_, other)| one.cmp(other));
     all
 }
@@ -97,6 +104,16 @@ fn visible<'a>(plan: &Plan, parts: &'a Parts) -> Vec<(Source<'a>, PathBuf)> {
 /// commands own in it are mounts of their own.
 fn is_below_writable(workspace: &Path) -> bool {
     WRITABLE.into_iter().any(|place| workspace.starts_with(place))
+}
+
+/// Files that are not the system's but the sandbox's own. In a directory that is shown as a whole,
+/// they take the place of the system's if that has them.
+fn own_files(plan: &Plan, read: &[PathBuf]) -> Vec<(PathBuf, String)> {
+    let Network::Relayed(_) = plan.network else { return Vec::new() };
+    let is_free = |place: &Path| {
+        place.exists() || !read.iter().any(|outer| place != outer && place.starts_with(outer))
+    };
+    egress::files().into_iter().filter(|(place, _)| is_free(place)).collect()
 }
 
 /// Puts an empty file system under everything; the old tree is then at [`OLD`].
@@ -127,6 +144,13 @@ fn show(source: &Source<'_>, place: &Path) -> Result<()> {
             let path = below(OLD, path);
             let itself = OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
             (open_tree(CWD, &path, all | itself)?, path.is_dir())
+        }
+        Source::Text(text) => {
+            // Beside the new tree, on the file system in memory, where nothing leads once that is
+            // the root.
+            let path = Path::new("/").join(place.file_name().unwrap_or_default());
+            fs::write(&path, text)?;
+            (open_tree(CWD, &path, all)?, false)
         }
     };
     let target = make(place, is_dir)?;

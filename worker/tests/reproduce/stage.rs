@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use greenline_queue::{Status, TaskSpec};
+use greenline_runtime::hosts::HostList;
 use greenline_runtime::settings::Secret;
 use greenline_runtime::stopping::Stop;
 use greenline_testbed::{TestBed, eventually};
 use greenline_worker::command::{CommandRunner, Environment, Limits};
+use greenline_worker::egress::{Egress, Upstream};
 use greenline_worker::reproduce::{Access, Answer, Reproduce, Safety};
 use greenline_worker::sandbox::{Launcher, Layers, Reach, Sandbox};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
@@ -29,6 +31,22 @@ pub(crate) fn safeties() -> [Safety; 2] {
         let found = Sandbox::find(launcher, Reach::default(), layers).unwrap();
         Safety::Sandbox(found.sandbox)
     })
+}
+
+/// With namespaces and these hosts for `setup`; nothing where this machine has none.
+pub(crate) fn safety_with_hosts(hosts: &[&str]) -> Option<Safety> {
+    let hosts = HostList::parse(hosts.iter().copied()).unwrap();
+    let egress = Egress::new(hosts, Vec::new(), Upstream::default());
+    let launcher = Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"));
+    let reach = Reach { egress, ..Reach::default() };
+    let sandbox = Sandbox::find(launcher, reach, Layers::All).unwrap().sandbox;
+    if sandbox.isolation().namespaces {
+        return Some(Safety::Sandbox(sandbox));
+    }
+    let strict = std::env::var_os("GREENLINE_STRICT").is_some_and(|strict| strict == "1");
+    assert!(!strict, "this machine has no namespaces");
+    eprintln!("skipped: this machine has no namespaces, so `setup` has no network of its own");
+    None
 }
 
 pub(crate) fn safety() -> Safety {

@@ -3,7 +3,7 @@
 use greenline_diagnosis::{Category, diagnose};
 use greenline_worker::reproduce::{Reproduction, Safety};
 
-use crate::stage::{Stage, safeties, safety, task};
+use crate::stage::{Stage, safeties, safety, safety_with_hosts, task};
 use greenline_testbed::GitServer;
 
 const TYPES: &str = "error[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     \"x\"\n";
@@ -111,4 +111,38 @@ async fn a_failure_at_the_end_of_much_output_is_found() {
     let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
     let answer = stage.answer(task).await;
     assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
+}
+
+/// A repository's list takes from the operator's and adds nothing. The checkout needs neither, and
+/// `setup` does not reach the host of the checkout.
+#[tokio::test]
+async fn setup_reaches_what_both_the_operator_and_the_repository_list() {
+    let forge = GitServer::public().await;
+    let head = forge.commit(&[("file", "x\n")]);
+    let servers = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [one, two, three] = servers.each_ref().map(|server| server.local_addr().unwrap());
+    let operator = [one.to_string(), two.to_string()];
+    let operator: Vec<&str> = operator.iter().map(String::as_str).collect();
+    let Some(safety) = safety_with_hosts(&operator) else { return };
+    let stage = Stage::new(safety, &forge, None).await;
+
+    let tries = [one.port(), two.port(), three.port(), forge.address.port()];
+    let tries = tries.map(|port| format!("(: </dev/tcp/127.0.0.1/{port}) 2>&- && r=$r,{port}"));
+    let look = format!("bash -c 'r=; {}; echo reached $r; exit 1'", tries.join("; "));
+    let reached = async |hosts: Option<serde_json::Value>| {
+        let mut task = task(&forge, &head, |it| {
+            if let Some(hosts) = hosts {
+                it["hosts"] = hosts;
+            }
+        });
+        task.setup = vec![look.clone()];
+        task.validation = vec!["true".to_owned()];
+        let answer = stage.answer(task).await;
+        answer.commands[0].tail.clone()
+    };
+    let (first, second) = (one.port(), two.port());
+    assert_eq!(reached(None).await, format!("reached ,{first},{second}\n"));
+    let wanted = serde_json::json!([two.to_string(), three.to_string(), "evil.test"]);
+    assert_eq!(reached(Some(wanted)).await, format!("reached ,{second}\n"));
+    assert_eq!(reached(Some(serde_json::json!([]))).await, "reached\n");
 }

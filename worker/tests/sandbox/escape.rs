@@ -4,8 +4,8 @@
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::Write;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -55,8 +55,10 @@ fn attempt(words: &[&str]) -> Result {
         ["hard-link", from, to] => done(fs::hard_link(from, to)),
         ["move", from, to] => done(fs::rename(from, to)),
         ["tcp", address] => done(TcpStream::connect(address)),
+        ["send", address, hex] => send(address, hex),
+        ["names", name] => done((name, 0).to_socket_addrs()),
         ["listen", address] => done(TcpListener::bind(address)),
-        ["udp", address] => done(UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", address)),
+        ["udp", address] => done(UdpSocket::bind("0.0.0.0:0")?.send_to(b"x", address)),
         ["unix", path] => done(UnixStream::connect(path)),
         ["abstract", name] => {
             done(UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?))
@@ -113,6 +115,19 @@ fn attempt(words: &[&str]) -> Result {
 
 fn stream() -> nix::Result<OwnedFd> {
     socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)
+}
+
+/// Sends bytes and prints what comes back. An empty answer is none.
+fn send(address: &str, hex: &str) -> Result {
+    let byte = |at: usize| u8::from_str_radix(hex.get(at..at + 2).unwrap_or_default(), 16);
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(byte).collect::<std::result::Result<_, _>>()?;
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(&bytes)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    println!("answer: {}", String::from_utf8_lossy(&answer));
+    if answer.is_empty() { Err("nothing came back".into()) } else { Ok(()) }
 }
 
 fn done<T, E: Error + 'static>(result: std::result::Result<T, E>) -> Result {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use greenline_worker::command::{CommandReport, Ended, Ground};
+use greenline_worker::egress::Egress;
 use greenline_worker::sandbox::{Closed, Found, Launcher, Layers, Reach, Sandbox};
 
 use crate::bed::Bed;
@@ -27,6 +28,16 @@ pub(crate) fn closed() -> Vec<Closed> {
     found(Layers::LandlockAlone, Reach { read: toolchains(), ..Reach::default() }).closed
 }
 
+/// With all walls, and a network of its own; nothing where this machine has no namespaces.
+pub(crate) fn with_egress(egress: Egress) -> Option<Sandbox> {
+    let sandbox = found(Layers::All, Reach { read: toolchains(), egress, ..Reach::default() }).sandbox;
+    if sandbox.isolation().namespaces {
+        return Some(sandbox);
+    }
+    skip("this machine has no namespaces, so `setup` has no network of its own");
+    None
+}
+
 /// Where programs are that these tests run: this build's own, and what developers install at home.
 fn toolchains() -> Vec<PathBuf> {
     let own = Path::new(escape()).parent().unwrap().to_owned();
@@ -44,6 +55,11 @@ pub(crate) async fn bed_on(sandbox: Option<&Sandbox>) -> Bed {
     let mut bed = Bed::new().await;
     bed.ground = sandbox.map_or(Ground::Open, Ground::in_sandbox);
     bed
+}
+
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).exists())
 }
 
 /// Whether an attempt worked; its words are what the shell makes of `attempt`.

@@ -12,14 +12,16 @@
 )]
 
 #[path = "../run_command/bed.rs"]
-#[expect(dead_code, reason = "shared with the tests of commands")]
+#[allow(dead_code, reason = "shared with the tests of commands")]
 mod bed;
+mod egress;
 mod files;
 mod ground;
 mod limits;
 mod network;
 mod phases;
 mod processes;
+mod registries;
 mod users;
 mod walls;
 mod work;

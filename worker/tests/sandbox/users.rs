@@ -77,6 +77,11 @@ fn network_as_an_ordinary_user() {
 }
 
 #[test]
+fn egress_as_an_ordinary_user() {
+    User::Ordinary.runs(&["egress::"]);
+}
+
+#[test]
 fn processes_as_an_ordinary_user() {
     User::Ordinary.runs(&["processes::"]);
 }

@@ -3,15 +3,20 @@
 use super::reader::Reader;
 use super::table;
 use super::value::{Parsed, one_of};
+use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
 /// Settings of the sandbox itself; those of what commands may read stand with the worker's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SandboxSettings {
     /// The walls to use.
     pub walls: Walls,
     /// The user ids that tasks of a root worker get; those that fit the machine when absent.
     pub users: Option<UserRange>,
+    /// Hosts that `setup` may reach where there are namespaces.
+    pub hosts: HostList,
+    /// Hosts that may have private addresses.
+    pub private_hosts: Vec<HostPattern>,
 }
 
 /// The walls of a sandbox.
@@ -33,5 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> SandboxSettings {
     SandboxSettings {
         walls: reader.value(&table::SANDBOX_WALLS).value,
         users: reader.optional(&table::SANDBOX_USERS).value,
+        hosts: reader.value(&table::SANDBOX_HOSTS).value,
+        private_hosts: reader.optional(&table::SANDBOX_PRIVATE_HOSTS).value.unwrap_or_default(),
     }
 }

@@ -15,10 +15,11 @@ use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::sandbox::Walls;
 use super::secret::Secret;
 use super::value::{
-    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, listen,
-    log_filter, long_secret, name, names, path, port, ports, positive_count, positive_duration,
-    secret, size, slots, some_text, switch, user_range,
+    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, host_patterns,
+    hosts, listen, log_filter, long_secret, name, names, path, port, ports, positive_count,
+    positive_duration, secret, size, slots, some_text, switch, user_range,
 };
+use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
 /// One setting, as people read about it.
@@ -198,7 +199,7 @@ table! {
     SANDBOX_READ: Vec<PathBuf> = absolute_paths, Setting::new("worker.sandbox_read", "GREENLINE_SANDBOX_READ",
         "Directories of toolchains that sandboxed commands may read and run, beside the system's and those on `PATH`.").list().unset("none");
     SANDBOX_PORTS: Vec<u16> = ports, Setting::new("worker.sandbox_ports", "GREENLINE_SANDBOX_PORTS",
-        "TCP ports that sandboxed `setup` commands may connect to: those of registries and proxies.").list().default("80, 443");
+        "Where the sandbox is Landlock alone: TCP ports that `setup` may connect to, on any host.").list().default("80, 443");
     SANDBOX_COMMANDS: bool = switch, Setting::new("worker.sandbox_commands", "GREENLINE_SANDBOX_COMMANDS",
         "Run the operator's own commands (`run_command`) in the sandbox too.").default("off");
     WITHOUT_ISOLATION: bool = switch, Setting::new("worker.run_untrusted_code_without_isolation", "GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION",
@@ -211,6 +212,10 @@ table! {
     SANDBOX_USERS: UserRange = user_range, Setting::new("sandbox.users", "GREENLINE_SANDBOX_USERS",
         "Where the worker is root: the user ids, first-last, of which each task gets one. Nobody else may have them.")
         .unset("2000000000-2099999999, or 50000-59999 in containers that lack these");
+    SANDBOX_HOSTS: HostList = hosts, Setting::new("sandbox.hosts", "GREENLINE_SANDBOX_HOSTS",
+        "Hosts that sandboxed `setup` commands may reach; `@registries` are the public registries.").list().default("@registries");
+    SANDBOX_PRIVATE_HOSTS: Vec<HostPattern> = host_patterns, Setting::new("sandbox.private_hosts", "GREENLINE_SANDBOX_PRIVATE_HOSTS",
+        "Those of `hosts` that may lead to addresses of your own network, such as a mirror.").list().unset("none");
 
     LISTEN: SocketAddr = listen, Setting::new("lead.listen", "GREENLINE_LISTEN",
         "Where the lead answers HTTP; anything but loopback needs an operator token.").default("127.0.0.1:7410");

@@ -16,6 +16,7 @@ use tracing_subscriber::filter::{ParseError, Targets};
 
 use super::problem::{Fault, nearest};
 use super::secret::Secret;
+use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
 pub(super) type Parsed<T> = Result<T, Fault>;
@@ -145,6 +146,24 @@ pub(super) fn port(text: &str) -> Parsed<u16> {
 
 pub(super) fn ports(text: &str) -> Parsed<Vec<u16>> {
     items(text).map(port).collect()
+}
+
+/// Hosts with their ports, and groups of registries.
+pub(super) fn hosts(text: &str) -> Parsed<HostList> {
+    HostList::parse(items(text)).map_err(|fault| Fault::new(fault.says, fault.mend))
+}
+
+/// Hosts without ports. Not all of them: those that count as the operator's own are named.
+pub(super) fn host_patterns(text: &str) -> Parsed<Vec<HostPattern>> {
+    let named = |text: &str| match text.parse::<HostPattern>() {
+        Ok(HostPattern::AnyName) => {
+            let says = "\"*\" would make all private addresses reachable";
+            Err(Fault::new(says, "name your own hosts, such as *.corp.example"))
+        }
+        Ok(host) => Ok(host),
+        Err(fault) => Err(Fault::new(fault.says, fault.mend)),
+    };
+    items(text).map(named).collect()
 }
 
 /// Paths that mean the same wherever they are used.

@@ -40,7 +40,7 @@ pub struct WorkerSettings {
     pub output_log: u64,
     /// What sandboxed commands may read beside the usual.
     pub sandbox_read: Vec<PathBuf>,
-    /// Where sandboxed `setup` commands may connect to.
+    /// Where sandboxed `setup` commands may connect to without namespaces.
     pub sandbox_ports: Vec<u16>,
     /// Whether the operator's own commands are sandboxed too.
     pub sandbox_commands: bool,
