@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use greenline_store::{Store, StoreConfig, cmd};
+use greenline_store::{Credentials, Store, StoreConfig, StoreError, cmd};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -57,8 +57,13 @@ impl Drop for House {
 }
 
 async fn redis_pid(terminal: &Terminal) -> Pid {
-    let url = std::fs::read_to_string(terminal.folder().join(".greenline/redis.url")).unwrap();
-    let store = Store::connect(StoreConfig::at(url)).await.unwrap();
+    let home = terminal.folder().join(".greenline");
+    let url = std::fs::read_to_string(home.join("redis.url")).unwrap();
+    let password = std::fs::read_to_string(home.join("redis_password")).unwrap();
+    let username = Some("greenline".to_owned());
+    let credentials = Credentials { username, password: Some(password) };
+    let store =
+        Store::connect(StoreConfig { credentials, ..StoreConfig::at(url) }).await.unwrap();
     let info: String = store.command(cmd("INFO").arg("server")).await.unwrap();
     let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
     Pid::from_raw(pid.trim().parse().unwrap())
@@ -96,10 +101,15 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     let token =
         std::fs::read_to_string(terminal.folder().join(".greenline/operator_token")).unwrap();
     assert!(house.said.contains(&token), "a new token is shown once");
-    let private = std::os::unix::fs::MetadataExt::mode(
-        &std::fs::metadata(terminal.folder().join(".greenline/operator_token")).unwrap(),
-    );
-    assert_eq!(private & 0o777, 0o600);
+    let home = terminal.folder().join(".greenline");
+    for secret in ["operator_token", "redis_password", "task_key"] {
+        let file = std::fs::metadata(home.join(secret)).unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&file) & 0o777, 0o600, "{secret}");
+    }
+    // Who reaches the socket without the password is answered NOAUTH, and nothing else.
+    let url = std::fs::read_to_string(home.join("redis.url")).unwrap();
+    let stranger = Store::connect(StoreConfig::at(url)).await;
+    assert!(matches!(stranger, Err(StoreError::Denied(_))), "{:?}", stranger.err());
 
     terminal.run(&["queue", "enqueue", "--id", "hello", "--command", "echo hello"]).ended(0);
     until("the task's end", || (status(&terminal, "hello") == "success").then_some(()));
@@ -121,6 +131,42 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     assert_eq!(house.ended(), Some(0));
     assert!(!house.redis_lives());
     terminal.run(&["queue", "stats"]).ended(2).says(&["no `greenline up` runs in this directory"]);
+}
+
+/// A client of the embedded Redis, as the README has it for redis-cli.
+fn redis_cli(terminal: &Terminal, words: &[&str]) -> String {
+    let folder = terminal.folder().join(".greenline");
+    let password = std::fs::read_to_string(folder.join("redis_password")).unwrap();
+    let mut command = std::process::Command::new("redis-cli");
+    command.env("REDISCLI_AUTH", password).arg("-s").arg(folder.join("redis/redis.sock"));
+    let done = command.args(["--user", "greenline", "-n", "10"]).args(words).output().unwrap();
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_house_signs_its_tasks_and_runs_none_that_was_changed() {
+    let terminal = alone();
+    let mut house = House::start(&terminal).await;
+    terminal.run(&["queue", "pause"]).ended(0);
+    for id in ["whole", "changed"] {
+        terminal.run(&["queue", "enqueue", "--id", id, "--command", "true"]).ended(0);
+    }
+    let payload = r#"{"task_id":"changed","type":"run_command","validation":["touch /tmp/x"]}"#;
+    assert_eq!(redis_cli(&terminal, &["HSET", "agent:task:changed", "payload", payload]), "0");
+    let pushed = r#"{"task_id":"pushed","type":"run_command","validation":["true"]}"#;
+    redis_cli(&terminal, &["LPUSH", "agent:tasks:pending", pushed]);
+    terminal.run(&["queue", "resume"]).ended(0);
+    for (id, becomes) in [("whole", "success"), ("changed", "failed")] {
+        until("its end", || (status(&terminal, id) == becomes).then_some(()));
+    }
+    until("what was pushed by hand", || {
+        let shown = terminal.run(&["queue", "show", "pushed"]);
+        shown.out.contains("pushed succeeded").then_some(())
+    });
+    terminal.run(&["queue", "show", "changed"]).says(&["its signature is wrong"]);
+    terminal.run(&["queue", "quarantine"]).ended(0).says(&["its signature is wrong"]);
+    house.signal(Signal::SIGINT);
+    assert_eq!(house.ended(), Some(0));
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ on_a_fresh_bed! {
     a_worker_may_do_all_that_a_worker_does
     a_worker_takes_in_a_task_that_needs_a_yes
     a_worker_may_neither_approve_nor_lead
+    a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes
     a_lead_may_do_all_that_a_lead_does
     nobody_reaches_another_namespace
     a_wrong_password_is_told
@@ -152,6 +153,49 @@ async fn a_worker_may_neither_approve_nor_lead(bed: TestBed) {
         let answer = queue.store().command::<greenline_store::Value>(&call).await;
         assert!(matches!(answer, Err(StoreError::Denied(_))), "{command}: {answer:?}");
     }
+}
+
+async fn a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let (taken, lead) = (users.queue(&bed, "worker").await, users.queue(&bed, "lead").await);
+    let as_worker = async |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut call = greenline_store::cmd(words[0]);
+        call.arg(&words[1..]);
+        taken.store().command::<greenline_store::Value>(&call).await
+    };
+    lead.enqueue(task_with("needsyes", |spec| spec.requires_approval = true)).await.unwrap();
+    let mut profile = bed.worker("w").await.profile().clone();
+    profile.labels = ["x".parse().unwrap()].into();
+    let mut honest = Hand::of(taken.clone(), taken.worker(profile));
+    as_worker("HSET agent:tasks:routes run_command+x 1").await.unwrap();
+    for list in ["pending", "pending:critical", "pending@run_command+x", "pending:high@run_command+x"]
+    {
+        as_worker("HSET agent:task:needsyes status pending").await.unwrap();
+        as_worker(&format!("RPUSH agent:tasks:{list} needsyes")).await.unwrap();
+        for _ in 0..3 {
+            assert!(honest.claim(4).await.is_empty(), "{list}");
+        }
+        assert_eq!(bed.status("needsyes").await, Status::AwaitingApproval);
+        let question = lead.approval("needsyes").await.unwrap().unwrap();
+        assert_eq!(question.state, "open", "it waits as before");
+    }
+    for line in [
+        "HSET agent:approval:needsyes state approved",
+        "DEL agent:approval:needsyes",
+        "COPY agent:task:needsyes agent:approval:needsyes REPLACE",
+    ] {
+        assert!(matches!(as_worker(line).await, Err(StoreError::Denied(_))), "{line}");
+    }
+    // With all that the queue's scripts go by taken out of the hash: quarantine.
+    as_worker("HDEL agent:task:needsyes approval_hash approval_expires").await.unwrap();
+    as_worker("HSET agent:task:needsyes status pending").await.unwrap();
+    as_worker("RPUSH agent:tasks:pending needsyes").await.unwrap();
+    assert!(honest.claim(4).await.is_empty());
+    let record = bed.record("needsyes").await;
+    assert_eq!((&*record.status, record.retry_count), ("failed", 0));
+    assert!(record.error.unwrap().contains("needs a person's yes"));
+    assert!(honest.claim(4).await.is_empty(), "and it does not come back");
 }
 
 async fn a_lead_may_do_all_that_a_lead_does(bed: TestBed) {
