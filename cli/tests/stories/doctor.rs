@@ -170,7 +170,11 @@ async fn a_worker_by_the_rules_of_the_deployment_has_what_it_needs() {
         }
     }
     for (user, may) in
-        [("lead", "work, lead and approve"), ("worker", "work, but not lead or approve")]
+        [
+            ("lead", "work, lead and approve"),
+            ("worker", "work, but not lead or approve"),
+            ("operator", "work, lead and approve"),
+        ]
     {
         let password = secrets.join(format!("redis_{user}_password")).display().to_string();
         let terminal =
@@ -178,6 +182,8 @@ async fn a_worker_by_the_rules_of_the_deployment_has_what_it_needs() {
         let (code, findings) = look(&terminal);
         assert_eq!(code, 0, "{findings:#?}");
         finding(&findings, &format!("user {user} may {may}"));
+        let unseen = findings.iter().any(|one| one["says"].to_string().contains("not looked at"));
+        assert_eq!(unseen, user != "operator", "{findings:#?}");
     }
 }
 

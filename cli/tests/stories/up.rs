@@ -7,6 +7,7 @@ use greenline_store::{Credentials, Store, StoreConfig, StoreError, cmd};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::grounds::Ground;
 use crate::terminal::{Terminal, until};
 
 /// `greenline up`; neither it nor its Redis outlives its test.
@@ -19,8 +20,13 @@ struct House {
 impl House {
     /// Starts it, and waits until it has said what runs where.
     async fn start(terminal: &Terminal) -> Self {
+        Self::start_on(Ground::Here, terminal).await
+    }
+
+    async fn start_on(ground: Ground, terminal: &Terminal) -> Self {
         let mut command = terminal.command(&["up", "--workers", "2", "--slots", "2"]);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = ground.stand(|| command.spawn().unwrap());
         let stdout = BufReader::new(process.stdout.take().unwrap());
         let mut said = String::new();
         for line in stdout.lines() {
@@ -167,6 +173,47 @@ async fn a_house_signs_its_tasks_and_runs_none_that_was_changed() {
     terminal.run(&["queue", "quarantine"]).ended(0).says(&["its signature is wrong"]);
     house.signal(Signal::SIGINT);
     assert_eq!(house.ended(), Some(0));
+}
+
+/// Says `got NAME` for each secret of the house that it can read, and `reached` if it gets through
+/// to Redis.
+fn prying(terminal: &Terminal) -> String {
+    let home = terminal.folder().join(".greenline");
+    let home = home.display();
+    let connect = "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0) && \
+                   connect(S, pack_sockaddr_un($ARGV[0])) && print \"rea\".\"ched\\n\"";
+    format!(
+        "for name in redis_password operator_token task_key redis.url; do \
+         for home in {home} ../../../.. ../../..; do \
+         cat $home/$name 2>/dev/null | grep -q . && echo \"g\"\"ot $name\"; \
+         done; done; perl -e '{connect}' {home}/redis/redis.sock; echo tried"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_in_the_sandbox_sees_no_secret_of_the_house_and_no_redis() {
+    for ground in [Ground::Here, Ground::WithoutNamespaces] {
+        let terminal = alone().with("GREENLINE_SANDBOX_COMMANDS", "on");
+        let mut house = House::start_on(ground, &terminal).await;
+        let command = prying(&terminal);
+        // Outside of the sandbox the same commands find all of it.
+        let mut outside = std::process::Command::new("sh");
+        outside.args(["-c", &command]).current_dir(terminal.folder());
+        let outside = outside.output().unwrap();
+        let outside = String::from_utf8(outside.stdout).unwrap();
+        for found in ["redis_password", "operator_token", "task_key", "reached"] {
+            assert!(outside.contains(found), "{found} in {outside}");
+        }
+        terminal.run(&["queue", "enqueue", "--id", "pry", "--command", &command]).ended(0);
+        until("its end", || (status(&terminal, "pry") == "success").then_some(()));
+        let log = terminal.run(&["queue", "log", "pry"]).ended(0);
+        assert!(log.out.contains("tried"), "{log:?}");
+        for found in ["got ", "reached"] {
+            assert!(!log.out.contains(found), "on {ground:?}: {}", log.out);
+        }
+        house.signal(Signal::SIGINT);
+        assert_eq!(house.ended(), Some(0));
+    }
 }
 
 #[tokio::test]

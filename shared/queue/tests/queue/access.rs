@@ -19,6 +19,9 @@ on_a_fresh_bed! {
     a_worker_takes_in_a_task_that_needs_a_yes
     a_worker_may_neither_approve_nor_lead
     a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes
+    a_worker_is_heard_on_the_queues_channels_only_and_marks_no_database
+    a_worker_may_come_before_anyone_else
+    an_operator_ends_a_script_that_does_not_end
     a_lead_may_do_all_that_a_lead_does
     nobody_reaches_another_namespace
     a_wrong_password_is_told
@@ -146,13 +149,98 @@ async fn a_worker_may_neither_approve_nor_lead(bed: TestBed) {
     let asked = queue.ask_approval(&publish, &id("a"), "h", "a patch", "eve", term).await;
     assert!(is_denied(asked));
     assert_eq!(bed.queue.leader().await.unwrap(), Some(("one".to_owned(), epoch)));
-    for command in ["FLUSHALL", "KEYS *", "CONFIG SET maxmemory 1", "SET other 1"] {
+    for command in [
+        "FLUSHALL",
+        "KEYS *",
+        "CONFIG SET maxmemory 1",
+        "CONFIG GET masterauth",
+        "SCRIPT KILL",
+        "SET other 1",
+    ] {
         let words: Vec<&str> = command.split(' ').collect();
         let mut call = greenline_store::cmd(words[0]);
         call.arg(&words[1..]);
         let answer = queue.store().command::<greenline_store::Value>(&call).await;
         assert!(matches!(answer, Err(StoreError::Denied(_))), "{command}: {answer:?}");
     }
+}
+
+async fn a_worker_is_heard_on_the_queues_channels_only_and_marks_no_database(bed: TestBed) {
+    for namespace in ["", "acme"] {
+        let arguments: Vec<&str> =
+            if namespace.is_empty() { vec![] } else { vec!["--namespace", namespace] };
+        let users = Users::of(&bed, &arguments).await;
+        let mut config = users.config(&bed, "worker");
+        if !namespace.is_empty() {
+            config = config.in_namespace(namespace.parse().unwrap());
+        }
+        let prefix = config.namespace.prefix().to_owned();
+        let worker = greenline_store::Store::connect(config).await.unwrap();
+        let answer = async |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let mut call = greenline_store::cmd(words[0]);
+            call.arg(&words[1..]);
+            worker.command::<greenline_store::Value>(&call).await
+        };
+        for channel in ["new", "completed", "failed"] {
+            let line = format!("PUBLISH {prefix}agent:tasks:{channel} a");
+            assert!(answer(&line).await.is_ok(), "{line}");
+        }
+        for command in [
+            "PUBLISH agent:lead:anything x",
+            "PUBLISH agent:tasks:other x",
+            "SUBSCRIBE agent:lead:anything",
+            "SET agent:schema 9",
+            "DEL agent:schema",
+            "HSET agent:lead:halt by eve",
+            "DEL agent:lead:halt",
+            "SET agent:lead:epoch 99",
+            "HSET agent:lead:intent:x state open",
+            "HSET agent:approval:x state approved",
+        ] {
+            let command = command.replace("agent:", &format!("{prefix}agent:"));
+            let denied = answer(&command).await;
+            assert!(matches!(denied, Err(StoreError::Denied(_))), "{command}: {denied:?}");
+        }
+        let script = format!("return redis.call('PUBLISH','{prefix}agent:lead:x','y')");
+        let mut call = greenline_store::cmd("EVAL");
+        call.arg(script).arg(0);
+        let denied = worker.command::<greenline_store::Value>(&call).await;
+        assert!(matches!(denied, Err(StoreError::Denied(_))), "{denied:?}");
+    }
+}
+
+async fn a_worker_may_come_before_anyone_else(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    bed.redis::<u64>("DEL agent:schema").await;
+    let worker = users.queue(&bed, "worker").await;
+    worker.tick_now().await.unwrap();
+    assert!(bed.keys("agent:schema").await.is_empty());
+    users.queue(&bed, "lead").await;
+    assert_eq!(bed.redis::<String>("GET agent:schema").await, "1");
+}
+
+async fn an_operator_ends_a_script_that_does_not_end(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let (worker, operator) = (users.queue(&bed, "worker").await, users.queue(&bed, "operator").await);
+    bed.redis::<String>("CONFIG SET busy-reply-threshold 50").await;
+    let mut endless = greenline_store::cmd("EVAL");
+    endless.arg("while true do end").arg(0);
+    let running = tokio::spawn(async move {
+        worker.store().command::<greenline_store::Value>(&endless).await
+    });
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    let mut kill = greenline_store::cmd("SCRIPT");
+    kill.arg("KILL");
+    // Not yet running, or not yet for long: then there is nothing to end.
+    while operator.store().command::<String>(&kill).await.is_err() {
+        assert!(std::time::Instant::now() < end, "nobody ended it");
+        tokio::task::yield_now().await;
+    }
+    assert!(running.await.unwrap().is_err());
+    let mut settings = greenline_store::cmd("CONFIG");
+    settings.arg("GET").arg("appendfsync");
+    operator.store().command::<Vec<String>>(&settings).await.unwrap();
 }
 
 async fn a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes(bed: TestBed) {
