@@ -10,7 +10,7 @@ use greenline_store::cmd;
 use serde::Serialize;
 
 use crate::claim::ms;
-use crate::{Queue, QueueError, TaskId};
+use crate::{Queue, QueueError, TaskId, content_hash};
 
 /// What was asked, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,6 +69,14 @@ pub enum Answered {
     Unknown,
 }
 
+impl Approval {
+    /// Returns `true` if what was shown is not what a yes would be bound to. Before publishing,
+    /// what is shown is about the content; before running, it is the content.
+    fn misleads(&self) -> bool {
+        self.gate == "run" && content_hash(self.shown.as_bytes()) != self.content_hash
+    }
+}
+
 /// The fields of an approval that decide whether its task may run.
 pub(crate) const RECORD: [&str; 4] = ["gate", "state", "content_hash", "expires_at"];
 
@@ -118,6 +126,12 @@ impl RunApproval {
 impl Queue {
     /// Says yes to what was shown.
     pub async fn approve(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
+        // The question is written from the task's hash, which a worker's user can rewrite: a text
+        // beside the hash of another one was shown to mislead.
+        let asked = self.approval(answer.approval).await?;
+        if asked.is_some_and(|asked| asked.misleads()) {
+            return Ok(Answered::OtherContent);
+        }
         self.answer(answer, "approved").await
     }
 

@@ -280,10 +280,14 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
     Ok(child)
 }
 
+/// Nobody can be it, and it may do everything: Redis 7.0 reads its append-only file as this user, and
+/// without rights it drops whatever a script has written.
+const DEFAULT_USER: &str = "user default off resetpass ~* &* +@all";
+
 /// The users of a server with a login, as redis.conf has them.
 fn users(login: Option<&ServerLogin>) -> String {
     login.map_or(String::new(), |ServerLogin { user, password }| {
-        format!("user default off\nuser {user} on >{password} ~* &* +@all\n")
+        format!("{DEFAULT_USER}\nuser {user} on >{password} ~* &* +@all\n")
     })
 }
 

@@ -1,7 +1,8 @@
 //! Servers that the queue can't live on, refused by name.
 
 use greenline_store::{
-    Credentials, PrivateServer, PrivateServerConfig, ServerLogin, Store, StoreConfig, StoreError,
+    Credentials, Persistence, PrivateServer, PrivateServerConfig, ServerLogin, Store, StoreConfig,
+    StoreError, cmd,
 };
 
 #[tokio::test]
@@ -47,7 +48,11 @@ async fn a_private_server_ends_with_its_handle_and_is_taken_over_while_it_runs()
 
 fn locked(folder: &std::path::Path, password: &str) -> PrivateServerConfig {
     let login = ServerLogin { user: "greenline".to_owned(), password: password.to_owned() };
-    PrivateServerConfig { login: Some(login), ..PrivateServerConfig::new(folder) }
+    PrivateServerConfig {
+        login: Some(login),
+        persistence: Persistence::Always,
+        ..PrivateServerConfig::new(folder)
+    }
 }
 
 #[tokio::test]
@@ -80,8 +85,13 @@ async fn a_private_server_with_a_login_answers_nobody_else() {
         let said = PrivateServer::start(other).unwrap_err().to_string();
         assert!(said.contains("refuses this password"), "{said}");
     }
-    let url = server.url();
+    // What a script wrote is there after a restart, though the default user is off.
+    let config = StoreConfig { credentials, ..StoreConfig::at(server.url()) };
+    let write = "redis.call('SET','a',1) redis.call('SET','b',2) return 1";
+    let store = Store::connect(config.clone()).await.unwrap();
+    store.command::<u32>(cmd("EVAL").arg(write).arg(0)).await.unwrap();
     server.restart().unwrap();
-    let config = StoreConfig { credentials, ..StoreConfig::at(url) };
-    Store::connect(config).await.unwrap();
+    let store = Store::connect(config).await.unwrap();
+    let kept: Vec<Option<String>> = store.command(cmd("MGET").arg(&["a", "b"])).await.unwrap();
+    assert_eq!(kept, [Some("1".to_owned()), Some("2".to_owned())]);
 }

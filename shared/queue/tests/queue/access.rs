@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use greenline_queue::{
     Answer, Answered, Beat, Channel, Epoch, Leadership, NewPiece, Queue, QueueError, Settled,
-    Start, Status,
+    Start, Status, TaskSigningKey,
 };
 use greenline_store::{Credentials, StoreConfig, StoreError};
 use greenline_testbed::{Hand, TestBed};
@@ -23,6 +23,8 @@ on_a_fresh_bed! {
     a_worker_may_come_before_anyone_else
     an_operator_ends_a_script_that_does_not_end
     a_lead_may_do_all_that_a_lead_does
+    keys_that_a_deployment_is_made_with_fit_each_other
+    a_deployments_redis_that_starts_again_has_kept_its_tasks
     nobody_reaches_another_namespace
     a_wrong_password_is_told
 }
@@ -306,6 +308,75 @@ async fn a_lead_may_do_all_that_a_lead_does(bed: TestBed) {
     assert_eq!(queue.outbox_len().await.unwrap(), 0);
     assert!(queue.resign("one").await.unwrap());
     assert!(queue.store().facts().await.unwrap().check().is_ok());
+}
+
+async fn keys_that_a_deployment_is_made_with_fit_each_other(bed: TestBed) {
+    let read = |users: &Users| {
+        let text = |name| std::fs::read_to_string(users.secrets.join(name)).unwrap();
+        let private: TaskSigningKey = text("task_key").parse().unwrap();
+        (private.public().to_string(), text("task_public_key"))
+    };
+    let users = Users::of(&bed, &[]).await;
+    let (first, trusted) = read(&users);
+    assert_eq!(trusted, first);
+    assert_eq!(read(&Users::of(&bed, &[]).await), (first.clone(), trusted), "kept");
+    let (second, trusted) = read(&Users::of(&bed, &["--rotate"]).await);
+    assert_eq!(trusted, format!("{second},{first}"), "the one before it is trusted too");
+    let (third, trusted) = read(&Users::of(&bed, &["--rotate"]).await);
+    assert_eq!(trusted, format!("{third},{second}"));
+}
+
+/// A server with the users' file of a deployment; it ends with its handle.
+struct Deployed(std::process::Child);
+
+impl Deployed {
+    fn start(users: &Users, folder: &Path) -> Self {
+        let mut command = Command::new(greenline_store::server_program().unwrap());
+        command.arg("--dir").arg(folder).args(["--unixsocket", "deployed.sock", "--port", "0"]);
+        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        command.arg("--aclfile").arg(users.secrets.join("redis_acl"));
+        Self(command.stdout(std::process::Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Deployed {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+async fn a_deployments_redis_that_starts_again_has_kept_its_tasks(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let socket = bed.folder().join("deployed.sock");
+    let config = StoreConfig {
+        endpoint: greenline_store::Endpoint::Url(format!("unix://{}", socket.display())),
+        ..users.config(&bed, "lead")
+    };
+    for start in 0..2 {
+        let _server = Deployed::start(&users, bed.folder());
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        let queue = loop {
+            if let Ok(store) = greenline_store::Store::connect(config.clone()).await
+                && let Ok(queue) = Queue::open(store, bed.queue.options().clone()).await
+            {
+                break queue;
+            }
+            assert!(std::time::Instant::now() < end, "it does not answer");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        if start == 0 {
+            queue.enqueue(task("a")).await.unwrap();
+        }
+        let kept = queue.record(&id("a")).await.unwrap().map(|record| record.status);
+        assert_eq!(kept.as_deref(), Some("pending"), "start {start}");
+        // Nobody is the default user.
+        let stranger = greenline_store::Store::connect(StoreConfig {
+            credentials: Credentials::default(),
+            ..config.clone()
+        });
+        assert!(matches!(stranger.await, Err(StoreError::Denied(_))));
+    }
 }
 
 async fn nobody_reaches_another_namespace(bed: TestBed) {

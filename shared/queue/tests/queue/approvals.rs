@@ -23,6 +23,7 @@ on_a_fresh_bed! {
     a_yes_counts_until_it_expires
     a_retry_within_the_term_needs_no_second_yes
     no_is_not_gone_around
+    nobody_is_shown_one_thing_and_asked_about_another
 }
 
 fn gated(text: &str) -> Task {
@@ -147,7 +148,9 @@ pub(crate) async fn a_yes_from_an_earlier_life_does_not_count(bed: TestBed) {
     assert_eq!(bed.queue.approve(&answer("a", &hash)).await.unwrap(), Answered::OtherContent);
     // Nor does an old question, where a worker could not write the new one.
     let key = "agent:approval:a";
-    bed.redis_words::<u64>(&["HSET", key, "content_hash", &hash, "state", "open"]).await;
+    let old = gated("a").payload().to_owned();
+    let question = ["HSET", key, "content_hash", &hash, "shown", &old, "state", "open"];
+    bed.redis_words::<u64>(&question).await;
     assert_eq!(bed.queue.approve(&answer("a", &hash)).await.unwrap(), Answered::OtherContent);
     assert_eq!(bed.status("a").await, Status::AwaitingApproval);
     assert_ne!(shown(&bed, "a").await, hash);
@@ -315,4 +318,18 @@ pub(crate) async fn no_is_not_gone_around(bed: TestBed) {
         "it needs a person's yes, and its approval is rejected"
     );
     assert!(hand.claim(1).await.is_empty(), "and it does not come back");
+}
+
+pub(crate) async fn nobody_is_shown_one_thing_and_asked_about_another(bed: TestBed) {
+    file(&bed, gated("a")).await;
+    let evil = content_hash(b"evil");
+    bed.redis_words::<u64>(&["HSET", "agent:task:a", "approval_hash", &evil]).await;
+    bed.walk().await;
+    let asked = bed.queue.approval("a").await.unwrap().unwrap();
+    assert_eq!((&*asked.content_hash, &*asked.shown), (&*evil, gated("a").payload()));
+    for hash in [evil, content_hash(asked.shown.as_bytes())] {
+        let said = bed.queue.approve(&answer("a", &hash)).await.unwrap();
+        assert_eq!(said, Answered::OtherContent);
+    }
+    assert_eq!(bed.status("a").await, Status::AwaitingApproval);
 }
