@@ -9,8 +9,8 @@ use greenline_runtime::settings::Flags;
 
 use crate::ending::{Complaint, Ended};
 use crate::{
-    approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, keys, lead, man, queue,
-    sarif, settings, up, why, worker,
+    approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, keys, lead, man,
+    queue, sarif, settings, up, why, worker,
 };
 
 /// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.

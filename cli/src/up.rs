@@ -9,8 +9,8 @@ use std::time::Duration;
 use greenline_lead::Standing;
 use greenline_queue::Queue;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, RepoPath, Settings, Sources, UnsignedTasks,
-    load,
+    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, RepoPath, Settings, Sources,
+    UnsignedTasks, load,
 };
 use greenline_runtime::stopping::Stop;
 use greenline_runtime::{Role, say};
@@ -67,8 +67,10 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     let flags = with_usual_log(flags)?;
     daemon::run(global, Role::Up, flags, async |mut session, stop| {
         let redis = Redis::ready(&session.settings).await?;
-        redis.add_task_key(&mut session.settings)?;
-        let lived = live(&session, args, &redis, stop).await;
+        let lived = match redis.add_task_key(&mut session.settings) {
+            Ok(()) => live(&session, args, &redis, stop).await,
+            Err(error) => Err(error),
+        };
         // Everyone who spoke to Redis is gone by now.
         spawn_blocking(move || redis.stop()).await?;
         lived?;
@@ -115,8 +117,7 @@ impl Redis {
             Complaint::outside(error.to_string()).mend("its log is .greenline/redis/redis.log")
         })?;
         home.publish_redis(&server.url())?;
-        let config =
-            redis_here::of_this_directory(&settings.redis, &server.url(), Some(login))?;
+        let config = redis_here::of_this_directory(&settings.redis, &server.url(), Some(login))?;
         Ok(Self::Ours { server, home, config, taken_over })
     }
 
@@ -130,16 +131,13 @@ impl Redis {
     /// use: there it is left to the operator.
     fn add_task_key(&self, settings: &mut Settings) -> anyhow::Result<()> {
         let queue = &mut settings.queue;
-        if queue.task_key.is_some() || !queue.task_public_keys.is_empty() {
-            return Ok(());
+        let no_key = queue.task_key.is_none() && queue.task_public_keys.is_empty();
+        if let (true, Self::Ours { home, .. }) = (no_key, self) {
+            queue.task_key = Some(home.task_key()?);
         }
-        match self {
-            Self::Ours { home, .. } => queue.task_key = Some(home.task_key()?),
-            Self::Theirs(_) if queue.unsigned == UnsignedTasks::Quarantine => {
-                let says = "queue.unsigned is quarantine, and there is no key to check with";
-                return Err(Complaint::wrong(says).mend("set GREENLINE_TASK_KEY").into());
-            }
-            Self::Theirs(_) => {}
+        if queue.task_key.is_none() && queue.unsigned == UnsignedTasks::Quarantine {
+            let says = "queue.unsigned is quarantine, and this lead has no key to sign with";
+            return Err(Complaint::wrong(says).mend("set GREENLINE_TASK_KEY").into());
         }
         Ok(())
     }

@@ -169,13 +169,11 @@ async fn a_worker_by_the_rules_of_the_deployment_has_what_it_needs() {
             command(&bed, &[&["ACL", "SETUSER"], &words[1..]].concat()).await;
         }
     }
-    for (user, may) in
-        [
-            ("lead", "work, lead and approve"),
-            ("worker", "work, but not lead or approve"),
-            ("operator", "work, lead and approve"),
-        ]
-    {
+    for (user, may) in [
+        ("lead", "work, lead and approve"),
+        ("worker", "work, but not lead or approve"),
+        ("operator", "work, lead and approve"),
+    ] {
         let password = secrets.join(format!("redis_{user}_password")).display().to_string();
         let terminal =
             Terminal::at(&bed).with("REDIS_USERNAME", user).with("REDIS_PASSWORD_FILE", &password);

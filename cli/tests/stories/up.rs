@@ -68,8 +68,7 @@ async fn redis_pid(terminal: &Terminal) -> Pid {
     let password = std::fs::read_to_string(home.join("redis_password")).unwrap();
     let username = Some("greenline".to_owned());
     let credentials = Credentials { username, password: Some(password) };
-    let store =
-        Store::connect(StoreConfig { credentials, ..StoreConfig::at(url) }).await.unwrap();
+    let store = Store::connect(StoreConfig { credentials, ..StoreConfig::at(url) }).await.unwrap();
     let info: String = store.command(cmd("INFO").arg("server")).await.unwrap();
     let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
     Pid::from_raw(pid.trim().parse().unwrap())
@@ -262,4 +261,12 @@ async fn what_a_killed_house_left_is_taken_over() {
     next.signal(Signal::SIGTERM);
     assert_eq!(next.ended(), Some(0));
     assert!(!house.redis_lives());
+}
+
+#[test]
+fn a_house_that_refuses_unsigned_tasks_has_to_sign_its_own() {
+    let public = "0123456789abcdef".repeat(4);
+    let terminal =
+        alone().with("GREENLINE_UNSIGNED", "quarantine").with("GREENLINE_TASK_PUBLIC_KEY", &public);
+    terminal.run(&["up"]).ended(2).says(&["no key to sign with", "set GREENLINE_TASK_KEY"]);
 }

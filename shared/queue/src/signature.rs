@@ -166,8 +166,9 @@ impl TaskKeys {
             };
         }
         let text = signed_text(id, payload);
-        let right = unhex(signature)
-            .is_some_and(|signature| self.trusted.iter().any(|key| key.verifies(&text, &signature)));
+        let right = unhex(signature).is_some_and(|signature| {
+            self.trusted.iter().any(|key| key.verifies(&text, &signature))
+        });
         if right { Ok(Origin::Signed) } else { Err(WRONG_SIGNATURE) }
     }
 }
@@ -221,9 +222,8 @@ mod tests {
     fn a_signature_holds_for_one_task_and_one_text() {
         let keys = TaskKeys::new(Some(key(1)), vec![], Unsigned::Run);
         let signature = keys.sign(&id("a"), "{}").unwrap();
-        let origin = |name: &str, text: &[u8], signature: &str| {
-            keys.origin(&id(name), text, signature)
-        };
+        let origin =
+            |name: &str, text: &[u8], signature: &str| keys.origin(&id(name), text, signature);
         assert_eq!(origin("a", b"{}", &signature), Ok(Origin::Signed));
         assert_eq!(origin("a", b"{}", ""), Ok(Origin::Unsigned));
         for (name, text, signature) in [

@@ -68,7 +68,8 @@ impl Core {
         claims: &[Claim],
         looks: &[Result<Look, String>],
     ) -> Result<Vec<RunApproval>, QueueError> {
-        let of_some = claims.iter().zip(looks).filter(|(_, look)| matches!(look, Ok(Look::Approval(_))));
+        let of_some =
+            claims.iter().zip(looks).filter(|(_, look)| matches!(look, Ok(Look::Approval(_))));
         try_join_all(of_some.map(|(claim, _)| self.approval_to_run(&claim.id))).await
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use greenline_runtime::Role;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources, UnsignedTasks,
-    load,
+    Flags, GitHubLogin, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources,
+    UnsignedTasks, load,
 };
 use tempfile::TempDir;
 

@@ -270,8 +270,7 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
     command.arg("-");
     // A group of its own: Ctrl-C is for us, and we stop the server last.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let failed =
-        |error| StoreError::Settings(format!("redis-server can't be started: {error}"));
+    let failed = |error| StoreError::Settings(format!("redis-server can't be started: {error}"));
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that ended at once is found out when it does not answer.

@@ -224,13 +224,15 @@ async fn a_worker_may_come_before_anyone_else(bed: TestBed) {
 
 async fn an_operator_ends_a_script_that_does_not_end(bed: TestBed) {
     let users = Users::of(&bed, &[]).await;
-    let (worker, operator) = (users.queue(&bed, "worker").await, users.queue(&bed, "operator").await);
+    let (worker, operator) =
+        (users.queue(&bed, "worker").await, users.queue(&bed, "operator").await);
     bed.redis::<String>("CONFIG SET busy-reply-threshold 50").await;
     let mut endless = greenline_store::cmd("EVAL");
     endless.arg("while true do end").arg(0);
-    let running = tokio::spawn(async move {
-        worker.store().command::<greenline_store::Value>(&endless).await
-    });
+    let running =
+        tokio::spawn(
+            async move { worker.store().command::<greenline_store::Value>(&endless).await },
+        );
     let end = std::time::Instant::now() + Duration::from_secs(30);
     let mut kill = greenline_store::cmd("SCRIPT");
     kill.arg("KILL");
@@ -259,7 +261,8 @@ async fn a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes(bed: Tes
     profile.labels = ["x".parse().unwrap()].into();
     let mut honest = Hand::of(taken.clone(), taken.worker(profile));
     as_worker("HSET agent:tasks:routes run_command+x 1").await.unwrap();
-    for list in ["pending", "pending:critical", "pending@run_command+x", "pending:high@run_command+x"]
+    for list in
+        ["pending", "pending:critical", "pending@run_command+x", "pending:high@run_command+x"]
     {
         as_worker("HSET agent:task:needsyes status pending").await.unwrap();
         as_worker(&format!("RPUSH agent:tasks:{list} needsyes")).await.unwrap();

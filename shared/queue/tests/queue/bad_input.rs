@@ -174,7 +174,9 @@ async fn what_was_signed_and_changed_since_does_not_run() {
         stranger.enqueue(task("strangers")).await.unwrap();
 
         let mut hand = bed
-            .hand_with("w", |it| drop(it.types.insert("fix_test_failure".parse().unwrap())))
+            .hand_with("w", |it| {
+                it.types.insert("fix_test_failure".parse().unwrap());
+            })
             .await;
         assert_eq!(ids_of_claims(&mut hand).await, ["signed"]);
         for text in ["forged", "strangers", "moved"] {

@@ -210,8 +210,9 @@ pub(super) fn unknown_variables<'a>(
     environment: impl Iterator<Item = (&'a String, &'a OsString)>,
 ) -> Vec<Problem> {
     let mut known: Vec<String> = SETTINGS.iter().map(|setting| setting.env.to_owned()).collect();
-    known
-        .extend(SETTINGS.iter().filter(|setting| setting.from_file).map(|setting| setting.env_file()));
+    known.extend(
+        SETTINGS.iter().filter(|setting| setting.from_file).map(|setting| setting.env_file()),
+    );
     environment
         .filter(|(name, _)| name.starts_with("GREENLINE_") && !known.contains(name))
         .filter(|(name, value)| !is_service_link(name, value))

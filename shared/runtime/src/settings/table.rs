@@ -77,10 +77,10 @@ impl Setting {
 
     const fn secret(mut self) -> Self {
         self.secret = true;
-        self.from_file()
+        self.or_file()
     }
 
-    const fn from_file(mut self) -> Self {
+    const fn or_file(mut self) -> Self {
         self.from_file = true;
         self
     }
@@ -188,7 +188,7 @@ table! {
         .secret().unset("one of its own where `greenline up` starts Redis, else tasks are not signed");
     TASK_PUBLIC_KEY: Vec<String> = task_public_keys, Setting::new("queue.task_public_key", "GREENLINE_TASK_PUBLIC_KEY",
         "The public key that workers check tasks with; two while one replaces the other.")
-        .from_file().list().unset("that of `task_key`; with neither, signatures are not checked");
+        .or_file().list().unset("that of `task_key`; with neither, signatures are not checked");
     UNSIGNED: UnsignedTasks = UnsignedTasks::parse, Setting::new("queue.unsigned", "GREENLINE_UNSIGNED",
         "What workers that check signatures do with tasks that have none: `run` or `quarantine`.").default("run");
 
