@@ -91,7 +91,8 @@ impl Question {
         Ok(match approval.filter(|approval| approval.state == "open") {
             Some(approval) => Self {
                 task_id,
-                content_hash: approval.content_hash,
+                // Of what a person sees, not of what the question says.
+                content_hash: content_hash(approval.shown.as_bytes()),
                 asked_at: Some(approval.asked_at),
                 expires_at: Some(approval.expires_at),
                 shown: approval.shown,

@@ -9,8 +9,8 @@ use greenline_runtime::settings::Flags;
 
 use crate::ending::{Complaint, Ended};
 use crate::{
-    approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, lead, man, queue,
-    sarif, settings, up, why, worker,
+    approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, keys, lead, man,
+    queue, sarif, settings, up, why, worker,
 };
 
 /// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
@@ -160,6 +160,8 @@ enum Command {
     Bench(bench::Args),
     /// Show all settings, and where each comes from
     Settings(settings::Args),
+    /// Make a key pair that tasks are signed with
+    Keys(keys::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Print the manual, or write all of its pages
@@ -187,6 +189,7 @@ impl Args {
             Command::Resume(args) => halt::resume(global, &args),
             Command::Bench(args) => bench::run(global, args),
             Command::Settings(args) => settings::run(global, &args),
+            Command::Keys(args) => keys::run(global, &args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
         }

@@ -1,7 +1,9 @@
 //! From settings to a connection: where Redis is, and how the queue in it behaves.
 
-use greenline_queue::{QueueOptions, TaskKey};
-use greenline_runtime::settings::{QueueSettings, RedisSettings, RedisSource, Secret};
+use greenline_queue::{QueueOptions, TaskKeys, Unsigned};
+use greenline_runtime::settings::{
+    QueueSettings, RedisSettings, RedisSource, Secret, UnsignedTasks,
+};
 use greenline_store::{Credentials, Endpoint, StoreConfig, TlsFiles};
 
 /// Where Redis is, unless nothing was set.
@@ -48,9 +50,20 @@ pub(crate) fn queue_options(queue: &QueueSettings) -> QueueOptions {
         payload_most: usize::try_from(queue.payload_max).unwrap_or(usize::MAX),
         keep_count: u64::from(queue.retention_tasks),
         keep_age: queue.retention_age,
-        task_key: queue.task_key.as_ref().map(|key| TaskKey::new(key.expose())),
+        task_keys: task_keys(queue),
         ..QueueOptions::default()
     }
+}
+
+/// The keys that tasks are signed and checked with; the settings have looked at their text.
+fn task_keys(queue: &QueueSettings) -> TaskKeys {
+    let signing = queue.task_key.as_ref().and_then(|key| key.expose().parse().ok());
+    let trusted = queue.task_public_keys.iter().filter_map(|key| key.parse().ok()).collect();
+    let unsigned = match queue.unsigned {
+        UnsignedTasks::Run => Unsigned::Run,
+        UnsignedTasks::Quarantine => Unsigned::Quarantine,
+    };
+    TaskKeys::new(signing, trusted, unsigned)
 }
 
 fn text(secret: Option<&Secret>) -> Option<String> {

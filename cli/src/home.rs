@@ -9,11 +9,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use greenline_runtime::settings::Secret;
+use greenline_store::ServerLogin;
 
 use crate::ending::Complaint;
 
 /// The directory.
 const HOME: &str = ".greenline";
+
+/// The files of its secrets, each this user's alone (0600).
+const OPERATOR_TOKEN: &str = "operator_token";
+const REDIS_PASSWORD: &str = "redis_password";
+const TASK_KEY: &str = "task_key";
+
+/// The only user of the embedded Redis.
+const REDIS_USER: &str = "greenline";
 
 /// `.greenline/`, held by this process: no other `greenline up` starts its Redis there.
 pub(crate) struct Home {
@@ -49,6 +58,22 @@ impl Home {
         Path::new(HOME).join("redis")
     }
 
+    /// The login of the embedded Redis; made when there is none.
+    pub(crate) fn redis_login(&self) -> anyhow::Result<ServerLogin> {
+        if let Some(login) = redis_login()? {
+            return Ok(login);
+        }
+        Ok(ServerLogin { user: REDIS_USER.to_owned(), password: make_secret(REDIS_PASSWORD)? })
+    }
+
+    /// The private key that tasks are signed with; made when there is none.
+    pub(crate) fn task_key(&self) -> anyhow::Result<Secret> {
+        match task_key()? {
+            Some(key) => Ok(key),
+            None => make_secret(TASK_KEY).map(Secret::from),
+        }
+    }
+
     /// Lets other commands in this directory find the embedded Redis.
     pub(crate) fn publish_redis(&self, url: &str) -> anyhow::Result<()> {
         write_private(&redis_url_file(), url)
@@ -66,28 +91,40 @@ pub(crate) fn embedded_redis() -> Option<String> {
     fs::read_to_string(redis_url_file()).ok().filter(|url| url.starts_with("unix://"))
 }
 
+/// The login of the embedded Redis, if this directory has one.
+pub(crate) fn redis_login() -> anyhow::Result<Option<ServerLogin>> {
+    let password = read_secret(REDIS_PASSWORD)?;
+    Ok(password.map(|password| ServerLogin { user: REDIS_USER.to_owned(), password }))
+}
+
+/// The private key that tasks for the embedded Redis are signed with, if there is one.
+pub(crate) fn task_key() -> anyhow::Result<Option<Secret>> {
+    Ok(read_secret(TASK_KEY)?.map(Secret::from))
+}
+
+/// A secret of this directory. One that is too short to be whole counts as none.
+fn read_secret(name: &str) -> anyhow::Result<Option<String>> {
+    let path = Path::new(HOME).join(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| text.len() >= 32)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
+    }
+}
+
 /// The operator's token of this directory; made when there is none.
 pub(crate) fn operator_token() -> anyhow::Result<OperatorToken> {
-    let path = Path::new(HOME).join("operator_token");
-    match fs::read_to_string(&path) {
-        Ok(token) if token.trim().len() >= 32 => {
-            return Ok(OperatorToken { token: token.trim().to_owned().into(), is_new: false });
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("failed to read {}", path.display()));
-        }
+    if let Some(token) = read_secret(OPERATOR_TOKEN)? {
+        return Ok(OperatorToken { token: token.into(), is_new: false });
     }
     prepare()?;
-    let token = random_token()?;
-    write_private(&path, &token)?;
+    let token = make_secret(OPERATOR_TOKEN)?;
     Ok(OperatorToken { token: token.into(), is_new: true })
 }
 
 /// Where the token is kept, for people.
 pub(crate) fn operator_token_file() -> String {
-    format!("{HOME}/operator_token")
+    format!("{HOME}/{OPERATOR_TOKEN}")
 }
 
 fn redis_url_file() -> PathBuf {
@@ -125,7 +162,14 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("failed to write {}", path.display()))
 }
 
-fn random_token() -> anyhow::Result<String> {
+fn make_secret(name: &str) -> anyhow::Result<String> {
+    let secret = random_secret()?;
+    write_private(&Path::new(HOME).join(name), &secret)?;
+    Ok(secret)
+}
+
+/// 32 random bytes as hexadecimal digits: a token, a password, or the seed of a key pair.
+pub(crate) fn random_secret() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -23,6 +23,7 @@ mod flaky;
 mod halt;
 mod health;
 mod home;
+mod keys;
 mod lead;
 mod man;
 mod operator;

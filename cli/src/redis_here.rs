@@ -1,8 +1,8 @@
 //! Which Redis a command speaks to: the one that is set, or the one that `greenline up` started in
 //! this directory.
 
-use greenline_runtime::settings::RedisSettings;
-use greenline_store::StoreConfig;
+use greenline_runtime::settings::{RedisSettings, RedisSource, Settings};
+use greenline_store::{Credentials, ServerLogin, StoreConfig};
 
 use crate::ending::Complaint;
 use crate::{connection, home};
@@ -17,8 +17,27 @@ pub(crate) fn find(redis: &RedisSettings) -> anyhow::Result<StoreConfig> {
         let mend = "set REDIS_URL, or start `greenline up` here";
         return Err(Complaint::wrong(says).mend(mend).into());
     };
-    // It has no users, whatever is set for another one.
-    let mut config = connection::at(redis, &url)?;
-    config.credentials = greenline_store::Credentials::default();
+    of_this_directory(redis, &url, home::redis_login()?)
+}
+
+/// The Redis of this directory. It has one user, whatever is set for another Redis.
+pub(crate) fn of_this_directory(
+    redis: &RedisSettings,
+    url: &str,
+    login: Option<ServerLogin>,
+) -> anyhow::Result<StoreConfig> {
+    let mut config = connection::at(redis, url)?;
+    config.credentials = login.map(Credentials::from).unwrap_or_default();
     Ok(config)
+}
+
+/// Signs tasks for the Redis of this directory with the key that `greenline up` made for it, unless
+/// keys are set.
+pub(crate) fn add_task_key(settings: &mut Settings) -> anyhow::Result<()> {
+    let is_here = matches!(settings.redis.source, RedisSource::Embedded);
+    let queue = &mut settings.queue;
+    if is_here && queue.task_key.is_none() && queue.task_public_keys.is_empty() {
+        queue.task_key = home::task_key()?;
+    }
+    Ok(())
 }

@@ -32,7 +32,9 @@ impl Session {
             out.note(&loaded.warnings);
         }
         logging::init(&loaded.settings.log)?;
-        Ok(Self { settings: loaded.settings, out })
+        let mut settings = loaded.settings;
+        redis_here::add_task_key(&mut settings)?;
+        Ok(Self { settings, out })
     }
 
     /// Runs a client's work.

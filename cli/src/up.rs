@@ -9,7 +9,8 @@ use std::time::Duration;
 use greenline_lead::Standing;
 use greenline_queue::Queue;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, RepoPath, Settings, Sources, load,
+    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, RepoPath, Settings, Sources,
+    UnsignedTasks, load,
 };
 use greenline_runtime::stopping::Stop;
 use greenline_runtime::{Role, say};
@@ -25,7 +26,7 @@ use crate::home::{self, Home};
 use crate::print::style::{BOLD, DIM};
 use crate::print::{Output, when};
 use crate::session::Session;
-use crate::{connection, daemon};
+use crate::{connection, daemon, redis_here};
 
 /// What is logged unless log.level says otherwise: what goes wrong, and what becomes of tasks.
 const USUAL_LOG: &str = "warn,greenline_worker=info";
@@ -64,9 +65,12 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         args.listen.clone(),
     );
     let flags = with_usual_log(flags)?;
-    daemon::run(global, Role::Up, flags, async |session, stop| {
+    daemon::run(global, Role::Up, flags, async |mut session, stop| {
         let redis = Redis::ready(&session.settings).await?;
-        let lived = live(&session, args, &redis, stop).await;
+        let lived = match redis.add_task_key(&mut session.settings) {
+            Ok(()) => live(&session, args, &redis, stop).await,
+            Err(error) => Err(error),
+        };
         // Everyone who spoke to Redis is gone by now.
         spawn_blocking(move || redis.stop()).await?;
         lived?;
@@ -105,14 +109,15 @@ impl Redis {
         let home = Home::hold()?;
         let folder = home.redis();
         let taken_over = UnixStream::connect(folder.join("redis.sock")).is_ok();
+        let login = home.redis_login()?;
         let mut config = PrivateServerConfig::new(folder);
         config.persistence = Persistence::EverySecond;
+        config.login = Some(login.clone());
         let server = spawn_blocking(|| PrivateServer::start(config)).await?.map_err(|error| {
             Complaint::outside(error.to_string()).mend("its log is .greenline/redis/redis.log")
         })?;
         home.publish_redis(&server.url())?;
-        let mut config = connection::at(&settings.redis, &server.url())?;
-        config.credentials = greenline_store::Credentials::default();
+        let config = redis_here::of_this_directory(&settings.redis, &server.url(), Some(login))?;
         Ok(Self::Ours { server, home, config, taken_over })
     }
 
@@ -120,6 +125,21 @@ impl Redis {
         match self {
             Self::Theirs(config) | Self::Ours { config, .. } => config,
         }
+    }
+
+    /// Has tasks signed where nobody set keys. In a Redis of somebody else's another key may be in
+    /// use: there it is left to the operator.
+    fn add_task_key(&self, settings: &mut Settings) -> anyhow::Result<()> {
+        let queue = &mut settings.queue;
+        let no_key = queue.task_key.is_none() && queue.task_public_keys.is_empty();
+        if let (true, Self::Ours { home, .. }) = (no_key, self) {
+            queue.task_key = Some(home.task_key()?);
+        }
+        if queue.task_key.is_none() && queue.unsigned == UnsignedTasks::Quarantine {
+            let says = "queue.unsigned is quarantine, and this lead has no key to sign with";
+            return Err(Complaint::wrong(says).mend("set GREENLINE_TASK_KEY").into());
+        }
+        Ok(())
     }
 
     fn stop(self) {

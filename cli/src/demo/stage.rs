@@ -15,14 +15,14 @@ use greenline_queue::Queue;
 use greenline_runtime::Role;
 use greenline_runtime::settings::{Flags, Settings, Sources, load};
 use greenline_runtime::stopping::Stop;
-use greenline_store::{PrivateServer, PrivateServerConfig, cmd};
+use greenline_store::{PrivateServer, PrivateServerConfig, ServerLogin, cmd};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use crate::connection;
 use crate::daemon::house::{House, Parts, wait_until_it_leads};
 use crate::daemon::{self, lead::Token};
 use crate::ending::Complaint;
+use crate::{home, redis_here};
 
 /// The repository of all stories.
 const REPO: &str = "acme/slug";
@@ -53,12 +53,15 @@ impl Stage {
         let github = GitHub::start().await?;
         let mark = github.mark();
         let files = project::files();
-        let (repo, redis) = tokio::join!(github.repo_with(REPO, &files), redis_in(folder));
+        let login = ServerLogin { user: "greenline".to_owned(), password: home::random_secret()? };
+        let redis = redis_in(folder, login.clone());
+        let (repo, redis) = tokio::join!(github.repo_with(REPO, &files), redis);
         let (repo, redis) = (repo.context("failed to make the practice repository")?, redis?);
         let secret = random_secret();
         let settings = settings(&github, folder, &secret)?;
 
-        let config = connection::at(&settings.redis, &redis.url())?;
+        let url = redis.url();
+        let config = redis_here::of_this_directory(&settings.redis, &url, Some(login))?;
         let stop = Stop::new();
         let queue = daemon::open_queue(config, &settings.queue, &stop, || {}).await?;
         let queue = queue.context("told to stop")?;
@@ -153,9 +156,11 @@ pub(super) fn subject_of(pull: u64) -> Subject {
     Subject::Pull(PullNumber(pull))
 }
 
-async fn redis_in(folder: &Path) -> anyhow::Result<PrivateServer> {
+async fn redis_in(folder: &Path, login: ServerLogin) -> anyhow::Result<PrivateServer> {
     // Whoever follows a story is told which keys have changed.
-    let config = PrivateServerConfig::new(folder.join("redis")).set("notify-keyspace-events", "KA");
+    let mut config =
+        PrivateServerConfig::new(folder.join("redis")).set("notify-keyspace-events", "KA");
+    config.login = Some(login);
     let started = spawn_blocking(|| PrivateServer::start(config)).await?;
     Ok(started.map_err(|error| Complaint::outside(error.to_string()))?)
 }

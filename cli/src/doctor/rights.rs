@@ -19,7 +19,7 @@ end
 return denied";
 
 /// What the queue's scripts and calls do to its keys, by the kind of key.
-const ON_KEYS: [(&str, &[&str]); 6] = [
+const ON_KEYS: [(&str, &[&str]); 7] = [
     (
         "tasks:probe",
         &[
@@ -77,7 +77,8 @@ const ON_KEYS: [(&str, &[&str]); 6] = [
     ),
     ("worker:probe", &["HSET\nK\nf\nx", "PEXPIRE\nK\n1", "DEL\nK"]),
     ("workers", &["ZADD\nK\n1\nx", "ZREM\nK\nx", "ZREMRANGEBYSCORE\nK\n0\n1"]),
-    ("schema", &["GET\nK", "SET\nK\nx"]),
+    ("schema", &["GET\nK"]),
+    ("approval:probe", &["HMGET\nK\nf"]),
     ("lead", &["GET\nK"]),
 ];
 
@@ -85,7 +86,8 @@ const ON_KEYS: [(&str, &[&str]); 6] = [
 const ANYWHERE: [&str; 5] = ["TIME", "SCAN\n0", "INFO", "SCRIPT\nLOAD\nreturn 1", "EVALSHA\nx\n0"];
 
 /// What only a lead and an operator need.
-const OF_LEADS: [(&str, &str); 4] = [
+const OF_LEADS: [(&str, &str); 5] = [
+    ("schema", "SET\nK\nx"),
     ("lead", "SET\nK\nx"),
     ("lead:intents", "ZADD\nK\n1\nx"),
     ("lead:intent:probe", "HSET\nK\nf\nx"),
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn a_missing_right_is_named_with_its_key() {
         let finding = lacks("worker", &of_leads("acme:agent:")[..1]);
-        assert_eq!(finding.says, "user worker may not: SET on acme:agent:lead");
+        assert_eq!(finding.says, "user worker may not: SET on acme:agent:schema");
         assert_eq!(in_words("SCAN\n0"), "SCAN");
         assert_eq!(in_words(&of_work("agent:")[33]), "HSET on agent:task:*");
     }

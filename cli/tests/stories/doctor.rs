@@ -169,15 +169,19 @@ async fn a_worker_by_the_rules_of_the_deployment_has_what_it_needs() {
             command(&bed, &[&["ACL", "SETUSER"], &words[1..]].concat()).await;
         }
     }
-    for (user, may) in
-        [("lead", "work, lead and approve"), ("worker", "work, but not lead or approve")]
-    {
+    for (user, may) in [
+        ("lead", "work, lead and approve"),
+        ("worker", "work, but not lead or approve"),
+        ("operator", "work, lead and approve"),
+    ] {
         let password = secrets.join(format!("redis_{user}_password")).display().to_string();
         let terminal =
             Terminal::at(&bed).with("REDIS_USERNAME", user).with("REDIS_PASSWORD_FILE", &password);
         let (code, findings) = look(&terminal);
         assert_eq!(code, 0, "{findings:#?}");
         finding(&findings, &format!("user {user} may {may}"));
+        let unseen = findings.iter().any(|one| one["says"].to_string().contains("not looked at"));
+        assert_eq!(unseen, user != "operator", "{findings:#?}");
     }
 }
 

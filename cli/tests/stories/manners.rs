@@ -4,7 +4,7 @@ use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, enqueue};
 
-const COMMANDS: [&[&str]; 33] = [
+const COMMANDS: [&[&str]; 34] = [
     &[],
     &["up"],
     &["demo"],
@@ -35,6 +35,7 @@ const COMMANDS: [&[&str]; 33] = [
     &["halt"],
     &["resume"],
     &["settings"],
+    &["keys"],
     &["completions"],
     &["man"],
     &["bench"],
@@ -145,4 +146,17 @@ fn completions_and_manual_pages_are_made() {
     terminal.run(&["man", "--out", "pages"]).ended(0);
     let page = terminal.folder().join("pages/greenline-queue-enqueue.1");
     assert!(std::fs::read_to_string(page).unwrap().contains("Run this command"));
+}
+
+#[test]
+fn a_key_pair_is_made_of_which_the_public_half_can_be_had_again() {
+    let terminal = Terminal::alone();
+    let pair = terminal.json(&["keys"]).remove(0);
+    let private = pair["task_key"].as_str().unwrap();
+    let public = terminal.feed(&["keys", "--public"], &format!("{private}\n")).ended(0);
+    assert_eq!(public.out.trim(), pair["task_public_key"].as_str().unwrap());
+    assert_ne!(terminal.json(&["keys"]).remove(0)["task_key"], pair["task_key"]);
+    terminal.feed(&["keys", "--public"], "hunter2").ended(2).says(&["64 hexadecimal digits"]);
+    let plain = terminal.run(&["keys"]).ended(0);
+    plain.says(&["GREENLINE_TASK_KEY=", "GREENLINE_TASK_PUBLIC_KEY="]);
 }

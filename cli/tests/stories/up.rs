@@ -3,10 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use greenline_store::{Store, StoreConfig, cmd};
+use greenline_store::{Credentials, Store, StoreConfig, StoreError, cmd};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::grounds::Ground;
 use crate::terminal::{Terminal, until};
 
 /// `greenline up`; neither it nor its Redis outlives its test.
@@ -19,8 +20,13 @@ struct House {
 impl House {
     /// Starts it, and waits until it has said what runs where.
     async fn start(terminal: &Terminal) -> Self {
+        Self::start_on(Ground::Here, terminal).await
+    }
+
+    async fn start_on(ground: Ground, terminal: &Terminal) -> Self {
         let mut command = terminal.command(&["up", "--workers", "2", "--slots", "2"]);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = ground.stand(|| command.spawn().unwrap());
         let stdout = BufReader::new(process.stdout.take().unwrap());
         let mut said = String::new();
         for line in stdout.lines() {
@@ -57,8 +63,12 @@ impl Drop for House {
 }
 
 async fn redis_pid(terminal: &Terminal) -> Pid {
-    let url = std::fs::read_to_string(terminal.folder().join(".greenline/redis.url")).unwrap();
-    let store = Store::connect(StoreConfig::at(url)).await.unwrap();
+    let home = terminal.folder().join(".greenline");
+    let url = std::fs::read_to_string(home.join("redis.url")).unwrap();
+    let password = std::fs::read_to_string(home.join("redis_password")).unwrap();
+    let username = Some("greenline".to_owned());
+    let credentials = Credentials { username, password: Some(password) };
+    let store = Store::connect(StoreConfig { credentials, ..StoreConfig::at(url) }).await.unwrap();
     let info: String = store.command(cmd("INFO").arg("server")).await.unwrap();
     let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
     Pid::from_raw(pid.trim().parse().unwrap())
@@ -96,10 +106,15 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     let token =
         std::fs::read_to_string(terminal.folder().join(".greenline/operator_token")).unwrap();
     assert!(house.said.contains(&token), "a new token is shown once");
-    let private = std::os::unix::fs::MetadataExt::mode(
-        &std::fs::metadata(terminal.folder().join(".greenline/operator_token")).unwrap(),
-    );
-    assert_eq!(private & 0o777, 0o600);
+    let home = terminal.folder().join(".greenline");
+    for secret in ["operator_token", "redis_password", "task_key"] {
+        let file = std::fs::metadata(home.join(secret)).unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&file) & 0o777, 0o600, "{secret}");
+    }
+    // Who reaches the socket without the password is answered NOAUTH, and nothing else.
+    let url = std::fs::read_to_string(home.join("redis.url")).unwrap();
+    let stranger = Store::connect(StoreConfig::at(url)).await;
+    assert!(matches!(stranger, Err(StoreError::Denied(_))), "{:?}", stranger.err());
 
     terminal.run(&["queue", "enqueue", "--id", "hello", "--command", "echo hello"]).ended(0);
     until("the task's end", || (status(&terminal, "hello") == "success").then_some(()));
@@ -121,6 +136,83 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     assert_eq!(house.ended(), Some(0));
     assert!(!house.redis_lives());
     terminal.run(&["queue", "stats"]).ended(2).says(&["no `greenline up` runs in this directory"]);
+}
+
+/// A client of the embedded Redis, as the README has it for redis-cli.
+fn redis_cli(terminal: &Terminal, words: &[&str]) -> String {
+    let folder = terminal.folder().join(".greenline");
+    let password = std::fs::read_to_string(folder.join("redis_password")).unwrap();
+    let mut command = std::process::Command::new("redis-cli");
+    command.env("REDISCLI_AUTH", password).arg("-s").arg(folder.join("redis/redis.sock"));
+    let done = command.args(["--user", "greenline", "-n", "10"]).args(words).output().unwrap();
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_house_signs_its_tasks_and_runs_none_that_was_changed() {
+    let terminal = alone();
+    let mut house = House::start(&terminal).await;
+    terminal.run(&["queue", "pause"]).ended(0);
+    for id in ["whole", "changed"] {
+        terminal.run(&["queue", "enqueue", "--id", id, "--command", "true"]).ended(0);
+    }
+    let payload = r#"{"task_id":"changed","type":"run_command","validation":["touch /tmp/x"]}"#;
+    assert_eq!(redis_cli(&terminal, &["HSET", "agent:task:changed", "payload", payload]), "0");
+    let pushed = r#"{"task_id":"pushed","type":"run_command","validation":["true"]}"#;
+    redis_cli(&terminal, &["LPUSH", "agent:tasks:pending", pushed]);
+    terminal.run(&["queue", "resume"]).ended(0);
+    for (id, becomes) in [("whole", "success"), ("changed", "failed")] {
+        until("its end", || (status(&terminal, id) == becomes).then_some(()));
+    }
+    until("what was pushed by hand", || {
+        let shown = terminal.run(&["queue", "show", "pushed"]);
+        shown.out.contains("pushed succeeded").then_some(())
+    });
+    terminal.run(&["queue", "show", "changed"]).says(&["its signature is wrong"]);
+    terminal.run(&["queue", "quarantine"]).ended(0).says(&["its signature is wrong"]);
+    house.signal(Signal::SIGINT);
+    assert_eq!(house.ended(), Some(0));
+}
+
+/// Says `got NAME` for each secret of the house that it can read, and `reached` if it gets through
+/// to Redis.
+fn prying(terminal: &Terminal) -> String {
+    let home = terminal.folder().join(".greenline");
+    let home = home.display();
+    let connect = "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0) && \
+                   connect(S, pack_sockaddr_un($ARGV[0])) && print \"rea\".\"ched\\n\"";
+    format!(
+        "for name in redis_password operator_token task_key redis.url; do \
+         for home in {home} ../../../.. ../../..; do \
+         cat $home/$name 2>/dev/null | grep -q . && echo \"g\"\"ot $name\"; \
+         done; done; perl -e '{connect}' {home}/redis/redis.sock; echo tried"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_in_the_sandbox_sees_no_secret_of_the_house_and_no_redis() {
+    for ground in [Ground::Here, Ground::WithoutNamespaces] {
+        let terminal = alone().with("GREENLINE_SANDBOX_COMMANDS", "on");
+        let mut house = House::start_on(ground, &terminal).await;
+        let command = prying(&terminal);
+        // Outside of the sandbox the same commands find all of it.
+        let mut outside = std::process::Command::new("sh");
+        outside.args(["-c", &command]).current_dir(terminal.folder());
+        let outside = outside.output().unwrap();
+        let outside = String::from_utf8(outside.stdout).unwrap();
+        for found in ["redis_password", "operator_token", "task_key", "reached"] {
+            assert!(outside.contains(found), "{found} in {outside}");
+        }
+        terminal.run(&["queue", "enqueue", "--id", "pry", "--command", &command]).ended(0);
+        until("its end", || (status(&terminal, "pry") == "success").then_some(()));
+        let log = terminal.run(&["queue", "log", "pry"]).ended(0);
+        assert!(log.out.contains("tried"), "{log:?}");
+        for found in ["got ", "reached"] {
+            assert!(!log.out.contains(found), "on {ground:?}: {}", log.out);
+        }
+        house.signal(Signal::SIGINT);
+        assert_eq!(house.ended(), Some(0));
+    }
 }
 
 #[tokio::test]
@@ -169,4 +261,12 @@ async fn what_a_killed_house_left_is_taken_over() {
     next.signal(Signal::SIGTERM);
     assert_eq!(next.ended(), Some(0));
     assert!(!house.redis_lives());
+}
+
+#[test]
+fn a_house_that_refuses_unsigned_tasks_has_to_sign_its_own() {
+    let public = "0123456789abcdef".repeat(4);
+    let terminal =
+        alone().with("GREENLINE_UNSIGNED", "quarantine").with("GREENLINE_TASK_PUBLIC_KEY", &public);
+    terminal.run(&["up"]).ended(2).says(&["no key to sign with", "set GREENLINE_TASK_KEY"]);
 }

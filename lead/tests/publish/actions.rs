@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenline_forge::model::MergeMethod;
 use greenline_forge::{CommentId, Moment};
 use greenline_lead::publish::{
-    Answering, Approvals, Asked, Call, Deed, Halt, Mode, Seen, halt, resume,
+    Answering, Approvals, Asked, Call, Deed, Halt, Mode, Seen, halt, halted, resume,
 };
 use greenline_queue::Answered;
 use serde_json::json;
@@ -282,6 +282,21 @@ async fn a_halt_holds_everything_and_what_was_asked_for_is_done_after_it_in_orde
     assert_eq!(world.writes.len(), 2, "older words are not written first: {:?}", world.writes);
     assert_eq!(world.comments[0]["body"], "<!-- greenline pr=812 -->\n**red 4**\n");
     assert_eq!(world.run_attempt, 2);
+}
+
+#[tokio::test]
+async fn a_halt_is_of_its_namespace_alone() {
+    let bed = Bed::new().await;
+    let acme = bed.redis.queue_in("acme").await;
+    let by = Halt { by: "ada".to_owned(), why: "a look".to_owned(), at: 1 };
+    let before = bed.redis.keys("agent:*").await;
+    halt(acme.store(), &by).await.unwrap();
+    assert_eq!(bed.redis.keys("*halt*").await, ["acme:agent:lead:halt"]);
+    assert_eq!(bed.redis.keys("agent:*").await, before);
+    assert_eq!(halted(bed.redis.queue.store()).await.unwrap(), None);
+    assert_eq!(halted(acme.store()).await.unwrap(), Some(by));
+    assert!(!resume(bed.redis.queue.store()).await.unwrap(), "another one's is not ended");
+    assert!(resume(acme.store()).await.unwrap());
 }
 
 #[tokio::test]

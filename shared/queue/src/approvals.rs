@@ -10,7 +10,7 @@ use greenline_store::cmd;
 use serde::Serialize;
 
 use crate::claim::ms;
-use crate::{Queue, QueueError, TaskId};
+use crate::{Queue, QueueError, TaskId, content_hash};
 
 /// What was asked, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,9 +69,69 @@ pub enum Answered {
     Unknown,
 }
 
+impl Approval {
+    /// Returns `true` if what was shown is not what a yes would be bound to. Before publishing,
+    /// what is shown is about the content; before running, it is the content.
+    fn misleads(&self) -> bool {
+        self.gate == "run" && content_hash(self.shown.as_bytes()) != self.content_hash
+    }
+}
+
+/// The fields of an approval that decide whether its task may run.
+pub(crate) const RECORD: [&str; 4] = ["gate", "state", "content_hash", "expires_at"];
+
+/// What an approval says of running a task. Only who may approve writes it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunApproval {
+    state: Option<String>,
+    content_hash: String,
+    expires_at: i64,
+}
+
+impl RunApproval {
+    /// Reads the fields of [`RECORD`]; an approval of something else is none.
+    pub(crate) fn of(fields: Vec<Option<String>>) -> Self {
+        let [Some(gate), state, content_hash, expires_at] =
+            <[_; 4]>::try_from(fields).unwrap_or_default()
+        else {
+            return Self::default();
+        };
+        if gate != "run" {
+            return Self::default();
+        }
+        let expires_at = expires_at.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Self { state, content_hash: content_hash.unwrap_or_default(), expires_at }
+    }
+
+    /// Returns `true` if a person was asked at all.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// Returns an error with the reason unless a person said yes to exactly this
+    /// content, and the yes still counts.
+    pub(crate) fn covers(&self, content_hash: &str, now: i64) -> Result<(), String> {
+        match self.state.as_deref() {
+            None => Err("it needs a person's yes, and nobody was asked".to_owned()),
+            Some(_) if self.content_hash != content_hash => {
+                Err("it is not what a person was asked about: it was changed since".to_owned())
+            }
+            Some("approved") if self.expires_at > now => Ok(()),
+            Some("approved") => Err("the yes that it needs has expired".to_owned()),
+            Some(state) => Err(format!("it needs a person's yes, and its approval is {state}")),
+        }
+    }
+}
+
 impl Queue {
     /// Says yes to what was shown.
     pub async fn approve(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
+        // The question is written from the task's hash, which a worker's user can rewrite: a text
+        // beside the hash of another one was shown to mislead.
+        let asked = self.approval(answer.approval).await?;
+        if asked.is_some_and(|asked| asked.misleads()) {
+            return Ok(Answered::OtherContent);
+        }
         self.answer(answer, "approved").await
     }
 

@@ -7,7 +7,6 @@ use greenline_store::{Blocking, Value, cmd, from_redis_value};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::queue::Core;
 use crate::{Label, Queue, QueueError, Route, Task, TaskError, TaskId, TaskType, WorkerId};
 
 /// How often an idle worker looks whether there are new routes.
@@ -48,20 +47,42 @@ pub struct Claim {
     pub alone: bool,
     /// When it was claimed, in ms of Redis's clock.
     pub claimed_at: i64,
+    /// Its hash says that a yes is bound to it.
+    pub(crate) had_gate: bool,
     signature: String,
     payload: Vec<u8>,
+    task: Result<Task, TaskError>,
 }
 
 impl Claim {
     /// What is to be done. An error here means that somebody wrote into the
     /// task's hash by hand; no retry will help.
     pub fn task(&self) -> Result<Task, TaskError> {
-        let text = std::str::from_utf8(&self.payload).map_err(|error| TaskError::Malformed {
-            field: "payload: ".to_owned(),
-            why: error.to_string(),
-        })?;
-        Task::from_json(text)
+        self.task.clone()
     }
+
+    /// What is to be done, without a copy.
+    pub(crate) fn read(&self) -> Result<&Task, &TaskError> {
+        self.task.as_ref()
+    }
+
+    /// The payload as Redis gave it: what runs.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The signature that came with it; empty if none did.
+    pub(crate) fn signature(&self) -> &str {
+        &self.signature
+    }
+}
+
+fn read_payload(payload: &[u8]) -> Result<Task, TaskError> {
+    let text = std::str::from_utf8(payload).map_err(|error| TaskError::Malformed {
+        field: "payload: ".to_owned(),
+        why: error.to_string(),
+    })?;
+    Task::from_json(text)
 }
 
 /// What a worker tells of itself.
@@ -221,7 +242,7 @@ impl Worker {
         call.arg(appetite.start).arg(appetite.prefetch);
         call.arg(ms(core.options.lease)).arg(appetite.running).arg(self.place % 15);
         call.arg(ms(registration(core.options.lease)));
-        call.arg(u8::from(core.options.task_key.is_some()));
+        call.arg(u8::from(core.options.task_keys.check_signatures()));
         call.arg(self.profile.types.len());
         for kind in &self.profile.types {
             call.arg(kind.as_str());
@@ -320,38 +341,6 @@ impl Waiter {
     }
 }
 
-impl Core {
-    /// The claims that may run. With a key set, a task without a right
-    /// signature ends in quarantine: whoever wrote it does not have the key.
-    async fn trusted(
-        &self,
-        worker: &WorkerId,
-        claims: Vec<Claim>,
-    ) -> Result<Vec<Claim>, QueueError> {
-        let Some(key) = &self.options.task_key else { return Ok(claims) };
-        let mut trusted = Vec::with_capacity(claims.len());
-        for claim in claims {
-            let payload = std::str::from_utf8(&claim.payload).unwrap_or_default();
-            if key.verifies(&claim.id, payload, &claim.signature) {
-                trusted.push(claim);
-            } else {
-                self.quarantine(worker, &claim).await?;
-            }
-        }
-        Ok(trusted)
-    }
-
-    async fn quarantine(&self, worker: &WorkerId, claim: &Claim) -> Result<(), QueueError> {
-        let why = "its signature is missing or wrong".to_owned();
-        tracing::warn!(task.id = %claim.id, "Put task {} into quarantine: {why}", claim.id);
-        let mut call = self.call(&self.scripts.quarantine, 5, 2 * claim.payload.len());
-        call.arg(worker.as_str()).arg(claim.id.as_str()).arg(claim.fence.as_str()).arg(&why);
-        call.arg(self.quarantined(&claim.payload, why));
-        let _answer: String = self.run(&self.scripts.quarantine, &call).await?;
-        Ok(())
-    }
-}
-
 /// How long a registration lives without a heartbeat.
 fn registration(lease: Duration) -> Duration {
     lease * 4
@@ -382,6 +371,7 @@ fn read_claim(task: Vec<Value>, claimed_at: i64) -> Result<Claim, QueueError> {
     let mut text = || String::from_utf8_lossy(&bytes()).into_owned();
     let (id, kind, words, retry_count) = (text(), text(), text(), text());
     let payload = bytes();
+    let had_gate = !bytes().is_empty();
     let signature = String::from_utf8_lossy(&bytes()).into_owned();
     let words: Vec<&str> = words.split(' ').collect();
     let [fence, attempt, crashes, started] = words[..] else {
@@ -398,6 +388,8 @@ fn read_claim(task: Vec<Value>, claimed_at: i64) -> Result<Claim, QueueError> {
         alone: started == "2",
         claimed_at,
         signature,
+        had_gate,
+        task: read_payload(&payload),
         payload,
     })
 }

@@ -62,7 +62,7 @@ impl Core {
             );
         }
         let task = Task::from_json(text).map_err(|error| error.to_string())?;
-        if self.options.task_key.is_some() {
+        if self.options.task_keys.refuse_unsigned() {
             return Err("not signed: enqueue it with `greenline queue enqueue`, which signs with \
                         GREENLINE_TASK_KEY"
                 .to_owned());

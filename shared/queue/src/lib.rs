@@ -64,6 +64,7 @@ mod signature;
 mod stats;
 mod task;
 mod tick;
+mod trust;
 mod watch;
 
 pub use approvals::{Answer, Answered, Approval};
@@ -83,7 +84,7 @@ pub use queue::{Queue, SCHEMA};
 pub use route::Route;
 pub use scripts::Scripts;
 pub use settle::{Failure, Settled};
-pub use signature::{TaskKey, content_hash};
+pub use signature::{NoTaskKey, TaskKeys, TaskPublicKey, TaskSigningKey, Unsigned, content_hash};
 pub use stats::{PriorityStats, RouteStats, Stats, WorkerInfo};
 pub use task::{LONGEST_TIMEOUT, Task, TaskError, TaskSpec};
 pub use tick::Tick;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::TaskKey;
+use crate::TaskKeys;
 
 /// How a queue behaves. The defaults are those of the design.
 #[derive(Clone)]
@@ -29,8 +29,8 @@ pub struct QueueOptions {
     pub keep_at_least: Duration,
     /// How long a person has to approve a task.
     pub approval_expiry: Duration,
-    /// With a key, tasks are signed, and others are not run.
-    pub task_key: Option<TaskKey>,
+    /// The keys that tasks are signed and checked with.
+    pub task_keys: TaskKeys,
     /// Moves the queue's clock; zero outside of tests.
     pub clock: ClockShift,
 }
@@ -48,7 +48,7 @@ impl Default for QueueOptions {
             keep_age: Duration::from_hours(7 * 24),
             keep_at_least: Duration::from_mins(10),
             approval_expiry: Duration::from_hours(7 * 24),
-            task_key: None,
+            task_keys: TaskKeys::default(),
             clock: ClockShift::default(),
         }
     }

@@ -202,8 +202,7 @@ impl Core {
         if bytes > most {
             return Err(TaskError::TooLarge { bytes, most }.into());
         }
-        let key = self.options.task_key.as_ref();
-        let signature = key.map(|key| key.sign(task.id(), task.payload()));
+        let signature = self.options.task_keys.sign(task.id(), task.payload());
         Ok(self.described(task, signature))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenline_store::{Cmd, FromRedisValue, Script, Store, cmd};
+use greenline_store::{Cmd, FromRedisValue, Script, Store, StoreError, cmd};
 
 use crate::coalesce::{Coalescer, Next};
 use crate::producer::{Enqueued, Filing};
@@ -113,10 +113,16 @@ impl Core {
         let key = self.key("schema");
         let found: Option<String> = self.store.command(cmd("GET").arg(&key)).await?;
         let Some(found) = found else {
-            let set: Option<String> =
-                self.store.command(cmd("SET").arg(&key).arg(SCHEMA).arg("NX")).await?;
-            tracing::debug!(fresh = set.is_some(), "The database had no schema");
-            return Ok(());
+            let set: Result<Option<String>, StoreError> =
+                self.store.command(cmd("SET").arg(&key).arg(SCHEMA).arg("NX")).await;
+            return match set {
+                // A worker may not mark a database: the first lead or person does.
+                Ok(_) | Err(StoreError::Denied(_)) => {
+                    tracing::debug!("The database had no schema");
+                    Ok(())
+                }
+                Err(error) => Err(error.into()),
+            };
         };
         match found.parse::<u32>() {
             Ok(schema) if schema > SCHEMA => {

@@ -37,7 +37,7 @@ macro_rules! scripts {
 scripts! {
     enqueue [""] "say" "ready" "finish" "approval" "file";
     adopt ["flags=allow-oom"] "say" "ready" "finish" "approval" "file";
-    claim ["flags=allow-oom"] "say" "ready" "aside";
+    claim ["flags=allow-oom"] "say" "ready" "aside" "approval";
     start ["flags=allow-oom"] "held";
     heartbeat ["flags=allow-oom"];
     leave ["flags=allow-oom"];

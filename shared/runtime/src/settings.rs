@@ -48,7 +48,7 @@ pub use keys::{Keys, ModelKey};
 pub use lead::LeadSettings;
 pub use log::{LogFormat, LogSettings};
 pub use problem::{Place, Problem, Problems, Warnings};
-pub use queue::QueueSettings;
+pub use queue::{QueueSettings, UnsignedTasks};
 pub use redis::{ClientCertificate, RedisSettings, RedisSource, RedisUrl, SentinelHost, TlsFiles};
 pub use reference::reference;
 pub use sandbox::{SandboxSettings, Walls};

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use greenline_runtime::Role;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources, load,
+    Flags, GitHubLogin, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources,
+    UnsignedTasks, load,
 };
 use tempfile::TempDir;
 
@@ -261,11 +262,11 @@ fn tokens_are_long_differ_and_are_never_repeated() {
     assert!(same.starts_with(
         "error: GREENLINE_VIEWER_TOKEN: is the same as the operator token (GREENLINE_OPERATOR_TOKEN)"
     ));
-    let short = Setup::new().env("GREENLINE_TASK_KEY", "hunter2").said();
+    let short = Setup::new().env("GREENLINE_VIEWER_TOKEN", "hunter2").said();
     assert!(short.contains("has 7 characters; at least 16 are needed"), "{short}");
 
     let kept = Setup::new()
-        .env("GREENLINE_TASK_KEY", "correct-horse-battery")
+        .env("GREENLINE_VIEWER_TOKEN", "correct-horse-battery")
         .env("REDIS_URL", "redis://:correct-horse-battery@h:1")
         .loaded();
     assert!(!format!("{same}{short}{kept:?}").contains("horse"));
@@ -275,15 +276,41 @@ fn tokens_are_long_differ_and_are_never_repeated() {
 fn a_secret_comes_from_a_file_without_its_last_newline() {
     let settings = Setup::new()
         .file("redis", "s3cret\n")
-        .file("key", "0123456789abcdef\r\n")
+        .file("key", &format!("{}\r\n", "0123456789abcdef".repeat(4)))
         .env("REDIS_PASSWORD_FILE", "redis")
         .env("OPENAI_API_KEY_FILE", "redis")
         .toml("[queue]\ntask_key_file = \"key\"\n")
         .loaded()
         .settings;
     assert_eq!(settings.redis.password.unwrap().expose(), "s3cret");
-    assert_eq!(settings.queue.task_key.unwrap().expose(), "0123456789abcdef");
+    assert_eq!(settings.queue.task_key.unwrap().expose(), "0123456789abcdef".repeat(4));
     assert_eq!(settings.keys.models[0].env, "OPENAI_API_KEY");
+}
+
+#[test]
+fn task_keys_are_checked_and_two_public_ones_may_be_trusted() {
+    let (one, two) = ("0123456789abcdef".repeat(4), "fedcba9876543210".repeat(4));
+    let loaded = Setup::new()
+        .file("public", &format!("{one},{two}\n"))
+        .env("GREENLINE_TASK_PUBLIC_KEY_FILE", "public")
+        .env("GREENLINE_UNSIGNED", "quarantine")
+        .role(Role::Worker)
+        .loaded();
+    assert_eq!(loaded.settings.queue.task_public_keys, [one.clone(), two.clone()]);
+    assert_eq!(loaded.settings.queue.unsigned, UnsignedTasks::Quarantine);
+    let shown = loaded.effective.iter().find(|it| it.setting.name == "queue.task_public_key");
+    assert!(shown.unwrap().value.as_ref().unwrap().contains(&two), "it is no secret");
+
+    let three = format!("{one},{two},{one}");
+    let said = Setup::new().env("GREENLINE_TASK_PUBLIC_KEY", &three).said();
+    assert!(said.contains("holds 3 keys"), "{said}");
+    let said = Setup::new().env("GREENLINE_TASK_KEY", "correct-horse-battery").said();
+    assert!(said.contains("64 hexadecimal digits") && said.contains("greenline keys"), "{said}");
+    assert!(!said.contains("horse"), "{said}");
+    let alone = || Setup::new().env("GREENLINE_UNSIGNED", "quarantine");
+    let said = alone().role(Role::Worker).said();
+    assert!(said.contains("there is no key to check signatures with"), "{said}");
+    assert!(alone().load().is_ok(), "who runs no tasks checks none");
 }
 
 #[test]

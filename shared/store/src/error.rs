@@ -65,6 +65,8 @@ impl StoreError {
                 Self::ReadOnly(source)
             }
             _ if code == "NOAUTH" || code == "WRONGPASS" => Self::Denied(source),
+            // Said while a database is chosen, it comes without its code.
+            _ if says("Authentication required") => Self::Denied(source),
             _ if code == "WRONGTYPE" || says("WRONGTYPE") => Self::WrongType(source),
             _ if source.is_io_error()
                 || source.is_timeout()

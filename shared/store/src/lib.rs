@@ -25,7 +25,9 @@ mod server;
 pub use config::{Credentials, Endpoint, Namespace, StoreConfig, TlsFiles};
 pub use connection::{Blocking, Store};
 pub use error::StoreError;
-pub use private_server::{Persistence, PrivateServer, PrivateServerConfig, server_program};
+pub use private_server::{
+    Persistence, PrivateServer, PrivateServerConfig, ServerLogin, server_program,
+};
 pub use retry::{Backoff, backoff};
 pub use script::Script;
 pub use server::{PolicyWarning, ServerFacts};

@@ -4,7 +4,11 @@
 //! It listens on a socket in its own folder (and on a port if asked to), and
 //! it ends with its handle. One left behind by a process that was killed is
 //! taken over by the next that uses the same folder.
+//!
+//! With a login it has one user, and whoever connects without is refused. The
+//! password goes to the server on its standard input, never on its command line.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,7 +18,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::StoreError;
+use crate::{Credentials, StoreError};
 
 /// What a private server keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +40,45 @@ pub struct PrivateServerConfig {
     pub persistence: Persistence,
     /// A port on loopback to listen on besides the socket.
     pub port: Option<u16>,
+    /// The only user and its password; without it everyone who reaches the socket
+    /// may do everything.
+    pub login: Option<ServerLogin>,
     /// More settings, as they would stand in redis.conf.
     pub settings: Vec<(String, String)>,
+}
+
+/// The only user of a private server. Neither may hold spaces or line breaks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerLogin {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+impl fmt::Debug for ServerLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerLogin([redacted])")
+    }
+}
+
+impl From<ServerLogin> for Credentials {
+    fn from(login: ServerLogin) -> Self {
+        Self { username: Some(login.user), password: Some(login.password) }
+    }
 }
 
 impl PrivateServerConfig {
     /// A server in `folder` that keeps nothing and listens on no port.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), persistence: Persistence::None, port: None, settings: vec![] }
+        Self {
+            folder: folder.into(),
+            persistence: Persistence::None,
+            port: None,
+            login: None,
+            settings: vec![],
+        }
     }
 
     /// The same with one more setting of redis.conf.
@@ -92,8 +126,18 @@ impl PrivateServer {
     pub fn start(config: PrivateServerConfig) -> Result<Self, StoreError> {
         std::fs::create_dir_all(&config.folder).map_err(|error| cannot(&config.folder, &error))?;
         let socket = SocketPath::in_folder(&config.folder)?;
-        if let Some(pid) = running(&socket.path) {
-            return Ok(Self { config, socket, process: Process::TakenOver(pid) });
+        match found(&socket.path, config.login.as_ref()) {
+            Found::Nobody => {}
+            Found::Server(pid) => {
+                return Ok(Self { config, socket, process: Process::TakenOver(pid) });
+            }
+            Found::Locked => {
+                return Err(StoreError::Settings(format!(
+                    "a redis-server that runs in {} refuses this password: stop that server, or \
+                     bring its password back",
+                    config.folder.display()
+                )));
+            }
         }
         let child = spawn(&config, &socket.path)?;
         let mut server = Self { config, socket, process: Process::Ours(child) };
@@ -157,7 +201,7 @@ impl PrivateServer {
         let patience = Duration::from_secs(60);
         let end = Instant::now() + patience;
         loop {
-            if answers(&self.socket.path) {
+            if answers(&self.socket.path, self.config.login.as_ref()) {
                 return Ok(());
             }
             let exited = match &mut self.process {
@@ -207,7 +251,7 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
         )
     })?;
     let mut command = Command::new(program);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.arg("--dir").arg(&config.folder).arg("--logfile").arg("redis.log");
     command.arg("--unixsocket").arg(socket).args(["--unixsocketperm", "700"]);
     command.args(["--port", &config.port.unwrap_or(0).to_string(), "--bind", "127.0.0.1"]);
@@ -222,26 +266,73 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
     for (name, value) in &config.settings {
         command.arg(format!("--{name}")).args(value.split(' '));
     }
+    // The rest of the settings comes on its standard input.
+    command.arg("-");
     // A group of its own: Ctrl-C is for us, and we stop the server last.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command
-        .spawn()
-        .map_err(|error| StoreError::Settings(format!("redis-server can't be started: {error}")))
+    let failed = |error| StoreError::Settings(format!("redis-server can't be started: {error}"));
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that ended at once is found out when it does not answer.
+        let _ended = stdin.write_all(users(config.login.as_ref()).as_bytes());
+    }
+    Ok(child)
 }
 
-fn answers(socket: &Path) -> bool {
-    ask(socket, "PING\r\n").is_some_and(|answer| answer.starts_with("+PONG"))
+/// Nobody can be it, and it may do everything: Redis 7.0 reads its append-only file as this user, and
+/// without rights it drops whatever a script has written.
+const DEFAULT_USER: &str = "user default off resetpass ~* &* +@all";
+
+/// The users of a server with a login, as redis.conf has them.
+fn users(login: Option<&ServerLogin>) -> String {
+    login.map_or(String::new(), |ServerLogin { user, password }| {
+        format!("{DEFAULT_USER}\nuser {user} on >{password} ~* &* +@all\n")
+    })
 }
 
-/// The process that answers on a socket, if one does.
-fn running(socket: &Path) -> Option<Pid> {
-    let info = ask(socket, "INFO server\r\n")?;
-    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:"))?;
-    pid.trim().parse().ok().map(Pid::from_raw)
+fn answers(socket: &Path, login: Option<&ServerLogin>) -> bool {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return false };
+    log_in(&mut stream, login).is_some_and(|answer| answer.starts_with("+OK"))
+        && ask(&mut stream, "PING\r\n").is_some_and(|answer| answer.starts_with("+PONG"))
 }
 
-fn ask(socket: &Path, question: &str) -> Option<String> {
-    let mut stream = UnixStream::connect(socket).ok()?;
+/// What answers on a socket.
+enum Found {
+    Nobody,
+    /// A server that takes the login.
+    Server(Pid),
+    /// A server that does not take it.
+    Locked,
+}
+
+fn found(socket: &Path, login: Option<&ServerLogin>) -> Found {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return Found::Nobody };
+    match log_in(&mut stream, login) {
+        None => return Found::Nobody,
+        Some(answer) if !answer.starts_with("+OK") => return Found::Locked,
+        Some(_) => {}
+    }
+    let Some(info) = ask(&mut stream, "INFO server\r\n") else { return Found::Nobody };
+    if info.starts_with("-NOAUTH") {
+        return Found::Locked;
+    }
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:"));
+    let pid = pid.and_then(|pid| pid.trim().parse().ok());
+    pid.map_or(Found::Nobody, |pid| Found::Server(Pid::from_raw(pid)))
+}
+
+/// The answer to a login; a server that wants none is in order without.
+fn log_in(stream: &mut UnixStream, login: Option<&ServerLogin>) -> Option<String> {
+    let Some(ServerLogin { user, password }) = login else { return Some("+OK".to_owned()) };
+    let words = [
+        "*3\r\n$4\r\nAUTH".to_owned(),
+        format!("${}\r\n{user}", user.len()),
+        format!("${}\r\n{password}\r\n", password.len()),
+    ];
+    ask(stream, &words.join("\r\n"))
+}
+
+fn ask(stream: &mut UnixStream, question: &str) -> Option<String> {
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
     stream.write_all(question.as_bytes()).ok()?;
     let mut answer = vec![0; 16 * 1024];

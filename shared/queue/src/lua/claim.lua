@@ -11,8 +11,8 @@
 -- Returns {more, routes, alone, foreign entries, tasks, now in ms}: more is 1
 -- when it should ask again at once; routes is how many there are; alone is 1
 -- when it should come back with nothing running; a task is {id, type, words,
--- retry_count, payload, signature if asked for}, its words are fence, attempt,
--- crashes and started (2: alone).
+-- retry_count, payload, hash that a yes is bound to, signature if asked for}, its
+-- words are fence, attempt, crashes and started (2: alone).
 --
 -- A lease and the hash are written before an id leaves its list: a script that
 -- breaks leaves an id twice, and the status tells which one counts.
@@ -34,8 +34,8 @@ local short = words()
 local _, routes = words()
 
 -- What is read of each task.
-local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload'}
-if ARGV[11] == '1' then WANTED[6] = 'signature' end
+local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'approval_hash'}
+if ARGV[11] == '1' then WANTED[7] = 'signature' end
 local FENCE, LEASE_END = int(now_us), int(now + lease)
 local FRESH = {}
 for _, started in ipairs({'0', '1', '2'}) do FRESH[started] = FENCE .. ' 1 0 ' .. started end
@@ -151,6 +151,15 @@ local function consider(id, key, list, route, task)
   if not known[kind] and route == '' then
     call('HSET', key, 'route', kind)
     push(list .. '@' .. kind, kind, {id})
+    return false
+  end
+  -- Pushed by who may not approve, or its yes has expired. What was refused, or
+  -- is another content, goes on: its worker looks at the payload itself.
+  if task[6] and answer_to(id, task[6]) == 'open' then
+    freed = true
+    await_answer(id)
+    free_slot(id, call('HGET', key, 'concurrency_key'))
+    event('approval_missing', {id}, worker)
     return false
   end
   if paused_types[kind] then

@@ -15,8 +15,7 @@ local revive = ARGV[4] == '1'
 local function ask_again(id)
   local task = fields_of(id, 'approval_hash', 'approval_expires', 'enqueued_at', 'payload')
   if not task[1] then return false end
-  local answer = call('HMGET', P .. 'approval:' .. id, 'state', 'content_hash')
-  if answer[1] == 'approved' and answer[2] == task[1] then return false end
+  if answer_to(id, task[1]) == 'yes' then return false end
   local expires = int(now + math.max(num(task[2]) - num(task[3]), 0))
   call('ZADD', TASKS .. 'waiting', expires, id)
   call('HSET', TASK .. id, 'status', 'awaiting_approval', 'approval_expires', expires,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use greenline_queue::{
     Answer, Answered, Beat, Channel, Epoch, Leadership, NewPiece, Queue, QueueError, Settled,
-    Start, Status,
+    Start, Status, TaskSigningKey,
 };
 use greenline_store::{Credentials, StoreConfig, StoreError};
 use greenline_testbed::{Hand, TestBed};
@@ -18,7 +18,13 @@ on_a_fresh_bed! {
     a_worker_may_do_all_that_a_worker_does
     a_worker_takes_in_a_task_that_needs_a_yes
     a_worker_may_neither_approve_nor_lead
+    a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes
+    a_worker_is_heard_on_the_queues_channels_only_and_marks_no_database
+    a_worker_may_come_before_anyone_else
+    an_operator_ends_a_script_that_does_not_end
     a_lead_may_do_all_that_a_lead_does
+    keys_that_a_deployment_is_made_with_fit_each_other
+    a_deployments_redis_that_starts_again_has_kept_its_tasks
     nobody_reaches_another_namespace
     a_wrong_password_is_told
 }
@@ -145,13 +151,144 @@ async fn a_worker_may_neither_approve_nor_lead(bed: TestBed) {
     let asked = queue.ask_approval(&publish, &id("a"), "h", "a patch", "eve", term).await;
     assert!(is_denied(asked));
     assert_eq!(bed.queue.leader().await.unwrap(), Some(("one".to_owned(), epoch)));
-    for command in ["FLUSHALL", "KEYS *", "CONFIG SET maxmemory 1", "SET other 1"] {
+    for command in [
+        "FLUSHALL",
+        "KEYS *",
+        "CONFIG SET maxmemory 1",
+        "CONFIG GET masterauth",
+        "SCRIPT KILL",
+        "SET other 1",
+    ] {
         let words: Vec<&str> = command.split(' ').collect();
         let mut call = greenline_store::cmd(words[0]);
         call.arg(&words[1..]);
         let answer = queue.store().command::<greenline_store::Value>(&call).await;
         assert!(matches!(answer, Err(StoreError::Denied(_))), "{command}: {answer:?}");
     }
+}
+
+async fn a_worker_is_heard_on_the_queues_channels_only_and_marks_no_database(bed: TestBed) {
+    for namespace in ["", "acme"] {
+        let arguments: Vec<&str> =
+            if namespace.is_empty() { vec![] } else { vec!["--namespace", namespace] };
+        let users = Users::of(&bed, &arguments).await;
+        let mut config = users.config(&bed, "worker");
+        if !namespace.is_empty() {
+            config = config.in_namespace(namespace.parse().unwrap());
+        }
+        let prefix = config.namespace.prefix().to_owned();
+        let worker = greenline_store::Store::connect(config).await.unwrap();
+        let answer = async |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let mut call = greenline_store::cmd(words[0]);
+            call.arg(&words[1..]);
+            worker.command::<greenline_store::Value>(&call).await
+        };
+        for channel in ["new", "completed", "failed"] {
+            let line = format!("PUBLISH {prefix}agent:tasks:{channel} a");
+            assert!(answer(&line).await.is_ok(), "{line}");
+        }
+        for command in [
+            "PUBLISH agent:lead:anything x",
+            "PUBLISH agent:tasks:other x",
+            "SUBSCRIBE agent:lead:anything",
+            "SET agent:schema 9",
+            "DEL agent:schema",
+            "HSET agent:lead:halt by eve",
+            "DEL agent:lead:halt",
+            "SET agent:lead:epoch 99",
+            "HSET agent:lead:intent:x state open",
+            "HSET agent:approval:x state approved",
+        ] {
+            let command = command.replace("agent:", &format!("{prefix}agent:"));
+            let denied = answer(&command).await;
+            assert!(matches!(denied, Err(StoreError::Denied(_))), "{command}: {denied:?}");
+        }
+        let script = format!("return redis.call('PUBLISH','{prefix}agent:lead:x','y')");
+        let mut call = greenline_store::cmd("EVAL");
+        call.arg(script).arg(0);
+        let denied = worker.command::<greenline_store::Value>(&call).await;
+        assert!(matches!(denied, Err(StoreError::Denied(_))), "{denied:?}");
+    }
+}
+
+async fn a_worker_may_come_before_anyone_else(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    bed.redis::<u64>("DEL agent:schema").await;
+    let worker = users.queue(&bed, "worker").await;
+    worker.tick_now().await.unwrap();
+    assert!(bed.keys("agent:schema").await.is_empty());
+    users.queue(&bed, "lead").await;
+    assert_eq!(bed.redis::<String>("GET agent:schema").await, "1");
+}
+
+async fn an_operator_ends_a_script_that_does_not_end(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let (worker, operator) =
+        (users.queue(&bed, "worker").await, users.queue(&bed, "operator").await);
+    bed.redis::<String>("CONFIG SET busy-reply-threshold 50").await;
+    let mut endless = greenline_store::cmd("EVAL");
+    endless.arg("while true do end").arg(0);
+    let running =
+        tokio::spawn(
+            async move { worker.store().command::<greenline_store::Value>(&endless).await },
+        );
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    let mut kill = greenline_store::cmd("SCRIPT");
+    kill.arg("KILL");
+    // Not yet running, or not yet for long: then there is nothing to end.
+    while operator.store().command::<String>(&kill).await.is_err() {
+        assert!(std::time::Instant::now() < end, "nobody ended it");
+        tokio::task::yield_now().await;
+    }
+    assert!(running.await.unwrap().is_err());
+    let mut settings = greenline_store::cmd("CONFIG");
+    settings.arg("GET").arg("appendfsync");
+    operator.store().command::<Vec<String>>(&settings).await.unwrap();
+}
+
+async fn a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let (taken, lead) = (users.queue(&bed, "worker").await, users.queue(&bed, "lead").await);
+    let as_worker = async |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut call = greenline_store::cmd(words[0]);
+        call.arg(&words[1..]);
+        taken.store().command::<greenline_store::Value>(&call).await
+    };
+    lead.enqueue(task_with("needsyes", |spec| spec.requires_approval = true)).await.unwrap();
+    let mut profile = bed.worker("w").await.profile().clone();
+    profile.labels = ["x".parse().unwrap()].into();
+    let mut honest = Hand::of(taken.clone(), taken.worker(profile));
+    as_worker("HSET agent:tasks:routes run_command+x 1").await.unwrap();
+    for list in
+        ["pending", "pending:critical", "pending@run_command+x", "pending:high@run_command+x"]
+    {
+        as_worker("HSET agent:task:needsyes status pending").await.unwrap();
+        as_worker(&format!("RPUSH agent:tasks:{list} needsyes")).await.unwrap();
+        for _ in 0..3 {
+            assert!(honest.claim(4).await.is_empty(), "{list}");
+        }
+        assert_eq!(bed.status("needsyes").await, Status::AwaitingApproval);
+        let question = lead.approval("needsyes").await.unwrap().unwrap();
+        assert_eq!(question.state, "open", "it waits as before");
+    }
+    for line in [
+        "HSET agent:approval:needsyes state approved",
+        "DEL agent:approval:needsyes",
+        "COPY agent:task:needsyes agent:approval:needsyes REPLACE",
+    ] {
+        assert!(matches!(as_worker(line).await, Err(StoreError::Denied(_))), "{line}");
+    }
+    // With all that the queue's scripts go by taken out of the hash: quarantine.
+    as_worker("HDEL agent:task:needsyes approval_hash approval_expires").await.unwrap();
+    as_worker("HSET agent:task:needsyes status pending").await.unwrap();
+    as_worker("RPUSH agent:tasks:pending needsyes").await.unwrap();
+    assert!(honest.claim(4).await.is_empty());
+    let record = bed.record("needsyes").await;
+    assert_eq!((&*record.status, record.retry_count), ("failed", 0));
+    assert!(record.error.unwrap().contains("needs a person's yes"));
+    assert!(honest.claim(4).await.is_empty(), "and it does not come back");
 }
 
 async fn a_lead_may_do_all_that_a_lead_does(bed: TestBed) {
@@ -174,6 +311,75 @@ async fn a_lead_may_do_all_that_a_lead_does(bed: TestBed) {
     assert_eq!(queue.outbox_len().await.unwrap(), 0);
     assert!(queue.resign("one").await.unwrap());
     assert!(queue.store().facts().await.unwrap().check().is_ok());
+}
+
+async fn keys_that_a_deployment_is_made_with_fit_each_other(bed: TestBed) {
+    let read = |users: &Users| {
+        let text = |name| std::fs::read_to_string(users.secrets.join(name)).unwrap();
+        let private: TaskSigningKey = text("task_key").parse().unwrap();
+        (private.public().to_string(), text("task_public_key"))
+    };
+    let users = Users::of(&bed, &[]).await;
+    let (first, trusted) = read(&users);
+    assert_eq!(trusted, first);
+    assert_eq!(read(&Users::of(&bed, &[]).await), (first.clone(), trusted), "kept");
+    let (second, trusted) = read(&Users::of(&bed, &["--rotate"]).await);
+    assert_eq!(trusted, format!("{second},{first}"), "the one before it is trusted too");
+    let (third, trusted) = read(&Users::of(&bed, &["--rotate"]).await);
+    assert_eq!(trusted, format!("{third},{second}"));
+}
+
+/// A server with the users' file of a deployment; it ends with its handle.
+struct Deployed(std::process::Child);
+
+impl Deployed {
+    fn start(users: &Users, folder: &Path) -> Self {
+        let mut command = Command::new(greenline_store::server_program().unwrap());
+        command.arg("--dir").arg(folder).args(["--unixsocket", "deployed.sock", "--port", "0"]);
+        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        command.arg("--aclfile").arg(users.secrets.join("redis_acl"));
+        Self(command.stdout(std::process::Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Deployed {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+async fn a_deployments_redis_that_starts_again_has_kept_its_tasks(bed: TestBed) {
+    let users = Users::of(&bed, &[]).await;
+    let socket = bed.folder().join("deployed.sock");
+    let config = StoreConfig {
+        endpoint: greenline_store::Endpoint::Url(format!("unix://{}", socket.display())),
+        ..users.config(&bed, "lead")
+    };
+    for start in 0..2 {
+        let _server = Deployed::start(&users, bed.folder());
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        let queue = loop {
+            if let Ok(store) = greenline_store::Store::connect(config.clone()).await
+                && let Ok(queue) = Queue::open(store, bed.queue.options().clone()).await
+            {
+                break queue;
+            }
+            assert!(std::time::Instant::now() < end, "it does not answer");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        if start == 0 {
+            queue.enqueue(task("a")).await.unwrap();
+        }
+        let kept = queue.record(&id("a")).await.unwrap().map(|record| record.status);
+        assert_eq!(kept.as_deref(), Some("pending"), "start {start}");
+        // Nobody is the default user.
+        let stranger = greenline_store::Store::connect(StoreConfig {
+            credentials: Credentials::default(),
+            ..config.clone()
+        });
+        assert!(matches!(stranger.await, Err(StoreError::Denied(_))));
+    }
 }
 
 async fn nobody_reaches_another_namespace(bed: TestBed) {

@@ -18,6 +18,12 @@ on_a_fresh_bed! {
     a_yes_from_an_earlier_life_does_not_count
     the_question_of_a_task_called_off_is_withdrawn
     publishing_asks_once_for_each_content
+    what_is_pushed_without_a_yes_goes_back_to_wait_for_one
+    what_was_changed_since_the_yes_does_not_run
+    a_yes_counts_until_it_expires
+    a_retry_within_the_term_needs_no_second_yes
+    no_is_not_gone_around
+    nobody_is_shown_one_thing_and_asked_about_another
 }
 
 fn gated(text: &str) -> Task {
@@ -142,7 +148,9 @@ pub(crate) async fn a_yes_from_an_earlier_life_does_not_count(bed: TestBed) {
     assert_eq!(bed.queue.approve(&answer("a", &hash)).await.unwrap(), Answered::OtherContent);
     // Nor does an old question, where a worker could not write the new one.
     let key = "agent:approval:a";
-    bed.redis_words::<u64>(&["HSET", key, "content_hash", &hash, "state", "open"]).await;
+    let old = gated("a").payload().to_owned();
+    let question = ["HSET", key, "content_hash", &hash, "shown", &old, "state", "open"];
+    bed.redis_words::<u64>(&question).await;
     assert_eq!(bed.queue.approve(&answer("a", &hash)).await.unwrap(), Answered::OtherContent);
     assert_eq!(bed.status("a").await, Status::AwaitingApproval);
     assert_ne!(shown(&bed, "a").await, hash);
@@ -180,4 +188,148 @@ pub(crate) async fn publishing_asks_once_for_each_content(bed: TestBed) {
     bed.clock.advance(Duration::from_hours(2));
     let said = bed.queue.approve(&answer("publish-a", "h2")).await.unwrap();
     assert_eq!(said, Answered::Expired);
+}
+
+/// What a worker's Redis user can do to a task's hash and the lists.
+async fn force(bed: &TestBed, text: &str, list: &str, fields: &[&str]) {
+    let key = format!("agent:task:{text}");
+    bed.redis_words::<u64>(&[&["HSET", &key, "status", "pending"], fields].concat()).await;
+    bed.redis_words::<u64>(&["RPUSH", &format!("agent:tasks:{list}"), text]).await;
+}
+
+/// Says yes to what waits, as a person does who has looked.
+async fn say_yes(bed: &TestBed, text: &str) {
+    let hash = shown(bed, text).await;
+    assert_eq!(bed.queue.approve(&answer(text, &hash)).await.unwrap(), Answered::Done);
+}
+
+/// Why a task ended, after it was put into quarantine.
+async fn quarantined(bed: &TestBed, text: &str) -> String {
+    let record = bed.record(text).await;
+    assert_eq!((&*record.status, record.retry_count), ("failed", 0));
+    let reason = record.error.unwrap();
+    let entries = bed.queue.quarantined().await.unwrap();
+    assert!(entries.iter().any(|one| one.reason == reason), "{entries:?}");
+    reason
+}
+
+pub(crate) async fn what_is_pushed_without_a_yes_goes_back_to_wait_for_one(bed: TestBed) {
+    let mut hand = bed.hand_with("w", |it| it.labels = ["x".parse().unwrap()].into()).await;
+    bed.redis::<u64>("HSET agent:tasks:routes run_command+x 1").await;
+    for (text, list) in
+        [("a", "pending"), ("b", "pending:critical"), ("c", "pending@run_command+x")]
+    {
+        file(&bed, gated(text)).await;
+        force(&bed, text, list, &[]).await;
+        assert!(hand.claim(4).await.is_empty(), "{text} from {list}");
+        let record = bed.record(text).await;
+        assert_eq!((&*record.status, record.attempt), ("awaiting_approval", 0));
+        assert_eq!(bed.queue.approval(text).await.unwrap().unwrap().state, "open");
+        say_yes(&bed, text).await;
+        let claim = hand.claim_one().await;
+        assert_eq!((claim.id.as_str(), claim.attempt), (text, 1));
+        hand.complete(&claim).await;
+    }
+    // Without what says so in the hash: the payload says it too.
+    file(&bed, gated("d")).await;
+    bed.redis::<u64>("HDEL agent:task:d approval_hash").await;
+    force(&bed, "d", "pending", &[]).await;
+    assert!(hand.claim(4).await.is_empty());
+    assert_eq!(quarantined(&bed, "d").await, "it needs a person's yes, and its approval is open");
+    assert!(bed.keys("agent:tasks:leases").await.is_empty());
+}
+
+pub(crate) async fn what_was_changed_since_the_yes_does_not_run(bed: TestBed) {
+    let mut hand = bed.hand("w").await;
+    let with_gate = task_with("x", |spec| {
+        spec.requires_approval = true;
+        spec.validation = vec!["echo evil".to_owned()];
+    });
+    let without = task_with("x", |spec| spec.validation = vec!["echo evil".to_owned()]);
+    for (text, payload) in [("a", with_gate.payload()), ("b", without.payload())] {
+        file(&bed, gated(text)).await;
+        say_yes(&bed, text).await;
+        let key = format!("agent:task:{text}");
+        bed.redis_words::<u64>(&["HSET", &key, "payload", payload]).await;
+        assert!(hand.claim(1).await.is_empty(), "{text}");
+        assert_eq!(
+            quarantined(&bed, text).await,
+            "it is not what a person was asked about: it was changed since"
+        );
+    }
+    // The hash of the other content does not help: nobody approved that one.
+    file(&bed, gated("c")).await;
+    say_yes(&bed, "c").await;
+    let hash = content_hash(with_gate.payload().as_bytes());
+    let fields = ["payload", with_gate.payload(), "approval_hash", &hash];
+    force(&bed, "c", "pending", &fields).await;
+    assert!(hand.claim(1).await.is_empty());
+    quarantined(&bed, "c").await;
+}
+
+pub(crate) async fn a_yes_counts_until_it_expires(bed: TestBed) {
+    let mut hand = bed.hand("w").await;
+    file(&bed, gated("a")).await;
+    say_yes(&bed, "a").await;
+    bed.clock.advance(Duration::from_hours(7 * 24 + 1));
+    assert!(hand.claim(1).await.is_empty());
+    assert_eq!(bed.status("a").await, Status::AwaitingApproval);
+    let asked = bed.queue.approval("a").await.unwrap().unwrap();
+    assert_eq!(asked.state, "open");
+    assert_eq!(bed.record("a").await.attempt, 0);
+    say_yes(&bed, "a").await;
+    assert_eq!(hand.claim_one().await.id.as_str(), "a");
+}
+
+pub(crate) async fn a_retry_within_the_term_needs_no_second_yes(bed: TestBed) {
+    let mut hand = bed.hand("w").await;
+    file(&bed, gated("a")).await;
+    say_yes(&bed, "a").await;
+    let claim = hand.claim_one().await;
+    hand.fail(&claim).await;
+    bed.leap(Duration::from_secs(11)).await;
+    let claim = hand.claim_one().await;
+    hand.fail(&claim).await;
+    bed.leap(Duration::from_hours(7 * 24)).await;
+    assert!(hand.claim(1).await.is_empty(), "the second retry comes after the term");
+    assert_eq!(bed.status("a").await, Status::AwaitingApproval);
+    say_yes(&bed, "a").await;
+    let claim = hand.claim_one().await;
+    hand.give_up(&claim).await;
+    // By hand too: within the term it runs, after it a person is asked.
+    let retried = bed.queue.retry(&[id("a")], "ada", false).await.unwrap();
+    assert_eq!(retried, [Retried::Done { status: Status::Pending }]);
+    let claim = hand.claim_one().await;
+    hand.give_up(&claim).await;
+    bed.clock.advance(Duration::from_hours(8 * 24));
+    let retried = bed.queue.retry(&[id("a")], "ada", false).await.unwrap();
+    assert_eq!(retried, [Retried::Done { status: Status::AwaitingApproval }]);
+}
+
+pub(crate) async fn no_is_not_gone_around(bed: TestBed) {
+    let mut hand = bed.hand("w").await;
+    file(&bed, gated("a")).await;
+    let hash = shown(&bed, "a").await;
+    bed.queue.reject(&answer("a", &hash)).await.unwrap();
+    force(&bed, "a", "pending", &[]).await;
+    assert!(hand.claim(1).await.is_empty());
+    assert_eq!(
+        quarantined(&bed, "a").await,
+        "it needs a person's yes, and its approval is rejected"
+    );
+    assert!(hand.claim(1).await.is_empty(), "and it does not come back");
+}
+
+pub(crate) async fn nobody_is_shown_one_thing_and_asked_about_another(bed: TestBed) {
+    file(&bed, gated("a")).await;
+    let evil = content_hash(b"evil");
+    bed.redis_words::<u64>(&["HSET", "agent:task:a", "approval_hash", &evil]).await;
+    bed.walk().await;
+    let asked = bed.queue.approval("a").await.unwrap().unwrap();
+    assert_eq!((&*asked.content_hash, &*asked.shown), (&*evil, gated("a").payload()));
+    for hash in [evil, content_hash(asked.shown.as_bytes())] {
+        let said = bed.queue.approve(&answer("a", &hash)).await.unwrap();
+        assert_eq!(said, Answered::OtherContent);
+    }
+    assert_eq!(bed.status("a").await, Status::AwaitingApproval);
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use greenline_queue::{
-    Enqueued, QueueError, QueueOptions, Settled, Status, Task, TaskError, TaskKey,
+    Enqueued, Queue, QueueError, QueueOptions, Settled, Status, Task, TaskError, TaskKeys,
+    TaskSigningKey, Unsigned,
 };
 use greenline_store::StoreConfig;
 use greenline_testbed::{Hand, TestBed};
@@ -130,39 +131,101 @@ pub(crate) async fn an_entry_is_not_lost_though_quarantine_is_broken(bed: TestBe
     assert!(bed.keys("agent:tasks:adopting").await.is_empty());
 }
 
-#[tokio::test]
-async fn with_a_key_set_only_signed_tasks_run() {
-    let task_key = Some(TaskKey::new("secret"));
-    let bed = TestBed::with(QueueOptions { task_key, ..QueueOptions::default() }).await;
-    file(&bed, task("signed")).await;
-    file(&bed, task("forged")).await;
-    bed.redis::<u64>("HSET agent:task:forged payload {}").await;
-    // A producer without the key, and a person with redis-cli.
-    let options = QueueOptions { task_key: None, ..bed.queue.options().clone() };
-    let store = greenline_store::Store::connect(StoreConfig::at(bed.redis.url())).await.unwrap();
-    let stranger = greenline_queue::Queue::open(store, options).await.unwrap();
-    stranger.enqueue(task("unsigned")).await.unwrap();
-    let json = r#"{"task_id":"pushed","type":"run_command","validation":["true"]}"#;
-    bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", json]).await;
+/// A queue whose workers check signatures, and one that signs for it.
+async fn with_keys(unsigned: Unsigned) -> (TestBed, Queue) {
+    let (old, new) = (TaskSigningKey::from_seed(&[1; 32]), TaskSigningKey::from_seed(&[2; 32]));
+    let task_keys = TaskKeys::new(None, vec![new.public(), old.public()], unsigned);
+    let bed = TestBed::with(QueueOptions { task_keys, ..QueueOptions::default() }).await;
+    let signs = TaskKeys::new(Some(old), vec![], unsigned);
+    let lead = queue_with(&bed, signs).await;
+    (bed, lead)
+}
 
-    let mut hand: Hand = bed.hand("w").await;
-    let claims = hand.claim(8).await;
-    assert_eq!(claims.len(), 1);
-    assert_eq!(claims[0].id.as_str(), "signed");
-    assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
-    let reasons: Vec<String> =
-        bed.queue.quarantined().await.unwrap().into_iter().map(|one| one.reason).collect();
-    assert_eq!(reasons.len(), 3, "{reasons:?}");
-    assert!(reasons.iter().all(|reason| reason.contains("sign")), "{reasons:?}");
-    for text in ["forged", "unsigned"] {
-        let record = bed.record(text).await;
-        assert_eq!(
-            (&*record.status, record.error.unwrap().as_str()),
-            ("failed", "its signature is missing or wrong")
-        );
+async fn queue_with(bed: &TestBed, task_keys: TaskKeys) -> Queue {
+    let options = QueueOptions { task_keys, ..bed.queue.options().clone() };
+    let store = greenline_store::Store::connect(StoreConfig::at(bed.redis.url())).await.unwrap();
+    Queue::open(store, options).await.unwrap()
+}
+
+async fn ids_of_claims(hand: &mut Hand) -> Vec<String> {
+    let mut ids: Vec<String> =
+        hand.claim(8).await.iter().map(|claim| claim.id.to_string()).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn what_was_signed_and_changed_since_does_not_run() {
+    for unsigned in [Unsigned::Run, Unsigned::Quarantine] {
+        let (bed, lead) = with_keys(unsigned).await;
+        for text in ["signed", "forged", "retyped", "moved"] {
+            lead.enqueue(task(text)).await.unwrap();
+        }
+        let other = task("forged").payload().replace("true", "evil");
+        bed.redis_words::<u64>(&["HSET", "agent:task:forged", "payload", &other]).await;
+        bed.redis::<u64>("HSET agent:task:retyped type fix_test_failure").await;
+        // The signature of another task, over that task's own text.
+        let signature: String = bed.redis("HGET agent:task:signed signature").await;
+        let payload = task("signed").payload().to_owned();
+        let moved = ["HSET", "agent:task:moved", "payload", &payload, "signature", &signature];
+        bed.redis_words::<u64>(&moved).await;
+        let stranger = TaskSigningKey::from_seed(&[3; 32]);
+        let stranger = queue_with(&bed, TaskKeys::new(Some(stranger), vec![], unsigned)).await;
+        stranger.enqueue(task("strangers")).await.unwrap();
+
+        let mut hand = bed
+            .hand_with("w", |it| {
+                it.types.insert("fix_test_failure".parse().unwrap());
+            })
+            .await;
+        assert_eq!(ids_of_claims(&mut hand).await, ["signed"]);
+        for text in ["forged", "strangers", "moved"] {
+            let record = bed.record(text).await;
+            let why = record.error.unwrap();
+            assert_eq!(&*record.status, "failed");
+            assert!(why.starts_with("its signature is wrong"), "{text}: {why}");
+        }
+        let why = bed.record("retyped").await.error.unwrap();
+        assert_eq!(why, "its hash says type fix_test_failure, its payload run_command");
+        assert_eq!(bed.queue.quarantined().await.unwrap().len(), 4);
+        assert_eq!(bed.redis::<u64>("ZCARD agent:tasks:leases").await, 1);
     }
-    assert!(bed.keys("agent:tasks:leases").await.is_empty());
-    assert!(bed.keys("agent:task:pushed").await.is_empty());
+}
+
+#[tokio::test]
+async fn unsigned_tasks_run_unless_the_operator_says_otherwise() {
+    let json = r#"{"task_id":"pushed","type":"run_command","validation":["true"]}"#;
+    for (unsigned, run) in
+        [(Unsigned::Run, vec!["pushed", "unsigned"]), (Unsigned::Quarantine, vec![])]
+    {
+        let (bed, _) = with_keys(unsigned).await;
+        // A producer without the key, and a person with redis-cli.
+        bed.queue.enqueue(task("unsigned")).await.unwrap();
+        bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", json]).await;
+        let mut hand = bed.hand("w").await;
+        let mut ids = ids_of_claims(&mut hand).await;
+        ids.extend(ids_of_claims(&mut hand).await);
+        ids.sort();
+        assert_eq!(ids, run);
+        let reasons: Vec<String> =
+            bed.queue.quarantined().await.unwrap().into_iter().map(|one| one.reason).collect();
+        assert_eq!(reasons.len(), 2 - run.len(), "{reasons:?}");
+        assert!(reasons.iter().all(|reason| reason.contains("not signed")), "{reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_payload_without_gate_or_signature_is_no_way_around_a_yes() {
+    let (bed, lead) = with_keys(Unsigned::Run).await;
+    lead.enqueue(task_with("a", |spec| spec.requires_approval = true)).await.unwrap();
+    let payload = task("a").payload().to_owned();
+    bed.redis_words::<u64>(&["HDEL", "agent:task:a", "approval_hash", "signature"]).await;
+    let forged = ["HSET", "agent:task:a", "status", "pending", "payload", &payload];
+    bed.redis_words::<u64>(&forged).await;
+    bed.redis::<u64>("RPUSH agent:tasks:pending a").await;
+    assert!(bed.hand("w").await.claim(1).await.is_empty());
+    let why = bed.record("a").await.error.unwrap();
+    assert_eq!(why, "it is not what a person was asked about: it was changed since");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use crate::tasks::{file, id, keyed, task, task_with};
 on_a_fresh_bed! {
     one_live_task_has_a_dedup_key
     a_dedup_key_is_free_when_its_task_is_gone
+    a_task_that_ends_takes_nobody_elses_dedup_key_along
     tasks_of_a_key_run_one_at_a_time_in_order
     every_end_of_a_task_frees_its_slot
     a_task_that_waits_for_its_retry_lets_the_next_one_run
@@ -161,4 +162,16 @@ pub(crate) async fn a_blocked_task_that_is_cancelled_is_passed_over(bed: TestBed
     let claim = hand.claim_one().await;
     hand.complete(&claim).await;
     assert_eq!(hand.claim_one().await.id.as_str(), "d");
+}
+
+pub(crate) async fn a_task_that_ends_takes_nobody_elses_dedup_key_along(bed: TestBed) {
+    file(&bed, deduped("a")).await;
+    let mut hand = bed.hand("w").await;
+    let claim = hand.claim_one().await;
+    // Somebody cleared it by hand, and another task has taken it since.
+    bed.redis::<u64>("DEL agent:tasks:dedup:pr-812").await;
+    file(&bed, deduped("b")).await;
+    hand.complete(&claim).await;
+    let third = bed.queue.enqueue(deduped("c")).await.unwrap();
+    assert_eq!(third, Enqueued::Duplicate { of: id("b") });
 }

@@ -17,6 +17,7 @@ on_a_fresh_bed! {
     each_attempt_leaves_a_record
     channels_carry_the_bare_id
     a_namespace_goes_before_every_key_and_channel
+    a_namespace_goes_before_what_calls_a_worker_to_come_alone
     json_pushed_by_hand_is_run_byte_for_byte
     an_id_that_is_pushed_by_hand_twice_is_given_once
     who_waits_stands_where_the_design_says
@@ -240,4 +241,23 @@ async fn who_waits_stands_where_the_design_says(bed: TestBed) {
     let told: String =
         bed.queue.store().command(cmd("TYPE").arg("agent:tasks:events")).await.unwrap();
     assert_eq!(told, "stream");
+}
+
+pub(crate) async fn a_namespace_goes_before_what_calls_a_worker_to_come_alone(bed: TestBed) {
+    let queue = bed.queue_in("acme").await;
+    queue.enqueue(task("poison")).await.unwrap();
+    for line in [
+        "HSET acme:agent:task:poison route !run_command",
+        "HSET acme:agent:tasks:routes !run_command 1",
+        "RENAME acme:agent:tasks:pending acme:agent:tasks:pending@!run_command",
+    ] {
+        bed.redis::<greenline_store::Value>(line).await;
+    }
+    let profile = bed.worker("w").await.profile().clone();
+    let before = bed.keys("agent:*").await;
+    let mut hand = Hand::of(queue.clone(), queue.worker(profile));
+    hand.running = 1;
+    assert!(hand.try_claim(1, 0).await.unwrap().come_alone);
+    assert_eq!(bed.redis::<String>("GET acme:agent:tasks:alone").await, "w");
+    assert_eq!(bed.keys("agent:*").await, before);
 }

@@ -22,6 +22,8 @@ on_a_fresh_bed! {
     a_retry_heeds_who_has_the_key_by_now
     nothing_starts_while_all_is_paused
     a_paused_type_is_parked_in_order
+    a_paused_type_is_parked_whatever_labels_its_tasks_want
+    a_paused_route_of_tasks_that_run_alone_is_not_served
     a_purge_forgets_what_has_ended
     quarantine_is_read_again_or_cleared
 }
@@ -243,4 +245,46 @@ pub(crate) async fn quarantine_is_read_again_or_cleared(bed: TestBed) {
     assert_eq!(bed.status("b").await, Status::Waiting);
     assert_eq!(bed.queue.clear_quarantine(false, |_| true).await.unwrap(), 1);
     assert!(bed.keys("agent:tasks:quarantine").await.is_empty());
+}
+
+pub(crate) async fn a_paused_type_is_parked_whatever_labels_its_tasks_want(bed: TestBed) {
+    let deploys = "deploy_step".parse().unwrap();
+    let mut hand = bed
+        .hand_with("w", |it| {
+            it.labels = ["gpu".parse().unwrap()].into();
+            it.types.insert("deploy_step".parse().unwrap());
+        })
+        .await;
+    file(&bed, task_with("labelled", |spec| spec.labels = ["gpu".parse().unwrap()].into())).await;
+    file(&bed, task_with("routed", |spec| spec.kind = deploys)).await;
+    let kinds: [Pausable; 2] = ["run_command".parse().unwrap(), "deploy_step".parse().unwrap()];
+    for kind in &kinds {
+        bed.queue.pause(kind, "ada", "a look around").await.unwrap();
+    }
+    assert!(hand.claim(4).await.is_empty());
+    for kind in &kinds {
+        bed.queue.resume(kind).await.unwrap();
+    }
+    let mut claimed: Vec<String> =
+        hand.claim(4).await.iter().map(|claim| claim.id.to_string()).collect();
+    claimed.sort();
+    assert_eq!(claimed, ["labelled", "routed"]);
+}
+
+pub(crate) async fn a_paused_route_of_tasks_that_run_alone_is_not_served(bed: TestBed) {
+    file(&bed, task("poison")).await;
+    for life in 0..2 {
+        bed.hand(&format!("w{life}")).await.claim_one().await;
+        bed.let_leases_end().await;
+    }
+    assert_eq!(bed.record("poison").await.route.as_deref(), Some("!run_command"));
+    let route: Pausable = "route:!run_command".parse().unwrap();
+    bed.queue.pause(&route, "ada", "it kills workers").await.unwrap();
+    let mut hand = bed.hand("w").await;
+    assert!(hand.claim(1).await.is_empty());
+    hand.running = 1;
+    assert!(!hand.try_claim(1, 0).await.unwrap().come_alone, "nobody is called for it");
+    hand.running = 0;
+    bed.queue.resume(&route).await.unwrap();
+    assert!(hand.claim_one().await.alone);
 }

@@ -110,7 +110,7 @@ fn find(section: &str, key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().copied().filter(|setting| setting.in_file).find(|setting| {
         setting.section() == section
             && (setting.key() == key
-                || setting.secret && key.strip_suffix("_file") == Some(setting.key()))
+                || setting.from_file && key.strip_suffix("_file") == Some(setting.key()))
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::problem::Fault;
 use super::reader::Reader;
 use super::secret::Secret;
 use super::table;
-use crate::say;
+use super::value::{Parsed, items, one_of};
+use crate::{Role, say};
 
 /// The queue's settings.
 #[derive(Debug, Clone)]
@@ -28,8 +30,56 @@ pub struct QueueSettings {
     pub retention_tasks: u32,
     /// How long finished tasks are kept.
     pub retention_age: Duration,
-    /// Signs tasks; without it they are not signed.
+    /// The private key that tasks are signed with: 64 hexadecimal digits.
     pub task_key: Option<Secret>,
+    /// The public keys that signatures are checked with: the new one and the one before it.
+    pub task_public_keys: Vec<String>,
+    /// The treatment of tasks without a signature, where signatures are checked.
+    pub unsigned: UnsignedTasks,
+}
+
+/// The treatment of tasks without a signature, where signatures are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsignedTasks {
+    /// They run.
+    Run,
+    /// They go to quarantine.
+    Quarantine,
+}
+
+impl UnsignedTasks {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
+        one_of(text, &[("run", Self::Run), ("quarantine", Self::Quarantine)])
+    }
+}
+
+const KEYS_MEND: &str = "`greenline keys` makes a pair; deploy/make-secrets does it for compose";
+
+/// A private key. It is not repeated in a complaint.
+pub(super) fn task_key(text: &str) -> Parsed<Secret> {
+    match is_task_key(text.trim()) {
+        true => Ok(Secret::from(text.trim().to_owned())),
+        false => Err(Fault::new("is not a key of 64 hexadecimal digits", KEYS_MEND)),
+    }
+}
+
+pub(super) fn task_public_keys(text: &str) -> Parsed<Vec<String>> {
+    let keys: Vec<String> = items(text).map(str::to_owned).collect();
+    if !keys.iter().all(|key| is_task_key(key)) {
+        return Err(Fault::new("is not a key of 64 hexadecimal digits", KEYS_MEND));
+    }
+    match keys.len() {
+        1 | 2 => Ok(keys),
+        0 => Err(Fault::new("is empty", "write the key, or remove the setting")),
+        count => Err(Fault::new(
+            format!("holds {count} keys; while one replaces the other there are two"),
+            "keep the new one and the one before it, with a comma between",
+        )),
+    }
+}
+
+fn is_task_key(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> QueueSettings {
@@ -63,6 +113,19 @@ pub(super) fn read(reader: &mut Reader<'_>) -> QueueSettings {
         reader.object(&first.place.or_if_default(longest.place), says, mend);
     }
 
+    let task_key = reader.optional(&table::TASK_KEY);
+    let public_keys = reader.optional(&table::TASK_PUBLIC_KEY);
+    let unsigned = reader.value(&table::UNSIGNED);
+    let no_key = task_key.value.is_none() && public_keys.value.is_none();
+    let sound = task_key.sound && public_keys.sound;
+    let checks = reader.sources().role == Role::Worker;
+    if unsigned.value == UnsignedTasks::Quarantine && no_key && sound && checks {
+        let setting = &table::TASK_PUBLIC_KEY.setting;
+        let mend = format!("set {} or {}", setting.env, setting.env_file());
+        let says = "is quarantine, and there is no key to check signatures with";
+        reader.object(&unsigned.place, says, mend);
+    }
+
     QueueSettings {
         lease: lease.value,
         heartbeat: heartbeat.value,
@@ -73,6 +136,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> QueueSettings {
         payload_max: reader.value(&table::PAYLOAD_MAX).value,
         retention_tasks: reader.value(&table::RETENTION_TASKS).value,
         retention_age: reader.value(&table::RETENTION_AGE).value,
-        task_key: reader.optional(&table::TASK_KEY).value,
+        task_key: task_key.value,
+        task_public_keys: public_keys.value.unwrap_or_default(),
+        unsigned: unsigned.value,
     }
 }

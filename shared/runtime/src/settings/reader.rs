@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
 
     fn find_in_environment(&self, setting: &Setting) -> Result<Option<Found>, Problem> {
         let plain = self.variable(setting.env)?;
-        if !setting.secret {
+        if !setting.from_file {
             return Ok(plain);
         }
         one_of_both(plain, self.variable(&setting.env_file())?, |named| self.read_secret(named))
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
 
     fn find_in_file(&self, setting: &Setting) -> Result<Option<Found>, Problem> {
         let plain = self.entry(setting.name);
-        if !setting.secret {
+        if !setting.from_file {
             return Ok(plain);
         }
         let named = self.entry(&format!("{}_file", setting.name));
@@ -210,8 +210,9 @@ pub(super) fn unknown_variables<'a>(
     environment: impl Iterator<Item = (&'a String, &'a OsString)>,
 ) -> Vec<Problem> {
     let mut known: Vec<String> = SETTINGS.iter().map(|setting| setting.env.to_owned()).collect();
-    known
-        .extend(SETTINGS.iter().filter(|setting| setting.secret).map(|setting| setting.env_file()));
+    known.extend(
+        SETTINGS.iter().filter(|setting| setting.from_file).map(|setting| setting.env_file()),
+    );
     environment
         .filter(|(name, _)| name.starts_with("GREENLINE_") && !known.contains(name))
         .filter(|(name, value)| !is_service_link(name, value))

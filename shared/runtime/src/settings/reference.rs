@@ -60,7 +60,7 @@ fn title(setting: &Setting) -> &'static str {
 
 fn row(setting: &Setting) -> String {
     let file = if setting.in_file { format!("`{}`", setting.key()) } else { "–".to_owned() };
-    let env = match setting.secret {
+    let env = match setting.from_file {
         true => format!("`{}` or `{}`", setting.env, setting.env_file()),
         false => format!("`{}`", setting.env),
     };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::github::{RepoPath, poll_interval, private_key, repos, webhook_secrets};
 use super::log::LogFormat;
+use super::queue::{UnsignedTasks, task_key, task_public_keys};
 use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::sandbox::Walls;
 use super::secret::Secret;
@@ -35,8 +36,10 @@ pub struct Setting {
     pub fallback: Fallback,
     /// Whether greenline.toml may hold it; if not, only the environment or a flag.
     pub in_file: bool,
-    /// Whether it is a secret: never shown, and readable from a file named by `{env}_FILE`.
+    /// Whether it is a secret: never shown, and readable from a file.
     pub secret: bool,
+    /// Whether it can be read from a file named by `{env}_FILE`.
+    pub from_file: bool,
     /// Whether it is a list: comma-separated in the environment, an array in greenline.toml.
     pub list: bool,
 }
@@ -53,7 +56,16 @@ pub enum Fallback {
 impl Setting {
     const fn new(name: &'static str, env: &'static str, about: &'static str) -> Self {
         let fallback = Fallback::Unset("not set");
-        Self { name, env, about, fallback, in_file: true, secret: false, list: false }
+        Self {
+            name,
+            env,
+            about,
+            fallback,
+            in_file: true,
+            secret: false,
+            from_file: false,
+            list: false,
+        }
     }
 
     const fn default(mut self, value: &'static str) -> Self {
@@ -68,6 +80,11 @@ impl Setting {
 
     const fn secret(mut self) -> Self {
         self.secret = true;
+        self.or_file()
+    }
+
+    const fn or_file(mut self) -> Self {
+        self.from_file = true;
         self
     }
 
@@ -91,7 +108,7 @@ impl Setting {
         self.name.split_once('.').map_or(self.name, |(_, key)| key)
     }
 
-    /// The environment variable that names a file holding this secret.
+    /// The environment variable that names a file holding this value.
     pub fn env_file(&self) -> String {
         format!("{}_FILE", self.env)
     }
@@ -169,8 +186,14 @@ table! {
         "How many finished tasks are kept.").default("10000");
     RETENTION_AGE: Duration = positive_duration, Setting::new("queue.retention_age", "GREENLINE_RETENTION_AGE",
         "How long finished tasks are kept.").default("7d");
-    TASK_KEY: Secret = long_secret, Setting::new("queue.task_key", "GREENLINE_TASK_KEY",
-        "Signs tasks; with it, unsigned ones go to quarantine.").secret().unset("tasks are not signed");
+    TASK_KEY: Secret = task_key, Setting::new("queue.task_key", "GREENLINE_TASK_KEY",
+        "The private key that tasks are signed with, for lead and operator; `greenline keys` makes one.")
+        .secret().unset("one of its own where `greenline up` starts Redis, else tasks are not signed");
+    TASK_PUBLIC_KEY: Vec<String> = task_public_keys, Setting::new("queue.task_public_key", "GREENLINE_TASK_PUBLIC_KEY",
+        "The public key that workers check tasks with; two while one replaces the other.")
+        .or_file().list().unset("that of `task_key`; with neither, signatures are not checked");
+    UNSIGNED: UnsignedTasks = UnsignedTasks::parse, Setting::new("queue.unsigned", "GREENLINE_UNSIGNED",
+        "What workers that check signatures do with tasks that have none: `run` or `quarantine`.").default("run");
 
     SLOTS: NonZeroUsize = slots, Setting::new("worker.slots", "GREENLINE_SLOTS",
         "How many tasks a worker runs at once.").unset("one per core");

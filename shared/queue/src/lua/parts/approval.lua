@@ -21,3 +21,29 @@ local function ask_if_missing(id)
     ask_before_running(id, task[2], task[3], task[4])
   end
 end
+
+-- What the approval of a task says of running this content: 'yes', 'open' if a
+-- person can still be asked, or 'no'.
+local function answer_to(id, hash)
+  local asked = redis.pcall('HMGET', P .. 'approval:' .. id, 'gate', 'state', 'content_hash',
+    'expires_at')
+  local state = asked[2]
+  if not state or asked[1] ~= 'run' or state == 'open' then return 'open' end
+  if state ~= 'approved' or asked[3] ~= hash then return 'no' end
+  return num(asked[4]) > now and 'yes' or 'open'
+end
+
+-- Lets a task wait for a person, with as much time as at first if that is over.
+local function await_answer(id)
+  local task = fields_of(id, 'approval_expires', 'enqueued_at')
+  local expires, asked = num(task[1]), num(task[2])
+  if expires <= now then
+    expires = now + math.max(expires - asked, 3600000)
+    asked = now
+  end
+  expires = int(expires)
+  call('ZADD', TASKS .. 'waiting', expires, id)
+  call('HSET', TASK .. id, 'status', 'awaiting_approval', 'approval_expires', expires,
+    'enqueued_at', int(asked))
+  ask_if_missing(id)
+end
