@@ -68,10 +68,21 @@ pub(crate) fn embedded_redis() -> Option<String> {
 
 /// The operator's token of this directory; made when there is none.
 pub(crate) fn operator_token() -> anyhow::Result<OperatorToken> {
-    let path = Path::new(HOME).join("operator_token");
+    let (token, is_new) = kept_secret("operator_token")?;
+    Ok(OperatorToken { token, is_new })
+}
+
+/// The key that signs intents in this directory; made when there is none.
+pub(crate) fn intent_key() -> anyhow::Result<Secret> {
+    Ok(kept_secret("intent_key")?.0)
+}
+
+/// A secret that is kept in a file of this directory, and whether it was made now.
+fn kept_secret(name: &str) -> anyhow::Result<(Secret, bool)> {
+    let path = Path::new(HOME).join(name);
     match fs::read_to_string(&path) {
-        Ok(token) if token.trim().len() >= 32 => {
-            return Ok(OperatorToken { token: token.trim().to_owned().into(), is_new: false });
+        Ok(secret) if secret.trim().len() >= 32 => {
+            return Ok((secret.trim().to_owned().into(), false));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -80,9 +91,9 @@ pub(crate) fn operator_token() -> anyhow::Result<OperatorToken> {
         }
     }
     prepare()?;
-    let token = random_token()?;
-    write_private(&path, &token)?;
-    Ok(OperatorToken { token: token.into(), is_new: true })
+    let secret = random_token()?;
+    write_private(&path, &secret)?;
+    Ok((secret.into(), true))
 }
 
 /// Where the token is kept, for people.

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use greenline_lead::{Lead, LeadError, LeadOptions, Standing, Tokens};
+use greenline_lead::publish::IntentKeys;
+use greenline_lead::{Lead, LeadError, LeadOptions, Reach, Standing, Tokens};
 use greenline_queue::{Appetite, Epoch, Failure, Queue, QueueOptions, TaskId, TaskSpec, Worker};
 use greenline_runtime::Role;
 use greenline_runtime::clock::Clock;
@@ -64,6 +65,8 @@ pub(crate) fn options_on(queue: Queue, id: &str, lease: Duration) -> LeadOptions
         exporter: exporter(),
         watch: None,
         notifier: None,
+        intent_keys: IntentKeys::new("intent-key-of-this-test".to_owned().into(), None),
+        reach: Reach::default(),
     }
 }
 
@@ -105,11 +108,11 @@ impl Running {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
     }
 
     pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         self.ask(&format!("{head}Authorization: Bearer {token}\r\n\r\n")).await
     }
 

@@ -34,7 +34,7 @@ async fn a_viewer_only_reads() {
     let bed = TestBed::new().await;
     let lead = start(&bed, "one", LONG).await;
     let post = async |token: &str| {
-        let head = "POST /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+        let head = "POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
         lead.ask(format!("{head}Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n")).await
     };
     let refused = post(VIEWER).await;
@@ -73,7 +73,7 @@ async fn malformed_requests_are_refused_and_stop_nobody() {
     let lead = start(&bed, "one", LONG).await;
     let status = async |headers: &[u8]| {
         let mut request =
-            b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".to_vec();
+            b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".to_vec();
         request.extend_from_slice(headers);
         request.extend_from_slice(b"\r\n");
         lead.ask(request).await.status
@@ -97,7 +97,7 @@ async fn malformed_requests_are_refused_and_stop_nobody() {
 async fn a_body_that_is_too_large_is_not_read() {
     let bed = TestBed::new().await;
     let lead = start(&bed, "one", LONG).await;
-    let head = "POST /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let head = "POST /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     let answer = lead.ask(format!("{head}Content-Length: 10000000000\r\n\r\n")).await;
     assert_eq!(answer.status, 413);
     assert!(answer.json()["mend"].as_str().unwrap().contains("64 KiB"));
@@ -127,7 +127,7 @@ async fn a_connection_that_idles_does_not_hold_up_the_end() {
     let bed = TestBed::new().await;
     let lead = start(&bed, "one", LONG).await;
     let mut idle = TcpStream::connect(lead.address).await.unwrap();
-    idle.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut some = [0; 16];
     idle.read_exact(&mut some).await.unwrap();
     let address = lead.address;

@@ -53,7 +53,7 @@ impl<'a> Hook<'a> {
     pub(crate) async fn send(&self, lead: &Running) -> Answer {
         let Self { event, id, signature, body } = self;
         let mut request = format!(
-            "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+            "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              X-GitHub-Event: {event}\r\nX-GitHub-Delivery: {id}\r\n\
              X-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -163,7 +163,7 @@ async fn a_large_body_is_taken_and_a_larger_one_is_not() {
     event["check_run"]["output"] = json!({"text": "x".repeat(24 << 20)});
     let large = event.to_string().into_bytes();
     assert_eq!(Hook::new("check_run", "a", &large).send(&lead).await.status, 202);
-    let head = "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+    let head = "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                 X-Hub-Signature-256: sha256=00\r\n";
     let answer = lead.ask(format!("{head}Content-Length: 26214401\r\n\r\n")).await;
     assert_eq!(answer.status, 413);
