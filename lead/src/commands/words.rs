@@ -150,6 +150,8 @@ struct Lines {
     /// An odd number of `$$` came before: a formula with an empty line in it is none to the
     /// parser, and may be one to GitHub.
     in_formula: bool,
+    /// Where a second `$` would make `$$`.
+    dollar: Option<usize>,
     line: Line,
     done: Vec<Line>,
 }
@@ -173,8 +175,15 @@ impl Lines {
             self.line.start.get_or_insert(place.start);
             self.line.text.push_str(text);
         }
-        if text.matches("$$").count() % 2 == 1 {
-            self.in_formula = !self.in_formula;
+        // A `$` that makes no formula may be a text of its own.
+        for (at, _) in text.match_indices('$') {
+            let at = place.start + at;
+            if self.dollar == Some(at) {
+                self.in_formula = !self.in_formula;
+                self.dollar = None;
+            } else {
+                self.dollar = Some(at + 1);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use greenline_runtime::Role;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::Watchdog;
 use greenline_runtime::metrics::{Build, Exporter};
+use greenline_runtime::settings::{Flags, Sources, load};
 use greenline_runtime::stopping::Stop;
 use greenline_store::{Store, StoreConfig};
 use greenline_testbed::TestBed;
@@ -68,6 +69,15 @@ pub(crate) fn options_on(queue: Queue, id: &str, lease: Duration) -> LeadOptions
         intent_keys: IntentKeys::new("intent-key-of-this-test".to_owned().into(), None),
         reach: Reach::default(),
     }
+}
+
+/// What settings say of names and proxies.
+pub(crate) fn reach(settings: &[(&str, &str)]) -> Reach {
+    let mut sources = Sources::of_process(Role::Worker, Flags::none());
+    let named = settings.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
+    sources.environment = named.collect();
+    let lead = load(&sources).unwrap().settings.lead;
+    Reach::new(lead.host_names, lead.proxies)
 }
 
 pub(crate) async fn start(bed: &TestBed, id: &str, lease: Duration) -> Running {

@@ -201,8 +201,10 @@ mod tests {
     #[test]
     fn what_may_not_be_known_is_not_guessed() {
         assert_eq!(protection(None, None), Protection { protected: None, required: None });
-        let open = protection(branch(r#"{"protected":false,"protection":null}"#), None);
+        let unprotected = || branch(r#"{"protected":false,"protection":null}"#);
+        let open = protection(unprotected(), Some(Vec::new()));
         assert_eq!(open, Protection { protected: Some(false), required: Some(Vec::new()) });
+        assert_eq!(protection(unprotected(), None).protected, None, "rules may protect it");
         assert_eq!(protection(None, Some(Vec::new())).protected, None);
     }
 }
