@@ -20,6 +20,7 @@ const HOME: &str = ".greenline";
 const OPERATOR_TOKEN: &str = "operator_token";
 const REDIS_PASSWORD: &str = "redis_password";
 const TASK_KEY: &str = "task_key";
+const INTENT_KEY: &str = "intent_key";
 
 /// The only user of the embedded Redis.
 const REDIS_USER: &str = "greenline";
@@ -120,6 +121,15 @@ pub(crate) fn operator_token() -> anyhow::Result<OperatorToken> {
     prepare()?;
     let token = make_secret(OPERATOR_TOKEN)?;
     Ok(OperatorToken { token: token.into(), is_new: true })
+}
+
+/// The key that signs intents in this directory; made when there is none.
+pub(crate) fn intent_key() -> anyhow::Result<Secret> {
+    if let Some(key) = read_secret(INTENT_KEY)? {
+        return Ok(key.into());
+    }
+    prepare()?;
+    Ok(make_secret(INTENT_KEY)?.into())
 }
 
 /// Where the token is kept, for people.

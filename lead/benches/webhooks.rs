@@ -20,10 +20,11 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode};
-use greenline_forge::webhook::Secrets;
+use greenline_forge::webhook::{Secrets, Signature};
 use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_lead::publish::IntentKeys;
 use greenline_lead::watch::WatchOptions;
-use greenline_lead::{Lead, LeadOptions, Tokens};
+use greenline_lead::{Lead, LeadOptions, Reach, Tokens};
 use greenline_practice::github::{
     Change, Delivery, GitHub, NewPull, PullHandle, RepoHandle, everything, sign,
 };
@@ -194,6 +195,8 @@ async fn run_lead(redis: &str, github: &str, token: &str, poll_seconds: u64) {
             secrets: Secrets::new([SECRET.to_owned().into()]),
         }),
         notifier: None,
+        intent_keys: IntentKeys::new("intent-key".to_owned().into(), None),
+        reach: Reach::default(),
     };
     let lead = Lead::bind(options).await.unwrap();
     println!("{}", lead.address());
@@ -208,7 +211,8 @@ async fn run_bare() {
         async move {
             let body: Bytes = axum::body::to_bytes(body, 25 << 20).await.unwrap_or_default();
             let signature = headers.get("x-hub-signature-256").and_then(|it| it.to_str().ok());
-            match secrets.check(&body, signature) {
+            let signed = Signature::read(signature).and_then(|it| secrets.check(&body, &it));
+            match signed {
                 Ok(()) => StatusCode::ACCEPTED,
                 Err(_) => StatusCode::UNAUTHORIZED,
             }

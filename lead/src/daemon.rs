@@ -18,9 +18,9 @@ use tracing::info;
 
 use crate::access::Tokens;
 use crate::casework::{self, Casework};
-use crate::http::{Desk, router, serve};
+use crate::http::{Desk, Reach, router, serve};
 use crate::office::{Office, Standing};
-use crate::publish::{Mandate, Notifier, Publisher, PublisherOptions};
+use crate::publish::{IntentKeys, Mandate, Notifier, Publisher, PublisherOptions};
 use crate::snapshot::Snapshots;
 use crate::turns::Turns;
 use crate::watch::{self, Door, Funnel, WatchOptions};
@@ -51,6 +51,11 @@ pub struct LeadOptions {
     pub watch: Option<WatchOptions>,
     /// Where people are called, if that was set up.
     pub notifier: Option<Notifier>,
+    /// What signs the actions that are written down before they are done. All leads of a
+    /// deployment need the same.
+    pub intent_keys: IntentKeys,
+    /// Whom it answers, and how it tells them apart.
+    pub reach: Reach,
 }
 
 /// Why a lead could not start or go on.
@@ -93,6 +98,8 @@ pub struct Lead {
     exporter: Exporter,
     watch: Option<WatchOptions>,
     notifier: Option<Notifier>,
+    intent_keys: IntentKeys,
+    reach: Reach,
 }
 
 /// What all parts of a lead share.
@@ -125,6 +132,8 @@ impl Lead {
             exporter,
             watch,
             notifier,
+            intent_keys,
+            reach,
         } = options;
         let cannot = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => LeadError::Taken { address: listen },
@@ -141,7 +150,17 @@ impl Lead {
             turns: Turns::new(clock.clone(), pulse),
             clock,
         };
-        Ok(Self { shared: Arc::new(shared), listener, address, tokens, exporter, watch, notifier })
+        Ok(Self {
+            shared: Arc::new(shared),
+            listener,
+            address,
+            tokens,
+            exporter,
+            watch,
+            notifier,
+            intent_keys,
+            reach,
+        })
     }
 
     /// Where it listens.
@@ -203,6 +222,7 @@ fn mandate(shared: &Arc<Shared>) -> Mandate {
 impl Parts {
     fn start(lead: Lead) -> Self {
         let Lead { shared, listener, tokens, exporter, watch, notifier, .. } = lead;
+        let (intent_keys, reach) = (lead.intent_keys, lead.reach);
         let (stop_loops, stop_election) = (CancellationToken::new(), CancellationToken::new());
         let (mut loops, mut election, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         loops.spawn(ticking::run(shared.clone(), stop_loops.clone()));
@@ -213,11 +233,13 @@ impl Parts {
         let snapshots = Snapshots::new(shared.queue.clone(), shared.clock.clone());
         let secrets = watch.as_ref().and_then(|options| options.secrets.clone());
         let door = Door::new(funnel, secrets);
-        let desk = Desk { shared: shared.clone(), tokens, exporter, snapshots, door };
+        let desk =
+            Desk { shared: shared.clone(), tokens, exporter, snapshots, door, reach: reach.clone() };
         if let Some(options) = watch {
             let forge = options.forge.clone();
             let publisher = Publisher::new(PublisherOptions {
                 queue: shared.queue.clone(),
+                keys: intent_keys,
                 forge: forge.clone(),
                 mandate: mandate(&shared),
                 notifier,
@@ -231,7 +253,7 @@ impl Parts {
             let stop = stop_loops.clone();
             loops.spawn(async move { publisher.run(stop).await });
         }
-        http.spawn(serve(listener, router(desk), stop_loops.clone()));
+        http.spawn(serve(listener, router(desk), reach, stop_loops.clone()));
         Self { shared, loops, stop_loops, election, stop_election, http }
     }
 

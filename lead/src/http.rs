@@ -1,16 +1,19 @@
 //! What the lead answers over HTTP.
 //!
 //! `/health`, `/ready` and the page at `/`, which tells nothing of this deployment, are open, and
-//! webhooks are believed by their signature; everything else needs a token. Every error is JSON
-//! with what is wrong and how to mend it.
+//! webhooks are believed by their signature; everything else needs a token. Pages and the API
+//! answer only to names of this lead. Every error is JSON with what is wrong and how to mend it.
 
 mod answer;
+mod places;
+mod reach;
 mod serve;
 mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Json;
 use axum::Router;
 use axum::body::HttpBody;
@@ -32,7 +35,9 @@ use crate::status::{Myself, Status};
 use crate::watch::Door;
 use answer::{Problem, refused};
 
-pub(crate) use serve::serve;
+pub use reach::Reach;
+pub(crate) use reach::Client;
+pub(crate) use serve::{Visit, serve};
 
 /// How long Redis may take for this lead to call itself ready.
 const READY_WITHIN: Duration = Duration::from_secs(1);
@@ -50,6 +55,7 @@ pub(crate) struct Desk {
     pub(crate) exporter: Exporter,
     pub(crate) snapshots: Snapshots,
     pub(crate) door: Door,
+    pub(crate) reach: Reach,
 }
 
 /// All routes.
@@ -71,6 +77,7 @@ pub(crate) fn router(desk: Desk) -> Router {
         .layer(from_fn(bounded))
         // Bounds its bodies and its time itself.
         .route("/webhooks/github", post(webhooks::receive))
+        .layer(from_fn_with_state(desk.clone(), by_a_known_name))
         .layer(from_fn(answer::with_security_headers))
         .layer(from_fn(counted))
         .with_state(desk)
@@ -136,6 +143,23 @@ async fn with_token(State(desk): State<Arc<Desk>>, request: Request, next: Next)
         Ok(()) => next.run(request).await,
         Err(refusal) => refused(refusal),
     }
+}
+
+/// Paths that answer whatever name they are asked by: probes and scrapers use addresses of the
+/// moment, and what is there needs a token or a signature, or tells nothing.
+const NAMELESS: [&str; 4] = ["/health", "/ready", "/metrics", "/webhooks/github"];
+
+async fn by_a_known_name(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let open = NAMELESS.contains(&request.uri().path());
+    if open || desk.reach.is_asked(request.uri(), request.headers(), visit.local) {
+        return next.run(request).await;
+    }
+    Problem::WRONG_NAME.into_response()
 }
 
 /// Refuses what is too large, and gives up on what takes too long.

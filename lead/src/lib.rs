@@ -18,7 +18,8 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use greenline_lead::{Lead, LeadOptions, Tokens};
+//! use greenline_lead::publish::IntentKeys;
+//! use greenline_lead::{Lead, LeadOptions, Reach, Tokens};
 //! use greenline_queue::{Queue, QueueOptions};
 //! use greenline_runtime::Role;
 //! use greenline_runtime::clock::Clock;
@@ -45,6 +46,8 @@
 //!     exporter,
 //!     watch: None,
 //!     notifier: None,
+//!     intent_keys: IntentKeys::new("another long random text".to_owned().into(), None),
+//!     reach: Reach::default(),
 //! })
 //! .await?;
 //! println!("http://{}", lead.address());
@@ -79,4 +82,5 @@ pub mod watch;
 pub use access::Tokens;
 pub use daemon::{Lead, LeadError, LeadOptions};
 pub use health_check::{HealthCheckError, health_check};
+pub use http::Reach;
 pub use office::Standing;

@@ -9,6 +9,7 @@
 //! - Nothing is decided here. A red check is a red check, however old.
 //! - One repository that can't be seen holds up no other.
 
+mod body;
 mod door;
 mod funnel;
 mod handing;

@@ -1,8 +1,9 @@
 //! A lead from settings.
 
-use greenline_lead::publish::Notifier;
+use anyhow::Context;
+use greenline_lead::publish::{IntentKeys, Notifier};
 use greenline_lead::watch::WatchOptions;
-use greenline_lead::{Lead, LeadOptions, Tokens};
+use greenline_lead::{Lead, LeadOptions, Reach, Tokens};
 use greenline_queue::Queue;
 use greenline_runtime::Role;
 use greenline_runtime::clock::Clock;
@@ -40,6 +41,7 @@ pub(crate) async fn bind(
         })?),
         None => None,
     };
+    let intent_keys = intent_keys(settings, role, watch.is_some())?;
     let build = Build { version: env!("CARGO_PKG_VERSION"), role };
     let lead = Lead::bind(LeadOptions {
         id: super::fresh_id(),
@@ -52,6 +54,8 @@ pub(crate) async fn bind(
         pulse: super::pulse("the lead")?,
         watch,
         notifier,
+        intent_keys,
+        reach: Reach::new(settings.host_names.clone(), settings.proxies.clone()),
     })
     .await?;
     Ok((lead, token))
@@ -66,4 +70,28 @@ fn tokens(settings: &LeadSettings) -> anyhow::Result<(Tokens, Token)> {
     let home::OperatorToken { token, is_new } = home::operator_token()?;
     let from = if is_new { Token::New(token.clone()) } else { Token::Kept };
     Ok((Tokens::Operator(token), from))
+}
+
+/// The keys that are set, or one that is kept in this directory. One that lived no longer than the
+/// process would set aside, at each start, what the lead before it had still to do.
+fn intent_keys(settings: &LeadSettings, role: Role, acts: bool) -> anyhow::Result<IntentKeys> {
+    let previous = settings.intent_key_previous.clone();
+    if let Some(key) = settings.intent_key.clone() {
+        return Ok(IntentKeys::new(key, previous));
+    }
+    if !acts {
+        // It has no account on GitHub: it writes no intents and does none.
+        return Ok(IntentKeys::new(super::fresh_id().into(), None));
+    }
+    let key = home::intent_key().context(
+        "GREENLINE_INTENT_KEY is not set, and none can be kept in .greenline/intent_key: set it \
+         (openssl rand -hex 32 makes one), the same for all leads",
+    )?;
+    if role == Role::Lead {
+        tracing::info!(
+            "Intents are signed with the key in .greenline/intent_key; leads that run elsewhere \
+             need the same in GREENLINE_INTENT_KEY"
+        );
+    }
+    Ok(IntentKeys::new(key, previous))
 }

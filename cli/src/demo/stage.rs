@@ -170,7 +170,7 @@ fn settings(github: &GitHub, folder: &Path, secret: &str) -> anyhow::Result<Sett
     let app = github.app("greenline", everything());
     let _installation = app.install("acme", None);
     let place = |name: &str| folder.join(name).into_os_string();
-    let environment: [(&str, OsString); 9] = [
+    let environment: [(&str, OsString); 10] = [
         ("GITHUB_API_URL", github.url().into()),
         ("GITHUB_APP_ID", app.id().to_string().into()),
         ("GITHUB_APP_PRIVATE_KEY", PRIVATE_KEY.into()),
@@ -178,6 +178,7 @@ fn settings(github: &GitHub, folder: &Path, secret: &str) -> anyhow::Result<Sett
         ("GREENLINE_REPOS", REPO.into()),
         ("GREENLINE_LISTEN", "127.0.0.1:0".into()),
         ("GREENLINE_OPERATOR_TOKEN", secret.into()),
+        ("GREENLINE_INTENT_KEY", random_secret().into()),
         ("GREENLINE_WORKSPACE", place("work")),
         ("GREENLINE_STATE_DIR", place("state")),
     ];

@@ -120,6 +120,7 @@ fn expected(name: &str) -> Option<&'static str> {
     Some(match (family, rest) {
         ("schema", "") | ("lead", "" | "epoch") => "string",
         ("lead", "intents") | ("workers", "") => "zset",
+        ("lead", "set_aside") => "list",
         ("lead", rest) if rest.starts_with("intent:") => "hash",
         ("approval" | "worker", rest) if !rest.is_empty() => "hash",
         ("task", rest) => return of_task(rest),
@@ -164,6 +165,7 @@ mod tests {
             ("lead", Some("string")),
             ("lead:intents", Some("zset")),
             ("lead:intent:publish-1", Some("hash")),
+            ("lead:set_aside", Some("list")),
             ("workers", Some("zset")),
             ("worker:w1", Some("hash")),
             ("approval:a", Some("hash")),

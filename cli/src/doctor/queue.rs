@@ -1,6 +1,6 @@
 //! The queue in that Redis: its schema, its keys, and what keeps tasks from running.
 
-use greenline_lead::publish::halted;
+use greenline_lead::publish::{halted, set_aside};
 use greenline_queue::{Queue, QueueError, SCHEMA, Stats, TaskFilter, WorkerInfo};
 use greenline_runtime::say;
 use greenline_runtime::settings::Settings;
@@ -84,6 +84,7 @@ async fn of_queue(queue: &Queue, walk: Option<&Walk>) -> Result<Vec<Finding>, Qu
     if let Some(halt) = halted(queue.store()).await? {
         findings.push(Finding::warn("lead", sentence(&halt)).mend("greenline resume"));
     }
+    findings.extend(foreign_intents(queue.store()).await?);
     if stats.quarantine > 0 {
         findings.push(quarantine(queue, stats.quarantine).await?);
     }
@@ -129,6 +130,20 @@ fn unfit(stats: &Stats) -> Vec<Finding> {
             Finding::warn("queue", says).mend(mend)
         })
         .collect()
+}
+
+/// Actions that somebody wrote into Redis and no lead of this deployment has signed.
+async fn foreign_intents(store: &Store) -> Result<Option<Finding>, QueueError> {
+    let (count, newest) = set_aside(store).await?;
+    let Some(newest) = newest else { return Ok(None) };
+    let intents = say::count(count, "action was", "actions were");
+    let says = format!("{intents} set aside and not done, the latest: {}, as {}", newest.action, newest.why);
+    let list = format!("{}agent:lead:set_aside", store.namespace().prefix());
+    Ok(Some(Finding::warn("lead", says).mend(format!(
+        "if leads have different keys, give them the same GREENLINE_INTENT_KEY; if nobody changed \
+         it, somebody else writes to this Redis: redis-cli LRANGE {list} 0 -1 shows what. Then \
+         redis-cli DEL {list}"
+    ))))
 }
 
 async fn quarantine(queue: &Queue, count: u64) -> Result<Finding, QueueError> {

@@ -18,6 +18,9 @@ use crate::print::style::{BAD, DIM, GOOD, WARN};
 /// Far more than compresses into what GitHub takes.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
+/// The memory that a file may take once it is read: enough for what compresses into 10 MB.
+const HEAVIEST: u64 = 1024 * 1024 * 1024;
+
 /// Say what GitHub would refuse or not show, and mend it
 ///
 /// GitHub's code scanning refuses a whole upload for one result without a place, for two runs with
@@ -96,6 +99,15 @@ impl Input {
                 Err(Complaint::outside(format!("{name} has more than 256 MiB"))
                     .mend("GitHub takes 10 MB, compressed: let the tool report less")
                     .into())
+            }
+            Ok(bytes) if sarif::weight(&bytes) > HEAVIEST => {
+                let size = bytes.len() >> 20;
+                Err(Complaint::outside(format!(
+                    "{name} has {size} MiB in so many small parts that reading it would take more \
+                     than 1 GiB of memory"
+                ))
+                .mend("let the tool report less, or split its report into several files")
+                .into())
             }
             Ok(bytes) => Ok(Self { name, bytes: Some(bytes) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { name, bytes: None }),

@@ -15,7 +15,7 @@ use crate::house::{House, OPERATOR};
 async fn page(address: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();

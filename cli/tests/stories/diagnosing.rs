@@ -212,6 +212,14 @@ fn github_and_a_pull_request_get_their_forms() {
 }
 
 #[test]
+fn a_file_that_would_fill_the_memory_is_refused_before_it_is_read() {
+    let terminal = Terminal::alone();
+    terminal.file("dense.sarif", &format!("[{}{{}}]", "{\"a\":0},".repeat(1_700_000)));
+    let refused = terminal.run(&["sarif", "check", "dense.sarif"]).ended(3);
+    refused.says(&["dense.sarif has 12 MiB", "more than 1 GiB of memory"]);
+}
+
+#[test]
 fn our_own_sarif_passes_our_own_check() {
     let terminal = with_log();
     let sarif = terminal.run(&["diagnose", "--format", "sarif", "job.log"]).ended(0).out;

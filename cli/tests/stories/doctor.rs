@@ -117,6 +117,8 @@ async fn what_keeps_tasks_from_running_is_found() {
     claim(&mut worker, 1).await;
     command(&bed, &["SET", "agent:task:b:lock", "ada", "PX", "60000"]).await;
     command(&bed, &["LPUSH", "agent:tasks:pending", "deleted-by-hand"]).await;
+    let aside = r#"{"action":"merge:x","why":"it is not signed","at":1,"about":"{}"}"#;
+    command(&bed, &["LPUSH", "agent:lead:set_aside", aside]).await;
     terminal.run(&["queue", "pause", "--reason", "upgrade"]).ended(0);
     let (_, findings) = look(&terminal);
     let unfit = finding(&findings, "run_command+gpu, and no worker that is alive fits");
@@ -124,6 +126,8 @@ async fn what_keeps_tasks_from_running_is_found() {
     finding(&findings, "1 worker is alive");
     finding(&findings, "lead-1 leads");
     finding(&findings, "1 entry in quarantine");
+    let aside = finding(&findings, "1 action was set aside and not done, the latest: merge:x, as ");
+    assert!(aside["mend"].as_str().unwrap().contains("GREENLINE_INTENT_KEY"), "{aside}");
     finding(&findings, "agent:task:b:lock is held by ada");
     finding(&findings, "deleted-by-hand");
     finding(&findings, "everything is paused by ada@");

@@ -9,6 +9,7 @@
 //! - Whoever may not push gets a confused reaction, whoever may gets eyes; other comments none.
 
 mod intake;
+mod markup;
 mod words;
 
 pub use intake::{Command, Heard, HearingError, Intake, Spoken};

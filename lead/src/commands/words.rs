@@ -1,10 +1,15 @@
 //! Which commands a comment holds. Pure: Markdown in, words out.
 //!
 //! A command is `@greenline` at the start of a line of the author's own plain text, in any case,
-//! with its word after it: not in a quote, a list, a table, a heading, code or HTML, and not spelt
-//! with letters that only look like those. A line may hold an argument, which only `approve` reads.
+//! with its word after it: not in a quote, a list, a table, a heading, a footnote, a formula, code
+//! or HTML, not between the tags of an HTML element, not escaped, and not spelt with letters that
+//! only look like those. A line may hold an argument, which only `approve` reads.
+
+use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+use super::markup::OpenElements;
 
 const NAME: &str = "@greenline";
 
@@ -61,7 +66,7 @@ pub fn words(comment: &str) -> Vec<Word> {
     }
     let mut found = Vec::new();
     for line in own_lines(comment) {
-        if let Some(word) = word(&line)
+        if let Some(word) = line.word(comment)
             && !found.contains(&word)
         {
             found.push(word);
@@ -77,10 +82,17 @@ fn names_us(text: &str) -> bool {
     text.as_bytes().windows(NAME.len()).any(|part| part.eq_ignore_ascii_case(NAME.as_bytes()))
 }
 
+/// What GitHub reads beyond plain Markdown. What one of these makes is never a command.
+const EXTENSIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_MATH);
+
 /// Lines of paragraphs at the top level. What is not plain text in a line ends what counts of it.
-fn own_lines(comment: &str) -> Vec<String> {
+fn own_lines(comment: &str) -> Vec<Line> {
     let mut lines = Lines::default();
-    for event in Parser::new_ext(comment, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+    let mut html = String::new();
+    for (event, place) in Parser::new_ext(comment, EXTENSIONS).into_offset_iter() {
         match event {
             Event::Start(Tag::Paragraph) if lines.depth == 0 => lines.open(),
             Event::End(TagEnd::Paragraph) if lines.depth == 1 => lines.close(),
@@ -88,13 +100,44 @@ fn own_lines(comment: &str) -> Vec<String> {
                 lines.depth += 1;
                 lines.broken = true;
             }
-            Event::End(_) => lines.depth = lines.depth.saturating_sub(1),
-            Event::Text(text) => lines.text(&text),
+            Event::End(end) => {
+                if end == TagEnd::HtmlBlock {
+                    lines.elements.read(&std::mem::take(&mut html));
+                }
+                lines.depth = lines.depth.saturating_sub(1);
+            }
+            // A block comes line by line, and a tag may span several.
+            Event::Html(text) => html.push_str(&text),
+            Event::InlineHtml(text) => {
+                lines.elements.read(&text);
+                lines.broken = true;
+            }
+            Event::Text(text) => lines.text(&text, &place),
             Event::SoftBreak | Event::HardBreak => lines.next(),
             _ => lines.broken = true,
         }
     }
     lines.done
+}
+
+/// A line of plain text, as it reads and where it stands in the comment.
+#[derive(Default)]
+struct Line {
+    text: String,
+    start: Option<usize>,
+}
+
+impl Line {
+    /// The command of this line. Its text has to stand in the comment as it reads: a sign that is
+    /// escaped or written as a character reference was not meant as a command.
+    fn word(&self, comment: &str) -> Option<Word> {
+        let word = word(&self.text)?;
+        let start = self.start?;
+        let before = comment[..start].rsplit(['\n', '\r']).next().unwrap_or_default();
+        let written = comment[start..].split(['\n', '\r']).next().unwrap_or_default();
+        let is_first = before.chars().all(|letter| matches!(letter, ' ' | '\t'));
+        (is_first && self::word(written).as_ref() == Some(&word)).then_some(word)
+    }
 }
 
 #[derive(Default)]
@@ -103,8 +146,14 @@ struct Lines {
     in_paragraph: bool,
     /// Something other than plain text was in this line.
     broken: bool,
-    line: String,
-    done: Vec<String>,
+    elements: OpenElements,
+    /// An odd number of `$$` came before: a formula with an empty line in it is none to the
+    /// parser, and may be one to GitHub.
+    in_formula: bool,
+    /// Where a second `$` would make `$$`.
+    dollar: Option<usize>,
+    line: Line,
+    done: Vec<Line>,
 }
 
 impl Lines {
@@ -120,15 +169,27 @@ impl Lines {
         self.in_paragraph = false;
     }
 
-    fn text(&mut self, text: &str) {
-        if self.in_paragraph && self.depth == 1 && !self.broken {
-            self.line.push_str(text);
+    fn text(&mut self, text: &str, place: &Range<usize>) {
+        let is_plain = self.in_paragraph && self.depth == 1 && !self.broken;
+        if is_plain && !self.in_formula && self.elements.is_empty() {
+            self.line.start.get_or_insert(place.start);
+            self.line.text.push_str(text);
+        }
+        // A `$` that makes no formula may be a text of its own.
+        for (at, _) in text.match_indices('$') {
+            let at = place.start + at;
+            if self.dollar == Some(at) {
+                self.in_formula = !self.in_formula;
+                self.dollar = None;
+            } else {
+                self.dollar = Some(at + 1);
+            }
         }
     }
 
     fn next(&mut self) {
         let line = std::mem::take(&mut self.line);
-        if self.in_paragraph && !line.is_empty() {
+        if self.in_paragraph && !line.text.is_empty() {
             self.done.push(line);
         }
         if self.depth <= 1 {
@@ -224,8 +285,51 @@ mod tests {
             "*a\n@greenline fix*",
             "~~@greenline fix~~",
             "[a]: @greenline fix",
+            "<details>\n\n@greenline fix\n\n</details>",
+            "<details>\n\n@greenline fix",
+            "<details\nopen\n>\n\n@greenline fix",
+            "<details\n\n@greenline fix",
+            "<blockquote>\n\n@greenline fix\n\n</blockquote>",
+            "<div hidden>\n\n@greenline fix\n\n</div>",
+            "<div hidden title=\"</div>\">\n\n@greenline fix\n\n</div>",
+            "<DIV hidden>\n\n@greenline fix\n\n</DIV>",
+            "<div hidden/>\n\n@greenline fix",
+            "<svg>\n\n@greenline fix\n\n</svg>",
+            "<table><tr><td>\n\n@greenline fix\n\n</td></tr></table>",
+            "a <span hidden>\n@greenline fix\n</span>",
+            "a <span hidden>\n\n@greenline fix\n\n</span>",
+            "<details>\n<!-- </details> -->\n\n@greenline fix",
+            "[^1]: @greenline fix",
+            "see[^1]\n\n[^1]: a\n\n    @greenline fix",
+            "see[^1]\n\n[^1]: a\n@greenline fix",
+            "$$\n@greenline fix\n$$",
+            "$$\na\n\n@greenline fix\n\n$$",
+            "\\@greenline fix",
+            "&#64;greenline fix",
+            "&commat;greenline fix",
+            "@greenline fi&#120;",
+            "@\\greenline fix",
+            "@greenline\\ fix",
         ] {
             assert_eq!(said(comment), [""; 0], "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_after_closed_markup_counts() {
+        for comment in [
+            "<details>\n\na\n\n</details>\n\n@greenline fix",
+            "<div><b>a</div>\n\n@greenline fix",
+            "a<br>\n@greenline fix",
+            "<img src=\"x\">\n\n@greenline fix",
+            "<!-- a -->\n\n@greenline fix",
+            "$$x$$\n\n@greenline fix",
+            "costs $5\n@greenline fix",
+            "a < b\n@greenline fix",
+            "[^1]: a\n\nb\n\n@greenline fix",
+            "@greenline fix &amp; thanks",
+        ] {
+            assert_eq!(said(comment), ["fix"], "{comment:?}");
         }
     }
 

@@ -32,6 +32,12 @@ impl Problem {
         error: "this can't be done here",
         mend: "use GET; the Allow header says what is possible",
     };
+    pub(super) const WRONG_NAME: Self = Self {
+        status: StatusCode::MISDIRECTED_REQUEST,
+        error: "this lead does not answer to the name that it was asked by",
+        mend: "ask it by its address or localhost, or add the name to the lead's \
+               GREENLINE_HOST_NAMES (lead.host_names in greenline.toml)",
+    };
     pub(super) const TOO_LARGE: Self = Self {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         error: "the request's body is too large",

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::Desk;
+use super::{Desk, Visit};
 
 /// Takes a webhook in. How, and what is promised by the answer, says [`crate::watch`].
-pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+pub(super) async fn receive(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = desk.door.receive(&parts.headers, body).await;
+    let answer = desk.door.receive(&parts.headers, body, visit.client).await;
     let said = match answer.mend() {
         None => json!({"result": answer.word()}),
         Some(mend) => json!({"error": answer.word(), "mend": mend}),

@@ -13,6 +13,7 @@ use super::deeds::issue::State;
 use super::notify::Call;
 use super::page::Page;
 use super::patch::Patch;
+use crate::repo_settings::ChangeKind;
 
 /// What made an action worth doing, such as a failed check's key and the stage that its repair is
 /// at: the same action for the same occasion is done once.
@@ -85,8 +86,10 @@ pub enum Deed {
     Commit {
         /// The patch.
         patch: Patch,
-        /// The question that was answered with yes; none where the settings are the yes.
-        approval: Option<String>,
+        /// The kinds of change that it makes, among those that a repository may want to see.
+        kinds: Vec<ChangeKind>,
+        /// Why it may be committed; looked at again when it is.
+        authorization: Authorization,
     },
     /// The pull request is merged, if it is green.
     Merge {
@@ -94,6 +97,8 @@ pub enum Deed {
         head: Sha,
         /// How.
         method: MergeMethod,
+        /// Why it may be merged; looked at again when it is.
+        authorization: Authorization,
     },
     /// Labels are added and removed.
     Label {
@@ -121,6 +126,47 @@ pub enum Deed {
     },
 }
 
+/// Why a commit or a merge may happen. Neither is obeyed blindly: the action reads the
+/// repository's settings and the approval when it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authorization {
+    /// A person said yes to exactly this.
+    Approved(ApprovalId),
+    /// The repository's level of autonomy asks nobody.
+    ByLevel,
+}
+
+/// The id of a question to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ApprovalId(String);
+
+impl ApprovalId {
+    /// The id of a question that [`Approvals`](super::Approvals) asked.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Authorization {
+    /// Sets what a person approved apart from what the level once allowed: one that was refused
+    /// for want of a yes may be asked for again with one.
+    fn suffix(&self) -> &'static str {
+        match self {
+            Self::Approved(_) => ":approved",
+            Self::ByLevel => "",
+        }
+    }
+}
+
 /// What is done one after the other. Others don't wait for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
@@ -141,8 +187,12 @@ impl Action {
             Deed::CheckRun { report } => format!("check:{repo}:{}:{occasion}", report.head),
             Deed::Issue { .. } => format!("issue:{repo}:{occasion}"),
             Deed::Rerun { run, attempt } => format!("rerun:{repo}:{run}:{attempt}"),
-            Deed::Commit { patch, .. } => format!("commit:{place}:{}", patch.short_hash()),
-            Deed::Merge { head, .. } => format!("merge:{place}:{head}:{occasion}"),
+            Deed::Commit { patch, authorization, .. } => {
+                format!("commit:{place}:{}{}", patch.short_hash(), authorization.suffix())
+            }
+            Deed::Merge { head, authorization, .. } => {
+                format!("merge:{place}:{head}:{occasion}{}", authorization.suffix())
+            }
             Deed::Label { .. } => format!("label:{place}:{occasion}"),
             Deed::RequestReview { .. } => format!("review:{place}:{occasion}"),
             Deed::React { comment, taken } => format!("react:{repo}:{comment}:{taken}"),

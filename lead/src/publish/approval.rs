@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
-use greenline_forge::{Moment, PullNumber, RepoName};
-use greenline_queue::{Answer, Answered, Approval, Queue, QueueError, TaskId};
+use greenline_forge::model::MergeMethod;
+use greenline_forge::{Moment, PullNumber, RepoName, Sha};
+use greenline_queue::{Answer, Answered, Approval, Queue, QueueError, TaskId, content_hash};
 use greenline_store::{StoreError, cmd};
+use serde::Serialize;
 
 use super::patch::Patch;
 
@@ -60,6 +62,28 @@ pub struct Answering<'a> {
     pub why: &'a str,
 }
 
+/// A merge that a person may say yes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Merge {
+    /// The repository.
+    pub repo: RepoName,
+    /// The pull request.
+    pub pull: PullNumber,
+    /// The head that is merged.
+    pub head: Sha,
+    /// The way it is merged.
+    pub method: MergeMethod,
+}
+
+impl Merge {
+    /// What a yes is bound to.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let whole = serde_json::json!({ "merge": self });
+        content_hash(whole.to_string().as_bytes())
+    }
+}
+
 /// Asks for a yes before patches are published.
 #[derive(Clone)]
 pub struct Approvals {
@@ -86,15 +110,40 @@ impl Approvals {
         task: &TaskId,
         shown: &str,
     ) -> Result<Asked, QueueError> {
-        let id = Self::id(patch)?;
-        let hash = patch.content_hash();
-        let state =
-            self.queue.ask_approval(&id, task, &hash, shown, "greenline", self.term).await?;
-        let pointer = pointer(&self.queue, &patch.repo, patch.pull);
+        let id = format!("publish-{}-{}", patch.pull, patch.short_hash()).parse()?;
+        self.ask_about((&patch.repo, patch.pull), &id, &patch.content_hash(), task, shown).await
+    }
+
+    /// Asks whether a pull request may be merged at a head.
+    ///
+    /// # Errors
+    ///
+    /// When Redis fails.
+    pub async fn ask_merge(
+        &self,
+        merge: &Merge,
+        task: &TaskId,
+        shown: &str,
+    ) -> Result<Asked, QueueError> {
+        let hash = merge.content_hash();
+        let id = format!("merge-{}-{}", merge.pull, &hash[..12]).parse()?;
+        self.ask_about((&merge.repo, merge.pull), &id, &hash, task, shown).await
+    }
+
+    async fn ask_about(
+        &self,
+        (repo, pull): (&RepoName, PullNumber),
+        id: &TaskId,
+        hash: &str,
+        task: &TaskId,
+        shown: &str,
+    ) -> Result<Asked, QueueError> {
+        let state = self.queue.ask_approval(id, task, hash, shown, "greenline", self.term).await?;
+        let pointer = pointer(&self.queue, repo, pull);
         let mut call = cmd("SET");
         call.arg(pointer).arg(id.as_str()).arg("PX").arg(KEPT_MS);
         self.queue.store().command::<String>(&call).await?;
-        self.standing(id.as_str(), &hash, state).await
+        self.standing(id.as_str(), hash, state).await
     }
 
     async fn standing(&self, id: &str, hash: &str, state: String) -> Result<Asked, QueueError> {
@@ -137,10 +186,6 @@ impl Approvals {
         } else {
             self.queue.reject(&answer).await
         }
-    }
-
-    fn id(patch: &Patch) -> Result<TaskId, QueueError> {
-        Ok(format!("publish-{}-{}", patch.pull, patch.short_hash()).parse()?)
     }
 
     /// Redis's time, by which questions expire.

@@ -1,27 +1,43 @@
-//! Whether a person has to say yes before something is published. Pure.
+//! The rule that says when a person has to say yes before something is published. Pure.
 
-use crate::repo_settings::{ChangeKind, Level};
+use crate::repo_settings::{ChangeKind, Level, RepoSettings};
 
-/// Whether a yes is needed.
+/// Who says yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// The repository's settings are the yes.
+    /// The repository's settings.
     Given,
-    /// A person has to say it.
+    /// A person.
     Needed,
 }
 
-/// Whether a change of these kinds needs a person's yes: always under supervision, and always for
+/// Who says yes to a commit that makes these kinds of change: a person under supervision, and for
 /// a kind that the repository names in `requires_approval`.
 #[must_use]
-pub fn consent(level: Level, kinds: &[ChangeKind], requires_approval: &[ChangeKind]) -> Consent {
-    let named = kinds.iter().any(|kind| requires_approval.contains(kind));
-    if named || level == Level::Supervised { Consent::Needed } else { Consent::Given }
+pub fn for_commit(settings: &RepoSettings, kinds: &[ChangeKind]) -> Consent {
+    let named = kinds.iter().any(|kind| settings.requires_approval.contains(kind));
+    let supervised = settings.autonomy.level == Level::Supervised;
+    if named || supervised { Consent::Needed } else { Consent::Given }
+}
+
+/// Who says yes to a merge: a person, unless the settings allow merging and are not supervised.
+#[must_use]
+pub fn for_merge(settings: &RepoSettings) -> Consent {
+    let supervised = settings.autonomy.level == Level::Supervised;
+    if settings.autonomy.merge && !supervised { Consent::Given } else { Consent::Needed }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn settings(level: Level, merge: bool, requires_approval: &[ChangeKind]) -> RepoSettings {
+        let mut settings = RepoSettings::default();
+        settings.autonomy.level = level;
+        settings.autonomy.merge = merge;
+        settings.requires_approval = requires_approval.to_vec();
+        settings
+    }
 
     #[test]
     fn supervision_and_named_kinds_ask() {
@@ -35,7 +51,24 @@ mod tests {
             (Level::Autonomous, &migration, &migration, Consent::Needed),
         ];
         for (level, kinds, requires, expected) in cases {
-            assert_eq!(consent(level, kinds, requires), expected, "{level:?} {kinds:?}");
+            let settings = settings(level, false, requires);
+            assert_eq!(for_commit(&settings, kinds), expected, "{level:?} {kinds:?}");
         }
+    }
+
+    #[test]
+    fn a_merge_asks_unless_the_settings_allow_it() {
+        let cases = [
+            (Level::Supervised, false, Consent::Needed),
+            (Level::Supervised, true, Consent::Needed),
+            (Level::SemiAutonomous, false, Consent::Needed),
+            (Level::SemiAutonomous, true, Consent::Given),
+            (Level::Autonomous, false, Consent::Needed),
+            (Level::Autonomous, true, Consent::Given),
+        ];
+        for (level, merge, expected) in cases {
+            assert_eq!(for_merge(&settings(level, merge, &[])), expected, "{level:?} {merge}");
+        }
+        assert_eq!(for_merge(&RepoSettings::default()), Consent::Needed);
     }
 }

@@ -3,6 +3,11 @@
 //! Each is an [`Action`]: written down as an intent, done, ended. Its id is made of what it is
 //! about, so the same action is one intent however often it is asked for.
 //!
+//! - An intent carries a signature whose key is not in Redis. What a lead has not signed is set
+//!   aside: whoever can write to Redis commands no action.
+//! - A commit or a merge reads from the base branch, when it runs, whether a person has to say yes,
+//!   and does not happen without one that names exactly this. What configures CI is not committed,
+//!   whoever said yes to it.
 //! - Before it acts, each kind of action looks whether its effect is there already: whoever takes
 //!   over after a crash repeats nothing and forgets nothing. The one exception is the webhook of
 //!   an escalation, which can't be looked up: it carries its id, and may arrive twice.
@@ -20,10 +25,13 @@
 
 mod action;
 mod approval;
+mod by_hand;
 mod consent;
 mod deeds;
+mod guarded;
 mod halt;
 mod identity;
+mod intent_key;
 mod lanes;
 mod mandate;
 mod memory;
@@ -34,14 +42,16 @@ mod page;
 mod patch;
 mod permit;
 mod publisher;
+mod set_aside;
 
-pub use action::{Action, Deed, Occasion};
-pub use approval::{Answering, Approvals, Asked, Seen};
-pub use consent::{Consent, consent};
+pub use action::{Action, ApprovalId, Authorization, Deed, Occasion};
+pub use approval::{Answering, Approvals, Asked, Merge, Seen};
+pub use consent::{Consent, for_commit, for_merge};
 pub use deeds::check_run::{Remark, Report, Result as CheckResult};
 pub use deeds::issue::State as IssueState;
 pub use halt::{Halt, halt, halted, resume};
 pub use identity::Identity;
+pub use intent_key::IntentKeys;
 pub use mandate::Mandate;
 pub use notify::{Call, Notifier, NotifyError};
 pub use numbers::describe as describe_metrics;
@@ -50,3 +60,4 @@ pub use outcome::{Outcome, Refusal};
 pub use page::{Block, Fold, Line, Page, Piece};
 pub use patch::{Change, Edit, Mode, Patch, PatchError};
 pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
+pub use set_aside::{SetAside, set_aside};

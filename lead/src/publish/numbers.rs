@@ -7,12 +7,16 @@ const ACTIONS: Metric = Metric::counter(
     "greenline_outside_actions_total",
     "Outside actions that this lead tried, by kind and by what came of it.",
 );
+const SET_ASIDE: Metric = Metric::counter(
+    "greenline_intents_set_aside_total",
+    "Intents in Redis that no lead had signed, and that this lead therefore set aside.",
+);
 const HALTED: Metric =
     Metric::gauge("greenline_outside_halted", "1 while people have stopped all outside actions.");
 
 /// Gives them their help text.
 pub fn describe() {
-    metrics::describe(&[ACTIONS, HALTED]);
+    metrics::describe(&[ACTIONS, SET_ASIDE, HALTED]);
 }
 
 pub(crate) fn came_to(action: &'static str, outcome: &'static str) {
@@ -21,4 +25,8 @@ pub(crate) fn came_to(action: &'static str, outcome: &'static str) {
 
 pub(crate) fn halted(halted: bool) {
     gauge!(HALTED.name).set(f64::from(u8::from(halted)));
+}
+
+pub(crate) fn set_aside() {
+    counter!(SET_ASIDE.name).increment(1);
 }

@@ -81,6 +81,8 @@ pub enum Refusal {
     NotGreen,
     /// The patch holds what is not published: a link, a mode, something binary.
     Patch,
+    /// The patch changes what configures CI: a person has to apply it.
+    ByHand,
     /// Our comment was deleted, and deleted again.
     Unwelcome,
     /// The credentials may not.

@@ -8,6 +8,8 @@ use greenline_forge::{FileEdit, NewCommit, PullNumber, RepoName, Sha};
 use greenline_queue::content_hash;
 use serde::{Deserialize, Serialize};
 
+use super::guarded::is_guarded;
+
 /// The most bytes of all contents together.
 const LARGEST: usize = 1 << 20;
 
@@ -97,6 +99,9 @@ pub enum PatchError {
     /// A file's mode changes, or a new file can be run.
     #[error("the mode of {0:?} changes")]
     Mode(String),
+    /// A file configures CI or Greenline itself: only people change it.
+    #[error("{0:?} configures CI, which Greenline never changes: a person has to apply the patch")]
+    Guarded(String),
 }
 
 impl Patch {
@@ -131,7 +136,11 @@ impl Patch {
         if let Some(twice) = paths.windows(2).find(|two| two[0] == two[1]) {
             return Err(PatchError::Path(twice[0].to_owned()));
         }
-        self.edits.iter().try_for_each(Edit::check)
+        self.edits.iter().try_for_each(Edit::check)?;
+        match self.edits.iter().find(|edit| is_guarded(&edit.path)) {
+            Some(edit) => Err(PatchError::Guarded(edit.path.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The commit that it makes on `branch`, with the trailer that it is found by.
@@ -198,13 +207,20 @@ impl Edit {
 fn is_path(path: &str) -> bool {
     let is_name = |name: &str| {
         let git = name.trim_end_matches(['.', ' ']).to_ascii_lowercase();
-        !matches!(name, "" | "." | "..") && git != ".git" && git != "git~1"
+        !matches!(name, "" | "." | "..") && git != ".git" && !is_short_name(&git)
     };
     path.len() <= 1_000
         && path.split('/').all(is_name)
         && !path.contains(['\\', ':', '\0'])
         && greenline_diagnosis::show::stripped(path) == path
         && !path.contains(['\n', '\t'])
+}
+
+/// A name such as `github~1`, by which Windows finds a file that is called otherwise.
+fn is_short_name(name: &str) -> bool {
+    let base = name.split('.').next().unwrap_or_default();
+    let number = base.rsplit_once('~').map_or("", |(_, number)| number);
+    base.len() <= 8 && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A text for a commit's message, which GitHub reads for mentions, references and words that skip
@@ -273,7 +289,7 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        for path in ["a", "src/x.rs", ".github/workflows/ci.yml", "a b/c", "日本/x", "..a/b.."] {
+        for path in ["a", "src/x.rs", "a b/c", "日本/x", "..a/b..", "a~", "a~b", "longer-name~1"] {
             assert_eq!(patch(vec![plain(path)]).check(), Ok(()), "{path}");
         }
         for path in [
@@ -288,6 +304,10 @@ mod tests {
             "a/.GIT/x",
             ".git./x",
             "git~1/x",
+            "GITHUB~1/workflows/x.yml",
+            "GREENL~1.TOM",
+            "./.github/workflows/x.yml",
+            "a/../.github/workflows/x.yml",
             "a\\b",
             "C:x",
             "a\nb",
@@ -302,6 +322,20 @@ mod tests {
         assert_eq!(patch(vec![plain("a"); 101]).check(), Err(PatchError::TooLarge));
         let large = write("a", &"x".repeat(LARGEST), None, Mode::Regular);
         assert_eq!(patch(vec![large]).check(), Err(PatchError::TooLarge));
+    }
+
+    #[test]
+    fn what_configures_ci_is_never_published() {
+        let path = ".github/workflows/ci.yml";
+        let guarded = || Err(PatchError::Guarded(path.to_owned()));
+        assert_eq!(patch(vec![plain("a"), plain(path)]).check(), guarded());
+        let was = Mode::Regular;
+        let goes = |path: &str| Edit { path: path.to_owned(), change: Change::Delete { was } };
+        assert_eq!(patch(vec![goes(path), plain("a")]).check(), guarded(), "renamed away");
+        assert_eq!(patch(vec![goes("a"), plain(path)]).check(), guarded(), "renamed to it");
+        for (was, mode) in [(None, Mode::Symlink), (Some(was), Mode::Executable)] {
+            assert!(patch(vec![write(path, "x", was, mode)]).check().is_err());
+        }
     }
 
     #[test]

@@ -54,15 +54,18 @@ mod tests {
     use super::super::halt::{Halt, halt, halted, resume};
     use super::*;
 
+    /// More than a minute's bucket and what comes back while it is emptied.
+    const MORE_THAN_ANY: u64 = 200;
+
     /// Asks until it has to wait; how often it need not.
     async fn burst(permits: &Permits) -> (u64, Permit) {
-        for granted in 0.. {
+        for granted in 0..MORE_THAN_ANY {
             match permits.ask(1).await.unwrap() {
                 Permit::Granted => {}
                 other => return (granted, other),
             }
         }
-        unreachable!("the count ends somewhere")
+        panic!("{MORE_THAN_ANY} writes in a row are granted: there is no limit")
     }
 
     #[tokio::test]
@@ -86,6 +89,18 @@ mod tests {
         assert!((570..=630).contains(&all), "500, and 100 that came back in 12 minutes: {all}");
         permits.shift_ms += 3_600_000;
         assert!((80..120).contains(&burst(&permits).await.0));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_a_whole_bucket_is_granted_at_once() {
+        let bed = TestBed::new().await;
+        let permits = Permits::new(bed.queue.store().clone());
+        let [(minute, _), (hour, _)] = LIMITS;
+        assert_eq!(permits.ask(minute).await.unwrap(), Permit::Granted);
+        assert!(matches!(permits.ask(minute).await.unwrap(), Permit::After(_)), "at once again");
+        let _gone: i64 = bed.redis("HDEL agent:lead:writes 60000:left").await;
+        let left: String = bed.redis("HGET agent:lead:writes 3600000:left").await;
+        assert!(left.parse::<f64>().unwrap() < (hour - minute + 1) as f64, "the hour counts too");
     }
 
     #[tokio::test]

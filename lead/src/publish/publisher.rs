@@ -13,14 +13,17 @@ use greenline_queue::{Begun, Epoch, Intent, Queue, QueueError};
 use greenline_runtime::clock::Clock;
 use greenline_store::cmd;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::action::{Action, Deed, Lane, Occasion};
 use super::approval::Approvals;
+use super::by_hand;
 use super::deeds::Doing;
 use super::identity::Identity;
+use super::intent_key::{IntentKeys, Signed};
 use super::lanes::{Lanes, Moment};
 use super::mandate::Mandate;
 use super::memory::Remembered;
@@ -29,6 +32,7 @@ use super::numbers;
 use super::outcome::{Outcome, Refusal, Stay};
 use super::page::Line;
 use super::permit::Permits;
+use super::set_aside::Aside;
 use crate::trouble::Trouble;
 
 /// How long something that fails is tried.
@@ -44,6 +48,8 @@ const FAILURES_IN_A_ROW: usize = 3;
 pub struct PublisherOptions {
     /// Where actions are written down.
     pub queue: Queue,
+    /// What signs them there.
+    pub keys: IntentKeys,
     /// Where they are done.
     pub forge: Forge,
     /// Whether this process leads.
@@ -83,6 +89,7 @@ pub struct Publisher(Arc<Inner>);
 struct Inner {
     options: PublisherOptions,
     permits: Permits,
+    aside: Aside,
     identity: OnceCell<Identity>,
     lanes: Lanes,
     /// The epoch under which all that was open has been seen.
@@ -95,7 +102,19 @@ struct Inner {
 struct Written {
     /// Puts actions of one process in order that begin in the same millisecond.
     order: u64,
-    action: Action,
+    /// Read only once the signature is found right.
+    action: Box<RawValue>,
+    signature: String,
+}
+
+/// What an open intent turns out to be.
+enum Found {
+    /// One of ours.
+    Open(Open),
+    /// Signed, and not to be read: a newer program wrote it, which will do it.
+    Later,
+    /// Not signed, or not by us.
+    Foreign(Intent, &'static str),
 }
 
 /// An open intent that can be read.
@@ -116,6 +135,7 @@ impl Publisher {
         Self(Arc::new(Inner {
             options,
             permits,
+            aside: Aside::new(),
             identity: OnceCell::new(),
             lanes,
             surveyed: Mutex::default(),
@@ -227,7 +247,8 @@ impl Inner {
         let read_at = self.lanes.now();
         let intents = self.options.queue.open_intents().await?;
         let now_ms = Approvals::now_ms(&self.options.queue).await.map_err(QueueError::from)?;
-        let (lanes, unread) = in_lanes(intents);
+        let (open, unread) = self.believed(epoch, intents, now_ms).await?;
+        let lanes = in_lanes(open);
         for (lane, _) in &lanes {
             self.lanes.found(lane);
         }
@@ -257,9 +278,58 @@ impl Inner {
 
     async fn begin(&self, epoch: Epoch, id: &str, action: &Action) -> Result<Begun, QueueError> {
         let order = self.order.fetch_add(1, Ordering::Relaxed);
-        let written = Written { order, action: action.clone() };
-        let about = serde_json::to_string(&written).expect("an action is JSON");
+        let action = serde_json::value::to_raw_value(action).expect("an action is JSON");
+        let signature = self.options.keys.sign(self.signed(id, order, &action));
+        let about = serde_json::to_string(&Written { order, action, signature })
+            .expect("an intent is JSON");
         self.options.queue.begin_intent(epoch, id, &about).await
+    }
+
+    fn signed<'a>(&'a self, id: &'a str, order: u64, action: &'a RawValue) -> Signed<'a> {
+        let namespace = self.options.queue.store().namespace().prefix();
+        Signed { namespace, id, order, action: action.get() }
+    }
+
+    /// The open intents that a lead has written, and how many of them only a newer one can read.
+    /// All others are set aside: whoever can write to Redis commands nothing.
+    async fn believed(
+        &self,
+        epoch: Epoch,
+        intents: Vec<Intent>,
+        now_ms: i64,
+    ) -> Result<(Vec<Open>, usize), QueueError> {
+        let (mut open, mut unread) = (Vec::new(), 0);
+        for intent in intents {
+            match self.read(intent) {
+                Found::Open(one) => open.push(one),
+                Found::Later => unread += 1,
+                Found::Foreign(intent, why) => {
+                    let aside = self.aside.put(&self.options.queue, epoch, &intent, (why, now_ms));
+                    aside.await?;
+                    numbers::set_aside();
+                    let id: String = intent.action.escape_debug().take(200).collect();
+                    warn!(intent.action = id, "Set the intent {id} aside, as {why}");
+                }
+            }
+        }
+        Ok((open, unread))
+    }
+
+    fn read(&self, intent: Intent) -> Found {
+        let Ok(Written { order, action, signature }) = serde_json::from_str(&intent.about) else {
+            return Found::Foreign(intent, "it is no intent that a lead writes");
+        };
+        if !self.options.keys.believe(self.signed(&intent.action, order, &action), &signature) {
+            return Found::Foreign(intent, "its signature is not by this lead's intent key");
+        }
+        let Intent { action: id, epoch, begun_at, .. } = intent;
+        match serde_json::from_str::<Action>(action.get()) {
+            Ok(action) => Found::Open(Open { id, epoch, begun_at, order, action }),
+            Err(error) => {
+                debug!(intent.action = id, "The intent {id} can't be read: {error}");
+                Found::Later
+            }
+        }
     }
 
     /// Goes through what is open in a lane, oldest first, up to the first that fails.
@@ -373,20 +443,30 @@ impl Inner {
     /// What has to be said about an outcome, whoever asked for it: written down before the action
     /// is ended, so that it is not forgotten.
     async fn follow(&self, epoch: Epoch, action: &Action, outcome: &Outcome) -> Result<(), Stay> {
-        let (Deed::Commit { patch, .. }, Outcome::Refused { reason: Refusal::HeadMoved, .. }) =
+        let (Deed::Commit { patch, .. }, Outcome::Refused { reason, .. }) =
             (&action.deed, outcome)
         else {
             return Ok(());
         };
         let known = Remembered::read(&self.options.queue, &patch.repo, patch.pull).await?;
         let mut page = known.page.unwrap_or_default();
-        page.next = vec![
-            Line::says("A repair was ready for")
-                .and_quotes(patch.head.short())
-                .and_says("and was discarded, as the branch has moved on since."),
-        ];
+        let occasion = match reason {
+            Refusal::HeadMoved => {
+                page.next = vec![
+                    Line::says("A repair was ready for")
+                        .and_quotes(patch.head.short())
+                        .and_says("and was discarded, as the branch has moved on since."),
+                ];
+                "moved"
+            }
+            Refusal::ByHand => {
+                by_hand::show(&mut page, &self.options.forge, patch).await?;
+                "by-hand"
+            }
+            _ => return Ok(()),
+        };
         page.answers.retain(|word| word != "approve" && word != "reject");
-        let occasion = Occasion::new(&format!("moved-{}", patch.short_hash()));
+        let occasion = Occasion::new(&format!("{occasion}-{}", patch.short_hash()));
         let comment = Action { occasion, deed: Deed::Comment { page }, ..action.clone() };
         self.begin(epoch, &comment.id(), &comment).await?;
         self.lanes.keep(&action.lane());
@@ -424,11 +504,8 @@ impl Inner {
     }
 }
 
-/// Open intents by lane, each lane oldest first; and how many can't be read.
-fn in_lanes(intents: Vec<Intent>) -> (Vec<(Lane, Vec<Open>)>, usize) {
-    let all = intents.len();
-    let mut open: Vec<Open> = intents.into_iter().filter_map(read).collect();
-    let unread = all - open.len();
+/// Open intents by lane, each lane oldest first.
+fn in_lanes(mut open: Vec<Open>) -> Vec<(Lane, Vec<Open>)> {
     open.sort_by_key(|one| (one.epoch, one.begun_at, one.order));
     let mut lanes: Vec<(Lane, Vec<Open>)> = Vec::new();
     for one in open {
@@ -438,17 +515,5 @@ fn in_lanes(intents: Vec<Intent>) -> (Vec<(Lane, Vec<Open>)>, usize) {
             None => lanes.push((lane, vec![one])),
         }
     }
-    (lanes, unread)
-}
-
-/// One that a newer program wrote, or somebody by hand, stays for who can read it.
-fn read(intent: Intent) -> Option<Open> {
-    let Intent { action: id, epoch, about, begun_at } = intent;
-    match serde_json::from_str::<Written>(&about) {
-        Ok(Written { order, action }) => Some(Open { id, epoch, begun_at, order, action }),
-        Err(error) => {
-            debug!(intent.action = id, "The intent {id} can't be read: {error}");
-            None
-        }
-    }
+    lanes
 }

@@ -19,6 +19,7 @@ mod reader;
 use std::fmt;
 
 use greenline_diagnosis::Category;
+use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 pub use book::{InForce, SettingsBook};
@@ -146,8 +147,10 @@ pub struct Ignore {
     pub drafts: bool,
 }
 
-/// A kind of change that a repository may want a person to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A kind of change that a repository may want a person to see. Stored with the action that makes
+/// it: names here outlive a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// The shape of a database.
     DatabaseMigration,

@@ -18,6 +18,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use greenline_forge::webhook::Signature;
 use greenline_forge::{Moment, RepoName, Sha};
 use greenline_store::{Cmd, Script, Store, StoreError, cmd};
 
@@ -75,7 +76,7 @@ pub(crate) enum Kept {
 /// What names a webhook.
 pub(crate) struct Delivery<'a> {
     pub(crate) id: &'a str,
-    pub(crate) signature: &'a str,
+    pub(crate) signature: &'a Signature,
     /// The repository, if it is about a check of it.
     pub(crate) heard: Option<&'a RepoName>,
 }
@@ -165,7 +166,9 @@ impl Funnel {
         let mut call = self.inner.take_in.call(5 + news.len() * 6, 512 * (news.len() + 1));
         call.arg(&self.inner.prefix);
         let heard = by.as_ref().and_then(|it| it.heard).map(RepoName::folded).unwrap_or_default();
-        let (id, signature) = by.map_or(("", ""), |it| (it.id, it.signature));
+        // The bytes of the signature, in one spelling: their text has many.
+        let signature = by.as_ref().map(|it| it.signature.to_string()).unwrap_or_default();
+        let id = by.map_or("", |it| it.id);
         call.arg(id).arg(signature).arg(heard).arg(MOST_WAITING);
         for one in news {
             add_row(&mut call, one);

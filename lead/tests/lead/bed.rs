@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use greenline_lead::{Lead, LeadError, LeadOptions, Standing, Tokens};
+use greenline_lead::publish::IntentKeys;
+use greenline_lead::{Lead, LeadError, LeadOptions, Reach, Standing, Tokens};
 use greenline_queue::{Appetite, Epoch, Failure, Queue, QueueOptions, TaskId, TaskSpec, Worker};
 use greenline_runtime::Role;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::Watchdog;
 use greenline_runtime::metrics::{Build, Exporter};
+use greenline_runtime::settings::{Flags, Sources, load};
 use greenline_runtime::stopping::Stop;
 use greenline_store::{Store, StoreConfig};
 use greenline_testbed::TestBed;
@@ -64,7 +66,18 @@ pub(crate) fn options_on(queue: Queue, id: &str, lease: Duration) -> LeadOptions
         exporter: exporter(),
         watch: None,
         notifier: None,
+        intent_keys: IntentKeys::new("intent-key-of-this-test".to_owned().into(), None),
+        reach: Reach::default(),
     }
+}
+
+/// What settings say of names and proxies.
+pub(crate) fn reach(settings: &[(&str, &str)]) -> Reach {
+    let mut sources = Sources::of_process(Role::Worker, Flags::none());
+    let named = settings.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
+    sources.environment = named.collect();
+    let lead = load(&sources).unwrap().settings.lead;
+    Reach::new(lead.host_names, lead.proxies)
 }
 
 pub(crate) async fn start(bed: &TestBed, id: &str, lease: Duration) -> Running {
@@ -105,11 +118,11 @@ impl Running {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
     }
 
     pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         self.ask(&format!("{head}Authorization: Bearer {token}\r\n\r\n")).await
     }
 

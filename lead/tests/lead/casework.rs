@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use greenline_forge::webhook::Secrets;
-use greenline_forge::{ApiBase, AppKey, Credentials, Forge, ForgeConfig};
-use greenline_lead::watch::WatchOptions;
+use greenline_forge::{ApiBase, AppKey, CommentId, Credentials, Forge, ForgeConfig, PullNumber};
+use greenline_lead::watch::{Mention, Sighting, WatchOptions};
 use greenline_practice::github::{
     Change, GitHub, JobEnd, NewPull, PRIVATE_KEY, Permissions, RepoHandle, Role, Setup, everything,
 };
@@ -217,6 +217,45 @@ async fn people_say_what_to_do() {
     eventually("help", async || ours().contains("`@greenline reject`")).await;
     world.is_quiet().await;
     assert_eq!(world.comments(pull.number).len(), 6, "one of ours, five of others");
+    world.lead.drain().await;
+}
+
+#[tokio::test]
+async fn a_command_that_was_obeyed_is_not_obeyed_when_its_mention_comes_again() {
+    let world = World::new().await;
+    let pull = Story::Assertion.open(&world.repo).await.unwrap();
+    Story::Assertion.run(&world.repo, &pull).await.unwrap();
+    world.says(pull.number, "A worker now runs the commands").await;
+    world.is_quiet().await;
+    world.repo.collaborator("grace", Role::Write);
+    let first = world.repo.comment(pull.number, "grace", "@greenline stop");
+    let ours = || world.comments(pull.number).remove(0);
+    eventually("it stops", async || ours().contains("said stop")).await;
+    world.repo.comment(pull.number, "grace", "@greenline fix");
+    eventually("another task", async || world.tasks().await.len() == 2).await;
+    world.is_quiet().await;
+
+    // As a lead leaves it that dies after it has obeyed and before it is done with the mention.
+    let mention = Sighting::Command(Mention {
+        repo: "acme/slug".parse().unwrap(),
+        number: PullNumber(pull.number),
+        comment: CommentId(first),
+        author: "grace".to_owned(),
+        author_id: None,
+        body: "@greenline stop".to_owned(),
+        at: None,
+    });
+    let mention = serde_json::to_string(&mention).unwrap();
+    let add = ["XADD", "agent:lead:sightings", "*", "sighting", &mention];
+    let _id: String = world.bed.redis_words(&add).await;
+    world.is_quiet().await;
+    let mut cancelled = 0;
+    for task in world.tasks().await {
+        let status: String = world.bed.redis(&format!("HGET agent:task:{task} status")).await;
+        cancelled += usize::from(status == "cancelled");
+    }
+    assert_eq!(cancelled, 1, "the task that `fix` began goes on");
+    assert!(!ours().contains("said stop"), "{}", ours());
     world.lead.drain().await;
 }
 

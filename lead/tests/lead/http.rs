@@ -34,7 +34,7 @@ async fn a_viewer_only_reads() {
     let bed = TestBed::new().await;
     let lead = start(&bed, "one", LONG).await;
     let post = async |token: &str| {
-        let head = "POST /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+        let head = "POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
         lead.ask(format!("{head}Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n")).await
     };
     let refused = post(VIEWER).await;
@@ -73,7 +73,7 @@ async fn malformed_requests_are_refused_and_stop_nobody() {
     let lead = start(&bed, "one", LONG).await;
     let status = async |headers: &[u8]| {
         let mut request =
-            b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".to_vec();
+            b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".to_vec();
         request.extend_from_slice(headers);
         request.extend_from_slice(b"\r\n");
         lead.ask(request).await.status
@@ -97,7 +97,7 @@ async fn malformed_requests_are_refused_and_stop_nobody() {
 async fn a_body_that_is_too_large_is_not_read() {
     let bed = TestBed::new().await;
     let lead = start(&bed, "one", LONG).await;
-    let head = "POST /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let head = "POST /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     let answer = lead.ask(format!("{head}Content-Length: 10000000000\r\n\r\n")).await;
     assert_eq!(answer.status, 413);
     assert!(answer.json()["mend"].as_str().unwrap().contains("64 KiB"));
@@ -122,12 +122,85 @@ async fn who_sends_slowly_is_cut_off_and_holds_up_nobody() {
     }
 }
 
+/// Keeps a connection alive and asks on it, and makes another when it is closed.
+async fn keeps_asking(address: std::net::SocketAddr) {
+    const ASK: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    loop {
+        let Ok(mut stream) = TcpStream::connect(address).await else { return };
+        let mut some = [0; 4_096];
+        while stream.write_all(ASK).await.is_ok()
+            && stream.read(&mut some).await.is_ok_and(|read| read > 0)
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_kept_alive_hold_up_neither_probes_nor_webhooks() {
+    let bed = TestBed::new().await;
+    let lead = crate::webhooks::lead(&bed).await;
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..300 {
+        crowd.spawn(keeps_asking(lead.address));
+    }
+    // A probe's patience; before, a newcomer waited up to 60 s for a place.
+    let patience = std::time::Duration::from_secs(10);
+    for round in 0..20 {
+        let health = tokio::time::timeout(patience, lead.get("/health")).await;
+        assert_eq!(health.expect("an answer in time").status, 200, "{round}");
+        let body = br#"{"zen":"Keep it logically awesome."}"#;
+        let id = format!("{round}");
+        let hook = crate::webhooks::Hook::new("ping", &id, body);
+        let answer = tokio::time::timeout(patience, hook.send(&lead)).await;
+        assert_eq!(answer.expect("an answer in time").status, 200, "{round}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    crowd.shutdown().await;
+}
+
+#[tokio::test]
+async fn pages_and_the_api_answer_to_names_of_this_lead_only() {
+    let bed = TestBed::new().await;
+    let lead = start(&bed, "one", LONG).await;
+    let ask = async |host: &str, path: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        lead.ask(format!("{head}Authorization: Bearer {OPERATOR}\r\n\r\n")).await
+    };
+    let own = lead.address.to_string();
+    for path in ["/", "/api/v1/status", "/nowhere"] {
+        let refused = ask("rebound.example.com", path).await;
+        assert_eq!(refused.status, 421, "{path}");
+        let mend = refused.json()["mend"].as_str().unwrap().to_owned();
+        assert!(mend.contains("GREENLINE_HOST_NAMES"), "{mend}");
+        for host in [own.as_str(), "localhost", "[::1]:1"] {
+            assert_ne!(ask(host, path).await.status, 421, "{host}");
+        }
+    }
+    for path in ["/health", "/ready", "/metrics"] {
+        assert_eq!(ask("10.1.2.3:7410", path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_the_settings_are_names_of_this_lead() {
+    let bed = TestBed::new().await;
+    let mut options = options(&bed, "one", LONG).await;
+    options.reach = crate::bed::reach(&[("GREENLINE_HOST_NAMES", "lead.example.com")]);
+    let lead = crate::bed::run(options).await;
+    let ask = async |host: &str| {
+        lead.ask(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+    };
+    assert_eq!(ask("Lead.example.com:443").await.status, 200);
+    assert_eq!(ask("lead.example.org").await.status, 421);
+}
+
 #[tokio::test]
 async fn a_connection_that_idles_does_not_hold_up_the_end() {
     let bed = TestBed::new().await;
     let lead = start(&bed, "one", LONG).await;
     let mut idle = TcpStream::connect(lead.address).await.unwrap();
-    idle.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut some = [0; 16];
     idle.read_exact(&mut some).await.unwrap();
     let address = lead.address;

@@ -10,6 +10,8 @@ use greenline_testbed::TestBed;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::bed::{Answer, LONG, Running, options, run};
 
@@ -19,6 +21,10 @@ const SHA: &str = "3f2a91c00000000000000000000000000000000f";
 
 /// A lead that takes webhooks, and whose GitHub never answers.
 pub(crate) async fn lead(bed: &TestBed) -> Running {
+    run(options_of(bed).await).await
+}
+
+async fn options_of(bed: &TestBed) -> greenline_lead::LeadOptions {
     let mut options = options(bed, "one", LONG).await;
     let config = ForgeConfig::new(Credentials::Token("t".to_owned().into()), Clock::system());
     let nowhere = ApiBase::parse("http://127.0.0.1:9").unwrap();
@@ -28,7 +34,7 @@ pub(crate) async fn lead(bed: &TestBed) -> Running {
         poll_interval: Duration::from_secs(60),
         secrets: Secrets::new([SECRET.to_owned().into(), FORMER.to_owned().into()]),
     });
-    run(options).await
+    options
 }
 
 fn sign(secret: &str, body: &[u8]) -> String {
@@ -53,7 +59,7 @@ impl<'a> Hook<'a> {
     pub(crate) async fn send(&self, lead: &Running) -> Answer {
         let Self { event, id, signature, body } = self;
         let mut request = format!(
-            "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+            "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              X-GitHub-Event: {event}\r\nX-GitHub-Delivery: {id}\r\n\
              X-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -163,11 +169,156 @@ async fn a_large_body_is_taken_and_a_larger_one_is_not() {
     event["check_run"]["output"] = json!({"text": "x".repeat(24 << 20)});
     let large = event.to_string().into_bytes();
     assert_eq!(Hook::new("check_run", "a", &large).send(&lead).await.status, 202);
-    let head = "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-                X-Hub-Signature-256: sha256=00\r\n";
-    let answer = lead.ask(format!("{head}Content-Length: 26214401\r\n\r\n")).await;
+    let head = "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                X-Hub-Signature-256: sha256=";
+    let shape = "0".repeat(64);
+    let answer = lead.ask(format!("{head}{shape}\r\nContent-Length: 26214401\r\n\r\n")).await;
     assert_eq!(answer.status, 413);
     assert!(answer.json()["mend"].as_str().unwrap().contains("25 MB"));
+}
+
+#[tokio::test]
+async fn what_can_be_no_signature_is_refused_before_the_body_comes() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let body = check_run(1, "test", "failure");
+    let right = sign(SECRET, &body);
+    for shape in [
+        "x",
+        "sha256=",
+        "sha1=00",
+        &right[..70],
+        &right.replace("sha256=", ""),
+        &format!("{right}00"),
+        &format!("{right} 00"),
+        &"g".repeat(71),
+    ] {
+        // The body never comes: only the head can have been looked at.
+        let head = format!(
+            "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: check_run\r\n\
+             X-Hub-Signature-256: {shape}\r\nContent-Length: 26000000\r\n\r\n"
+        );
+        assert_eq!(lead.ask(head).await.status, 401, "{shape}");
+    }
+    let trailing = Hook { signature: format!("{right}00"), ..Hook::new("check_run", "a", &body) };
+    assert_eq!(trailing.send(&lead).await.status, 401);
+    assert_eq!(told(&bed).await, 0);
+}
+
+#[tokio::test]
+async fn a_replay_is_known_however_its_signature_is_spelt() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let body = check_run(1, "test", "failure");
+    assert_eq!(Hook::new("check_run", "a", &body).send(&lead).await.status, 202);
+    let right = sign(SECRET, &body);
+    let digits = right.strip_prefix("sha256=").unwrap();
+    let mixed: String = digits
+        .chars()
+        .enumerate()
+        .map(|(at, digit)| if at % 2 == 0 { digit.to_ascii_uppercase() } else { digit })
+        .collect();
+    for (id, digits) in [("b", digits.to_uppercase()), ("c", mixed), ("d", digits.to_owned())] {
+        let signature = format!("sha256={digits}");
+        let again = Hook { signature, ..Hook::new("check_run", id, &body) }.send(&lead).await;
+        assert_eq!((again.status, again.json()["result"].as_str()), (200, Some("known")), "{id}");
+    }
+    assert_eq!(told(&bed).await, 1);
+}
+
+/// Sends the head of a large webhook and one byte of it, again and again.
+async fn holds_up(address: std::net::SocketAddr) {
+    let head = format!(
+        "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: check_run\r\n\
+         X-Hub-Signature-256: sha256={}\r\nContent-Length: 26000000\r\n\r\nx",
+        "a".repeat(64)
+    );
+    loop {
+        let Ok(mut stream) = TcpStream::connect(address).await else { return };
+        let _closed = stream.write_all(head.as_bytes()).await;
+        let mut rest = Vec::new();
+        let _closed = stream.read_to_end(&mut rest).await;
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_that_do_not_come_hold_up_no_webhook() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let mut senders = tokio::task::JoinSet::new();
+    for _ in 0..24 {
+        senders.spawn(holds_up(lead.address));
+    }
+    // Some of them have been heard by now.
+    for _ in 0..24 {
+        assert_eq!(lead.get("/health").await.status, 200);
+    }
+    for number in 0..5 {
+        let (body, id) = (check_run(number + 1, "test", "failure"), format!("{number}"));
+        // Before, each took what was left of the 8 s that the others' bodies may take.
+        let hook = Hook::new("check_run", &id, &body);
+        let answer = tokio::time::timeout(Duration::from_secs(4), hook.send(&lead)).await;
+        assert_eq!(answer.expect("it is not held up").status, 202, "{number}");
+    }
+    senders.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_has_a_share_of_the_room_for_large_bodies() {
+    let bed = TestBed::new().await;
+    let lead = lead(&bed).await;
+    let begin = format!(
+        "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: check_run\r\n\
+         X-Hub-Signature-256: sha256={}\r\nContent-Length: 1000000\r\n\r\n{}",
+        "a".repeat(64),
+        "x".repeat(64 << 10)
+    );
+    // Each is in earnest at first, and then sends nothing: two of them wait for the rest.
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (address, begin) = (lead.address, begin.clone());
+        all.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begin.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            let _closed = stream.read_to_end(&mut answer).await;
+            String::from_utf8_lossy(&answer).split(' ').nth(1).map(str::to_owned)
+        });
+    }
+    let answers = all.join_all().await;
+    let count = |status: &str| answers.iter().filter(|it| it.as_deref() == Some(status)).count();
+    assert!(count("503") >= 1, "beyond its share: {answers:?}");
+    assert_eq!(count("503") + count("408"), 6, "{answers:?}");
+}
+
+#[tokio::test]
+async fn behind_a_proxy_shares_count_whom_it_speaks_for() {
+    for (proxies, believed) in [("127.0.0.1", true), ("192.0.2.1", false)] {
+        let bed = TestBed::new().await;
+        let mut options = options_of(&bed).await;
+        options.reach = crate::bed::reach(&[("GREENLINE_PROXIES", proxies)]);
+        let lead = run(options).await;
+        let mut all = tokio::task::JoinSet::new();
+        for client in 0..6 {
+            let begin = format!(
+                "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: check_run\r\n\
+                 X-Forwarded-For: 198.51.100.7, 198.51.100.{client}\r\n\
+                 X-Hub-Signature-256: sha256={}\r\nContent-Length: 1000000\r\n\r\n{}",
+                "a".repeat(64),
+                "x".repeat(64 << 10)
+            );
+            let mut stream = TcpStream::connect(lead.address).await.unwrap();
+            stream.write_all(begin.as_bytes()).await.unwrap();
+            all.spawn(async move {
+                let mut answer = Vec::new();
+                let _closed = stream.read_to_end(&mut answer).await;
+                String::from_utf8_lossy(&answer).contains(" 503 ")
+            });
+        }
+        let answers = all.join_all().await;
+        let over = answers.iter().filter(|over| **over).count();
+        assert_eq!(over == 0, believed, "{proxies}: {answers:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@ use std::time::Duration;
 use greenline_forge::model::MergeMethod;
 use greenline_forge::{CommentId, Moment};
 use greenline_lead::publish::{
-    Answering, Approvals, Asked, Call, Deed, Halt, Mode, Seen, halt, halted, resume,
+    Answering, Approvals, Asked, Call, Change, Deed, Edit, Halt, Mode, Seen, halt, halted, resume,
 };
 use greenline_queue::Answered;
 use serde_json::json;
 
 use crate::bed::{
-    Bed, action, check_run, comment, commit, patch, publisher, rerun, takes_over, word,
+    Bed, action, authorization, check_run, comment, commit, patch, publisher, rerun, takes_over,
+    word,
 };
 use crate::github::{Fault, HEAD};
 
@@ -204,7 +205,8 @@ async fn an_approved_patch_is_committed_and_an_expired_yes_counts_no_more() {
 async fn only_what_was_meant_and_is_green_is_merged() {
     let merge = |occasion: &str, head: &str| {
         let method = MergeMethod::Squash;
-        action(occasion, Deed::Merge { head: head.parse().unwrap(), method })
+        let authorization = authorization(None);
+        action(occasion, Deed::Merge { head: head.parse().unwrap(), method, authorization })
     };
     let bed = Bed::new().await;
     let lead = bed.publisher().await;
@@ -216,7 +218,7 @@ async fn only_what_was_meant_and_is_green_is_merged() {
     assert_eq!(word(&lead, &merge("old", &"b".repeat(40))).await, "refused head_moved");
     assert!(!bed.github.world().merged);
     // Merged, and nobody was told so.
-    bed.github.world().fault = Some((1, Fault::BadAfter));
+    bed.github.world().fault = Some((2, Fault::BadAfter));
     assert_eq!(word(&lead, &merge("green", HEAD)).await, "later");
     assert_eq!(bed.later(&lead).await, 0);
     assert_eq!(word(&lead, &merge("again", HEAD)).await, "found");
@@ -323,6 +325,34 @@ async fn what_can_not_be_read_stops_nobody() {
     let epoch = takes_over(&bed.redis.queue, None, "one").await;
     bed.redis.queue.begin_intent(epoch, "by-hand", "{}").await.unwrap();
     assert_eq!(word(&lead, &comment("a", "red")).await, "done");
-    assert_eq!(bed.later(&lead).await, 1);
+    assert_eq!(bed.later(&lead).await, 0, "it was set aside");
     assert_eq!(word(&lead, &comment("b", "green")).await, "done");
+}
+
+#[tokio::test]
+async fn ci_configuration_is_not_committed_with_a_yes_and_the_person_gets_the_diff() {
+    let bed = Bed::new().await;
+    let lead = bed.publisher().await;
+    let mut workflow = patch();
+    let content = "on: push\njobs: { x: {} }\n".to_owned();
+    let change = Change::Write { content, was: Some(Mode::Regular), mode: Mode::Regular };
+    let path = ".github/workflows/ci.yml".to_owned();
+    workflow.edits.push(Edit { path, change });
+    let approvals = Approvals::new(bed.redis.queue.clone(), Duration::from_secs(3_600));
+    let task = "ci-fix-812".parse().unwrap();
+    let asked = approvals.ask(&workflow, &task, "the patch").await.unwrap();
+    let Asked::Open { id } = asked else { panic!("{asked:?}") };
+    let hash = workflow.content_hash();
+    let answering = Answering { who: "ada", seen: Seen::Hash(&hash), yes: true, why: "" };
+    let repo = "acme/app".parse().unwrap();
+    approvals.answer(&repo, workflow.pull, &answering).await.unwrap();
+    assert_eq!(word(&lead, &commit(workflow.clone(), Some(&id))).await, "refused by_hand");
+    assert_eq!(bed.later(&lead).await, 0, "the person is told");
+    assert_eq!(word(&lead, &commit(workflow, None)).await, "refused by_hand", "nor by level");
+    let world = bed.github.world();
+    assert_eq!(world.commits.len(), 1, "{:?}", world.writes);
+    let body = world.comments[0]["body"].as_str().unwrap();
+    assert!(body.contains("apply it by hand"), "{body}");
+    assert!(body.contains("+++ b/.github/workflows/ci.yml"), "{body}");
+    assert!(body.contains("-jobs: {}\n+jobs: { x: {} }"), "{body}");
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use greenline_forge::{PullNumber, RunId};
 use greenline_lead::publish::{
-    Action, Change, CheckResult, Deed, Edit, Line, Mandate, Mode, Notifier, Occasion, Page, Patch,
-    Published, Publisher, PublisherOptions, Remark, Report,
+    Action, ApprovalId, Authorization, Change, CheckResult, Deed, Edit, IntentKeys, Line, Mandate,
+    Mode, Notifier, Occasion, Page, Patch, Published, Publisher, PublisherOptions, Remark, Report,
 };
 use greenline_queue::{Epoch, Leadership, Queue};
 use greenline_runtime::clock::ManualClock;
@@ -38,14 +38,30 @@ pub(crate) fn publisher(
     epoch: Epoch,
     clock: &ManualClock,
 ) -> Publisher {
+    Publisher::new(options(queue, github, epoch, clock))
+}
+
+/// The keys of a deployment's leads: one, and the one before it.
+pub(crate) fn keys(current: &str, previous: Option<&str>) -> IntentKeys {
+    let secret = |text: &str| text.to_owned().into();
+    IntentKeys::new(secret(current), previous.map(secret))
+}
+
+pub(crate) fn options(
+    queue: &Queue,
+    github: &GitHub,
+    epoch: Epoch,
+    clock: &ManualClock,
+) -> PublisherOptions {
     let hook = github.url("/hook").into();
-    Publisher::new(PublisherOptions {
+    PublisherOptions {
         queue: queue.clone(),
+        keys: keys("intent-key-of-this-test", None),
         forge: github.forge(),
         mandate: Mandate::new(move || Some((epoch, LONG))),
         notifier: Some(Notifier::new(&hook).unwrap().pausing(Duration::ZERO)),
         clock: clock.clock(),
-    })
+    }
 }
 
 impl Bed {
@@ -130,5 +146,13 @@ pub(crate) fn patch() -> Patch {
 }
 
 pub(crate) fn commit(patch: Patch, approval: Option<&str>) -> Action {
-    action("repair", Deed::Commit { patch, approval: approval.map(str::to_owned) })
+    let authorization = authorization(approval);
+    action("repair", Deed::Commit { patch, kinds: Vec::new(), authorization })
+}
+
+pub(crate) fn authorization(approval: Option<&str>) -> Authorization {
+    match approval {
+        Some(id) => Authorization::Approved(ApprovalId::new(id)),
+        None => Authorization::ByLevel,
+    }
 }

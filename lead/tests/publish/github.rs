@@ -22,6 +22,9 @@ use tokio::task::AbortHandle;
 
 pub(crate) const HEAD: &str = "3f2a91c00000000000000000000000000000000f";
 
+/// Settings that let Greenline commit and merge by itself.
+pub(crate) const ASKS_NOBODY: &str = "[autonomy]\nlevel = 2\nmerge = true\n";
+
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -53,6 +56,8 @@ pub(crate) struct World {
     pub(crate) default_branch: &'static str,
     pub(crate) pull_state: &'static str,
     pub(crate) permission: &'static str,
+    /// The settings on the base branch.
+    pub(crate) greenline_toml: Option<&'static str>,
     pub(crate) writes: Vec<String>,
     pub(crate) calls: Vec<Value>,
     /// After how many more calls something goes wrong, and what.
@@ -78,6 +83,7 @@ impl World {
             default_branch: "main",
             pull_state: "open",
             permission: "write",
+            greenline_toml: Some(ASKS_NOBODY),
             writes: Vec::new(),
             calls: Vec::new(),
             fault: None,
@@ -112,10 +118,19 @@ struct Connections {
     open: usize,
 }
 
+/// Calls that are not answered until they are let go.
+#[derive(Default)]
+struct Hold {
+    /// The end of their path.
+    path: watch::Sender<Option<&'static str>>,
+    held: watch::Sender<usize>,
+}
+
 /// The server; gone with its handle.
 pub(crate) struct GitHub {
     world: Arc<Mutex<World>>,
     connections: watch::Sender<Connections>,
+    hold: Arc<Hold>,
     port: u16,
     listening: AbortHandle,
 }
@@ -123,7 +138,8 @@ pub(crate) struct GitHub {
 impl GitHub {
     pub(crate) async fn start() -> Self {
         let world = Arc::new(Mutex::new(World::new()));
-        let router = Router::new().fallback(answer).with_state(world.clone());
+        let hold: Arc<Hold> = Arc::default();
+        let router = Router::new().fallback(answer).with_state((world.clone(), hold.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = watch::Sender::new(Connections::default());
@@ -143,11 +159,27 @@ impl GitHub {
                 });
             }
         });
-        Self { world, connections, port, listening: listening.abort_handle() }
+        Self { world, connections, hold, port, listening: listening.abort_handle() }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
+    }
+
+    /// Answers no call of a path that ends so, until [`GitHub::lets_go`].
+    pub(crate) fn holds(&self, path: &'static str) {
+        self.hold.path.send_replace(Some(path));
+    }
+
+    pub(crate) fn lets_go(&self) {
+        self.hold.path.send_replace(None);
+    }
+
+    /// Waits until a call is held.
+    pub(crate) async fn holds_one(&self) {
+        let mut held = self.hold.held.subscribe();
+        let one = held.wait_for(|held| *held > 0);
+        tokio::time::timeout(Duration::from_secs(30), one).await.unwrap().unwrap();
     }
 
     /// A client that does not sleep.
@@ -185,11 +217,17 @@ impl Drop for GitHub {
 }
 
 async fn answer(
-    State(world): State<Arc<Mutex<World>>>,
+    State((world, hold)): State<(Arc<Mutex<World>>, Arc<Hold>)>,
     method: Method,
     uri: Uri,
     body: Bytes,
 ) -> Response {
+    let mut path = hold.path.subscribe();
+    let is_held = |end: &Option<&str>| end.is_some_and(|end| uri.path().ends_with(end));
+    if is_held(&path.borrow()) {
+        hold.held.send_modify(|held| *held += 1);
+        let _gone = path.wait_for(|end| !is_held(end)).await;
+    }
     let mut world = world.lock().unwrap();
     let fault = match world.fault {
         Some((0, fault)) => {
@@ -212,6 +250,7 @@ async fn answer(
     match fault {
         Some(Fault::BrokenAfter) => broken(),
         Some(Fault::BadAfter) => StatusCode::BAD_GATEWAY.into_response(),
+        _ if said["raw"].is_string() => said["raw"].as_str().unwrap().to_owned().into_response(),
         _ => (StatusCode::from_u16(status).unwrap(), Json(said)).into_response(),
     }
 }
@@ -242,6 +281,15 @@ fn route(world: &mut World, method: &Method, uri: &Uri, body: &Value) -> (u16, V
             200,
             json!({ "id": 5, "full_name": "acme/app", "default_branch": world.default_branch }),
         ),
+        ("GET", ["contents", ".greenline.toml"]) => match world.greenline_toml {
+            Some(text) => (200, json!({ "raw": text })),
+            None => (404, json!({ "message": "Not Found" })),
+        },
+        ("GET", ["contents", ".github", "workflows", "ci.yml"]) => {
+            (200, json!({ "raw": "on: push\njobs: {}\n" }))
+        }
+        ("GET", ["issues"]) => (200, json!([])),
+        ("POST", ["issues"]) => (201, json!({ "number": 813, "title": body["title"] })),
         ("GET", ["issues", "812", "comments"]) => (200, json!(world.comments)),
         ("POST", ["issues", "812", "comments"]) => {
             let id = world.comment("greenline", body["body"].as_str().unwrap());

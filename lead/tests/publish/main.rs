@@ -5,4 +5,6 @@ mod actions;
 mod bed;
 mod commanding;
 mod github;
+mod guards;
+mod intents;
 mod killed;

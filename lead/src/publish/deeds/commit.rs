@@ -2,14 +2,17 @@
 //! was made for.
 //!
 //! Found again by its trailer, with the expected head as its only parent. Never on a fork, a
-//! default or a protected branch; where nobody says whether a branch is protected, it is.
+//! default or a protected branch; where nobody says whether a branch is protected, it is. Only if
+//! the base branch's settings ask nobody, or a person has approved exactly this patch on this head.
 
 use greenline_forge::model::{Commit, PullRequest};
 
-use super::super::approval::{Approvals, is_approved};
+use super::super::action::Authorization;
+use super::super::consent::for_commit;
 use super::super::outcome::{Outcome, Refusal};
-use super::super::patch::{Patch, trailer};
+use super::super::patch::{Patch, PatchError, trailer};
 use super::{Doing, Stop, refused};
+use crate::repo_settings::ChangeKind;
 
 /// How many commits are looked through for ours: more than people push while a lead is away.
 const LOOKED_THROUGH: usize = 100;
@@ -18,7 +21,8 @@ impl Doing<'_> {
     pub(super) async fn commit(
         &self,
         patch: &Patch,
-        approval: Option<&str>,
+        kinds: &[ChangeKind],
+        authorization: &Authorization,
     ) -> Result<Outcome, Stop> {
         let repo = &self.action.repo;
         if *repo != patch.repo || self.action.pull != Some(patch.pull) {
@@ -32,7 +36,9 @@ impl Doing<'_> {
             return Ok(Outcome::found(done.sha));
         }
         self.may_commit(patch, &pull).await?;
-        self.has_consent(patch, approval).await?;
+        let settings = self.settings_on(&pull.base.branch).await?;
+        let consent = for_commit(&settings, kinds);
+        self.is_authorized(authorization, consent, &patch.content_hash()).await?;
         self.permit(1).await?;
         let commit = patch.commit(&pull.head.branch, self.id);
         Ok(Outcome::done(self.forge.create_commit_on_branch(repo, &commit).await?))
@@ -48,15 +54,17 @@ impl Doing<'_> {
     }
 
     async fn may_commit(&self, patch: &Patch, pull: &PullRequest) -> Result<(), Stop> {
-        if let Err(error) = patch.check() {
-            return Err(refused(Refusal::Patch, &error.to_string()));
-        }
         if !pull.is_open() {
             return Err(refused(Refusal::Closed, "the pull request is closed"));
         }
         if pull.head.sha != patch.head {
             return Err(refused(Refusal::HeadMoved, "the branch has moved on"));
         }
+        patch.check().map_err(|error| {
+            let by_hand = matches!(error, PatchError::Guarded(_));
+            let reason = if by_hand { Refusal::ByHand } else { Refusal::Patch };
+            refused(reason, &error.to_string())
+        })?;
         let (repo, branch) = (&self.action.repo, &pull.head.branch);
         if self.forge.repo(repo).await?.default_branch == *branch {
             return Err(refused(Refusal::ProtectedBranch, "it is the default branch"));
@@ -69,15 +77,5 @@ impl Doing<'_> {
                 Err(refused(Refusal::ProtectedBranch, why))
             }
         }
-    }
-
-    async fn has_consent(&self, patch: &Patch, approval: Option<&str>) -> Result<(), Stop> {
-        let Some(id) = approval else { return Ok(()) };
-        let asked = self.queue.approval(id).await?;
-        let now = Approvals::now_ms(self.queue).await?;
-        if asked.is_some_and(|asked| is_approved(&asked, &patch.content_hash(), now)) {
-            return Ok(());
-        }
-        Err(refused(Refusal::NotApproved, "nobody said yes to this patch on this commit in time"))
     }
 }

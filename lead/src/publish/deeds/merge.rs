@@ -1,14 +1,23 @@
 //! A pull request is merged, if its head is the one that was meant and GitHub calls it clean: no
-//! conflict, all that is required is there, nothing is red.
+//! conflict, all that is required is there, nothing is red; and if the base branch's settings allow
+//! it, or a person has approved it.
 
 use greenline_forge::Sha;
 use greenline_forge::model::{MergeMethod, MergeState};
 
+use super::super::action::Authorization;
+use super::super::approval::Merge;
+use super::super::consent::for_merge;
 use super::super::outcome::{Outcome, Refusal};
 use super::{Doing, Stop, refused};
 
 impl Doing<'_> {
-    pub(super) async fn merge(&self, head: &Sha, method: MergeMethod) -> Result<Outcome, Stop> {
+    pub(super) async fn merge(
+        &self,
+        head: &Sha,
+        method: MergeMethod,
+        authorization: &Authorization,
+    ) -> Result<Outcome, Stop> {
         let (repo, number) = (&self.action.repo, self.pull()?);
         let pull = self.forge.pull(repo, number).await?;
         if pull.head.sha != *head {
@@ -25,6 +34,10 @@ impl Doing<'_> {
             let why = format!("GitHub calls it {}", pull.mergeable_state);
             return Err(refused(Refusal::NotGreen, &why));
         }
+        let settings = self.settings_on(&pull.base.branch).await?;
+        let merge = Merge { repo: repo.clone(), pull: number, head: head.clone(), method };
+        let hash = merge.content_hash();
+        self.is_authorized(authorization, for_merge(&settings), &hash).await?;
         self.permit(1).await?;
         let merged = self.forge.merge(repo, number, head, method).await?;
         Ok(Outcome::done(merged.sha.map(|sha| sha.to_string()).unwrap_or_default()))

@@ -1,5 +1,6 @@
 //! The actions themselves. Each looks first whether its effect is there, and only then acts.
 
+mod authorized;
 pub(crate) mod check_run;
 mod comment;
 mod commit;
@@ -65,8 +66,12 @@ impl Doing<'_> {
             Deed::CheckRun { report } => self.check_run(report).await,
             Deed::Issue { branch, page, state } => self.issue(branch, page, *state).await,
             Deed::Rerun { run, attempt } => self.rerun(*run, *attempt).await,
-            Deed::Commit { patch, approval } => self.commit(patch, approval.as_deref()).await,
-            Deed::Merge { head, method } => self.merge(head, *method).await,
+            Deed::Commit { patch, kinds, authorization } => {
+                self.commit(patch, kinds, authorization).await
+            }
+            Deed::Merge { head, method, authorization } => {
+                self.merge(head, *method, authorization).await
+            }
             Deed::Label { add, remove } => self.label(add, remove).await,
             Deed::RequestReview { logins } => self.request_review(logins).await,
             Deed::React { comment, taken } => self.react(*comment, *taken).await,

@@ -13,10 +13,12 @@ pub mod limits;
 #[cfg(test)]
 mod noise;
 mod repair;
+mod weight;
 mod whereabouts;
 mod write;
 
 pub use check::{check, missing};
 pub use complaint::{Complaint, Kind, Weight};
 pub use repair::{Repaired, empty, repair};
+pub use weight::weight;
 pub use write::{Sarif, category, sarif};

@@ -145,8 +145,9 @@ fn protection(branch: Option<Branch>, rules: Option<Vec<Rule>>) -> Protection {
     let ruled = rules.as_ref().map(|rules| !rules.is_empty());
     let protected = match (branch.as_ref().map(|branch| branch.protected), ruled) {
         (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), _) => Some(false),
-        (None, _) => None,
+        (Some(false), Some(false)) => Some(false),
+        // What is not known about one of them may be what protects the branch.
+        (Some(false) | None, _) => None,
     };
     let mut required = branch.map(|branch| classic(branch.protection)).unwrap_or_default();
     for rule in rules.unwrap_or_default() {
@@ -200,8 +201,10 @@ mod tests {
     #[test]
     fn what_may_not_be_known_is_not_guessed() {
         assert_eq!(protection(None, None), Protection { protected: None, required: None });
-        let open = protection(branch(r#"{"protected":false,"protection":null}"#), None);
+        let unprotected = || branch(r#"{"protected":false,"protection":null}"#);
+        let open = protection(unprotected(), Some(Vec::new()));
         assert_eq!(open, Protection { protected: Some(false), required: Some(Vec::new()) });
+        assert_eq!(protection(unprotected(), None).protected, None, "rules may protect it");
         assert_eq!(protection(None, Some(Vec::new())).protected, None);
     }
 }

@@ -8,4 +8,4 @@ pub use event::{
     InstallationRepositoriesEvent, IssueCommentEvent, PullRequestEvent, PushEvent, RepositoryEvent,
     StatusEvent, WorkflowJobEvent, WorkflowRunEvent,
 };
-pub use signature::{Secrets, SignatureError};
+pub use signature::{Secrets, Signature, SignatureError};

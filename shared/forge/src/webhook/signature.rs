@@ -1,5 +1,7 @@
 //! Whether a webhook is from GitHub: `X-Hub-Signature-256`, an HMAC over the body as it came.
 
+use std::fmt;
+
 use greenline_runtime::settings::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -32,18 +34,17 @@ impl Secrets {
         (!secrets.is_empty()).then_some(Self(secrets))
     }
 
-    /// Checks the value of `X-Hub-Signature-256` against the body as it came. How long that takes
-    /// says nothing about how much of the signature is right.
+    /// Checks a signature against the body as it came. The time that this takes tells nothing
+    /// about how much of the signature is right.
     ///
     /// # Errors
     ///
     /// When the body is not to be believed.
-    pub fn check(&self, body: &[u8], signature: Option<&str>) -> Result<(), SignatureError> {
-        let signature = parse(signature.ok_or(SignatureError::Missing)?)?;
+    pub fn check(&self, body: &[u8], signature: &Signature) -> Result<(), SignatureError> {
         let signed = |secret: &Secret| {
             // A key may have any length, so this can't fail; if it did, nothing would be signed.
             let mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes());
-            mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature).is_ok())
+            mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature.0).is_ok())
         };
         // All are tried, whichever is right.
         let right = self.0.iter().filter(|secret| signed(secret)).count();
@@ -51,18 +52,36 @@ impl Secrets {
     }
 }
 
-fn parse(signature: &str) -> Result<[u8; 32], SignatureError> {
-    let digits = signature.trim().strip_prefix("sha256=").ok_or(SignatureError::Malformed)?;
-    if digits.len() != 64 || !digits.is_ascii() {
-        return Err(SignatureError::Malformed);
+/// The bytes of a signature. Upper and lower case of its text are the same signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature([u8; 32]);
+
+impl Signature {
+    /// Reads the value of `X-Hub-Signature-256`: exactly `sha256=` and 64 hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it is anything else.
+    pub fn read(header: Option<&str>) -> Result<Self, SignatureError> {
+        let text = header.ok_or(SignatureError::Missing)?;
+        let digits = text.strip_prefix("sha256=").ok_or(SignatureError::Malformed)?;
+        if digits.len() != 64 {
+            return Err(SignatureError::Malformed);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(SignatureError::Malformed);
+            let value = digit(pair[0])? * 16 + digit(pair[1])?;
+            *byte = u8::try_from(value).map_err(|_| SignatureError::Malformed)?;
+        }
+        Ok(Self(bytes))
     }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(SignatureError::Malformed);
-        let value = digit(pair[0])? * 16 + digit(pair[1])?;
-        *byte = u8::try_from(value).map_err(|_| SignatureError::Malformed)?;
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -77,24 +96,57 @@ mod tests {
         Secrets::new(texts.iter().map(|text| Secret::from((*text).to_owned())))
     }
 
+    fn signed() -> Signature {
+        Signature::read(Some(SIGNED)).unwrap()
+    }
+
     #[test]
     fn the_documented_example_is_believed_with_either_secret() {
         let right = "It's a Secret to Everybody";
-        assert_eq!(secrets(&[right]).unwrap().check(BODY, Some(SIGNED)), Ok(()));
-        assert_eq!(secrets(&["new", right]).unwrap().check(BODY, Some(SIGNED)), Ok(()));
+        assert_eq!(secrets(&[right]).unwrap().check(BODY, &signed()), Ok(()));
+        assert_eq!(secrets(&["new", right]).unwrap().check(BODY, &signed()), Ok(()));
     }
 
     #[test]
     fn everything_else_is_not() {
         let right = secrets(&["It's a Secret to Everybody"]).unwrap();
         let wrong = Err(SignatureError::Wrong);
-        assert_eq!(right.check(b"Hello, World?", Some(SIGNED)), wrong);
-        assert_eq!(secrets(&["other", "others"]).unwrap().check(BODY, Some(SIGNED)), wrong);
-        assert_eq!(right.check(BODY, None), Err(SignatureError::Missing));
-        for odd in ["", "sha1=00", "sha256=", &SIGNED[..70], &SIGNED.replace('7', "g"), "sha256=é"]
-        {
-            assert_eq!(right.check(BODY, Some(odd)), Err(SignatureError::Malformed), "{odd}");
+        assert_eq!(right.check(b"Hello, World?", &signed()), wrong);
+        assert_eq!(secrets(&["other", "others"]).unwrap().check(BODY, &signed()), wrong);
+        assert_eq!(Signature::read(None), Err(SignatureError::Missing));
+        for odd in [
+            "",
+            "sha1=00",
+            "sha256=",
+            &SIGNED[..70],
+            &SIGNED.replace('7', "g"),
+            "sha256=é",
+            &format!("sha256={}", "é".repeat(32)),
+            &SIGNED.replace("sha256=", ""),
+            &SIGNED.replace("sha256", "SHA256"),
+        ] {
+            assert_eq!(Signature::read(Some(odd)), Err(SignatureError::Malformed), "{odd}");
         }
+    }
+
+    #[test]
+    fn a_signature_with_text_around_it_is_none() {
+        for odd in [
+            format!("{SIGNED}00"),
+            format!("{SIGNED}0"),
+            format!("{SIGNED} "),
+            format!(" {SIGNED}"),
+            format!("{SIGNED},{SIGNED}"),
+        ] {
+            assert_eq!(Signature::read(Some(&odd)), Err(SignatureError::Malformed), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_its_bytes_whatever_their_case() {
+        let upper = SIGNED.to_uppercase().replace("SHA256", "sha256");
+        assert_eq!(Signature::read(Some(&upper)), Ok(signed()));
+        assert_eq!(format!("sha256={}", signed()), SIGNED);
     }
 
     #[test]

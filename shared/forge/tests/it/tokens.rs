@@ -145,3 +145,33 @@ async fn an_app_that_was_installed_anew_is_found_again() {
     assert!(error.to_string().starts_with("failed to get a token for installation 4"), "{error}");
     forge.repo(&repo()).await.unwrap();
 }
+
+#[tokio::test]
+async fn one_installations_kept_answer_is_not_shown_to_another() {
+    let github = Double::new(|asked, _| {
+        let token = asked.header("authorization").unwrap_or_default().to_owned();
+        let repos = |name: &str| {
+            let all = json!({ "total_count": 1, "repositories": [{ "id": 1, "full_name": name }] });
+            with(json(200, &all), &[("etag", "\"the same\"")])
+        };
+        match asked.line().as_str() {
+            "POST /app/installations/1/access_tokens" => json(201, &json!({ "token": "ghs_one" })),
+            "POST /app/installations/2/access_tokens" => json(201, &json!({ "token": "ghs_two" })),
+            _ if asked.header("if-none-match").is_some() => text(304, ""),
+            _ if token == "Bearer ghs_one" => repos("one/private"),
+            _ => repos("two/private"),
+        }
+    })
+    .await;
+    let forge = github.app(&clock());
+    let names = async |id: u64| -> Vec<String> {
+        let listed = forge.repos_of_installation(InstallationId(id)).await.unwrap();
+        listed.items.into_iter().map(|repo| repo.full_name.to_string()).collect()
+    };
+    assert_eq!(names(1).await, ["one/private"]);
+    assert_eq!(names(2).await, ["two/private"], "the same URL, asked as somebody else");
+    assert_eq!(names(1).await, ["one/private"]);
+    assert_eq!(names(2).await, ["two/private"]);
+    let kept = github.asked().iter().filter(|it| it.header("if-none-match").is_some()).count();
+    assert_eq!(kept, 2, "each is kept for itself");
+}

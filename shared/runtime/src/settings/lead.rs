@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::network::{HostName, Network};
 use super::reader::{Read, Reader};
 use super::secret::Secret;
 use super::table;
@@ -20,6 +21,14 @@ pub struct LeadSettings {
     pub leader_lease: Duration,
     /// Who is told when a person has to look.
     pub notify_webhook: Option<Secret>,
+    /// Signs the actions that the lead writes down before it does them.
+    pub intent_key: Option<Secret>,
+    /// The key before that one, while one replaces the other.
+    pub intent_key_previous: Option<Secret>,
+    /// Names that the lead is asked by, beside its address and those of loopback.
+    pub host_names: Vec<HostName>,
+    /// Proxies before the lead, which say whom they speak for.
+    pub proxies: Vec<Network>,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
@@ -30,12 +39,19 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
         check_reach(reader, &listen, &operator);
     }
     check_tokens_differ(reader, &viewer, &operator);
+    let (intent_key, previous) =
+        (reader.optional(&table::INTENT_KEY), reader.optional(&table::INTENT_KEY_PREVIOUS));
+    check_rotation(reader, &intent_key, &previous);
     LeadSettings {
         listen: listen.value,
         viewer_token: viewer.value,
         operator_token: operator.value,
         leader_lease: reader.value(&table::LEADER_LEASE).value,
         notify_webhook: reader.optional(&table::NOTIFY_WEBHOOK).value,
+        intent_key: intent_key.value,
+        intent_key_previous: previous.value,
+        host_names: reader.optional(&table::HOST_NAMES).value.unwrap_or_default(),
+        proxies: reader.optional(&table::PROXIES).value.unwrap_or_default(),
     }
 }
 
@@ -74,5 +90,18 @@ fn check_tokens_differ(
     if viewer_token.expose() == operator_token.expose() {
         let says = format!("is the same as the operator token ({})", operator.place);
         reader.object(&viewer.place, says, "make another one with: openssl rand -hex 32");
+    }
+}
+
+/// A previous key alone would leave the lead to make a key of its own.
+fn check_rotation(
+    reader: &mut Reader<'_>,
+    current: &Read<Option<Secret>>,
+    previous: &Read<Option<Secret>>,
+) {
+    if previous.value.is_some() && current.value.is_none() && current.sound {
+        let setting = &table::INTENT_KEY.setting;
+        let mend = format!("set {} or {} too", setting.env, setting.env_file());
+        reader.object(&previous.place, "is set, and the key that replaces it is not", mend);
     }
 }

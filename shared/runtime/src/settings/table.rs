@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::github::{RepoPath, poll_interval, private_key, repos, webhook_secrets};
 use super::log::LogFormat;
+use super::network::{HostName, Network, host_names, networks};
 use super::queue::{UnsignedTasks, task_key, task_public_keys};
 use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::sandbox::Walls;
@@ -251,6 +252,15 @@ table! {
     NOTIFY_WEBHOOK: Secret = secret, Setting::new("lead.notify_webhook", "GREENLINE_NOTIFY_WEBHOOK",
         "The address of a webhook that is told when a person has to look; Slack's incoming webhooks understand it.")
         .secret().unset("the comment alone says it");
+    INTENT_KEY: Secret = long_secret, Setting::new("lead.intent_key", "GREENLINE_INTENT_KEY",
+        "Signs actions that wait in Redis, so that only leads command any; the same for all leads.")
+        .secret().unset("one is made and kept in .greenline/intent_key");
+    INTENT_KEY_PREVIOUS: Secret = long_secret, Setting::new("lead.intent_key_previous", "GREENLINE_INTENT_KEY_PREVIOUS",
+        "The intent key before this one: what it signed is still done.").secret().unset("none");
+    HOST_NAMES: Vec<HostName> = host_names, Setting::new("lead.host_names", "GREENLINE_HOST_NAMES",
+        "Names by which people ask the lead, beside its own address and loopback's.").list().unset("none");
+    PROXIES: Vec<Network> = networks, Setting::new("lead.proxies", "GREENLINE_PROXIES",
+        "Addresses or networks of proxies before the lead, whose X-Forwarded-For or Forwarded counts.").list().unset("none");
 
     REPOS: BTreeSet<RepoPath> = repos, Setting::new("github.repos", "GREENLINE_REPOS",
         "The repositories to watch, as owner/name.").list()
