@@ -137,7 +137,10 @@ async fn foreign_intents(store: &Store) -> Result<Option<Finding>, QueueError> {
     let (count, newest) = set_aside(store).await?;
     let Some(newest) = newest else { return Ok(None) };
     let intents = say::count(count, "action was", "actions were");
-    let says = format!("{intents} set aside and not done, the latest: {}, as {}", newest.action, newest.why);
+    let says = format!(
+        "{intents} set aside and not done, the latest: {}, as {}",
+        newest.action, newest.why
+    );
     let list = format!("{}agent:lead:set_aside", store.namespace().prefix());
     Ok(Some(Finding::warn("lead", says).mend(format!(
         "if leads have different keys, give them the same GREENLINE_INTENT_KEY; if nobody changed \

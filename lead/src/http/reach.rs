@@ -153,9 +153,8 @@ mod tests {
     fn it_answers_to_its_own_names() {
         let reach = reach("greenline.example.com", "");
         let local = "10.0.0.5".parse().unwrap();
-        let asked = |host: &str| {
-            reach.is_asked(&"/".parse().unwrap(), &headers(&[(HOST, host)]), local)
-        };
+        let asked =
+            |host: &str| reach.is_asked(&"/".parse().unwrap(), &headers(&[(HOST, host)]), local);
         for host in [
             "localhost",
             "LOCALHOST:7410",

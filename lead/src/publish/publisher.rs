@@ -443,8 +443,7 @@ impl Inner {
     /// What has to be said about an outcome, whoever asked for it: written down before the action
     /// is ended, so that it is not forgotten.
     async fn follow(&self, epoch: Epoch, action: &Action, outcome: &Outcome) -> Result<(), Stay> {
-        let (Deed::Commit { patch, .. }, Outcome::Refused { reason, .. }) =
-            (&action.deed, outcome)
+        let (Deed::Commit { patch, .. }, Outcome::Refused { reason, .. }) = (&action.deed, outcome)
         else {
             return Ok(());
         };

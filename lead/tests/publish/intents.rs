@@ -6,8 +6,8 @@ use std::time::Duration;
 use greenline_forge::PullNumber;
 use greenline_forge::model::MergeMethod;
 use greenline_lead::publish::{
-    Action, Answering, Approvals, Asked, Deed, Halt, Merge, Publisher, PublisherOptions, Seen, halt,
-    resume, set_aside,
+    Action, Answering, Approvals, Asked, Deed, Halt, Merge, Publisher, PublisherOptions, Seen,
+    halt, resume, set_aside,
 };
 use greenline_queue::{Answered, Epoch};
 use serde_json::{Value, json};
@@ -169,7 +169,11 @@ async fn without_a_yes_the_settings_on_the_base_branch_decide_when_it_runs() {
     let cases = [
         (None, "refused not_approved", "refused not_approved"),
         (Some("[autonomy]\nlevel = 1\n"), "refused not_approved", "refused not_approved"),
-        (Some("[autonomy]\nlevel = 2\n[autonomy]\n"), "refused not_approved", "refused not_approved"),
+        (
+            Some("[autonomy]\nlevel = 2\n[autonomy]\n"),
+            "refused not_approved",
+            "refused not_approved",
+        ),
         (Some("[autonomy]\nlevel = 2\n"), "done", "refused not_approved"),
     ];
     for (settings, committed, merged) in cases {

@@ -239,6 +239,8 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         if let Some(group) = &self.group {
             group.kill();
         }
+        // A process that hid from the look at the tree still belongs to the task's user.
+        self.job.workspace.end_processes().await;
         self.tree.clear().await
     }
 

@@ -30,7 +30,8 @@ pub(crate) fn closed() -> Vec<Closed> {
 
 /// With all walls, and a network of its own; nothing where this machine has no namespaces.
 pub(crate) fn with_egress(egress: Egress) -> Option<Sandbox> {
-    let sandbox = found(Layers::All, Reach { read: toolchains(), egress, ..Reach::default() }).sandbox;
+    let sandbox =
+        found(Layers::All, Reach { read: toolchains(), egress, ..Reach::default() }).sandbox;
     if sandbox.isolation().namespaces {
         return Some(sandbox);
     }
