@@ -79,11 +79,17 @@ pub enum NoTaskUser {
     },
 }
 
-/// A task's user. The id is free again when this is dropped.
+/// A task's user. When this is dropped, its processes end and the id is free again.
 #[derive(Debug)]
 pub(crate) struct TaskUser {
+    lock: Lock,
+}
+
+/// A hold on an id. The file goes with it.
+#[derive(Debug)]
+struct Lock {
     id: TaskUserId,
-    lock: PathBuf,
+    path: PathBuf,
     _file: File,
 }
 
@@ -101,8 +107,8 @@ impl TaskUsers {
         // By chance: workers with other directories lock elsewhere, and rarely choose the same.
         for _ in 0..TRIES {
             let locked = self.lock(range.at(fastrand::u32(..))).map_err(failed)?;
-            if let Some(user) = locked.filter(|user| processes_of(user.id).next().is_none()) {
-                return Ok(user);
+            if let Some(lock) = locked.filter(|lock| processes_of(lock.id).next().is_none()) {
+                return Ok(TaskUser { lock });
             }
         }
         Err(NoTaskUser::NoneFree(range))
@@ -112,18 +118,19 @@ impl TaskUsers {
     pub(crate) fn end_orphans(&self) {
         let locks = fs::read_dir(&self.locks).into_iter().flatten().filter_map(Result::ok);
         for id in locks.filter_map(|lock| lock.file_name().to_str()?.parse().ok()) {
-            // Its end does the rest.
-            drop(self.lock(id));
+            if let Ok(Some(lock)) = self.lock(id) {
+                drop(TaskUser { lock });
+            }
         }
     }
 
-    fn lock(&self, id: u32) -> io::Result<Option<TaskUser>> {
-        let lock = self.locks.join(id.to_string());
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock)?;
+    fn lock(&self, id: u32) -> io::Result<Option<Lock>> {
+        let path = self.locks.join(id.to_string());
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
         match file.try_lock() {
             // The task that held it may have removed this file between the two lines above.
-            Ok(()) if is_still_at(&file, &lock) => {
-                Ok(Some(TaskUser { id: TaskUserId(id), lock, _file: file }))
+            Ok(()) if is_still_at(&file, &path) => {
+                Ok(Some(Lock { id: TaskUserId(id), path, _file: file }))
             }
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
@@ -141,16 +148,21 @@ fn is_still_at(file: &File, path: &Path) -> bool {
 
 impl TaskUser {
     pub(crate) fn id(&self) -> TaskUserId {
-        self.id
+        self.lock.id
     }
 }
 
 impl Drop for TaskUser {
     /// Who gets the id next shares it with nobody.
     fn drop(&mut self) {
-        end_all_of(self.id);
+        end_all_of(self.lock.id);
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
         // One that stays is locked again, and taken, like any other.
-        let _best_effort = fs::remove_file(&self.lock);
+        let _best_effort = fs::remove_file(&self.path);
     }
 }
 
@@ -222,6 +234,25 @@ pub fn range_here() -> UserRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    #[test]
+    fn an_id_of_a_living_process_is_left_alone() {
+        let mut process = Command::new("sleep");
+        process.arg("1000");
+        let own = nix::unistd::geteuid();
+        let id = if own.is_root() { 1_700_000_000 + std::process::id() } else { own.as_raw() };
+        let mut process = process.uid(id).spawn().unwrap();
+        let locks = tempfile::tempdir().unwrap();
+        let range: UserRange = format!("{id}-{id}").parse().unwrap();
+        let users = TaskUsers::locked_in(locks.path().to_owned());
+        assert!(matches!(users.lease(range), Err(NoTaskUser::NoneFree(_))));
+        assert!(process.try_wait().unwrap().is_none(), "it lives on");
+        assert_eq!(fs::read_dir(locks.path()).unwrap().count(), 0);
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
 
     #[test]
     fn two_tasks_have_two_users_and_an_ended_ones_is_free() {

@@ -42,7 +42,7 @@ async fn modes_that_a_task_took_away_are_given_back_before_the_next_one() {
     let (usual, private) = (mode(&root), 0o700);
     // Only an owner may do this, and Landlock alone does not keep it from doing so.
     for dir in [root.join("w/live"), root.join("w/removing"), root.join("w"), root.clone()] {
-        fs::set_permissions(&dir, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&dir, Permissions::from_mode(0o000)).unwrap();
         let workspace = create(&workspaces, "t").await.unwrap();
         let expected = if dir.ends_with("removing") { private } else { usual };
         assert_eq!(mode(&dir), expected, "{dir:?}");
@@ -50,7 +50,7 @@ async fn modes_that_a_task_took_away_are_given_back_before_the_next_one() {
     }
     drop(workspaces);
     for dir in [root.as_path(), above.path()] {
-        fs::set_permissions(dir, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(dir, Permissions::from_mode(0o000)).unwrap();
         create(&open(&root, "next", UNLIMITED), "t").await.unwrap().remove().await.unwrap();
         assert_eq!(mode(dir) & private, private, "{dir:?}");
     }

@@ -34,13 +34,13 @@ fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
             let says = format!("none ({why}), and what pull requests bring is run all the same");
             return vec![Finding::fail(about, says).mend(NO_SANDBOX)];
         }
-        Err(why @ NoIsolation::NoUsers(_)) => {
-            let says = format!("none ({why}): failures are not reproduced here");
-            return vec![Finding::fail(about, says).mend(NO_USERS)];
-        }
         Err(why) => {
             let says = format!("none ({why}): failures are not reproduced here");
-            return vec![Finding::warn(about, says).mend(NO_SANDBOX)];
+            return vec![match why {
+                NoIsolation::NoUsers(_) => Finding::fail(about, says).mend(NO_USERS),
+                NoIsolation::ClosedWorkspaces(_) => Finding::fail(about, says).mend(NO_WAY),
+                _ => Finding::warn(about, says).mend(NO_SANDBOX),
+            }];
         }
     };
     let isolation = found.sandbox.isolation();
@@ -80,6 +80,9 @@ const NO_SANDBOX: &str = "use Linux 5.13 or later, with landlock in its lsm= lis
 
 const NO_USERS: &str = "run the worker as an ordinary user, or as a root with CHOWN, DAC_OVERRIDE, \
                         FOWNER, KILL, SETGID and SETUID and with GREENLINE_SANDBOX_USERS that exist";
+
+const NO_WAY: &str = "point GREENLINE_WORKSPACE to where all users may enter, such as below /var/lib, \
+                      or run the worker as an ordinary user";
 
 const NO_NAMESPACES: &str = "outside of containers: sysctl user.max_user_namespaces=10000; on Ubuntu \
                              also kernel.apparmor_restrict_unprivileged_userns=0";

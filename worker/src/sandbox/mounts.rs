@@ -21,7 +21,7 @@ struct Mount {
 
 /// Adds to the flags of each mount at and below `root`, seen by the mount table `table`, what
 /// `more` says of its place; nothing if that is `None`. Flags that a mount has it keeps: the kernel
-/// locks those that somebody with more rights has set.
+/// locks those that a user with more rights has set.
 pub(super) fn restrict(
     table: &Path,
     root: &Path,

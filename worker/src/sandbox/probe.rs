@@ -53,6 +53,9 @@ pub enum NoIsolation {
     /// The worker is root, and can't give tasks users of their own.
     #[error("this worker is root, and other people's code never runs as root: {0}")]
     NoUsers(String),
+    /// The worker is root, and its tasks' users can't get to their workspaces.
+    #[error("this worker is root, and {0}")]
+    ClosedWorkspaces(Closed),
     /// It has, and a child that was shut in got out or could not work.
     #[error("Landlock does not hold here: {0}")]
     DoesNotHold(String),
@@ -90,6 +93,16 @@ impl Sandbox {
             };
             let launcher = launcher.clone();
             let sandbox = Self { launcher, reach, isolation, namespaces, users };
+            match sandbox.closed_workspaces() {
+                Some(closed) if namespaces == Namespaces::None => {
+                    return Err(NoIsolation::ClosedWorkspaces(closed));
+                }
+                Some(closed) => {
+                    no_namespaces = no_namespaces.or(Some(closed.to_string()));
+                    continue;
+                }
+                None => {}
+            }
             match sandbox.hold().map_err(NoIsolation::NotTried)? {
                 Ok(()) => return Ok(Found { sandbox, no_namespaces, closed }),
                 Err(why) if namespaces == Namespaces::None => {
@@ -103,9 +116,6 @@ impl Sandbox {
 
     /// Shuts a child in, once with each kind of network, and returns what was wrong.
     fn hold(&self) -> io::Result<Result<(), String>> {
-        if let Some(closed) = self.closed_workspaces() {
-            return Ok(Err(closed.to_string()));
-        }
         let (inside, outside) = (temporary()?, temporary()?);
         for part in ["work", "home", "tmp"] {
             fs::create_dir(inside.path().join(part))?;

@@ -1,6 +1,6 @@
 //! What a user without a name and without groups can enter: for a task's user, before any sandbox.
 //!
-//! Told from modes alone. Where access lists say more than modes do, the way counts as closed.
+//! Only modes are read: where an access list allows more than the mode does, the way counts as closed.
 
 use std::fmt;
 use std::fs;
@@ -81,7 +81,7 @@ mod tests {
         let reach =
             Reach { read: vec![tools.clone(), open.clone(), listed.clone()], ..Reach::default() };
         let (left, closed) = by_others(&reach);
-        assert_eq!(left.read, [open.clone()]);
+        assert_eq!(left.read, std::slice::from_ref(&open));
         assert_eq!(closed[0], Closed { path: tools, by: home.clone(), mode: 0o700 });
         assert_eq!(closed[1], Closed { path: listed.clone(), by: listed.clone(), mode: 0o711 });
         assert_eq!(way_to(&listed), None, "to enter it is enough");

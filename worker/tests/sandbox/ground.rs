@@ -19,8 +19,11 @@ pub(crate) fn sandbox(layers: Layers, ports: Vec<u16>) -> Sandbox {
 
 /// What is found on this machine.
 pub(crate) fn found(layers: Layers, reach: Reach) -> Found {
-    let launcher = Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"));
-    Sandbox::find(launcher, reach, layers).expect("this machine has Landlock")
+    Sandbox::find(launcher(), reach, layers).expect("this machine has Landlock")
+}
+
+pub(crate) fn launcher() -> Launcher {
+    Launcher::program(env!("CARGO_BIN_EXE_greenline-sandbox"))
 }
 
 /// Toolchains that Landlock alone can't show to tasks' users.

@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use greenline_worker::command::Outcome;
-use greenline_worker::sandbox::{Layers, Reach};
+use greenline_worker::sandbox::{Layers, Reach, Sandbox};
 use tempfile::TempDir;
 
 use crate::bed::Bed;
-use crate::ground::{bed_on, escape, found, gets_out, sandboxes};
+use crate::ground::{bed_on, escape, found, gets_out, launcher, sandboxes};
 
 /// A directory as one for keys is, with a key in it.
 fn private() -> TempDir {
@@ -252,4 +252,10 @@ async fn a_toolchain_in_a_home_that_only_root_enters_works_or_is_refused_with_th
     let expected = format!("can't be entered by tasks' users: {} has mode 0700", home.display());
     assert!(closed.ends_with(&expected), "{closed}");
     assert!(!bed_on(Some(&alone.sandbox)).await.run(&[], &[&run]).await.passed());
+
+    // Nothing is run where the workspaces themselves are in such a place.
+    let reach = Reach { workspaces: Some(home.join("workspaces")), ..Reach::default() };
+    let refused = Sandbox::find(launcher(), reach.clone(), Layers::LandlockAlone).unwrap_err();
+    assert!(refused.to_string().ends_with(&expected), "{refused}");
+    assert_eq!(Sandbox::find(launcher(), reach, Layers::All).is_ok(), by_root);
 }
