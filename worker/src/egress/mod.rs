@@ -42,6 +42,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use greenline_runtime::hosts::{HostList, HostPattern, HostRule, Protocol};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use inside::{files, open};
@@ -79,6 +80,16 @@ struct Target {
     protocol: Protocol,
     /// Whether the host may have a private address.
     private: bool,
+}
+
+/// Raises this process's limit on open files as far as it may go: each connection of a sandbox takes
+/// two, and the usual limit of 1024 would let a few sandboxes use up all of a worker's.
+pub fn make_room() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "Failed to raise the limit on open files");
+    }
 }
 
 impl Egress {
