@@ -115,7 +115,9 @@ impl Egress {
         private.extend(own.then(|| rule.host().clone()));
         // An address in a list counts as named by the operator. This one need not be.
         let hosts = match rule.host().address() {
-            Some(address) if !own && !public::is_public(address) => HostList::default(),
+            Some(address) if !private.contains(rule.host()) && !public::is_public(address) => {
+                HostList::default()
+            }
             _ => HostList::of(rule),
         };
         Self { hosts, private, upstream: Arc::clone(&self.upstream) }
@@ -189,6 +191,8 @@ mod tests {
         assert_eq!(elsewhere.listeners(), Listeners::default());
         let own = all.to(rule("http://127.0.0.1:8080"), true);
         assert_eq!(own.listeners().ports, [8080].into());
+        let named = egress(&[], &["127.0.0.1"]).to(rule("http://127.0.0.1:8080"), false);
+        assert_eq!(named.listeners().ports, [8080].into());
     }
 
     #[test]
