@@ -9,6 +9,7 @@ use greenline_runtime::settings::{Settings, WorkerSettings};
 use greenline_worker::command::{
     CommandRunner, DEFAULT_PATH, Delegation, Environment, Ground, Limits,
 };
+use greenline_worker::egress;
 use greenline_worker::reproduce::{Access, Reproduce, Safety};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
 use greenline_worker::{RunCommand, WorkerDaemon, WorkerOptions};
@@ -35,6 +36,7 @@ pub(crate) fn build(
     if let Err(fault) = super::sandbox::proxies() {
         return Err(Complaint::wrong(fault.to_string()).mend(PROXIES).into());
     }
+    egress::make_room();
     let options = WorkerOptions {
         id: id.parse()?,
         labels: labels(worker)?,

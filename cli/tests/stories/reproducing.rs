@@ -24,8 +24,9 @@ struct Scene {
 impl Scene {
     async fn on(ground: Ground, environment: &[(&str, &str)]) -> Self {
         let (bed, git) = (TestBed::new().await, GitServer::public().await);
-        let terminal =
-            environment.iter().fold(Terminal::at(&bed), |it, (name, value)| it.with(name, value));
+        // The repository is not at the usual host, and its address not a public one.
+        let terminal = Terminal::at(&bed).with("GREENLINE_SANDBOX_PRIVATE_HOSTS", "127.0.0.1");
+        let terminal = environment.iter().fold(terminal, |it, (name, value)| it.with(name, value));
         let worker = ground.stand(|| Daemon::start(&terminal, &["worker", "--slots", "1"]));
         Self { bed, git, terminal, worker }
     }

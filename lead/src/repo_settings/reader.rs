@@ -223,7 +223,12 @@ impl<'s, 't> Section<'s, 't> {
             }
             wrong.is_none().then(|| text.to_owned())
         });
-        Some(texts.collect())
+        let hosts: Vec<String> = texts.collect();
+        // Each may be right and all of them too many.
+        if let Err(fault) = HostList::parse(hosts.iter().map(String::as_str)) {
+            self.source.complain(&self.place(key), fault.says, fault.mend);
+        }
+        Some(hosts)
     }
 
     /// Where a key's value stands.

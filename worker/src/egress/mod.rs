@@ -42,6 +42,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use greenline_runtime::hosts::{HostList, HostPattern, HostRule, Protocol};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use inside::{files, open};
@@ -81,6 +82,16 @@ struct Target {
     private: bool,
 }
 
+/// Raises this process's limit on open files as far as it may go: each connection of a sandbox takes
+/// two, and the usual limit of 1024 would let a few sandboxes use up all of a worker's.
+pub fn make_room() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "Failed to raise the limit on open files");
+    }
+}
+
 impl Egress {
     /// These hosts, of which `private` may have private addresses.
     #[must_use]
@@ -104,7 +115,9 @@ impl Egress {
         private.extend(own.then(|| rule.host().clone()));
         // An address in a list counts as named by the operator. This one need not be.
         let hosts = match rule.host().address() {
-            Some(address) if !own && !public::is_public(address) => HostList::default(),
+            Some(address) if !private.contains(rule.host()) && !public::is_public(address) => {
+                HostList::default()
+            }
             _ => HostList::of(rule),
         };
         Self { hosts, private, upstream: Arc::clone(&self.upstream) }
@@ -178,6 +191,8 @@ mod tests {
         assert_eq!(elsewhere.listeners(), Listeners::default());
         let own = all.to(rule("http://127.0.0.1:8080"), true);
         assert_eq!(own.listeners().ports, [8080].into());
+        let named = egress(&[], &["127.0.0.1"]).to(rule("http://127.0.0.1:8080"), false);
+        assert_eq!(named.listeners().ports, [8080].into());
     }
 
     #[test]

@@ -108,8 +108,7 @@ async fn setup_reaches_a_listed_name_and_nothing_else_of_this_machine() {
 
     let (reached, said) = attempt(&bed, "tcp other.private.test:80").await;
     assert!(!reached, "{said}");
-    let line =
-        "greenline: other.private.test is not in [sandbox] hosts, so `setup` can't reach it\n";
+    let line = "greenline: other.private.test is not in [sandbox] hosts, so it can't be reached\n";
     assert_eq!(said.matches(line).count(), 1, "{said}");
 
     // Addresses of the machine, of another machine, and ports that are not listed.
