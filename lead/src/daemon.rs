@@ -233,8 +233,14 @@ impl Parts {
         let snapshots = Snapshots::new(shared.queue.clone(), shared.clock.clone());
         let secrets = watch.as_ref().and_then(|options| options.secrets.clone());
         let door = Door::new(funnel, secrets);
-        let desk =
-            Desk { shared: shared.clone(), tokens, exporter, snapshots, door, reach: reach.clone() };
+        let desk = Desk {
+            shared: shared.clone(),
+            tokens,
+            exporter,
+            snapshots,
+            door,
+            reach: reach.clone(),
+        };
         if let Some(options) = watch {
             let forge = options.forge.clone();
             let publisher = Publisher::new(PublisherOptions {

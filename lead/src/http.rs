@@ -35,8 +35,8 @@ use crate::status::{Myself, Status};
 use crate::watch::Door;
 use answer::{Problem, refused};
 
-pub use reach::Reach;
 pub(crate) use reach::Client;
+pub use reach::Reach;
 pub(crate) use serve::{Visit, serve};
 
 /// How long Redis may take for this lead to call itself ready.

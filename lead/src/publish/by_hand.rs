@@ -56,8 +56,7 @@ fn unified(path: &str, before: Option<&str>, after: Option<&str>) -> String {
     let head = old.iter().zip(&new).take_while(same).count();
     let (old_rest, new_rest) = (&old[head..], &new[head..]);
     let tail = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(same).count();
-    let (removed, added) =
-        (&old_rest[..old_rest.len() - tail], &new_rest[..new_rest.len() - tail]);
+    let (removed, added) = (&old_rest[..old_rest.len() - tail], &new_rest[..new_rest.len() - tail]);
 
     let lead = &old[head.saturating_sub(CONTEXT)..head];
     let follow = &old[old.len() - tail..][..tail.min(CONTEXT)];
@@ -71,8 +70,14 @@ fn unified(path: &str, before: Option<&str>, after: Option<&str>) -> String {
         (_, None) => diff.push_str("deleted file mode 100644\n"),
         _ => {}
     }
-    let name = |side: &str, there: bool| if there { format!("{side}/{path}") } else { "/dev/null".to_owned() };
-    diff.push_str(&format!("--- {}\n+++ {}\n", name("a", before.is_some()), name("b", after.is_some())));
+    let name = |side: &str, there: bool| {
+        if there { format!("{side}/{path}") } else { "/dev/null".to_owned() }
+    };
+    diff.push_str(&format!(
+        "--- {}\n+++ {}\n",
+        name("a", before.is_some()),
+        name("b", after.is_some())
+    ));
     let (was, is) = (range(removed.len() + around), range(added.len() + around));
     diff.push_str(&format!("@@ -{was} +{is} @@\n"));
     for (sign, lines) in [(' ', lead), ('-', removed), ('+', added), (' ', follow)] {

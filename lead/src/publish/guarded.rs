@@ -124,7 +124,8 @@ mod tests {
         ] {
             assert!(is_guarded(path), "{path:?}");
         }
-        for code in "\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202e}\u{206a}\u{206f}\u{feff}".chars()
+        for code in
+            "\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202e}\u{206a}\u{206f}\u{feff}".chars()
         {
             assert!(is_guarded(&format!(".gith{code}ub/x")), "{code:?}");
         }

@@ -289,7 +289,8 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        for path in ["a", "src/x.rs", "a b/c", "日本/x", "..a/b..", "a~", "a~b", "longer-name~1"] {
+        for path in ["a", "src/x.rs", "a b/c", "日本/x", "..a/b..", "a~", "a~b", "longer-name~1"]
+        {
             assert_eq!(patch(vec![plain(path)]).check(), Ok(()), "{path}");
         }
         for path in [

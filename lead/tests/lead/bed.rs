@@ -118,7 +118,8 @@ impl Running {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+            .await
     }
 
     pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
