@@ -132,7 +132,7 @@ fn unfit(stats: &Stats) -> Vec<Finding> {
         .collect()
 }
 
-/// Actions that somebody wrote into Redis and no lead of this deployment has signed.
+/// Actions that stood in Redis and that no lead of this deployment has signed.
 async fn foreign_intents(store: &Store) -> Result<Option<Finding>, QueueError> {
     let (count, newest) = set_aside(store).await?;
     let Some(newest) = newest else { return Ok(None) };
@@ -144,7 +144,7 @@ async fn foreign_intents(store: &Store) -> Result<Option<Finding>, QueueError> {
     let list = format!("{}agent:lead:set_aside", store.namespace().prefix());
     Ok(Some(Finding::warn("lead", says).mend(format!(
         "if leads have different keys, give them the same GREENLINE_INTENT_KEY; if nobody changed \
-         it, somebody else writes to this Redis: redis-cli LRANGE {list} 0 -1 shows what. Then \
+         it, another program writes to this Redis: redis-cli LRANGE {list} 0 -1 shows what. Then \
          redis-cli DEL {list}"
     ))))
 }

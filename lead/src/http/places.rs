@@ -1,4 +1,4 @@
-//! Places for connections: a bounded number, and room for the next one whoever holds them.
+//! Places for connections: a bounded number, and room for the next one at any time.
 //!
 //! A newcomer always gets a place. When all are taken, one loses its own: an idle one before one
 //! whose request has not come, that before one that is at work, and among these one of the client
@@ -172,8 +172,8 @@ mod tests {
         assert_eq!(lost(&held), [2], "the idle one");
         let _two = places.take(client(21));
         assert_eq!(lost(&held), [2, 3], "the oldest whose request has not come");
-        for busy in 4..8 {
-            held[busy].is_busy(client(u8::try_from(busy).unwrap()));
+        for busy in &held[4..8] {
+            busy.is_busy(client(50));
         }
         let new: Vec<Place> = (30..33).map(|at| places.take(client(at))).collect();
         assert_eq!(lost(&held), [2, 3], "newcomers lose theirs before any that is at work");

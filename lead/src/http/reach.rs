@@ -1,6 +1,6 @@
 //! Names that the lead is asked by, and whom a proxy speaks for. Pure: headers in, an answer out.
 //!
-//! - A page of somebody else's can send a browser to this lead under a name of its own (DNS
+//! - A page of another site can send a browser to this lead under a name of its own (DNS
 //!   rebinding). So pages and the API answer to names of this lead only.
 //! - Forwarded headers can be written by anyone: they count from proxies that the operator named,
 //!   and of what those say, the last address that is not a proxy's.
@@ -89,7 +89,7 @@ impl Reach {
             self.last_client(&list, peer)
         });
         match (by_name, forwarded) {
-            // A proxy writes one and passes the other on as it came, from whoever sent it.
+            // A proxy writes one and passes the other on as it came, from any sender.
             (Some(one), Some(other)) if one != other => Client::at(peer),
             (one, other) => Client::at(one.or(other).unwrap_or(peer)),
         }

@@ -1,6 +1,6 @@
 //! Signatures of intents: which of those in Redis a lead has written.
 //!
-//! An intent is obeyed by whichever lead comes next, so whoever can write to Redis could command a
+//! An intent is obeyed by whichever lead comes next, so anyone who can write to Redis could command a
 //! commit. The key is not in Redis. A signature holds for one content under one id in one
 //! namespace; the content says what kind of action it is. Two keys hold while one replaces the
 //! other: the current one signs, both are believed.

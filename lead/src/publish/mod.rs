@@ -4,10 +4,10 @@
 //! about, so the same action is one intent however often it is asked for.
 //!
 //! - An intent carries a signature whose key is not in Redis. What a lead has not signed is set
-//!   aside: whoever can write to Redis commands no action.
+//!   aside: writing to Redis commands no action.
 //! - A commit or a merge reads from the base branch, when it runs, whether a person has to say yes,
 //!   and does not happen without one that names exactly this. What configures CI is not committed,
-//!   whoever said yes to it.
+//!   even with a yes.
 //! - Before it acts, each kind of action looks whether its effect is there already: whoever takes
 //!   over after a crash repeats nothing and forgets nothing. The one exception is the webhook of
 //!   an escalation, which can't be looked up: it carries its id, and may arrive twice.

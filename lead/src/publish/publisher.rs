@@ -110,7 +110,7 @@ struct Written {
 /// What an open intent turns out to be.
 enum Found {
     /// One of ours.
-    Open(Open),
+    Open(Box<Open>),
     /// Signed, and not to be read: a newer program wrote it, which will do it.
     Later,
     /// Not signed, or not by us.
@@ -291,7 +291,7 @@ impl Inner {
     }
 
     /// The open intents that a lead has written, and how many of them only a newer one can read.
-    /// All others are set aside: whoever can write to Redis commands nothing.
+    /// All others are set aside: writing to Redis commands nothing.
     async fn believed(
         &self,
         epoch: Epoch,
@@ -301,7 +301,7 @@ impl Inner {
         let (mut open, mut unread) = (Vec::new(), 0);
         for intent in intents {
             match self.read(intent) {
-                Found::Open(one) => open.push(one),
+                Found::Open(one) => open.push(*one),
                 Found::Later => unread += 1,
                 Found::Foreign(intent, why) => {
                     let aside = self.aside.put(&self.options.queue, epoch, &intent, (why, now_ms));
@@ -324,7 +324,7 @@ impl Inner {
         }
         let Intent { action: id, epoch, begun_at, .. } = intent;
         match serde_json::from_str::<Action>(action.get()) {
-            Ok(action) => Found::Open(Open { id, epoch, begun_at, order, action }),
+            Ok(action) => Found::Open(Box::new(Open { id, epoch, begun_at, order, action })),
             Err(error) => {
                 debug!(intent.action = id, "The intent {id} can't be read: {error}");
                 Found::Later

@@ -347,7 +347,7 @@ async fn ci_configuration_is_not_committed_with_a_yes_and_the_person_gets_the_di
     let repo = "acme/app".parse().unwrap();
     approvals.answer(&repo, workflow.pull, &answering).await.unwrap();
     assert_eq!(word(&lead, &commit(workflow.clone(), Some(&id))).await, "refused by_hand");
-    assert_eq!(bed.later(&lead).await, 0, "the person is told");
+    assert_eq!(bed.later(&lead).await, 0, "the comment is written");
     assert_eq!(word(&lead, &commit(workflow, None)).await, "refused by_hand", "nor by level");
     let world = bed.github.world();
     assert_eq!(world.commits.len(), 1, "{:?}", world.writes);

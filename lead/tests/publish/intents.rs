@@ -1,4 +1,4 @@
-//! Whoever can write to Redis commands nothing: intents that no lead has signed, and actions that
+//! Writing to Redis commands nothing: intents that no lead has signed, and actions that
 //! the repository's settings, as they are when the action runs, want a person's yes for.
 
 use std::time::Duration;
@@ -146,7 +146,8 @@ async fn what_the_key_before_signed_is_done_after_a_rotation() {
     let rotated = keys("second-intent-key", Some("first-intent-key"));
     let after = bed.other(|options| options.keys = rotated).await;
     assert_eq!(after.sweep().await.unwrap(), 0);
-    assert_eq!((bed.github.world().commits.len(), bed.set_aside().await), (2, 0));
+    assert_eq!(bed.github.world().commits.len(), 2);
+    assert_eq!(bed.set_aside().await, 0);
 }
 
 #[tokio::test]
