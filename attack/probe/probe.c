@@ -485,6 +485,26 @@ static void fork_bomb(long most) {
     worked("fork");
 }
 
+/* Runs a program and says whether it stayed within so many seconds and KiB: 1 if it did. */
+static void within(long seconds, long kib) {
+    pid_t child = fork();
+    int status;
+    struct rusage used;
+    if (child == 0) {
+        alarm((unsigned)seconds);
+        execv(words[4], words + 4);
+        _exit(127);
+    }
+    if (wait4(child, &status, 0, &used) < 0) untried("wait4");
+    printf("%ld KiB, %ld.%03ld s\n", used.ru_maxrss, (long)(used.ru_utime.tv_sec + used.ru_stime.tv_sec), (long)used.ru_utime.tv_usec / 1000);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) { printf("worked: it took more than %ld s\n", seconds); _exit(0); }
+    if (WIFSIGNALED(status)) { printf("worked: it was killed by signal %d\n", WTERMSIG(status)); _exit(0); }
+    if (WEXITSTATUS(status) == 101) { printf("worked: it panicked\n"); _exit(0); }
+    if (WEXITSTATUS(status) == 127) { errno = ENOENT; untried(words[4]); }
+    if (used.ru_maxrss > kib) { printf("worked: it took %ld KiB\n", used.ru_maxrss); _exit(0); }
+    _exit(1);
+}
+
 /* ---- which attempt ---- */
 
 static int attempt(const char *verb) {
@@ -550,6 +570,7 @@ static int attempt(const char *verb) {
     if (IS("memory")) plain_memory(number(2));
     if (IS("disk")) hidden_disk(word(2), number(3), number(4));
     if (IS("files")) many_files(number(2));
+    if (IS("within") && count > 4) within(number(2), number(3));
     if (IS("forks")) fork_bomb(number(2));
     errno = ENOENT;
     untried(verb);

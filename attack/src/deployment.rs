@@ -238,7 +238,7 @@ impl Drop for Deployment {
 }
 
 /// Asks a process to end, and ends it if it does not.
-fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     let _gone = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
     let end = Instant::now() + Duration::from_secs(20);
     while Instant::now() < end {
@@ -262,7 +262,7 @@ fn report(status: &str, story: &Value) -> TaskReport {
 }
 
 /// Makes the directories, owned by who will run there.
-fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Result<TempDir> {
+pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Result<TempDir> {
     // Not below /tmp, which commands in the sandbox have their own of.
     let above = if Uid::effective().is_root() { "/var/lib" } else { "target" };
     let base = tempfile::Builder::new()
@@ -301,7 +301,7 @@ fn give(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A command as the user of a ground.
-fn as_user(user: User, program: &Path) -> Command {
+pub(crate) fn as_user(user: User, program: &Path) -> Command {
     if user == User::Root || !Uid::effective().is_root() {
         return Command::new(program);
     }

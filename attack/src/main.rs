@@ -8,12 +8,14 @@
 //! What is not in here: attacks that need another machine, and the kernel's own holes.
 
 mod attempt;
+mod compose;
 mod deployment;
 mod ground;
 mod listeners;
 mod probe;
 mod report;
 mod sandboxed;
+mod services;
 mod without_namespaces;
 
 use std::path::PathBuf;
@@ -21,7 +23,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use crate::attempt::Verdict;
 use crate::ground::Ground;
 use crate::report::Report;
 
@@ -77,11 +78,13 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let grounds = if args.ground.is_empty() { Ground::value_variants() } else { &args.ground };
     for ground in grounds {
         report.begin(*ground);
-        if let Some(sandbox) = ground.sandbox() {
-            sandboxed::attack((&args.program, &probe), sandbox, &attempts, &mut report);
-        } else {
-            let why = Verdict::NotTried("not written yet".to_owned());
-            report.add("-", "", why);
+        let programs = (args.program.as_path(), probe.as_path());
+        match ground.sandbox() {
+            Some(sandbox) => sandboxed::attack(programs, sandbox, &attempts, &mut report),
+            None if *ground == Ground::Services => {
+                services::attack(programs.0, programs.1, &mut report);
+            }
+            None => compose::attack(&attempts, &mut report),
         }
     }
     Ok(report.end())

@@ -14,10 +14,10 @@ use crate::ground::{User, Walls};
 use crate::report::Report;
 
 /// How long one line may take.
-const LINE_SECONDS: u32 = 80;
+const LINE_SECONDS: u32 = 150;
 
 /// How long the task of a single attempt may take.
-const ALONE: Duration = Duration::from_secs(120);
+const ALONE: Duration = Duration::from_secs(200);
 
 /// How long a task with many attempts may take.
 const BATCH: Duration = Duration::from_secs(280);
@@ -248,10 +248,10 @@ fn script(deployment: &Deployment) -> String {
         "{variables}export {}\n\
          attempt() {{\n\
          N=$1; OUT={base}/outside/$1; FILE=$OUT/file; export N OUT FILE\n\
-         mkdir -p \"try-$1\"\n\
-         (cd \"try-$1\" && exec timeout -k 1 {LINE_SECONDS} sh -c \"$2\") >\".said-$1\" 2>&1 </dev/null\n\
-         code=$?\n\
-         printf '\\n{MARK}%s %s %s\\n' \"$1\" $code \"$(tail -c 300 \".said-$1\" | tr -cd '[:print:]\\n' | tail -n 1)\"\n\
+         mkdir -p \"try-$1\" 2>/dev/null\n\
+         {{ (cd \"try-$1\" 2>/dev/null; exec timeout -k 1 {LINE_SECONDS} sh -c \"$2\") 2>&1 </dev/null\n\
+         printf '\\n%s\\n' \"code $?\"; }} | tail -c 400 | tr -cd '[:print:]\\n' | grep -v '^$' |\n\
+         awk -v name=\"$1\" '/^code [0-9]+$/ {{ print \"{MARK}\" name, $2, last }} {{ last = $0 }}'\n\
          }}\n",
         names.join(" "),
     )
