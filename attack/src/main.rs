@@ -42,9 +42,9 @@ struct Args {
     /// Only on these grounds [default: all]
     #[arg(long, value_enum, value_name = "GROUND", value_delimiter = ',')]
     ground: Vec<Ground>,
-    /// The program to attack
-    #[arg(long, value_name = "FILE", default_value = "target/debug/greenline")]
-    program: PathBuf,
+    /// The program to attack [default: `greenline` beside this program]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// One JSON object for each attempt, then the last line
     #[arg(long)]
     json: bool,
@@ -73,12 +73,17 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         .into_iter()
         .filter(|attempt| report.wants(&attempt.name, &attempt.words))
         .collect();
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe()?.with_file_name("greenline"),
+    };
+    anyhow::ensure!(program.exists(), "{} is not there: build it first", program.display());
     let folder = tempfile::tempdir()?;
     let probe = probe::build(folder.path())?;
     let grounds = if args.ground.is_empty() { Ground::value_variants() } else { &args.ground };
     for ground in grounds {
         report.begin(*ground);
-        let programs = (args.program.as_path(), probe.as_path());
+        let programs = (program.as_path(), probe.as_path());
         match ground.sandbox() {
             Some(sandbox) => sandboxed::attack(programs, sandbox, &attempts, &mut report),
             None if *ground == Ground::Services => {

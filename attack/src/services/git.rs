@@ -112,7 +112,8 @@ fn filter(stage: &Stage) -> anyhow::Result<Verdict> {
 fn submodules(stage: &Stage) -> anyhow::Result<Verdict> {
     let make = "mkdir sub; printf '[submodule \"sub\"]\\n path = sub\\n url = ext::sh -c \"echo%%20TRICKED>ran\"\\n update = !sh -c \"echo TRICKED >../ran\"\\n' >.gitmodules; \
                 git update-index --add --cacheinfo 160000,$(printf '1%.0s' $(seq 40)),sub; echo x >f";
-    let control = "CLONE; cd c-59; git config submodule.sub.url \"ext::sh -c 'echo TRICKED >../c-59/ran'\"; git -c protocol.ext.allow=always submodule update --init 2>/dev/null; cd ..;";
+    let control = "CLONE; echo 'echo TRICKED >c-59/ran' >ext-59; cd c-59; git config submodule.sub.url \"ext::sh $PWD/../ext-59\"; cd ..; \
+                   GIT_DIR=$PWD/c-59/.git git -C . -c protocol.ext.allow=always ls-remote \"ext::sh $PWD/ext-59\" 2>/dev/null;";
     trick(stage, "59", make, control, "cat ran sub/ran ../ran 2>/dev/null")
 }
 
@@ -146,63 +147,73 @@ fn links(stage: &Stage) -> anyhow::Result<Verdict> {
     trick(stage, "64", &make, "CLONE;", looks)
 }
 
-/// A server that writes down what it is asked, and answers each request with `answer`.
-fn recorder(answer: String) -> anyhow::Result<(u16, Arc<Mutex<String>>)> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let port = listener.local_addr()?.port();
-    let seen = Arc::new(Mutex::new(String::new()));
-    let record = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut text = vec![0; 8192];
-            let _slow = stream.set_read_timeout(Some(Duration::from_secs(5)));
-            let length = stream.read(&mut text).unwrap_or(0);
-            if let Ok(mut seen) = record.lock() {
-                seen.push_str(&String::from_utf8_lossy(&text[..length]));
+/// A server that writes down what it is asked. Below `/away/` it sends to another name of itself,
+/// and elsewhere it asks who is there.
+struct Recorder {
+    port: u16,
+    seen: Arc<Mutex<String>>,
+}
+
+impl Recorder {
+    fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let seen = Arc::new(Mutex::new(String::new()));
+        let record = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut text = vec![0; 8192];
+                let _slow = stream.set_read_timeout(Some(Duration::from_secs(5)));
+                let length = stream.read(&mut text).unwrap_or(0);
+                let request = String::from_utf8_lossy(&text[..length]).into_owned();
+                let answer = answer(&request, port);
+                if let Ok(mut seen) = record.lock() {
+                    seen.push_str(&request);
+                }
+                let _gone = stream.write_all(answer.as_bytes());
             }
-            let _gone = stream.write_all(answer.as_bytes());
-        }
-    });
-    Ok((port, seen))
+        });
+        Ok(Self { port, seen })
+    }
+
+    /// What it was asked since the last call.
+    fn take(&self) -> String {
+        self.seen.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
+    }
 }
 
-fn text(seen: &Arc<Mutex<String>>) -> String {
-    seen.lock().map(|seen| seen.clone()).unwrap_or_default()
-}
-
-const NOBODY: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-fn redirect_to(port: u16) -> String {
-    format!(
-        "HTTP/1.1 302 Found\r\nLocation: http://localhost:{port}/acme/app.git/info/refs?service=git-upload-pack\r\n\
-         Content-Length: 0\r\nConnection: close\r\n\r\n"
-    )
+fn answer(request: &str, port: u16) -> String {
+    let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    if request.starts_with("GET /away/") {
+        let place = format!("http://localhost:{port}/there/app.git/info/refs?service=git-upload-pack");
+        return format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\n{end}");
+    }
+    format!("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n{end}")
 }
 
 fn redirect(stage: &Stage) -> anyhow::Result<Verdict> {
-    let (there, seen) = recorder(NOBODY.to_owned())?;
-    let (here, _) = recorder(redirect_to(there))?;
-    let url = format!("http://127.0.0.1:{here}/acme/app.git");
+    let server = Recorder::start()?;
+    let url = format!("http://127.0.0.1:{}/away/app.git", server.port);
     stage.shell(&format!("GIT_TERMINAL_PROMPT=0 timeout 10 git ls-remote {url}"))?;
-    let works = !text(&seen).is_empty();
-    let before = text(&seen).len();
+    let works = server.take().contains("GET /there/");
     reproduce(stage, "redirect", &url, &"1".repeat(40), "true")?;
-    Ok(verdict(works, broke_if(text(&seen).len() > before, "the other place is asked")))
+    let seen = server.take();
+    let works = works && seen.contains("GET /away/");
+    Ok(verdict(works, broke_if(seen.contains("GET /there/"), "the other place is asked")))
 }
 
 fn token_elsewhere(stage: &Stage) -> anyhow::Result<Verdict> {
-    let (there, seen) = recorder(NOBODY.to_owned())?;
-    let url = format!("http://localhost:{there}/acme/app.git");
-    stage.shell(&format!("GIT_TERMINAL_PROMPT=0 timeout 10 git ls-remote http://x:{TOKEN}@localhost:{there}/acme/app.git"))?;
-    let works = text(&seen).contains("Authorization: Basic");
-    if let Ok(mut seen) = seen.lock() {
-        seen.clear();
-    }
+    let server = Recorder::start()?;
+    let place = format!("localhost:{}/there/app.git", server.port);
+    let line = format!("GIT_TERMINAL_PROMPT=0 timeout 10 git ls-remote http://x:{TOKEN}@{place}");
+    stage.shell(&line)?;
+    let works = server.take().contains("Authorization: Basic");
     // Redirected from the repository's own host to another name of this machine.
-    let (here, own) = recorder(redirect_to(there))?;
-    reproduce(stage, "elsewhere", &format!("http://127.0.0.1:{here}/acme/app.git"), &"1".repeat(40), "true")?;
-    let _asked_at_home = (url, text(&own));
-    Ok(verdict(works, broke_if(text(&seen).contains("Authorization:"), "the token is shown there")))
+    let url = format!("http://127.0.0.1:{}/away/app.git", server.port);
+    reproduce(stage, "elsewhere", &url, &"1".repeat(40), "true")?;
+    let seen = server.take();
+    let there = seen.split("GET /there/").skip(1).any(|request| request.contains("Authorization:"));
+    Ok(verdict(works && seen.contains("GET /away/"), broke_if(there, "the token is shown there")))
 }
 
 fn token_in_environment(stage: &Stage) -> anyhow::Result<Verdict> {

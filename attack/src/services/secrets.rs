@@ -75,7 +75,7 @@ fn settings(stage: &Stage) -> anyhow::Result<Verdict> {
     for arguments in [&["settings"][..], &["settings", "--json"], &["doctor"], &["doctor", "--json"]] {
         text.push_str(&stage.greenline(arguments)?.1);
     }
-    let works = text.contains("redacted");
+    let works = text.contains("secret, set");
     Ok(verdict(works, found(stage, &text)?.map(|secret| format!("{secret:.14}… is shown"))))
 }
 
