@@ -7,7 +7,7 @@ CARGO ?= cargo
 PROFILE ?= dev
 SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
 
-.PHONY: help demo up test lint registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack
+.PHONY: help demo up test lint registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ attack: ## try to get out of the sandbox, into Redis and past the lead (ARGS="--
 	@deploy/need cargo cc git redis
 	@$(CARGO) build --locked --quiet --profile $(PROFILE) --package greenline --package greenline-attack
 	@target/$(PROFILE:dev=debug)/greenline-attack $(ARGS)
+
+mutants: ## break guards one at a time and see that a test notices (ARGS="--help")
+	@deploy/need cargo cc git redis
+	@$(CARGO) run --locked --quiet --package greenline-mutants -- $(ARGS)
 
 compose-test: ## build the image, run five workers, kill two under load (needs a Docker engine)
 	@deploy/compose-test
