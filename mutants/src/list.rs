@@ -88,8 +88,8 @@ mod tests {
         let mutants = all().unwrap();
         for part in [
             "lead/src/publish/", "lead/src/watch/", "lead/src/http", "lead/src/commands/",
-            "shared/forge/src/", "worker/src/daemon.rs", "worker/src/settle.rs",
-            "worker/src/reproduce/", "worker/src/workspace/", "worker/src/command/",
+            "shared/forge/src/", "worker/src/reproduce/", "worker/src/workspace/",
+            "worker/src/command/", "worker/src/egress/", "worker/src/task_user.rs",
             "worker/src/sandbox/root.rs", "worker/src/sandbox/files.rs",
             "worker/src/sandbox/calls.rs", "worker/src/sandbox/privileges.rs",
         ] {
