@@ -119,7 +119,8 @@ impl Attempt {
     pub(crate) fn documented_on(&self, user: User, walls: Walls) -> Option<&str> {
         let documented = self.documented.as_ref()?;
         let users = &documented.users;
-        let applies = documented.walls.contains(&walls) && (users.is_empty() || users.contains(&user));
+        let applies =
+            documented.walls.contains(&walls) && (users.is_empty() || users.contains(&user));
         applies.then_some(documented.says.as_str())
     }
 

@@ -26,7 +26,6 @@ use tempfile::TempDir;
 
 use crate::ground::{User, Walls};
 use crate::listeners::Listeners;
-use crate::without_namespaces;
 
 /// A user without any other process or file on this machine.
 const ORDINARY: u32 = 64_242;
@@ -53,8 +52,6 @@ pub(crate) struct Deployment {
     listeners: Listeners,
     /// The address of the lead's HTTP API.
     pub(crate) lead: String,
-    /// How the walls of this ground were made, if not by the setting.
-    pub(crate) note: Option<String>,
     neighbor: Option<Neighbor>,
 }
 
@@ -80,7 +77,6 @@ impl Deployment {
         probe: &Path,
         user: User,
         walls: Walls,
-        more: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
         let is_root = Uid::effective().is_root();
         if user == User::Root && !is_root {
@@ -94,10 +90,10 @@ impl Deployment {
         if user == User::Ordinary && is_root {
             give(in_tmp.path())?;
         }
-        let (up, lead, note) = start_up(base.path(), in_tmp.path(), user, walls, more)?;
+        let (up, lead) = start_up(base.path(), in_tmp.path(), user, walls)?;
         let listeners = Listeners::start(base.path())?;
         let victim = start_victim(base.path(), user)?;
-        Ok(Self { base, in_tmp, user, up, victim, listeners, lead, note, neighbor: None })
+        Ok(Self { base, in_tmp, user, up, victim, listeners, lead, neighbor: None })
     }
 
     /// The directory of everything.
@@ -270,8 +266,18 @@ pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Resul
         .permissions(fs::Permissions::from_mode(0o755))
         .tempdir_in(Path::new(above).canonicalize()?)?;
     for directory in [
-        "bin", "tools", "home/.ssh", "deploy", "outside", "received", "state",
-        "open/user/work", "open/user/home", "open/user/tmp", "open/root/work", "open/root/home",
+        "bin",
+        "tools",
+        "home/.ssh",
+        "deploy",
+        "outside",
+        "received",
+        "state",
+        "open/user/work",
+        "open/user/home",
+        "open/user/tmp",
+        "open/root/work",
+        "open/root/home",
         "open/root/tmp",
     ] {
         fs::create_dir_all(base.path().join(directory))?;
@@ -279,7 +285,8 @@ pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Resul
     fs::copy(program, base.path().join("bin/greenline"))?;
     fs::copy(probe, base.path().join("tools/probe"))?;
     fs::write(base.path().join("home/.ssh/id_test"), IN_A_FILE)?;
-    let private = [("home", 0o700), ("home/.ssh", 0o700), ("home/.ssh/id_test", 0o600), ("state", 0o700)];
+    let private =
+        [("home", 0o700), ("home/.ssh", 0o700), ("home/.ssh/id_test", 0o600), ("state", 0o700)];
     for (name, mode) in private {
         fs::set_permissions(base.path().join(name), fs::Permissions::from_mode(mode))?;
     }
@@ -332,48 +339,33 @@ fn environment(base: &Path) -> Vec<(String, String)> {
     fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Starts `greenline up` and waits until it says what runs: its process, the lead's address, and a
-/// note if the walls had to be made another way.
+/// Starts `greenline up` and waits until it says what runs: its process, and the lead's address.
 fn start_up(
     base: &Path,
     in_tmp: &Path,
     user: User,
     walls: Walls,
-    more: &[(&str, &str)],
-) -> anyhow::Result<(Child, String, Option<String>)> {
+) -> anyhow::Result<(Child, String)> {
     let setting = match walls {
         Walls::Namespaces => "all",
         Walls::Landlock => "landlock",
     };
-    let start = || {
-        let mut command = as_user(user, &base.join("bin/greenline"));
-        command.args(["up", "--json"]).env_clear().envs(environment(base));
-        let read = format!("{},{}", base.join("tools").display(), in_tmp.display());
-        command.env("GREENLINE_SANDBOX_READ", read).env("GREENLINE_SANDBOX_WALLS", setting);
-        command.envs(more.iter().copied());
-        command.current_dir(base.join("deploy")).stdin(Stdio::null()).stdout(Stdio::piped());
-        command.stderr(fs::File::create(base.join("up.log"))?);
-        command.spawn()
-    };
-    let mut up = start()?;
+    let read = format!("{},{}", base.join("tools").display(), in_tmp.display());
+    let mut command = as_user(user, &base.join("bin/greenline"));
+    command.args(["up", "--json"]).env_clear().envs(environment(base));
+    command.env("GREENLINE_SANDBOX_READ", read).env("GREENLINE_SANDBOX_WALLS", setting);
+    command.current_dir(base.join("deploy")).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stderr(fs::File::create(base.join("up.log"))?);
+    let mut up = command.spawn()?;
     let said = first_line(base, &mut up)?;
     let sandbox = said["sandbox"].as_str().unwrap_or_default().to_owned();
     let lead = address(&said);
     let has_namespaces = sandbox.contains("namespaces");
-    match walls {
-        Walls::Namespaces if !has_namespaces => {
-            end(&mut up);
-            bail!("no namespaces: the sandbox is {sandbox}")
-        }
-        Walls::Landlock if has_namespaces => {
-            end(&mut up);
-            let mut up = without_namespaces::stand(start)?;
-            let said = first_line(base, &mut up)?;
-            let note = "the setting sandbox.walls is not there: a filter refuses unshare instead";
-            Ok((up, address(&said), Some(note.to_owned())))
-        }
-        _ => Ok((up, lead, None)),
+    if has_namespaces == (walls == Walls::Namespaces) {
+        return Ok((up, lead));
     }
+    end(&mut up);
+    bail!("other walls than were asked for: the sandbox is {sandbox}")
 }
 
 fn first_line(base: &Path, up: &mut Child) -> anyhow::Result<Value> {

@@ -16,7 +16,6 @@ mod probe;
 mod report;
 mod sandboxed;
 mod services;
-mod without_namespaces;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,10 +30,13 @@ use crate::report::Report;
 /// Prints held, broke or could not try for each attempt; the last line counts them. Exit code 1 if
 /// one broke.
 #[derive(Debug, Parser)]
-#[command(name = "make attack", after_help = "Examples:
+#[command(
+    name = "make attack",
+    after_help = "Examples:
   make attack
   make attack ARGS=\"--ground user-landlock --only B1\"
-  make attack ARGS=\"--only 'chmod'\"")]
+  make attack ARGS=\"--only 'chmod'\""
+)]
 struct Args {
     /// Only attempts whose name starts with this, or whose words hold it
     #[arg(long, value_name = "PATTERN")]

@@ -52,13 +52,6 @@ impl Report {
         }
     }
 
-    /// Says something about the ground.
-    pub(crate) fn note(&mut self, note: &str) {
-        if !self.json {
-            self.line(&format!("  ({note})"));
-        }
-    }
-
     /// Shows what a task printed, if that is wanted.
     pub(crate) fn verbose(&mut self, output: &str) {
         if self.verbose && !self.json {
@@ -102,7 +95,8 @@ impl Report {
             Verdict::Documented(_) => "open",
             Verdict::NotTried(_) => "not tried",
         };
-        let shown: String = format!("  {first:<9}  {name:<5} {words}").chars().take(WIDTH).collect();
+        let shown: String =
+            format!("  {first:<9}  {name:<5} {words}").chars().take(WIDTH).collect();
         self.line(&shown);
         for line in wrapped(&verdict.why()) {
             self.line(&format!("{:12}{line}", ""));
@@ -132,7 +126,8 @@ impl Report {
 
     fn last_line(&self) -> String {
         let not_tried: usize = self.not_tried.values().sum();
-        let mut line = format!("broke {}, held {}, could not try {not_tried}", self.broke, self.held);
+        let mut line =
+            format!("broke {}, held {}, could not try {not_tried}", self.broke, self.held);
         let mut reasons: Vec<_> = self.not_tried.iter().collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let reasons: Vec<_> =

@@ -36,7 +36,7 @@ pub(crate) fn attack(
     if here.is_empty() {
         return;
     }
-    let started = Deployment::start(programs.0, programs.1, user, walls, &[])
+    let started = Deployment::start(programs.0, programs.1, user, walls)
         .and_then(|mut deployment| deployment.start_neighbor().map(|()| deployment));
     let mut deployment = match started {
         Ok(deployment) => deployment,
@@ -45,9 +45,6 @@ pub(crate) fn attack(
             return;
         }
     };
-    if let Some(note) = &deployment.note {
-        report.note(note);
-    }
     let mut verdicts = Verdicts { user, walls, report };
     for phase in [Phase::Validation, Phase::Setup] {
         let together: Vec<_> =
@@ -94,7 +91,8 @@ fn run_together(
     let mut script = script(deployment);
     for attempt in attempts {
         plant(deployment, attempt);
-        let _infallible = writeln!(script, "attempt '{}' '{}'", attempt.name, quoted(&attempt.line));
+        let _infallible =
+            writeln!(script, "attempt '{}' '{}'", attempt.name, quoted(&attempt.line));
     }
     script.push_str("exit 0\n");
     verdicts.report.progress("one task with many attempts");
@@ -136,11 +134,15 @@ fn run_alone(deployment: &Deployment, attempt: &Attempt, verdicts: &mut Verdicts
     }
     plant(deployment, attempt);
     let head = script(deployment);
-    let line = |text: &str| format!("{head}attempt '{}' '{}'\nexit 0\n", attempt.name, quoted(text));
+    let line =
+        |text: &str| format!("{head}attempt '{}' '{}'\nexit 0\n", attempt.name, quoted(text));
     // Not by `attempt`, whose directory is not the one in which the next command starts.
     let plain = |text: &str| {
-        format!("{head}N='{0}' OUT={1}/outside/{0}; FILE=$OUT/file; export N OUT FILE\n{text}\nexit 0\n",
-            attempt.name, deployment.base().display())
+        format!(
+            "{head}N='{0}' OUT={1}/outside/{0}; FILE=$OUT/file; export N OUT FILE\n{text}\nexit 0\n",
+            attempt.name,
+            deployment.base().display()
+        )
     };
     let setup: Vec<String> = attempt.setup.iter().map(|text| plain(text)).collect();
     let tried = match attempt.phase {
@@ -176,10 +178,8 @@ fn control(deployment: &Deployment, attempt: &Attempt) -> Ended {
     let is_root = attempt.control_as == ControlUser::Root;
     let (base, open) = (deployment.base().display(), deployment.open(is_root));
     let open = open.display();
-    let _infallible = writeln!(
-        text,
-        "cd {open} && rm -rf -- * && mkdir work home tmp && cd work || exit 2",
-    );
+    let _infallible =
+        writeln!(text, "cd {open} && rm -rf -- * && mkdir work home tmp && cd work || exit 2",);
     if attempt.control.is_none() {
         if let Some(setup) = &attempt.setup {
             let _infallible = writeln!(
@@ -193,10 +193,9 @@ fn control(deployment: &Deployment, attempt: &Attempt) -> Ended {
     let _infallible = writeln!(text, "attempt '{}' '{}'", attempt.name, quoted(line));
     let mut ended = match deployment.run_open(&text, is_root) {
         Err(error) => Ended { code: 2, last: format!("{error:#}") },
-        Ok(output) => ends(&output).remove(attempt.name.as_str()).unwrap_or(Ended {
-            code: 2,
-            last: "it printed nothing".to_owned(),
-        }),
+        Ok(output) => ends(&output)
+            .remove(attempt.name.as_str())
+            .unwrap_or(Ended { code: 2, last: "it printed nothing".to_owned() }),
     };
     if let Some(damage) = &attempt.damage {
         // A look that sees no damage after the control would see none after the attempt.

@@ -29,7 +29,8 @@ impl Copy {
         ensure!(output.status.success(), "git ls-files failed");
         let names = String::from_utf8(output.stdout)?;
         for name in names.split('\0').filter(|name| !name.is_empty()) {
-            copy(&root.join(name), &place.join(name)).with_context(|| format!("failed to copy {name}"))?;
+            copy(&root.join(name), &place.join(name))
+                .with_context(|| format!("failed to copy {name}"))?;
         }
         Ok(Self { place: place.to_owned() })
     }

@@ -87,11 +87,20 @@ mod tests {
     fn each_part_that_guards_something_has_a_mutant() {
         let mutants = all().unwrap();
         for part in [
-            "lead/src/publish/", "lead/src/watch/", "lead/src/http", "lead/src/commands/",
-            "shared/forge/src/", "worker/src/reproduce/", "worker/src/workspace/",
-            "worker/src/command/", "worker/src/egress/", "worker/src/task_user.rs",
-            "worker/src/sandbox/root.rs", "worker/src/sandbox/files.rs",
-            "worker/src/sandbox/calls.rs", "worker/src/sandbox/privileges.rs",
+            "lead/src/publish/",
+            "lead/src/watch/",
+            "lead/src/http",
+            "lead/src/commands/",
+            "shared/forge/src/",
+            "worker/src/reproduce/",
+            "worker/src/workspace/",
+            "worker/src/command/",
+            "worker/src/egress/",
+            "worker/src/task_user.rs",
+            "worker/src/sandbox/root.rs",
+            "worker/src/sandbox/files.rs",
+            "worker/src/sandbox/calls.rs",
+            "worker/src/sandbox/privileges.rs",
         ] {
             let has = mutants.iter().any(|mutant| mutant.file.starts_with(part));
             assert!(has, "no mutant breaks a guard in {part}");

@@ -27,9 +27,12 @@ use crate::run::Ran;
 ///
 /// Exit code 1 if a mutant survived or could not be tried.
 #[derive(Debug, Parser)]
-#[command(name = "make mutants", after_help = "Examples:
+#[command(
+    name = "make mutants",
+    after_help = "Examples:
   make mutants
-  make mutants ARGS=\"--only sandbox\"")]
+  make mutants ARGS=\"--only sandbox\""
+)]
 struct Args {
     /// Only mutants whose file or guard holds this
     #[arg(long, value_name = "PATTERN")]

@@ -20,7 +20,8 @@ pub(crate) fn test(copy: &Copy, target: &Path, mutant: &Mutant) -> anyhow::Resul
     let built = cargo(copy, target, mutant, &["--no-run"]).output()?;
     if !built.status.success() {
         let said = String::from_utf8_lossy(&built.stderr).into_owned();
-        let line = said.lines().find(|line| line.starts_with("error")).unwrap_or("it does not build");
+        let line =
+            said.lines().find(|line| line.starts_with("error")).unwrap_or("it does not build");
         return Ok(Ran::NotRun(line.to_owned()));
     }
     let ran = cargo(copy, target, mutant, &["--", "--exact", &mutant.test]).output()?;

@@ -24,7 +24,11 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "64", words: "links to /etc and to a private file", run: links },
     Case { name: "65", words: "the checkout's token to another origin", run: token_elsewhere },
     Case { name: "B10k", words: "the checkout follows a redirect", run: redirect },
-    Case { name: "B10l", words: "the checkout's token in an environment", run: token_in_environment },
+    Case {
+        name: "B10l",
+        words: "the checkout's token in an environment",
+        run: token_in_environment,
+    },
 ];
 
 /// Commits a tree that a line of shell makes, and returns the commit.
@@ -57,7 +61,13 @@ fn clone_url(stage: &Stage) -> String {
 }
 
 /// What the worker says after a checkout of that commit and this command.
-fn reproduce(stage: &Stage, id: &str, url: &str, head: &str, command: &str) -> anyhow::Result<Value> {
+fn reproduce(
+    stage: &Stage,
+    id: &str,
+    url: &str,
+    head: &str,
+    command: &str,
+) -> anyhow::Result<Value> {
     stage.enqueue(&json!({
         "task_id": id, "type": "fix_test_failure",
         "inputs": {"repo": "acme/app", "head_sha": head, "clone_url": url, "fork": false, "signature": "x"},
@@ -67,7 +77,13 @@ fn reproduce(stage: &Stage, id: &str, url: &str, head: &str, command: &str) -> a
 }
 
 /// A trick: the control is a plain git in the open, with the user's configuration.
-fn trick(stage: &Stage, name: &str, make: &str, control: &str, looks: &str) -> anyhow::Result<Verdict> {
+fn trick(
+    stage: &Stage,
+    name: &str,
+    make: &str,
+    control: &str,
+    looks: &str,
+) -> anyhow::Result<Verdict> {
     let branch = format!("trick-{name}");
     let head = commit(stage, &branch, make)?;
     let bare = stage.repo.git_folder();
@@ -89,7 +105,10 @@ fn trick(stage: &Stage, name: &str, make: &str, control: &str, looks: &str) -> a
     let story = reproduce(stage, &id, &clone_url(stage), &head, &format!("{looks}; echo LOOKED"))?;
     let tail = story["result"]["commands"][0]["tail"].as_str().unwrap_or_default().to_owned();
     if !tail.contains("LOOKED") {
-        return Ok(Verdict::NotTried(format!("the checkout did not run: {:.200}", story["error"].to_string() + &story["result"]["reason"].to_string())));
+        return Ok(Verdict::NotTried(format!(
+            "the checkout did not run: {:.200}",
+            story["error"].to_string() + &story["result"]["reason"].to_string()
+        )));
     }
     Ok(verdict(works, broke_if(tail.contains("TRICKED"), "it works in the checkout too")))
 }
@@ -97,7 +116,9 @@ fn trick(stage: &Stage, name: &str, make: &str, control: &str, looks: &str) -> a
 const CONFIGURATION: &str = "git config --file \"$HOME/.gitconfig\"";
 
 fn lfs(stage: &Stage) -> anyhow::Result<Verdict> {
-    let control = format!("{CONFIGURATION} filter.lfs.smudge 'sed s/pointer/TRICKED/'; CLONE; {CONFIGURATION} --unset filter.lfs.smudge;");
+    let control = format!(
+        "{CONFIGURATION} filter.lfs.smudge 'sed s/pointer/TRICKED/'; CLONE; {CONFIGURATION} --unset filter.lfs.smudge;"
+    );
     let make = "echo '* filter=lfs' >.gitattributes; echo pointer >f";
     trick(stage, "57", make, &control, "cat f")
 }
@@ -125,7 +146,13 @@ fn lfs_configuration(stage: &Stage) -> anyhow::Result<Verdict> {
 
 fn shell_files(stage: &Stage) -> anyhow::Result<Verdict> {
     let make = "for f in .env .bashrc .profile .bash_profile; do echo 'echo TRICKED' >$f; done";
-    trick(stage, "61", make, "CLONE;", "if [ -z \"$GREENLINE_TASK_ID\" ]; then . ./.env; fi; bash -c true; sh -c true")
+    trick(
+        stage,
+        "61",
+        make,
+        "CLONE;",
+        "if [ -z \"$GREENLINE_TASK_ID\" ]; then . ./.env; fi; bash -c true; sh -c true",
+    )
 }
 
 fn hooks(stage: &Stage) -> anyhow::Result<Verdict> {
@@ -137,7 +164,13 @@ fn hooks(stage: &Stage) -> anyhow::Result<Verdict> {
 fn encoding(stage: &Stage) -> anyhow::Result<Verdict> {
     let make = "printf 'f text working-tree-encoding=UTF-16LE-BOM\\n' >.gitattributes; printf '\\377\\376T\\0R\\0I\\0C\\0K\\0E\\0D\\0\\n\\0' >f";
     // In the checkout it is only text in another encoding, and no program runs for it.
-    trick(stage, "63", make, "CLONE;", "if [ -z \"$GREENLINE_TASK_ID\" ]; then tr -d '\\0' <f; fi; ls ran 2>/dev/null")
+    trick(
+        stage,
+        "63",
+        make,
+        "CLONE;",
+        "if [ -z \"$GREENLINE_TASK_ID\" ]; then tr -d '\\0' <f; fi; ls ran 2>/dev/null",
+    )
 }
 
 fn links(stage: &Stage) -> anyhow::Result<Verdict> {
@@ -185,7 +218,8 @@ impl Recorder {
 fn answer(request: &str, port: u16) -> String {
     let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
     if request.starts_with("GET /away/") {
-        let place = format!("http://localhost:{port}/there/app.git/info/refs?service=git-upload-pack");
+        let place =
+            format!("http://localhost:{port}/there/app.git/info/refs?service=git-upload-pack");
         return format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\n{end}");
     }
     format!("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n{end}")
@@ -234,9 +268,14 @@ fn token_in_environment(stage: &Stage) -> anyhow::Result<Verdict> {
         "validation": ["true"],
     }))?;
     std::thread::sleep(Duration::from_secs(4));
-    let git = stage.shell("pgrep -f '[g]it.*fetch|[g]it-remote' >/dev/null && echo runs")?.1.contains("runs");
+    let git = stage
+        .shell("pgrep -f '[g]it.*fetch|[g]it-remote' >/dev/null && echo runs")?
+        .1
+        .contains("runs");
     let pattern = format!("planted-[s]{}", &TOKEN["planted-s".len()..]);
-    let (code, said) = stage.shell(&format!("grep -alE '{pattern}' /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | head -n 1"))?;
+    let (code, said) = stage.shell(&format!(
+        "grep -alE '{pattern}' /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | head -n 1"
+    ))?;
     let _asked_to_end = stage.greenline(&["queue", "cancel", "waits"])?;
     let works = victim.contains("PLANTED") && git;
     Ok(verdict(works, broke_if(code == 0 && !said.trim().is_empty(), said.trim())))

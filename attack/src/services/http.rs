@@ -93,7 +93,8 @@ fn read(stream: &mut TcpStream) -> Answer {
 fn signature(body: &[u8]) -> anyhow::Result<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(HOOK_SECRET.as_bytes())?;
     mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("sha256={hex}"))
 }
 
@@ -169,12 +170,30 @@ fn none_shows(stage: &Stage, requests: &[String]) -> anyhow::Result<Verdict> {
 
 fn spellings(stage: &Stage) -> anyhow::Result<Verdict> {
     let paths = [
-        "/api/v1/status", "/API/V1/STATUS", "//api/v1/status", "/api//v1/status", "/api/v1/status/",
-        "/api/v1/./status", "/health/../api/v1/status", "/health/..%2fapi/v1/status",
-        "/%61pi/v1/status", "/api%2fv1%2fstatus", "/api/v1/status%00", "/api/v1/status;x=1",
-        "/api/v1/status?x", "/api/v1/status#x", "/metrics", "//metrics", "/metrics/", "/%6detrics",
-        "/ready/../metrics", "\\api\\v1\\status", "/api/v1/status%20", "/./metrics",
-        "http://127.0.0.1/api/v1/status", "*",
+        "/api/v1/status",
+        "/API/V1/STATUS",
+        "//api/v1/status",
+        "/api//v1/status",
+        "/api/v1/status/",
+        "/api/v1/./status",
+        "/health/../api/v1/status",
+        "/health/..%2fapi/v1/status",
+        "/%61pi/v1/status",
+        "/api%2fv1%2fstatus",
+        "/api/v1/status%00",
+        "/api/v1/status;x=1",
+        "/api/v1/status?x",
+        "/api/v1/status#x",
+        "/metrics",
+        "//metrics",
+        "/metrics/",
+        "/%6detrics",
+        "/ready/../metrics",
+        "\\api\\v1\\status",
+        "/api/v1/status%20",
+        "/./metrics",
+        "http://127.0.0.1/api/v1/status",
+        "*",
     ];
     let mut requests = Vec::new();
     for path in paths {
@@ -210,20 +229,36 @@ fn rebinding(stage: &Stage) -> anyhow::Result<Verdict> {
 }
 
 fn two_headers(stage: &Stage) -> anyhow::Result<Verdict> {
-    none_shows(stage, &[
-        with_headers(&format!("Host: 127.0.0.1\r\nAuthorization: Bearer x\r\nAuthorization: Bearer {VIEWER}\r\n")),
-        with_headers(&format!("Host: 127.0.0.1\r\nAuthorization: Bearer {VIEWER}\r\nAuthorization: Bearer x\r\n")),
-    ])
+    none_shows(
+        stage,
+        &[
+            with_headers(&format!(
+                "Host: 127.0.0.1\r\nAuthorization: Bearer x\r\nAuthorization: Bearer {VIEWER}\r\n"
+            )),
+            with_headers(&format!(
+                "Host: 127.0.0.1\r\nAuthorization: Bearer {VIEWER}\r\nAuthorization: Bearer x\r\n"
+            )),
+        ],
+    )
 }
 
 fn overrides(stage: &Stage) -> anyhow::Result<Verdict> {
     let head = "Host: 127.0.0.1\r\nConnection: close\r\n";
-    none_shows(stage, &[
-        format!("GET /api/v1/status?token={VIEWER}&access_token={VIEWER} HTTP/1.1\r\n{head}\r\n"),
-        format!("GET /health HTTP/1.1\r\n{head}X-Original-URL: /api/v1/status\r\nX-Rewrite-URL: /metrics\r\n\r\n"),
-        format!("GET /health HTTP/1.1\r\n{head}X-HTTP-Method-Override: POST\r\n\r\n"),
-        format!("GET /api/v1/status HTTP/1.1\r\n{head}Cookie: token={VIEWER}\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"),
-    ])
+    none_shows(
+        stage,
+        &[
+            format!(
+                "GET /api/v1/status?token={VIEWER}&access_token={VIEWER} HTTP/1.1\r\n{head}\r\n"
+            ),
+            format!(
+                "GET /health HTTP/1.1\r\n{head}X-Original-URL: /api/v1/status\r\nX-Rewrite-URL: /metrics\r\n\r\n"
+            ),
+            format!("GET /health HTTP/1.1\r\n{head}X-HTTP-Method-Override: POST\r\n\r\n"),
+            format!(
+                "GET /api/v1/status HTTP/1.1\r\n{head}Cookie: token={VIEWER}\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"
+            ),
+        ],
+    )
 }
 
 /// Two requests in one are answered as one at most.
@@ -246,39 +281,66 @@ fn hiding(headers: &str, body: &str) -> String {
 }
 
 fn cl_te(stage: &Stage) -> anyhow::Result<Verdict> {
-    smuggled(stage, &[
-        hiding("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", &format!("0\r\n\r\n{HIDDEN}")),
-        hiding("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", &format!("0\r\n\r\n{HIDDEN}")),
-    ])
+    smuggled(
+        stage,
+        &[
+            hiding(
+                "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+            hiding(
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+        ],
+    )
 }
 
 fn te_te(stage: &Stage) -> anyhow::Result<Verdict> {
-    smuggled(stage, &[
-        hiding("Content-Length: 4\r\nTransfer-Encoding: xchunked\r\n", &format!("0\r\n\r\n{HIDDEN}")),
-        hiding("Content-Length: 4\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", &format!("0\r\n\r\n{HIDDEN}")),
-    ])
+    smuggled(
+        stage,
+        &[
+            hiding(
+                "Content-Length: 4\r\nTransfer-Encoding: xchunked\r\n",
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+            hiding(
+                "Content-Length: 4\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+        ],
+    )
 }
 
 fn two_lengths(stage: &Stage) -> anyhow::Result<Verdict> {
-    smuggled(stage, &[
-        hiding("Content-Length: 0\r\nContent-Length: 60\r\n", HIDDEN),
-        hiding("Content-Length: 60\r\nContent-Length: 0\r\n", HIDDEN),
-        hiding("Content-Length: +0\r\n", HIDDEN),
-        hiding("Content-Length: 0, 60\r\n", HIDDEN),
-    ])
+    smuggled(
+        stage,
+        &[
+            hiding("Content-Length: 0\r\nContent-Length: 60\r\n", HIDDEN),
+            hiding("Content-Length: 60\r\nContent-Length: 0\r\n", HIDDEN),
+            hiding("Content-Length: +0\r\n", HIDDEN),
+            hiding("Content-Length: 0, 60\r\n", HIDDEN),
+        ],
+    )
 }
 
 fn folded(stage: &Stage) -> anyhow::Result<Verdict> {
-    none_shows(stage, &[
-        with_headers(&format!("Host: 127.0.0.1\r\nX: y\r\n Authorization: Bearer {VIEWER}\r\n")),
-        with_headers(&format!("Host: 127.0.0.1\r\nAuthorization:\r\n\tBearer {VIEWER}\r\n")),
-    ])
+    none_shows(
+        stage,
+        &[
+            with_headers(&format!(
+                "Host: 127.0.0.1\r\nX: y\r\n Authorization: Bearer {VIEWER}\r\n"
+            )),
+            with_headers(&format!("Host: 127.0.0.1\r\nAuthorization:\r\n\tBearer {VIEWER}\r\n")),
+        ],
+    )
 }
 
 fn space(stage: &Stage) -> anyhow::Result<Verdict> {
-    none_shows(stage, &[with_headers(&format!(
-        "Host: 127.0.0.1\r\nAuthorization : Bearer {VIEWER}\r\n"
-    ))])
+    none_shows(
+        stage,
+        &[with_headers(&format!("Host: 127.0.0.1\r\nAuthorization : Bearer {VIEWER}\r\n"))],
+    )
 }
 
 fn old_and_new(stage: &Stage) -> anyhow::Result<Verdict> {
@@ -359,10 +421,17 @@ fn no_signatures(stage: &Stage) -> anyhow::Result<Verdict> {
         format!("sha256={hex}")
     };
     let wrong = [
-        String::new(), "sha256=".to_owned(), right[..40].to_owned(), format!("{right}00"),
-        right.replace("sha256", "sha1"), right.replace("sha256=", ""), empty,
-        format!("{right},{right}"), "sha256=".to_owned() + &"0".repeat(64),
-        right.replace("sha256=", "sha256=0x"), format!(" {right} x"),
+        String::new(),
+        "sha256=".to_owned(),
+        right[..40].to_owned(),
+        format!("{right}00"),
+        right.replace("sha256", "sha1"),
+        right.replace("sha256=", ""),
+        empty,
+        format!("{right},{right}"),
+        "sha256=".to_owned() + &"0".repeat(64),
+        right.replace("sha256=", "sha256=0x"),
+        format!(" {right} x"),
     ];
     for (number, signature) in wrong.iter().enumerate() {
         let answer = stage.hook(&format!("109-{number}"), signature, &body)?;

@@ -67,7 +67,11 @@ fn links(stage: &Stage) -> anyhow::Result<Verdict> {
     let secret = stage.path("home/.ssh/id_test");
     let _there = std::os::unix::fs::symlink(&secret, folder.join("link.txt"));
     fs::write(folder.join("real.txt"), "error[E0308]: mismatched types\n")?;
-    let line = format!("{} diagnose --excerpt {}", stage.path("bin/greenline").display(), folder.display());
+    let line = format!(
+        "{} diagnose --excerpt {}",
+        stage.path("bin/greenline").display(),
+        folder.display()
+    );
     // Whoever calls it may read that file; it only has to write nothing beside what it is given.
     let (_, said) = stage.shell(&line)?;
     let extra = fs::read_dir(&folder)?.count();
@@ -106,6 +110,7 @@ fn escapes(stage: &Stage) -> anyhow::Result<Verdict> {
     if first != Verdict::Held {
         return Ok(first);
     }
-    let moves = said.windows(2).any(|pair| pair == b"\x1b]" || pair == b"\x1b[") || said.contains(&7);
+    let moves =
+        said.windows(2).any(|pair| pair == b"\x1b]" || pair == b"\x1b[") || said.contains(&7);
     Ok(verdict(true, super::broke_if(moves, "an escape sequence comes through")))
 }

@@ -36,7 +36,8 @@ fn broke_if(broke: bool, why: &str) -> Option<String> {
 
 /// Makes all attempts and reports each.
 pub(crate) fn attack(program: &Path, probe: &Path, report: &mut Report) {
-    let cases = [secrets::EARLY, redis::CASES, http::CASES, git::CASES, logs::CASES, secrets::CASES];
+    let cases =
+        [secrets::EARLY, redis::CASES, http::CASES, git::CASES, logs::CASES, secrets::CASES];
     let cases: Vec<_> = cases.into_iter().flatten().collect();
     let wanted: Vec<_> =
         cases.into_iter().filter(|case| report.wants(case.name, case.words)).collect();
@@ -58,9 +59,8 @@ pub(crate) fn attack(program: &Path, probe: &Path, report: &mut Report) {
     }
     for case in wanted {
         report.progress(case.words);
-        let verdict = (case.run)(&stage).unwrap_or_else(|error| {
-            Verdict::NotTried(format!("failed: {error:#}"))
-        });
+        let verdict = (case.run)(&stage)
+            .unwrap_or_else(|error| Verdict::NotTried(format!("failed: {error:#}")));
         report.add(case.name, case.words, verdict);
     }
 }

@@ -82,7 +82,9 @@ pub(super) fn refused(stage: &Stage, command: &Command) -> Verdict {
         let _restored = stage.redis("admin", &["SET", "agent:schema", &schema]);
     }
     match answer {
-        Ok(answer) if answer.contains("NOPERM") || answer.contains("No permissions") => Verdict::Held,
+        Ok(answer) if answer.contains("NOPERM") || answer.contains("No permissions") => {
+            Verdict::Held
+        }
         Ok(answer) => Verdict::Broke(answer.chars().take(100).collect()),
         Err(error) => Verdict::NotTried(format!("failed: {error:#}")),
     }
@@ -121,7 +123,8 @@ fn hold(stage: &Stage, name: &str) -> anyhow::Result<std::path::PathBuf> {
 fn push(stage: &Stage, name: &str) -> anyhow::Result<()> {
     let task = format!("agent:task:{name}");
     stage.redis("worker", &["HSET", &task, "status", "pending"])?;
-    for list in ["agent:tasks:pending:normal@", "agent:tasks:pending", "agent:tasks:pending:normal"] {
+    for list in ["agent:tasks:pending:normal@", "agent:tasks:pending", "agent:tasks:pending:normal"]
+    {
         stage.redis("worker", &["RPUSH", list, name])?;
     }
     stage.redis("worker", &["LPUSH", "agent:tasks:wake", "x"])?;

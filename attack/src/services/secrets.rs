@@ -52,7 +52,8 @@ fn environment(stage: &Stage) -> anyhow::Result<Verdict> {
 fn core_files(stage: &Stage) -> anyhow::Result<Verdict> {
     let limit = |pid: u32| {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-        let line = limits.lines().find(|line| line.starts_with("Max core file size")).map(str::to_owned);
+        let line =
+            limits.lines().find(|line| line.starts_with("Max core file size")).map(str::to_owned);
         line.unwrap_or_default()
     };
     let works = limit(stage.victim.id()).contains("core");
@@ -72,7 +73,9 @@ fn logs(stage: &Stage) -> anyhow::Result<Verdict> {
 
 fn settings(stage: &Stage) -> anyhow::Result<Verdict> {
     let mut text = String::new();
-    for arguments in [&["settings"][..], &["settings", "--json"], &["doctor"], &["doctor", "--json"]] {
+    for arguments in
+        [&["settings"][..], &["settings", "--json"], &["doctor"], &["doctor", "--json"]]
+    {
         text.push_str(&stage.greenline(arguments)?.1);
     }
     let works = text.contains("secret, set");
@@ -107,7 +110,8 @@ fn modes(stage: &Stage) -> anyhow::Result<Verdict> {
     let folder = stage.path("deploy/.greenline");
     let mut open = None;
     let mut seen = 0;
-    for entry in fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).chain([folder.clone()]) {
+    for entry in fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).chain([folder.clone()])
+    {
         seen += 1;
         let mode = fs::symlink_metadata(&entry)?.permissions().mode() & 0o7777;
         let is_workspaces = entry.is_dir() && entry != folder;
@@ -120,7 +124,11 @@ fn modes(stage: &Stage) -> anyhow::Result<Verdict> {
 }
 
 fn processes(stage: &Stage) -> anyhow::Result<Verdict> {
-    let read = |pid: &str| stage.shell(&format!("$P read /proc/{pid}/environ || $P read /proc/{pid}/maps || $P list /proc/{pid}/fd"));
+    let read = |pid: &str| {
+        stage.shell(&format!(
+            "$P read /proc/{pid}/environ || $P read /proc/{pid}/maps || $P list /proc/{pid}/fd"
+        ))
+    };
     let works = read("$VICTIM")?.0 == 0;
     let open = ["$LEAD", "$WORKER"].into_iter().find_map(|pid| {
         let read = read(pid).ok()?;

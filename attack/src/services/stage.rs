@@ -39,7 +39,8 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn start(program: &Path, probe: &Path) -> anyhow::Result<Self> {
         let base = prepare(program, probe, User::Ordinary)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (github, repo) = runtime.block_on(async {
             let github = GitHub::start().await?;
             let repo = github.repo("acme/app").await?;
@@ -63,9 +64,20 @@ impl Stage {
         let mut victim = as_user(User::Ordinary, Path::new("/bin/sleep"));
         victim.arg("73121213").env_clear().env("PLANTED", VARIABLE).stdin(Stdio::null());
         let victim = victim.spawn()?;
-        let stage =
-            Self { base, redis_port, lead_port, redis, lead, worker, victim, github, repo, runtime };
-        stage.until("the lead", || stage.get("/ready").is_some_and(|answer| answer.status == 200))?;
+        let stage = Self {
+            base,
+            redis_port,
+            lead_port,
+            redis,
+            lead,
+            worker,
+            victim,
+            github,
+            repo,
+            runtime,
+        };
+        stage
+            .until("the lead", || stage.get("/ready").is_some_and(|answer| answer.status == 200))?;
         Ok(stage)
     }
 

@@ -5,8 +5,17 @@ use greenline_fuzzing::mutate_and_read;
 use serde_json::json;
 
 const EVENTS: [&str; 11] = [
-    "check_run", "check_suite", "workflow_job", "workflow_run", "status", "pull_request",
-    "issue_comment", "push", "installation", "installation_repositories", "repository",
+    "check_run",
+    "check_suite",
+    "workflow_job",
+    "workflow_run",
+    "status",
+    "pull_request",
+    "issue_comment",
+    "push",
+    "installation",
+    "installation_repositories",
+    "repository",
 ];
 
 /// One body with all that the events hold.
