@@ -333,6 +333,7 @@ fn environment(base: &Path) -> Vec<(String, String)> {
         ("GREENLINE_GRACE", "3s".to_owned()),
         ("GREENLINE_MEMORY_LIMIT", "256MiB".to_owned()),
         ("GREENLINE_WORKSPACE_LIMIT", "512MiB".to_owned()),
+        ("GREENLINE_WORKSPACE_ENTRIES", "100000".to_owned()),
         ("ANTHROPIC_API_KEY", TOKEN.to_owned()),
         ("PLANTED", VARIABLE.to_owned()),
     ];

@@ -101,7 +101,7 @@ fn sarif_mutated() {
             let _complaints = sarif::check(repaired.text.as_bytes());
         }
         for complaint in complaints {
-            assert!(!complaint.to_string().contains('\u{1b}'), "{complaint}");
+            assert!(!complaint.says.is_empty(), "{complaint:?}");
         }
     });
 }
