@@ -60,6 +60,8 @@ impl Stage {
         let lead = lead.spawn()?;
         let mut worker = program_at(base.path(), redis_port, "worker", "worker")?;
         worker.arg("worker").env("GREENLINE_CHECKOUT_TOKEN", TOKEN).env("GREENLINE_LOG", "trace");
+        // Without it the checkout refuses this machine's addresses.
+        worker.env("GITHUB_API_URL", github.url());
         let worker = worker.spawn()?;
         let mut victim = as_user(User::Ordinary, Path::new("/bin/sleep"));
         victim.arg("73121213").env_clear().env("PLANTED", VARIABLE).stdin(Stdio::null());
