@@ -3,9 +3,13 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+# What `make attack` builds: dev or release.
+PROFILE ?= dev
+# How long `make fuzz` spends on each target.
+SECONDS_EACH ?= 60
 SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
 
-.PHONY: help demo up test lint registries bench bench-peers bench-diagnosis bench-webhooks compose-test
+.PHONY: help demo up test lint registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack mutants fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +62,21 @@ bench-diagnosis: ## logs of 100 KB to 100 MB to their diagnosis, beside grep -E
 bench-webhooks: ## a thousand webhooks a second to the lead, and what watching 500 pull requests takes
 	@deploy/need cargo cc redis
 	@$(CARGO) bench --locked --quiet --package greenline-lead --bench webhooks $(ARGS)
+
+attack: ## try to get out of the sandbox, into Redis and past the lead (ARGS="--help"; as root it tries more)
+	@deploy/need cargo cc git redis
+	@$(CARGO) build --locked --quiet --profile $(PROFILE) --package greenline --package greenline-attack
+	@target/$(PROFILE:dev=debug)/greenline-attack $(ARGS)
+
+mutants: ## break guards one at a time and see that a test notices (ARGS="--help")
+	@deploy/need cargo cc git redis
+	@$(CARGO) run --locked --quiet --package greenline-mutants -- $(ARGS)
+
+fuzz: ## libFuzzer on everything that reads text of others (cargo-fuzz, nightly; SECONDS_EACH=60)
+	@for target in sarif rules task settings repo_settings webhook comment; do \
+	  (cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(SECONDS_EACH) -timeout=10); done
+	@for target in diagnose archive; do \
+	  (cd shared/diagnosis && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(SECONDS_EACH) -timeout=10); done
 
 compose-test: ## build the image, run five workers, kill two under load (needs a Docker engine)
 	@deploy/compose-test

@@ -8,6 +8,7 @@ mod bed;
 mod cable;
 mod casework;
 mod election;
+mod fuzzed;
 mod http;
 mod killed;
 mod outage;

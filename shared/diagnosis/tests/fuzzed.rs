@@ -1,8 +1,13 @@
-//! Some thousand logs that nobody wrote, the same each time. `fuzz/` goes on where this stops.
+//! Some thousand logs that nobody wrote, the same each time, and SARIF and rules likewise. `fuzz/`
+//! goes on where this stops.
 
 mod holds;
 
+use std::path::{Path, PathBuf};
+
 use fastrand::Rng;
+use greenline_diagnosis::{RuleSet, sarif};
+use greenline_fuzzing::mutate_and_read;
 
 /// Pieces of what CI systems, tools, terminals and broken programs write.
 const SNIPPETS: [&[u8]; 46] = [
@@ -73,6 +78,68 @@ fn logs_of_noise() {
         let log: Vec<u8> = (0..random.usize(..4_000)).map(|_| random.u8(..)).collect();
         holds::whatever_is_read(&log, &pieces(&mut random));
     }
+}
+
+#[test]
+fn logs_of_tools_mutated() {
+    const LARGEST: u64 = 16 * 1024;
+    let is_small = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() < LARGEST);
+    let logs: Vec<_> = files(&fixtures(), "log").into_iter().filter(is_small).collect();
+    let samples: Vec<_> = logs.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    mutate_and_read("logs", &samples, 400, |log| holds::whatever_is_read(log, &[3, 90, 7, 200]));
+}
+
+#[test]
+fn sarif_mutated() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sarif/golden");
+    let samples: Vec<_> =
+        files(&golden, "sarif").iter().map(|path| std::fs::read(path).unwrap()).collect();
+    mutate_and_read("sarif", &samples, 2_000, |file| {
+        let complaints = sarif::check(file);
+        if let Ok(repaired) = sarif::repair(file) {
+            // What was repaired is read again, and need not be repaired again.
+            let _complaints = sarif::check(repaired.text.as_bytes());
+        }
+        for complaint in complaints {
+            assert!(!complaint.says.is_empty(), "{complaint:?}");
+        }
+    });
+}
+
+#[test]
+fn rules_mutated() {
+    let builtin = include_str!("../src/rules/rules.toml");
+    let start = builtin.find("[[rule]]").unwrap();
+    let samples: Vec<_> = builtin[start..]
+        .split_inclusive("\n\n[[rule]]")
+        .take(60)
+        .map(|rule| format!("[[rule]]{}", rule.trim_end_matches("[[rule]]")).into_bytes())
+        .collect();
+    mutate_and_read("rules", &samples, 1_500, |text| {
+        let text = String::from_utf8_lossy(text);
+        if let Err(error) = RuleSet::parse(&text, "mutated") {
+            assert!(!error.to_string().is_empty());
+        }
+    });
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// All files with this extension, in an order that is the same everywhere.
+fn files(below: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(below).unwrap().map(|entry| entry.unwrap().path());
+    for path in entries {
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|it| it == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
 }
 
 /// With some bytes lost, changed and doubled.

@@ -473,3 +473,21 @@ fn who_watches_must_be_known_to_github() {
     let said = Setup::new().env("GITHUB_WEBHOOK_SECRET", &"s".repeat(32)).said();
     assert!(said.contains("GITHUB_WEBHOOK_SECRET: is set, but nothing"), "{said}");
 }
+
+#[test]
+fn no_file_makes_its_reader_panic() {
+    const FILE: &str = "state_dir = \"/tmp/x\"\n[redis]\nhost = \"redis\"\nport = 6379\n\
+        [queue]\nlease = \"15s\"\npayload_max = \"256KiB\"\n[worker]\nslots = 2\n\
+        labels = [\"gpu\", \"linux\"]\nsandbox_ports = [80, 443]\nprefetch = \"on\"\n\
+        [lead]\nlisten = \"127.0.0.1:7410\"\noperator_token_file = \"token\"\n\
+        [github]\nrepos = [\"acme/app\"]\npoll_interval = \"60s\"\n[log]\nlevel = \"info,x=debug\"\n";
+    let setup = Setup::new().file("token", "a-token-of-an-operator-that-is-long-enough\n");
+    let file = setup.directory.path().join("greenline.toml");
+    greenline_fuzzing::mutate_and_read("settings", &[FILE.into()], 3_000, |text| {
+        fs::write(&file, text).unwrap();
+        if let Err(problems) = setup.load() {
+            let said = problems.to_string();
+            assert!(!said.is_empty() && !said.contains('\u{1b}'), "{said:?}");
+        }
+    });
+}

@@ -4,6 +4,7 @@
 
 mod asking;
 mod double;
+mod fuzzed;
 mod graphql;
 mod limits;
 mod logs;

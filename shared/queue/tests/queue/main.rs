@@ -32,6 +32,7 @@ mod bad_input;
 mod broken_keys;
 mod ended;
 mod flow;
+mod fuzzed;
 mod keys;
 mod leader;
 mod leases;
