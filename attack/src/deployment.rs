@@ -19,8 +19,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, chown};
+use nix::unistd::{AccessFlags, Pid, Uid, access, chown};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -260,7 +261,12 @@ fn report(status: &str, story: &Value) -> TaskReport {
 /// Makes the directories, owned by who will run there.
 pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Result<TempDir> {
     // Not below /tmp, which commands in the sandbox have their own of.
-    let above = if Uid::effective().is_root() { "/var/lib" } else { "target" };
+    let above = match Uid::effective().is_root() {
+        // In the container of docker-compose.yml, whose image is read-only.
+        true if is_read_only("/var/lib") => "/workspace",
+        true => "/var/lib",
+        false => "target",
+    };
     let base = tempfile::Builder::new()
         .prefix("greenline-attack-")
         .permissions(fs::Permissions::from_mode(0o755))
@@ -294,6 +300,10 @@ pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Resul
         give(base.path())?;
     }
     Ok(base)
+}
+
+fn is_read_only(directory: &str) -> bool {
+    access(directory, AccessFlags::W_OK) == Err(Errno::EROFS)
 }
 
 /// Gives a directory and all below it to the ordinary user.
