@@ -173,7 +173,7 @@ impl Deployment {
     }
 
     fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        Ok(self.greenline(arguments).output()?)
+        patiently(|| self.greenline(arguments).output())
     }
 
     /// Runs a script in the open, as the ground's user or as root, and returns what it printed.
@@ -187,7 +187,7 @@ impl Deployment {
         command.arg("-c").arg(script).current_dir(open.join("work"));
         command.env_clear().envs(environment(self.base())).env("TMPDIR", open.join("tmp"));
         command.env("HOME", open.join("home")).stdin(Stdio::null());
-        let output = command.output()?;
+        let output = patiently(|| command.output())?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(printed)
     }
@@ -403,6 +403,22 @@ fn start_victim(base: &Path, user: User) -> anyhow::Result<Child> {
     command.env("PLANTED", VARIABLE).current_dir(base.join("home"));
     command.stdin(fs::File::open(base.join("home/.ssh/id_test"))?);
     Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+}
+
+/// Starts a process; waits while a fork bomb leaves no room for one.
+fn patiently(mut start: impl FnMut() -> std::io::Result<Output>) -> anyhow::Result<Output> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match start() {
+            Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) => {
+                if Instant::now() > end {
+                    bail!("no process can be started for {} s", PATIENCE.as_secs());
+                }
+                std::thread::sleep(LOOK);
+            }
+            ended => return Ok(ended?),
+        }
+    }
 }
 
 /// Looks until something is there.
