@@ -139,7 +139,7 @@ pub(crate) struct Ended {
 }
 
 /// The result of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", content = "why", rename_all = "snake_case")]
 pub(crate) enum Verdict {
     /// It was refused, and its control was not.

@@ -19,8 +19,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, chown};
+use nix::unistd::{AccessFlags, Pid, Uid, access, chown};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -172,7 +173,7 @@ impl Deployment {
     }
 
     fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        Ok(self.greenline(arguments).output()?)
+        patiently(|| self.greenline(arguments).output())
     }
 
     /// Runs a script in the open, as the ground's user or as root, and returns what it printed.
@@ -186,7 +187,7 @@ impl Deployment {
         command.arg("-c").arg(script).current_dir(open.join("work"));
         command.env_clear().envs(environment(self.base())).env("TMPDIR", open.join("tmp"));
         command.env("HOME", open.join("home")).stdin(Stdio::null());
-        let output = command.output()?;
+        let output = patiently(|| command.output())?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(printed)
     }
@@ -260,7 +261,12 @@ fn report(status: &str, story: &Value) -> TaskReport {
 /// Makes the directories, owned by who will run there.
 pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Result<TempDir> {
     // Not below /tmp, which commands in the sandbox have their own of.
-    let above = if Uid::effective().is_root() { "/var/lib" } else { "target" };
+    let above = match Uid::effective().is_root() {
+        // In the container of docker-compose.yml, whose image is read-only.
+        true if is_read_only("/var/lib") => "/workspace",
+        true => "/var/lib",
+        false => "target",
+    };
     let base = tempfile::Builder::new()
         .prefix("greenline-attack-")
         .permissions(fs::Permissions::from_mode(0o755))
@@ -294,6 +300,10 @@ pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Resul
         give(base.path())?;
     }
     Ok(base)
+}
+
+fn is_read_only(directory: &str) -> bool {
+    access(directory, AccessFlags::W_OK) == Err(Errno::EROFS)
 }
 
 /// Gives a directory and all below it to the ordinary user.
@@ -393,6 +403,22 @@ fn start_victim(base: &Path, user: User) -> anyhow::Result<Child> {
     command.env("PLANTED", VARIABLE).current_dir(base.join("home"));
     command.stdin(fs::File::open(base.join("home/.ssh/id_test"))?);
     Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+}
+
+/// Starts a process; waits while a fork bomb leaves no room for one.
+fn patiently(mut start: impl FnMut() -> std::io::Result<Output>) -> anyhow::Result<Output> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match start() {
+            Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) => {
+                if Instant::now() > end {
+                    bail!("no process can be started for {} s", PATIENCE.as_secs());
+                }
+                std::thread::sleep(LOOK);
+            }
+            ended => return Ok(ended?),
+        }
+    }
 }
 
 /// Looks until something is there.

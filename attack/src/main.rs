@@ -47,6 +47,9 @@ struct Args {
     /// The program to attack [default: `greenline` beside this program]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// The compiled probe; without it `probe/probe.c` is compiled
+    #[arg(long, value_name = "FILE", hide = true)]
+    probe: Option<PathBuf>,
     /// One JSON object for each attempt, then the last line
     #[arg(long)]
     json: bool,
@@ -81,7 +84,10 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     };
     anyhow::ensure!(program.exists(), "{} is not there: build it first", program.display());
     let folder = tempfile::tempdir()?;
-    let probe = probe::build(folder.path())?;
+    let probe = match &args.probe {
+        Some(probe) => probe.clone(),
+        None => probe::build(folder.path())?,
+    };
     let grounds = if args.ground.is_empty() { Ground::value_variants() } else { &args.ground };
     for ground in grounds {
         report.begin(*ground);
@@ -91,7 +97,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
             None if *ground == Ground::Services => {
                 services::attack(programs.0, programs.1, &mut report);
             }
-            None => compose::attack(&attempts, &mut report),
+            None => compose::attack(programs, args.only.as_deref(), &attempts, &mut report),
         }
     }
     Ok(report.end())

@@ -3,6 +3,7 @@
 //! Redis starts first and stops last. Nothing else is left behind: what runs finishes within the
 //! grace, or goes back to the queue.
 
+use std::io::IsTerminal;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -240,6 +241,10 @@ fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyho
     match token {
         Token::Set => {}
         Token::Kept => row(out, "operator", &format!("token in {file}"))?,
+        // What is no terminal may be a journal, which keeps what it is given.
+        Token::New(_) if !std::io::stdout().is_terminal() => {
+            row(out, "operator", &format!("token in {file}"))?;
+        }
         Token::New(secret) => {
             row(out, "operator", &format!("token {}", secret.expose()))?;
             row(out, "", &format!("shown this once, kept in {file}"))?;

@@ -61,6 +61,7 @@ fn try_all(args: &Args) -> anyhow::Result<bool> {
     let target = args.target_dir.clone().unwrap_or_else(|| place.join("target"));
     let mut healthy: BTreeMap<&Mutant, bool> = BTreeMap::new();
     let (mut caught, mut survived, mut not_tried) = (0, 0, 0);
+    // All of them first: after a mutant, the crate would be compiled again.
     for mutant in &all {
         let known = healthy.iter().find(|(it, _)| it.has_the_test_of(mutant)).map(|(_, it)| *it);
         let passes = match known {
@@ -68,7 +69,9 @@ fn try_all(args: &Args) -> anyhow::Result<bool> {
             None => run::test(&copy, &target, mutant)? == Ran::Passed,
         };
         healthy.insert(mutant, passes);
-        if !passes {
+    }
+    for mutant in &all {
+        if healthy.get(mutant) != Some(&true) {
             not_tried += 1;
             println!("not tried  {mutant}: its test does not pass without it");
             continue;

@@ -1,6 +1,7 @@
 //! Logs that are made to hurt their reader. Each is bounded in time and memory.
 
 use std::fs;
+use std::io::Write;
 
 use super::stage::Stage;
 use super::{Case, verdict};
@@ -9,6 +10,7 @@ use crate::attempt::Verdict;
 pub(super) const CASES: &[Case] = &[
     Case { name: "112", words: "1 GB of zeros, compressed", run: zeros },
     Case { name: "113", words: "100 MB of errors, compressed", run: errors },
+    Case { name: "114", words: "an archive of 60,000 entries", run: entries },
     Case { name: "115", words: "links and ../ in a directory of logs", run: links },
     Case { name: "116", words: "a line of 300 MB", run: long_line },
     Case { name: "117", words: "200,000 groups", run: groups },
@@ -58,6 +60,19 @@ fn zeros(stage: &Stage) -> anyhow::Result<Verdict> {
 fn errors(stage: &Stage) -> anyhow::Result<Verdict> {
     let make = "yes 'error[E0308]: mismatched types' | head -c 100000000 | gzip -1 >113.gz";
     bounded(stage, "113", make, "diagnose 113.gz")
+}
+
+fn entries(stage: &Stage) -> anyhow::Result<Verdict> {
+    let file = fs::File::create(stage.path("received/114.zip"))?;
+    let mut archive = zip::ZipWriter::new(std::io::BufWriter::new(file));
+    let plain =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for number in 0..60_000 {
+        archive.start_file(format!("{number}_test.txt"), plain)?;
+        archive.write_all(b"error[E0308]: mismatched types\n")?;
+    }
+    archive.finish()?;
+    bounded(stage, "114", "true", "diagnose 114.zip")
 }
 
 fn links(stage: &Stage) -> anyhow::Result<Verdict> {

@@ -1,5 +1,6 @@
 //! Redis, HTTP, logs, secrets and git: what is the same whatever walls a sandbox has.
 
+mod comments;
 mod git;
 mod http;
 mod logs;
@@ -36,8 +37,16 @@ fn broke_if(broke: bool, why: &str) -> Option<String> {
 
 /// Makes all attempts and reports each.
 pub(crate) fn attack(program: &Path, probe: &Path, report: &mut Report) {
-    let cases =
-        [secrets::EARLY, redis::CASES, http::CASES, git::CASES, logs::CASES, secrets::CASES];
+    let cases = [
+        secrets::EARLY,
+        redis::CASES,
+        comments::CASES,
+        http::CASES,
+        git::CASES,
+        logs::CASES,
+        secrets::CASES,
+        redis::LATE,
+    ];
     let cases: Vec<_> = cases.into_iter().flatten().collect();
     let wanted: Vec<_> =
         cases.into_iter().filter(|case| report.wants(case.name, case.words)).collect();

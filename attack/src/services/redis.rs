@@ -97,6 +97,36 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "B8b", words: "a forged intent merges", run: forged_merge },
 ];
 
+/// What holds up the queue itself, after everything that needs it.
+pub(super) const LATE: &[Case] = &[Case {
+    name: "B10o",
+    words: "a script of the worker's user that does not end",
+    run: endless,
+}];
+
+const ENDLESS: &str = "run a script that does not end: Redis answers BUSY after 5 s, and the \
+                       operator ends it with SCRIPT KILL";
+
+/// Redis stands still, as docs/security.md says; the operator can end it.
+fn endless(stage: &Stage) -> anyhow::Result<Verdict> {
+    std::thread::scope(|scope| {
+        let script = ["EVAL", "while true do end", "0"];
+        scope.spawn(move || stage.redis("worker", &script));
+        let stood_still = stage.until("a Redis that stands still", || {
+            stage.redis("operator", &["PING"]).is_ok_and(|answer| answer.contains("BUSY"))
+        });
+        let ended = stage.until("the end of the script", || {
+            let _asked = stage.redis("operator", &["SCRIPT", "KILL"]);
+            stage.redis("operator", &["PING"]).is_ok_and(|answer| answer == "PONG")
+        });
+        Ok(match (stood_still, ended) {
+            (Err(_), _) => Verdict::Held,
+            (Ok(()), Ok(())) => Verdict::Documented(ENDLESS.to_owned()),
+            (Ok(()), Err(_)) => Verdict::Broke("the operator can't end it".to_owned()),
+        })
+    })
+}
+
 fn touches(stage: &Stage, name: &str) -> (String, std::path::PathBuf) {
     let marker = stage.path("received").join(name);
     (format!("echo x >{}", marker.display()), marker)
@@ -224,4 +254,12 @@ fn forged_merge(stage: &Stage) -> anyhow::Result<Verdict> {
     elect_anew(stage)?;
     let now = stage.repo.head("main").unwrap_or_default();
     Ok(verdict(!pull.is_empty(), broke_if(now != before, "main has moved")))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_left_open_is_in_the_documentation() {
+        assert!(include_str!("../../../docs/security.md").contains(super::ENDLESS));
+    }
 }

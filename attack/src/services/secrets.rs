@@ -22,6 +22,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "124", words: "Redis, every key", run: keys },
     Case { name: "125", words: "command lines", run: command_lines },
     Case { name: "126", words: "modes of .greenline", run: modes },
+    Case { name: "B10p", words: "the operator's token in what `up` prints", run: printed },
     Case { name: "127", words: "/proc of worker and lead", run: processes },
 ];
 
@@ -35,6 +36,25 @@ fn secrets(stage: &Stage) -> anyhow::Result<Vec<String>> {
 /// The first secret that stands in a text.
 fn found(stage: &Stage, text: &str) -> anyhow::Result<Option<String>> {
     Ok(secrets(stage)?.into_iter().find(|secret| text.contains(secret.as_str())))
+}
+
+/// A journal keeps what a service prints.
+fn printed(stage: &Stage) -> anyhow::Result<Verdict> {
+    let line = format!(
+        "mkdir -p \"$HOME/up\" && cd \"$HOME/up\" || exit 2\n\
+         export GREENLINE_LISTEN=127.0.0.1:0\n\
+         {} up >out.log 2>&1 & pid=$!\n\
+         i=0; while [ $i -lt 600 ]; do i=$((i+1)); grep -q '^try ' out.log && break; sleep 0.1; done\n\
+         kill -TERM $pid; wait $pid\n\
+         grep -q '^try ' out.log && test -s .greenline/operator_token || exit 2\n\
+         grep -qF \"$(cat .greenline/operator_token)\" out.log && exit 0; exit 1",
+        stage.path("bin/greenline").display(),
+    );
+    Ok(match stage.shell(&line)? {
+        (0, _) => Verdict::Broke("it is printed".to_owned()),
+        (1, _) => Verdict::Held,
+        (code, said) => Verdict::NotTried(format!("exit code {code}: {said}")),
+    })
 }
 
 fn environment(stage: &Stage) -> anyhow::Result<Verdict> {

@@ -56,6 +56,7 @@ impl Stage {
             .env("GITHUB_API_URL", github.url())
             .env("GREENLINE_REPOS", "acme/app")
             .env("GITHUB_WEBHOOK_SECRET", HOOK_SECRET)
+            .env("GREENLINE_POLL_INTERVAL", "3s")
             .env("GREENLINE_LOG", "trace");
         let lead = lead.spawn()?;
         let mut worker = program_at(base.path(), redis_port, "worker", "worker")?;

@@ -219,3 +219,38 @@ pub(crate) fn is_approved(approval: &Approval, content_hash: &str, now_ms: i64) 
         && approval.content_hash == content_hash
         && approval.expires_at > now_ms
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approved() -> Approval {
+        Approval {
+            id: "p".to_owned(),
+            gate: "publish".to_owned(),
+            task: "t".to_owned(),
+            content_hash: "hash".to_owned(),
+            shown: String::new(),
+            state: "approved".to_owned(),
+            asked_by: None,
+            asked_at: 0,
+            expires_at: 2,
+            answered_by: Some("ada".to_owned()),
+            answered_at: Some(0),
+            why: None,
+        }
+    }
+
+    #[test]
+    fn a_yes_to_run_or_to_something_else_publishes_nothing() {
+        assert!(is_approved(&approved(), "hash", 1));
+        assert!(!is_approved(&approved(), "other", 1));
+        assert!(!is_approved(&approved(), "hash", 2), "it has expired");
+        let to_run = Approval { gate: "run".to_owned(), ..approved() };
+        assert!(!is_approved(&to_run, "hash", 1));
+        for state in ["open", "rejected", "expired", "withdrawn", ""] {
+            let other = Approval { state: state.to_owned(), ..approved() };
+            assert!(!is_approved(&other, "hash", 1), "{state}");
+        }
+    }
+}

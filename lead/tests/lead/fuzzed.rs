@@ -8,7 +8,7 @@ use greenline_lead::repo_settings::guess::ProjectFiles;
 #[test]
 fn no_settings_of_a_repository_make_their_reader_panic() {
     let example = include_str!("../../../docs/greenline.toml.example");
-    mutate_and_read("greenline-toml", &[example.into()], 3_000, |text| {
+    mutate_and_read("greenline-toml", &[example.into()], 12_000, |text| {
         if let Err(problems) = RepoSettings::parse(&String::from_utf8_lossy(text)) {
             let said = problems.to_string();
             assert!(!said.is_empty() && !said.contains('\u{1b}'), "{said:?}");
@@ -22,7 +22,7 @@ fn no_workflow_makes_its_reader_panic() {
         runs-on: ubuntu-24.04\n    strategy:\n      matrix: {v: [1, 2]}\n    steps:\n      - uses: \
         actions/checkout@v4\n      - name: Test\n        run: |\n          make\n          make test\n        \
         working-directory: sub\n      - run: >-\n          cargo test\n        shell: bash\n        env: {B: *a}\n";
-    mutate_and_read("workflows", &[WORKFLOW.into()], 5_000, |text| {
+    mutate_and_read("workflows", &[WORKFLOW.into()], 20_000, |text| {
         let mut files = ProjectFiles::default();
         files.add_workflow(".github/workflows/ci.yml", &String::from_utf8_lossy(text));
     });
@@ -37,7 +37,7 @@ fn no_comment_makes_its_reader_panic() {
         "- [ ] @greenline explain\n  1. x\n\n[^1]: @greenline fix\n\n<!-- @greenline stop -->\n\\@greenline fix &#64;greenline fix\n",
     ];
     let samples: Vec<Vec<u8>> = samples.map(|sample| sample.as_bytes().to_vec()).into();
-    mutate_and_read("comments", &samples, 5_000, |text| {
+    mutate_and_read("comments", &samples, 20_000, |text| {
         assert!(words(&String::from_utf8_lossy(text)).len() <= MOST_WORDS);
     });
 }

@@ -86,7 +86,7 @@ fn logs_of_tools_mutated() {
     let is_small = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() < LARGEST);
     let logs: Vec<_> = files(&fixtures(), "log").into_iter().filter(is_small).collect();
     let samples: Vec<_> = logs.iter().map(|path| std::fs::read(path).unwrap()).collect();
-    mutate_and_read("logs", &samples, 400, |log| holds::whatever_is_read(log, &[3, 90, 7, 200]));
+    mutate_and_read("logs", &samples, 3_000, |log| holds::whatever_is_read(log, &[3, 90, 7, 200]));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn sarif_mutated() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sarif/golden");
     let samples: Vec<_> =
         files(&golden, "sarif").iter().map(|path| std::fs::read(path).unwrap()).collect();
-    mutate_and_read("sarif", &samples, 2_000, |file| {
+    mutate_and_read("sarif", &samples, 60_000, |file| {
         let complaints = sarif::check(file);
         if let Ok(repaired) = sarif::repair(file) {
             // What was repaired is read again, and need not be repaired again.
@@ -115,7 +115,7 @@ fn rules_mutated() {
         .take(60)
         .map(|rule| format!("[[rule]]{}", rule.trim_end_matches("[[rule]]")).into_bytes())
         .collect();
-    mutate_and_read("rules", &samples, 1_500, |text| {
+    mutate_and_read("rules", &samples, 12_000, |text| {
         let text = String::from_utf8_lossy(text);
         if let Err(error) = RuleSet::parse(&text, "mutated") {
             assert!(!error.to_string().is_empty());

@@ -264,6 +264,17 @@ async fn a_renamed_repository_is_found_under_its_old_name() {
 }
 
 #[tokio::test]
+async fn a_redirect_elsewhere_is_not_followed() {
+    let elsewhere = Double::new(|_, _| json(200, &json!({ "id": 1 }))).await;
+    let location = format!("{}/repositories/1", elsewhere.address);
+    let github =
+        Double::new(move |_, _| with(json(301, &json!({})), &[("location", &location)])).await;
+    let error = github.forge().repo(&repo()).await.unwrap_err();
+    assert!(matches!(error, ForgeError::Redirected { .. }), "{error}");
+    assert_eq!(elsewhere.lines(), [""; 0]);
+}
+
+#[tokio::test]
 async fn permissions_are_those_that_count() {
     let github = Double::new(|asked, _| match asked.target.as_str() {
         "/repos/acme/app/collaborators/ada/permission" => {
