@@ -40,9 +40,17 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::Args;
+
+/// The command line as clap knows it: every command, flag and help text.
+#[must_use]
+pub fn command() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command
+}
 
 /// Runs the program: its arguments in, its exit code out.
 #[must_use]

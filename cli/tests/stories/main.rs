@@ -17,5 +17,6 @@ mod looking;
 mod manners;
 mod remembering;
 mod reproducing;
+mod snapshots;
 mod terminal;
 mod up;

@@ -4,58 +4,34 @@ use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, enqueue};
 
-const COMMANDS: [&[&str]; 34] = [
-    &[],
-    &["up"],
-    &["demo"],
-    &["lead"],
-    &["worker"],
-    &["health"],
-    &["doctor"],
-    &["diagnose"],
-    &["sarif"],
-    &["sarif", "check"],
-    &["queue"],
-    &["queue", "enqueue"],
-    &["queue", "stats"],
-    &["queue", "list"],
-    &["queue", "show"],
-    &["queue", "log"],
-    &["queue", "retry"],
-    &["queue", "cancel"],
-    &["queue", "pause"],
-    &["queue", "resume"],
-    &["queue", "limit"],
-    &["queue", "purge"],
-    &["queue", "dead"],
-    &["queue", "quarantine"],
-    &["queue", "drain"],
-    &["queue", "workers"],
-    &["approvals"],
-    &["halt"],
-    &["resume"],
-    &["settings"],
-    &["keys"],
-    &["completions"],
-    &["man"],
-    &["bench"],
-];
+/// Every command with its subcommands, from clap, without the `help` that clap adds.
+pub(crate) fn commands() -> Vec<Vec<String>> {
+    fn collect(command: &clap::Command, path: &[String], into: &mut Vec<Vec<String>>) {
+        into.push(path.to_vec());
+        for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+            let path: Vec<String> = path.iter().cloned().chain([child.get_name().into()]).collect();
+            collect(child, &path, into);
+        }
+    }
+    let mut all = Vec::new();
+    collect(&greenline_cli::command(), &[], &mut all);
+    all
+}
 
 #[test]
 fn short_help_fits_a_screen_and_long_help_has_examples() {
     let terminal = Terminal::alone();
-    for command in COMMANDS {
-        let short = terminal.run(&[command, &["-h"]].concat()).ended(0);
+    for command in commands() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let short = terminal.run(&[&words[..], &["-h"]].concat()).ended(0);
         let lines = short.out.lines().count();
         assert!(lines <= 36, "{command:?} has {lines} lines");
         let widest = short.out.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 100, "{command:?} is {widest} wide");
-        let long = terminal.run(&[command, &["--help"]].concat()).ended(0);
-        let takes_nothing =
-            [["queue", "stats"], ["queue", "workers"]].iter().any(|it| it == command);
-        let is_a_group = [["queue"], ["sarif"]].iter().any(|it| it == command);
+        let long = terminal.run(&[&words[..], &["--help"]].concat()).ended(0);
+        let needs_none = [&["queue", "stats"][..], &["queue", "workers"], &["queue"], &["sarif"]];
         assert!(
-            takes_nothing || is_a_group || long.out.contains("Examples:"),
+            needs_none.contains(&words.as_slice()) || long.out.contains("Examples:"),
             "{command:?} has no examples"
         );
     }
