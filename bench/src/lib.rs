@@ -1,12 +1,11 @@
-//! The benchmark: what the queue does on this machine, and what its Redis could.
+//! The benchmark: the queue's throughput on this machine, and its Redis's limit.
 //!
-//! Producers are in this process, workers are processes of their own, and Redis
-//! is started for the run (or named by the caller, to stand beside peers on the
-//! same server). The contract is kept whole: locks, leases, fences, events,
-//! outbox. What each part of it costs is measured by leaving it out.
+//! Producers run in this process, workers in separate processes. Redis is started for the run, or
+//! given by the caller, to stand beside peers on the same server. The contract is complete: locks,
+//! leases, fences, events, outbox. Removing a part measures its cost.
 //!
-//! Figures of one run belong together; the machine may be shared, so compare
-//! medians and ratios, and nothing across runs.
+//! Figures of one run belong together. The machine may be shared, so compare medians and ratios,
+//! and nothing across runs.
 
 mod clock;
 mod contract;

@@ -1,4 +1,4 @@
-//! How soon an idle worker begins: 200 tasks a second, for ten seconds.
+//! The pick-up time of an idle worker: 200 tasks a second for ten seconds.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::server::Server;
 /// Tasks per second.
 const RATE: u64 = 200;
 
-/// Tasks that warm up and don't count.
+/// Tasks for warming up, which don't count.
 const WARM_UP: usize = 40;
 
 /// Half of the tasks, and 99 of 100, begin within these ms of being enqueued.

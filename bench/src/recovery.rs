@@ -1,4 +1,4 @@
-//! How soon a killed worker's tasks are done by another, with default settings.
+//! The time until another worker finishes the tasks of a killed one, with default settings.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,8 @@ use crate::drain::{WorkerCommand, stand_by, wait_until_finished};
 use crate::produce::bulk;
 use crate::server::Server;
 
-/// 100 tasks of 1 s, ten at a time; the worker is killed 0.4 s into the first
-/// ten, and a fresh one starts at once. Seconds from the kill until all are
-/// done; ten at best.
+/// Runs 100 tasks of 1 s, ten at a time. Kills the worker 0.4 s into the first ten, and starts
+/// another at once. Returns the seconds from the kill until all are done; ten at best.
 pub(crate) async fn recover(server: &Server, command: &WorkerCommand) -> anyhow::Result<f64> {
     server.empty().await?;
     bulk(server, 100).await?;

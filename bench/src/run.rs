@@ -14,12 +14,12 @@ use crate::report::Report;
 use crate::server::Server;
 use crate::yardstick::redis_itself;
 
-/// What to measure, and how thoroughly.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
-    /// The program that has the subcommand `bench worker`.
+    /// The program with the subcommand `bench worker`.
     pub program: PathBuf,
-    /// An empty Redis of the caller's; without, one is started.
+    /// An empty Redis of the caller's; without it, a private one is started.
     pub url: Option<String>,
     /// Tasks of the backlog.
     pub tasks: usize,
@@ -27,8 +27,8 @@ pub struct BenchOptions {
     pub slots: usize,
     /// Rounds; the report has medians.
     pub rounds: usize,
-    /// Whether to measure also what takes longer: recovery, AOF, a large
-    /// backlog, the parts of the contract, Redis itself.
+    /// Also measures what takes longer: recovery, AOF, a large backlog, the parts of the contract,
+    /// Redis itself.
     pub thorough: bool,
     /// Tasks of the large backlog.
     pub large_backlog: usize,
@@ -67,11 +67,11 @@ fn median(values: &[f64]) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// Runs the benchmark. `say` is told what is being measured.
+/// Runs the benchmark. `say` receives the name of each measurement.
 ///
 /// # Errors
 ///
-/// When Redis or a worker can't be started, or does not get done.
+/// When Redis or a worker can't be started, or does not finish.
 pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::Result<Report> {
     let server = match &options.url {
         Some(url) => Server::at(url).await?,
@@ -139,7 +139,7 @@ async fn thorough(
     let large = drain(server, command, 1, options.large_backlog, measured).await?;
     rounds.add("drain_backlog_per_s", large.per_second);
 
-    // With and without take turns, so that both see the same machine.
+    // Runs with and without alternate, so that both see the same machine.
     let durable = Server::start(Persistence::EverySecond).await?;
     for round in 1..=options.rounds.max(1) {
         say(&format!("AOF everysec, round {round} of {}", options.rounds));

@@ -1,5 +1,4 @@
-//! The worker process that a benchmark starts: the real claim loop, with a
-//! handler that does nothing.
+//! The worker process of a benchmark: the real claim loop, with a handler that does nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,16 +8,16 @@ use greenline_runtime::stopping::Stop;
 use greenline_store::{Store, StoreConfig};
 use greenline_worker::{Assignment, Attempt, Handler, Verdict, WorkerDaemon, WorkerOptions};
 
-/// What a benchmark's worker does with a task.
+/// The load of a benchmark's worker.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// How long each task takes.
+    /// The duration of each task.
     pub task: Duration,
-    /// Whether to tell, on standard output, how late each task was picked up.
+    /// Prints the delay of each pick-up on standard output.
     pub tell: bool,
 }
 
-/// Runs tasks that do nothing but take their time.
+/// Runs tasks that only take time.
 struct Nothing(Load);
 
 impl Handler for Nothing {
@@ -36,7 +35,7 @@ impl Handler for Nothing {
     }
 }
 
-/// Prints how many µs passed since the time that the task's prompt begins with.
+/// Prints the µs since the time at the start of the task's prompt.
 #[expect(clippy::print_stdout, reason = "this process's output is read by the benchmark")]
 fn tell_lateness(assignment: &Assignment) {
     let prompt = assignment.task.spec().prompt.as_deref().unwrap_or_default();
@@ -46,7 +45,7 @@ fn tell_lateness(assignment: &Assignment) {
     }
 }
 
-/// Works until the process is told to stop, by scripts that may lack a part.
+/// Works until the process is told to stop, with scripts that may lack a part.
 ///
 /// # Errors
 ///

@@ -1,12 +1,12 @@
-//! What this Redis does by itself: `redis-benchmark`, for commands like ours.
+//! Redis's own throughput: `redis-benchmark`, for commands like the queue's.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use tokio::process::Command;
 
-/// Calls per second of Redis's own benchmark; empty where it is not installed,
-/// or Redis is not ours.
+/// Returns calls per second of Redis's own benchmark; empty if it is not installed, or another
+/// party owns the server.
 pub(crate) async fn redis_itself(port: Option<u16>) -> anyhow::Result<BTreeMap<String, f64>> {
     let Some(port) = port else { return Ok(BTreeMap::new()) };
     let mut figures = BTreeMap::new();
@@ -30,7 +30,7 @@ pub(crate) async fn redis_itself(port: Option<u16>) -> anyhow::Result<BTreeMap<S
     Ok(figures)
 }
 
-/// The second column of the last line; the command in the first may hold commas.
+/// Returns the second column of the last line; the command in the first may hold commas.
 fn rate(csv: &str) -> Option<f64> {
     let line = csv.lines().rfind(|line| line.starts_with('"'))?;
     let cells: Vec<&str> = line.split("\",\"").collect();

@@ -1,7 +1,7 @@
-//! `greenline approvals`: what waits for a person's yes.
+//! `greenline approvals`: requests that need a person's approval.
 //!
-//! An answer is bound to the hash of what was shown: if something else would happen by the time it
-//! arrives, it does not count.
+//! An answer is bound to the hash of the content that was shown: if the content has changed when
+//! the answer arrives, it does not count.
 
 use clap::Subcommand;
 use greenline_queue::{
@@ -17,10 +17,10 @@ use crate::queue::resolve;
 use crate::session::Session;
 use crate::{ask, operator};
 
-/// How many are shown.
+/// The most approvals to show.
 const MOST: usize = 1_000;
 
-/// See what waits for a person's yes, and answer
+/// List what needs your approval, and answer
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline approvals
@@ -33,34 +33,34 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show what waits, with exactly what would run
+    /// List open requests, with exactly what would run
     List,
-    /// Say yes to what is shown
+    /// Approve what is shown
     Approve(ApproveArgs),
-    /// Say no; the task is cancelled
+    /// Reject it; the task is cancelled
     Reject(RejectArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct ApproveArgs {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
-    /// Why, for those who look later
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// The hash of what you have seen, as the list shows it; then nothing is asked
+    /// Hash of the content that you have seen, as the list shows it; skips the question
     #[arg(long, value_name = "HASH")]
     hash: Option<String>,
-    /// Say yes to whatever it is now
+    /// Approve whatever it is now, without asking
     #[arg(long, short)]
     yes: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct RejectArgs {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
-    /// Why, for those who asked
+    /// Reason, for the person who asked
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -73,7 +73,7 @@ pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
     })
 }
 
-/// What was asked, and what would run.
+/// The request and the content that would run.
 #[derive(Debug, Serialize)]
 struct Question {
     task_id: TaskId,
@@ -85,7 +85,7 @@ struct Question {
 }
 
 impl Question {
-    /// A worker may have taken the task in, and may not ask: then the task itself says it all.
+    /// A worker that adopted the task may not write a request: then the task itself is shown.
     fn of(record: &TaskRecord, approval: Option<Approval>) -> anyhow::Result<Self> {
         let task_id = record.id.parse()?;
         Ok(match approval.filter(|approval| approval.state == "open") {
@@ -165,7 +165,7 @@ async fn approve(session: &Session, args: ApproveArgs) -> anyhow::Result<Ended> 
         Some(seen) if seen.len() >= 8 && question.content_hash.starts_with(&seen) => {
             question.content_hash
         }
-        // An answer to something else: the queue refuses it, and says so.
+        // An answer to other content: the queue refuses it with a message.
         Some(seen) => seen,
         None => {
             question.show(session)?;

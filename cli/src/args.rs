@@ -13,7 +13,7 @@ use crate::{
     queue, sarif, settings, up, why, worker,
 };
 
-/// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
+/// Keep CI green: one Redis, one lead, as many workers as you like
 #[derive(Debug, Parser)]
 #[command(
     name = "greenline",
@@ -41,11 +41,11 @@ pub(crate) struct Args {
     pub(crate) global: Global,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// Print data as JSON: one object, or one on each line
+    /// Print data as JSON: one object, or one per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Read settings from this file instead of greenline.toml
@@ -54,10 +54,10 @@ pub(crate) struct Global {
     /// Use this Redis instead of REDIS_URL
     #[arg(long, global = true, value_name = "URL")]
     redis: Option<String>,
-    /// Use keys and channels with this name before them
+    /// Prefix every key and channel with this name
     #[arg(long, global = true, value_name = "NAME")]
     namespace: Option<String>,
-    /// When to use colour: auto, always or never
+    /// Use color: auto, always or never
     #[arg(
         long,
         global = true,
@@ -69,7 +69,7 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// What these say about settings.
+    /// Returns these options as settings.
     pub(crate) fn flags(&self) -> Flags {
         let config = self.config.as_ref().map(|path| path.display().to_string());
         Flags::none()
@@ -78,7 +78,7 @@ impl Global {
             .with("redis.namespace", "--namespace", self.namespace.clone())
     }
 
-    /// Complains of what would be ignored, for a command that uses nobody's settings.
+    /// Returns an error for options that a command without settings would ignore.
     pub(crate) fn refuse_settings(&self, why: &str) -> Result<(), Complaint> {
         let given = [
             ("--config", self.config.is_some()),
@@ -95,12 +95,12 @@ impl Global {
     }
 }
 
-/// When to use colour.
+/// The `--color` option.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Color(ColorChoice);
 
 impl Color {
-    /// From now on, for the whole process.
+    /// Applies to the whole process from now on.
     pub(crate) fn write_global(self) {
         self.0.write_global();
     }
@@ -128,37 +128,37 @@ impl ValueEnum for Color {
 enum Command {
     /// Run everything on this machine: a Redis if none is set, one lead, workers
     Up(up::Args),
-    /// See it all work: a practice GitHub, a red pull request, and what becomes of it
+    /// Watch it work: a local fake GitHub, a red pull request, and what Greenline does
     Demo(demo::Args),
-    /// Run the lead: it leads or stands by, keeps time, and answers HTTP
+    /// Run the lead: leader election, GitHub, HTTP
     Lead(lead::Args),
-    /// Run a worker: it takes tasks and runs them
+    /// Run a worker: claim tasks and run them
     Worker(worker::Args),
-    /// Say whether a daemon on this machine is alive, for containers
+    /// Check whether a daemon on this machine is alive, for containers
     Health(health::Args),
-    /// Look for what is wrong here, and say how to mend it
+    /// Find problems on this machine, with a remedy for each
     Doctor(doctor::Args),
-    /// Say why a job failed, and prove it
+    /// Explain why a job failed, with the evidence
     Diagnose(diagnose::Args),
     /// List tests that fail and pass without a change
     Flaky(flaky::Args),
-    /// Tell why Greenline did what it did on a pull request
+    /// Explain what Greenline did on a pull request
     Why(why::Args),
-    /// Check SARIF files as GitHub's code scanning will see them
+    /// Check SARIF files as GitHub's code scanning reads them
     #[command(subcommand)]
     Sarif(sarif::Command),
-    /// Give work to the queue, look into it, and change it
+    /// Enqueue, inspect and change tasks
     #[command(subcommand)]
     Queue(queue::Command),
-    /// See what waits for a person's yes, and answer
+    /// List what needs your approval, and answer
     Approvals(approvals::Args),
-    /// Stop everything that is done outside: comments, commits, merges, re-runs
+    /// Stop all outside actions: comments, commits, merges, re-runs
     Halt(halt::HaltArgs),
     /// Let the lead act outside again, from where it was stopped
     Resume(halt::ResumeArgs),
-    /// Measure the queue on this machine, beside what its Redis can do
+    /// Measure the queue on this machine, beside its Redis's limit
     Bench(bench::Args),
-    /// Show all settings, and where each comes from
+    /// Show all settings, and the source of each
     Settings(settings::Args),
     /// Make a key pair that tasks are signed with
     Keys(keys::Args),
@@ -169,7 +169,6 @@ enum Command {
 }
 
 impl Args {
-    /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
         let global = &self.global;
         match self.command {

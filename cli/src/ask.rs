@@ -1,13 +1,13 @@
-//! Asking before something is done: what can't be taken back, or what takes a while.
+//! Questions before an action: for irreversible or long ones.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::ending::Complaint;
 
-/// Goes on if `yes` was given, or if the person at the terminal says so. Without a terminal
-/// nobody can be asked, and nothing is done.
+/// Continues if `yes` was given, or if the person at the terminal confirms. Without a terminal
+/// there is no one to ask, and this returns an error.
 ///
-/// `what` says what would be done, as in "Forget 3 tasks".
+/// `what` names the action, as in "Delete 3 tasks".
 pub(crate) fn before(what: &str, yes: bool) -> anyhow::Result<()> {
     if yes {
         return Ok(());
@@ -22,10 +22,10 @@ pub(crate) fn before(what: &str, yes: bool) -> anyhow::Result<()> {
     }
 }
 
-/// Whether to go on with something harmless, for which Enter is enough. Without a terminal nobody
-/// is asked.
+/// Asks whether to continue with something harmless; Enter is enough. Without a terminal nothing is
+/// asked.
 ///
-/// `what` says what is done, in whole sentences.
+/// `what` describes the action in whole sentences.
 pub(crate) fn whether_to_go_on(what: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(true);

@@ -12,10 +12,10 @@ use crate::args::Global;
 use crate::ending::{Complaint, Ended};
 use crate::print::Output;
 
-/// Measure the queue on this machine, beside what its Redis can do
+/// Measure the queue on this machine, beside its Redis's limit
 ///
-/// Starts a Redis and worker processes of its own, and leaves nothing behind. Figures of one run
-/// belong together: on a shared machine compare ratios, not runs.
+/// Starts its own Redis and worker processes, and leaves nothing behind. Figures of one run belong
+/// together: on a shared machine compare ratios, not runs.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -28,16 +28,16 @@ use crate::print::Output;
 pub(crate) struct Args {
     #[command(subcommand)]
     part: Option<Worker>,
-    /// Tasks of the backlog that is drained
+    /// Tasks of the backlog to drain
     #[arg(long, default_value_t = 50_000, value_name = "N")]
     tasks: usize,
     /// Tasks that a worker runs at once
     #[arg(long, default_value_t = 100, value_name = "N")]
     slots: usize,
-    /// Rounds, of which the median counts
+    /// Rounds; the median counts
     #[arg(long, default_value_t = 3, value_name = "N")]
     rounds: usize,
-    /// Leave out what takes longer: recovery, AOF, a large backlog, parts of the contract
+    /// Skip the slow parts: recovery, AOF, a large backlog, costs of the contract
     #[arg(long)]
     quick: bool,
     /// Tasks of the large backlog
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Worker {
-    /// What the benchmark starts as workers
+    /// A worker process of the benchmark
     #[command(hide = true)]
     Worker {
         #[arg(long)]

@@ -13,12 +13,12 @@ use crate::ending::Ended;
   greenline completions zsh >~/.zfunc/_greenline
   greenline completions fish >~/.config/fish/completions/greenline.fish")]
 pub(crate) struct Args {
-    /// Which shell
+    /// Shell
     shell: Shell,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Ended> {
-    // Written in one piece: the generator panics on a pipe that closes early.
+    // Written at once: the generator panics if a pipe closes early.
     let mut script = Vec::new();
     let mut command = crate::args::Args::command();
     clap_complete::generate(args.shell, &mut command, "greenline", &mut script);

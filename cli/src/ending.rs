@@ -1,4 +1,4 @@
-//! How a command ends: its exit code, and what is said when it did not do its work.
+//! The end of a command: its exit code, and its error message.
 
 use std::fmt;
 use std::io;
@@ -10,16 +10,16 @@ use greenline_store::StoreError;
 
 use crate::print::style::{BAD, DIM};
 
-/// How a command ended that could do its work.
+/// The end of a command that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It is done, or the answer is yes.
+    /// Done, or the answer is yes.
     Done,
     /// The answer is no.
     No,
 }
 
-/// Why a command ended otherwise, with the mend where one is known.
+/// The error of a command, with its remedy if one is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{says}")]
 pub(crate) struct Complaint {
@@ -46,24 +46,24 @@ impl Complaint {
         Self { exit: Exit::Wrong, says: says.into(), mend: None }
     }
 
-    /// Something outside failed: exit code 3.
+    /// A failure outside of the program: exit code 3.
     pub(crate) fn outside(says: impl Into<String>) -> Self {
         Self { exit: Exit::Outside, says: says.into(), mend: None }
     }
 
-    /// The same, with what to do about it.
+    /// Adds the remedy.
     pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
         self.mend = Some(mend.into());
         self
     }
 }
 
-/// The exit code of a command, once what is to be said was said.
+/// Prints the error and returns the exit code of a command.
 pub(crate) fn code(ended: anyhow::Result<Ended>) -> ExitCode {
     match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::No) => ExitCode::from(Exit::No as u8),
-        // Whoever read our output has seen enough, as in `greenline queue list | head`.
+        // The reader of the output has seen enough, as in `greenline queue list | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say_error(&error);
@@ -72,9 +72,9 @@ pub(crate) fn code(ended: anyhow::Result<Ended>) -> ExitCode {
     }
 }
 
-/// The exit code of a command line that asked for help or was not understood.
+/// Returns the exit code of a command line that asked for help or was not understood.
 pub(crate) fn of_usage(help_or_error: &clap::Error) -> ExitCode {
-    // Nobody is left to be told that telling failed.
+    // A failure to print can't be reported.
     let _told = help_or_error.print();
     ExitCode::from(u8::try_from(help_or_error.exit_code()).unwrap_or(Exit::Wrong as u8))
 }
@@ -103,15 +103,15 @@ fn exit(error: &anyhow::Error) -> Exit {
 fn say_error(error: &anyhow::Error) {
     let mut stderr = anstream::stderr().lock();
     let told = match error.downcast_ref::<Problems>() {
-        // These come with their own words and indentation.
+        // These have their own format.
         Some(problems) => io::Write::write_fmt(&mut stderr, format_args!("{problems}\n")),
         None => io::Write::write_fmt(&mut stderr, format_args!("{}", Told(error))),
     };
-    // Nobody is left to be told that telling failed.
+    // A failure to print can't be reported.
     let _told = told;
 }
 
-/// An error with its causes in one line, and the mend below.
+/// An error with its causes in one line, and the remedy below.
 struct Told<'a>(&'a anyhow::Error);
 
 impl fmt::Display for Told<'_> {
@@ -119,7 +119,7 @@ impl fmt::Display for Told<'_> {
         write!(f, "{BAD}error:{BAD:#} {}", self.0)?;
         let mut said = self.0.to_string();
         for cause in self.0.chain().skip(1).map(ToString::to_string) {
-            // Many errors repeat their cause in their own words.
+            // Many errors repeat their cause in their own message.
             if !said.contains(&cause) {
                 write!(f, ": {cause}")?;
                 said = cause;

@@ -12,15 +12,15 @@ use crate::session::Session;
 
 /// List tests that fail and pass without a change
 ///
-/// Seen in the last 14 days on the same commit, the worst first. The rate is the share of the
-/// check's results in which the test was flaky.
+/// Covers the last 14 days, by results on the same commit, the worst first. The rate is the share
+/// of the check's results in which the test was flaky.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline flaky
   greenline flaky --repo acme/app
   greenline flaky --json | jq -r 'select(.rate > 0.05) | .test'")]
 pub(crate) struct Args {
-    /// Only of this repository
+    /// Only in this repository
     #[arg(long, value_name = "OWNER/REPO")]
     repo: Option<String>,
 }

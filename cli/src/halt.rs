@@ -1,6 +1,6 @@
-//! `greenline halt` and `greenline resume`: whether the lead may act outside.
+//! `greenline halt` and `greenline resume`: stop and restart the lead's outside actions.
 //!
-//! Tasks are the queue's affair: `greenline queue pause` holds those back.
+//! Tasks belong to the queue: `greenline queue pause` holds those back.
 
 use greenline_lead::publish::{self, Halt};
 use serde_json::json;
@@ -11,16 +11,16 @@ use crate::operator;
 use crate::print::{text, when};
 use crate::session::Session;
 
-/// Stop everything that is done outside, at once: comments, commits, merges, re-runs
+/// Stop all outside actions at once: comments, commits, merges, re-runs
 ///
-/// What is asked for meanwhile is kept and done after `greenline resume`. Tasks run on:
-/// `greenline queue pause` stops those.
+/// Actions that are requested meanwhile are kept and done after `greenline resume`. Tasks keep
+/// running: `greenline queue pause` stops those.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline halt --reason 'it comments on the wrong repository'
   greenline resume")]
 pub(crate) struct HaltArgs {
-    /// Why, for those who wonder
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
@@ -59,7 +59,7 @@ fn show(session: &Session, halt: Option<&Halt>) -> anyhow::Result<Ended> {
     Ok(Ended::Done)
 }
 
-/// `outside actions are halted by ada@laptop, 3 min ago: a look first`
+/// Formats `outside actions are halted by ada@laptop, 3 min ago: a look first`.
 pub(crate) fn sentence(halt: &Halt) -> String {
     let when = match halt.at {
         0 => String::new(),

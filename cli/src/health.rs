@@ -14,7 +14,7 @@ use crate::daemon::worker::longest_silence;
 use crate::ending::Ended;
 use crate::session::Session;
 
-/// Say whether a daemon on this machine is alive, for containers
+/// Check whether a daemon on this machine is alive, for containers
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline health lead       asks its /health
@@ -22,7 +22,7 @@ use crate::session::Session;
 
 Exit code 1 if it is not alive. Redis being away is no reason to restart one.")]
 pub(crate) struct Args {
-    /// Which
+    /// Daemon
     daemon: Daemon,
 }
 

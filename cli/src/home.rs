@@ -1,6 +1,6 @@
-//! `.greenline/` in the working directory: what `greenline up` keeps there.
+//! `.greenline/` in the working directory: the state of `greenline up`.
 //!
-//! It is this user's alone (0700), and git leaves it alone.
+//! It belongs to this user alone (0700), and git ignores it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -13,7 +13,6 @@ use greenline_store::ServerLogin;
 
 use crate::ending::Complaint;
 
-/// The directory.
 const HOME: &str = ".greenline";
 
 /// The files of its secrets, each this user's alone (0600).
@@ -25,7 +24,7 @@ const INTENT_KEY: &str = "intent_key";
 /// The only user of the embedded Redis.
 const REDIS_USER: &str = "greenline";
 
-/// `.greenline/`, held by this process: no other `greenline up` starts its Redis there.
+/// `.greenline/`, locked by this process: no other `greenline up` starts its Redis there.
 pub(crate) struct Home {
     _lock: File,
 }
@@ -37,7 +36,7 @@ pub(crate) struct OperatorToken {
 }
 
 impl Home {
-    /// Makes the directory if need be, and holds it.
+    /// Creates the directory if needed, and locks it.
     pub(crate) fn hold() -> anyhow::Result<Self> {
         prepare().with_context(|| format!("failed to write to {HOME}/ in this directory"))?;
         let path = Path::new(HOME).join("up.lock");
@@ -54,7 +53,7 @@ impl Home {
         Ok(Self { _lock: lock })
     }
 
-    /// Where the embedded Redis keeps its data.
+    /// Returns the data directory of the embedded Redis.
     pub(crate) fn redis(&self) -> PathBuf {
         Path::new(HOME).join("redis")
     }
@@ -80,14 +79,14 @@ impl Home {
         write_private(&redis_url_file(), url)
     }
 
-    /// The embedded Redis is gone.
+    /// Removes that reference.
     pub(crate) fn forget_redis(&self) {
-        // If it stays, others find nobody at home and say so.
+        // If the file stays, other commands report that no Redis answers.
         let _gone = fs::remove_file(redis_url_file());
     }
 }
 
-/// Where the embedded Redis of this directory answers, if `greenline up` runs here.
+/// Returns the address of this directory's embedded Redis, if `greenline up` runs here.
 pub(crate) fn embedded_redis() -> Option<String> {
     fs::read_to_string(redis_url_file()).ok().filter(|url| url.starts_with("unix://"))
 }
@@ -113,7 +112,7 @@ fn read_secret(name: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// The operator's token of this directory; made when there is none.
+/// Returns the operator's token of this directory, and creates it if there is none.
 pub(crate) fn operator_token() -> anyhow::Result<OperatorToken> {
     if let Some(token) = read_secret(OPERATOR_TOKEN)? {
         return Ok(OperatorToken { token: token.into(), is_new: false });
@@ -132,7 +131,7 @@ pub(crate) fn intent_key() -> anyhow::Result<Secret> {
     Ok(make_secret(INTENT_KEY)?.into())
 }
 
-/// Where the token is kept, for people.
+/// Returns the token's file, for messages.
 pub(crate) fn operator_token_file() -> String {
     format!("{HOME}/{OPERATOR_TOKEN}")
 }

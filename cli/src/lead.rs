@@ -8,7 +8,7 @@ use crate::daemon::lead::Token;
 use crate::ending::Ended;
 use crate::{home, redis_here};
 
-/// Run the lead: it leads or stands by, keeps time, and answers HTTP
+/// Run the lead: leader election, GitHub, HTTP
 ///
 /// Any number may run; one leads. SIGTERM or Ctrl-C stops it.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ use crate::{home, redis_here};
   greenline lead --listen 127.0.0.1:8080
   curl -s localhost:7410/health")]
 pub(crate) struct Args {
-    /// Answer HTTP here instead of lead.listen
+    /// Address for HTTP, instead of lead.listen
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }

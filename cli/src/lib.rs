@@ -1,12 +1,12 @@
-//! The operator's command: parse, call, print.
+//! The command line program: parse, call, print.
 //!
-//! - Each command is one module. It calls the queue (or a daemon), and hands what it got to a
-//!   function that knows how it is shown: what is shown can be tested without a queue.
-//! - stdout carries data and nothing else; hints, questions, progress and errors go to stderr.
+//! - Each command is one module. It calls the queue (or a daemon), and passes the result to a
+//!   formatting function that tests call without a queue.
+//! - stdout carries data only; hints, questions, progress and errors go to stderr.
 //! - The exit code is 0 for done, 1 for an answer that is no, 2 for wrong usage or settings, 3 for
-//!   something outside that failed.
+//!   a failure outside of the program.
 //!
-//! What a command does is not decided here: that is the queue's, the lead's and the worker's.
+//! The queue, the lead and the worker decide what a command does.
 
 mod approvals;
 mod args;
@@ -52,10 +52,10 @@ pub fn command() -> clap::Command {
     command
 }
 
-/// Runs the program: its arguments in, its exit code out.
+/// Runs the program and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    // A command in a sandbox is started by this program, which then becomes it.
+    // This program starts sandboxed commands, and then becomes them.
     if let Some(ended) = greenline_worker::entry() {
         return ended;
     }

@@ -1,5 +1,5 @@
-//! Which Redis a command speaks to: the one that is set, or the one that `greenline up` started in
-//! this directory.
+//! Finds the Redis of a command: the configured one, or the one that `greenline up` started in this
+//! directory.
 
 use greenline_runtime::settings::{RedisSettings, RedisSource, Settings};
 use greenline_store::{Credentials, ServerLogin, StoreConfig};
@@ -7,7 +7,7 @@ use greenline_store::{Credentials, ServerLogin, StoreConfig};
 use crate::ending::Complaint;
 use crate::{connection, home};
 
-/// The Redis to use.
+/// Returns the configuration of the Redis to use.
 pub(crate) fn find(redis: &RedisSettings) -> anyhow::Result<StoreConfig> {
     if let Some(config) = connection::store_config(redis)? {
         return Ok(config);

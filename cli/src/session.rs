@@ -1,4 +1,4 @@
-//! What a command begins with: its settings, a way to print, and a queue when it asks for one.
+//! The start of a command: its settings, its output, and a queue on request.
 
 use greenline_queue::Queue;
 use greenline_runtime::Role;
@@ -12,20 +12,20 @@ use crate::ending::Ended;
 use crate::print::Output;
 use crate::redis_here;
 
-/// What a command begins with.
+/// The settings and output of a command.
 pub(crate) struct Session {
     pub(crate) settings: Settings,
     pub(crate) out: Output,
 }
 
 impl Session {
-    /// Reads all settings, for a command that asks or changes something and ends.
+    /// Reads all settings, for a command that reads or changes something and ends.
     pub(crate) fn client(global: &Global) -> anyhow::Result<Self> {
         let loaded = settings::load(&Sources::of_process(Role::Client, global.flags()))?;
         Self::of(global, loaded)
     }
 
-    /// The same for settings that were read already. Slips of the pen are told, and stop nothing.
+    /// Uses settings that were already read. Prints probable mistakes as warnings.
     pub(crate) fn of(global: &Global, loaded: Loaded) -> anyhow::Result<Self> {
         let out = Output { json: global.json };
         if !loaded.warnings.0.is_empty() {
@@ -46,7 +46,7 @@ impl Session {
         runtime.block_on(work(self))
     }
 
-    /// The queue.
+    /// Opens the queue.
     pub(crate) async fn queue(&self) -> anyhow::Result<Queue> {
         let store = Store::connect(redis_here::find(&self.settings.redis)?).await?;
         let options = connection::queue_options(&self.settings.queue);

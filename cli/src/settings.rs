@@ -10,7 +10,7 @@ use crate::print::Output;
 use crate::print::style::{BOLD, DIM};
 use crate::print::table::{Align, Cell, Table};
 
-/// Show all settings, and where each comes from
+/// Show all settings, and the source of each
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline settings
@@ -19,7 +19,7 @@ use crate::print::table::{Align, Cell, Table};
 
 Secrets are never shown. docs/settings.md says what each setting is for.")]
 pub(crate) struct Args {
-    /// Only those that somebody set
+    /// Only those that are set
     #[arg(long)]
     set: bool,
 }

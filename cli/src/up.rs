@@ -1,7 +1,7 @@
-//! `greenline up`: everything in one process, and a Redis of its own if none is set.
+//! `greenline up`: everything in one process, with its own Redis if none is set.
 //!
-//! Redis starts first and stops last. Nothing else is left behind: what runs finishes within the
-//! grace, or goes back to the queue.
+//! Redis starts first and stops last. Nothing else is left behind: running tasks finish within the
+//! grace period, or go back to the queue.
 
 use std::io::IsTerminal;
 use std::os::unix::net::UnixStream;
@@ -29,17 +29,17 @@ use crate::print::{Output, when};
 use crate::session::Session;
 use crate::{connection, daemon, redis_here};
 
-/// What is logged unless log.level says otherwise: what goes wrong, and what becomes of tasks.
+/// The default of log.level: problems, and the results of tasks.
 const USUAL_LOG: &str = "warn,greenline_worker=info";
 
-/// How long the lead may take to lead before that is said.
+/// The time for the lead to become the leader before a message is shown.
 const ELECTION: Duration = Duration::from_secs(3);
 
 /// Run everything on this machine: a Redis if none is set, one lead, workers
 ///
-/// Ctrl-C stops everything: running tasks finish within worker.grace or go back to the queue, a
-/// second Ctrl-C gives them back at once. Redis, if it was started here, stops last and keeps its
-/// data in .greenline/redis.
+/// Ctrl-C stops everything: running tasks finish within worker.grace or go back to the queue; a
+/// second Ctrl-C returns them at once. Redis, if it was started here, stops last and keeps its data
+/// in .greenline/redis.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline up
@@ -48,13 +48,13 @@ const ELECTION: Duration = Duration::from_secs(3);
 
 Other commands in the same directory find the Redis that was started here.")]
 pub(crate) struct Args {
-    /// How many workers
+    /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
-    /// How many tasks each runs at once, instead of worker.slots
+    /// Tasks that each runs at once, instead of worker.slots
     #[arg(long, value_name = "N")]
     slots: Option<String>,
-    /// Answer HTTP here instead of lead.listen
+    /// Address for HTTP, instead of lead.listen
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
@@ -72,7 +72,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
             Ok(()) => live(&session, args, &redis, stop).await,
             Err(error) => Err(error),
         };
-        // Everyone who spoke to Redis is gone by now.
+        // All users of Redis have ended by now.
         spawn_blocking(move || redis.stop()).await?;
         lived?;
         session.out.note("Stopped.");
@@ -80,7 +80,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     })
 }
 
-/// A quieter log than a daemon's, unless somebody chose one.
+/// Sets a quieter log than a daemon's, unless one is configured.
 fn with_usual_log(flags: Flags) -> anyhow::Result<Flags> {
     let loaded = load(&Sources::of_process(Role::Up, flags.clone()))?;
     let chosen = |name| {
@@ -93,11 +93,11 @@ fn with_usual_log(flags: Flags) -> anyhow::Result<Flags> {
     })
 }
 
-/// The Redis of this house.
+/// The Redis of this process.
 enum Redis {
-    /// Somebody else's.
+    /// A configured one.
     Theirs(StoreConfig),
-    /// Started by us, or taken over from one like us that was killed.
+    /// Started by this process, or taken over from a killed one.
     Ours { server: PrivateServer, home: Home, config: StoreConfig, taken_over: bool },
 }
 
@@ -168,7 +168,7 @@ impl Redis {
     }
 }
 
-/// From the open queue to the end of everyone who uses it.
+/// Runs from the opened queue to the end of all its users.
 async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyhow::Result<()> {
     let settings = &session.settings;
     let config = redis.config().clone();
@@ -186,7 +186,7 @@ async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyh
         announce(session, args, &News { redis, lead, sandbox }, &token)
     };
     if let Some(told) = stop.drain.run_until_cancelled(news).await {
-        // A reader that is gone is no reason to stop.
+        // A closed output is no reason to stop.
         let _told = told;
     }
     parts.ended(&stop).await
@@ -206,14 +206,14 @@ async fn leading(standing: &mut Receiver<Standing>) -> String {
     }
 }
 
-/// What is known once everything runs.
+/// The facts that are known once everything runs.
 struct News {
     redis: String,
     lead: String,
     sandbox: String,
 }
 
-/// Says what runs where.
+/// Prints what runs where.
 fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyhow::Result<()> {
     let News { redis, lead, sandbox } = news;
     let out = session.out;
@@ -257,7 +257,7 @@ fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyho
     Ok(())
 }
 
-/// What the lead watches, as one more part of its line.
+/// Describes what the lead watches, as a part of its line.
 fn watching(settings: &GitHubSettings) -> String {
     let count = u64::try_from(settings.repos.len()).unwrap_or(u64::MAX);
     match settings.login {
@@ -269,7 +269,7 @@ fn watching(settings: &GitHubSettings) -> String {
     }
 }
 
-/// How GitHub is reached, and how its news comes.
+/// Describes how GitHub is reached, and how its events arrive.
 fn github(settings: &GitHubSettings) -> String {
     let who = match settings.login {
         None => {
@@ -293,7 +293,7 @@ fn github(settings: &GitHubSettings) -> String {
     )
 }
 
-/// The first few repositories by name.
+/// Returns the first few repositories by name.
 fn names(settings: &GitHubSettings) -> String {
     const MOST: usize = 3;
     let shown: Vec<&str> = settings.repos.iter().take(MOST).map(RepoPath::as_str).collect();

@@ -1,5 +1,5 @@
-//! `greenline why`: what was seen on a pull request or branch, what was thought of it, and what was
-//! decided and why, in order.
+//! `greenline why`: the observations, conclusions and decisions on a pull request or branch, with
+//! reasons, in order.
 
 use std::str::FromStr;
 
@@ -12,10 +12,10 @@ use crate::print::style::{BOLD, DIM};
 use crate::print::{text, when};
 use crate::session::Session;
 
-/// Tell why Greenline did what it did on a pull request
+/// Explain what Greenline did on a pull request
 ///
-/// The story from the first failed check on: what was seen, what the log says, where it comes
-/// from, what was decided, and why.
+/// Prints everything from the first failed check on: the failure, its diagnosis, its origin, the
+/// decision, and the reasons.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline why acme/app#812
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     target: String,
 }
 
-/// What is asked about.
+/// The pull request or branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
     repo: RepoName,
@@ -61,8 +61,8 @@ impl FromStr for Target {
     }
 }
 
-/// Repository and number of `host/acme/app/pull/812/files?x#y`; an Enterprise Server may have a
-/// path of its own before them.
+/// Returns repository and number of `host/acme/app/pull/812/files?x#y`; an Enterprise Server may
+/// have a path before them.
 fn of_url(path: &str) -> Option<(String, &str)> {
     let path = path.split(['?', '#']).next()?;
     let parts: Vec<&str> = path.split('/').collect();
@@ -94,7 +94,7 @@ async fn tell(session: &Session, target: &Target) -> anyhow::Result<Ended> {
     Ok(if story.is_empty() { Ended::No } else { Ended::Done })
 }
 
-/// One decision as its story: seen, diagnosed, placed, decided.
+/// Formats one decision: the failure, its diagnosis, its origin, the decision.
 pub(crate) fn lines(told: &Told, now_ms: i64) -> String {
     let plain = |text: &str| text::one_line(text);
     let failed = i64::try_from(told.failed_at).unwrap_or(i64::MAX);

@@ -10,19 +10,19 @@ use crate::daemon;
 use crate::ending::Ended;
 use crate::redis_here;
 
-/// Run a worker: it takes tasks and runs them
+/// Run a worker: claim tasks and run them
 ///
-/// SIGTERM or Ctrl-C lets running tasks finish within worker.grace and gives the rest back;
-/// a second one gives all back at once.
+/// SIGTERM or Ctrl-C lets running tasks finish within worker.grace and returns the rest; a second
+/// one returns all at once.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   REDIS_URL=redis://localhost greenline worker
   greenline worker --slots 8 --labels gpu,linux")]
 pub(crate) struct Args {
-    /// How many tasks to run at once, instead of worker.slots
+    /// Tasks to run at once, instead of worker.slots
     #[arg(long, value_name = "N")]
     slots: Option<String>,
-    /// What this worker offers, instead of worker.labels
+    /// Labels that this worker offers, instead of worker.labels
     #[arg(long, value_name = "LABELS")]
     labels: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Who may do what over HTTP. Pure: a request's headers in, an answer out.
+//! Access rights over HTTP. Pure: maps a request's headers to the granted right or a refusal.
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -47,7 +47,7 @@ impl Tokens {
         }
     }
 
-    /// Whether a request with these headers may do what needs this right.
+    /// Checks that a request with these headers may do what needs this right.
     pub(crate) fn admit(&self, headers: &HeaderMap, needed: Right) -> Result<(), Refusal> {
         let shown = bearer(headers)?;
         // Both are compared whole, so that the time taken tells nothing of either.
@@ -62,7 +62,7 @@ impl Tokens {
     }
 }
 
-/// What a request needs.
+/// The right that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
     /// To read.
@@ -72,13 +72,13 @@ pub(crate) enum Right {
 }
 
 impl Right {
-    /// What a method needs: whatever is more than reading is for operators.
+    /// Returns the right that a method needs: `Read` for safe methods, `Operate` for all others.
     pub(crate) fn for_method(method: &Method) -> Self {
         if matches!(*method, Method::GET | Method::HEAD) { Self::View } else { Self::Operate }
     }
 }
 
-/// Why a request was not let in.
+/// The reason why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// It shows no token, or not as it should be shown.

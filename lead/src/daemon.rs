@@ -26,30 +26,28 @@ use crate::turns::Turns;
 use crate::watch::{self, Door, Funnel, WatchOptions};
 use crate::{election, numbers, outbox, ticking};
 
-/// How long a lead takes at most to stop: its container grants 20 s.
+/// Longest time a lead takes to stop: its container grants 20 s.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
 
-/// What a lead is made of.
 pub struct LeadOptions {
     /// Its name: fresh for each process, or two would take themselves for one leader.
     pub id: String,
     /// The queue.
     pub queue: Queue,
-    /// Where to answer HTTP; port 0 takes a free one.
+    /// Address of the HTTP server; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whom to let in.
+    /// Tokens that grant access.
     pub tokens: Tokens,
-    /// How long leadership holds without being renewed.
+    /// Time for which leadership holds without renewal.
     pub lease: Duration,
-    /// What time it is.
     pub clock: Clock,
     /// Beats while all loops turn. Its watchdog should allow more than 30 s.
     pub pulse: Pulse,
-    /// Where `/metrics` reads.
+    /// Source of the numbers at `/metrics`.
     pub exporter: Exporter,
-    /// What to watch on GitHub, if anything.
+    /// GitHub settings, if GitHub is watched.
     pub watch: Option<WatchOptions>,
-    /// Where people are called, if that was set up.
+    /// The webhook that notifies people, if one is set.
     pub notifier: Option<Notifier>,
     /// What signs the actions that are written down before they are done. All leads of a
     /// deployment need the same.
@@ -58,7 +56,7 @@ pub struct LeadOptions {
     pub reach: Reach,
 }
 
-/// Why a lead could not start or go on.
+/// The reason why a lead could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum LeadError {
     /// Something else listens there.
@@ -66,21 +64,13 @@ pub enum LeadError {
         "{address} is taken by another program (perhaps another lead): stop that one, or set \
          GREENLINE_LISTEN (lead.listen in greenline.toml) to another address"
     )]
-    Taken {
-        /// Where it was to listen.
-        address: SocketAddr,
-    },
+    Taken { address: SocketAddr },
     /// The system does not let it listen there.
     #[error(
         "failed to listen on {address}: {source}; set GREENLINE_LISTEN (lead.listen in \
          greenline.toml) to an address of this machine and a port above 1023"
     )]
-    CannotListen {
-        /// Where it was to listen.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    CannotListen { address: SocketAddr, source: io::Error },
     /// A loop panicked, which is a bug: start a new process.
     #[error("a part of the lead broke: {0}")]
     Broke(#[source] JoinError),
@@ -102,7 +92,7 @@ pub struct Lead {
     reach: Reach,
 }
 
-/// What all parts of a lead share.
+/// The state that all parts of a lead share.
 pub(crate) struct Shared {
     pub(crate) id: String,
     pub(crate) queue: Queue,
@@ -163,13 +153,13 @@ impl Lead {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address of the HTTP server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether it leads, and news of that.
+    /// Returns a receiver of changes in leadership.
     #[must_use]
     pub fn standing(&self) -> news::Receiver<Standing> {
         self.shared.office.standing()
@@ -213,7 +203,7 @@ struct Parts {
     http: JoinSet<()>,
 }
 
-/// Who leads may act outside, for as long as it may believe that it leads.
+/// Returns the permission to act outside, which holds while this process may believe that it leads.
 fn mandate(shared: &Arc<Shared>) -> Mandate {
     let shared = shared.clone();
     Mandate::new(move || shared.office.epoch().zip(shared.office.time_left()))

@@ -18,10 +18,11 @@ use crate::numbers;
 use crate::trouble::Trouble;
 use crate::turns::Turning;
 
-/// How often to ask, if the lease is long enough for it.
+/// Interval between renewals, if the lease is long enough for it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a goodbye may take; after it, the standby waits for the lease to end.
+/// Longest time that releasing the lease may take. After it, the standby waits for the lease to
+/// expire.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Stands for election until it is to stop. To [resign] is for the caller, once nothing acts.

@@ -1,8 +1,8 @@
-//! What CI says of a commit, named once.
+//! A failed or passed check of a commit, with a stable name.
 //!
-//! The same end of a check comes by webhook and by polling, as a check run and as a job, in any
-//! order. [`FailedCheck::key`] is the same for all of them, and another one when the check runs
-//! again. Stored as JSON: names here outlive a release.
+//! The same end of a check arrives by webhook and by polling, as a check run and as a job, in any
+//! order. [`FailedCheck::key`] is the same for all of them, and a different one when the check runs
+//! again. Stored as JSON: the names outlive a release.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use greenline_forge::{CheckRunId, JobId, Moment, PullNumber, RepoName, RunId, Sh
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What a check is called: a job with its matrix, a check run, the context of a status.
+/// The name of a check: a job with its matrix, a check run, or the context of a status.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CheckName(String);
@@ -29,7 +29,7 @@ impl CheckName {
         &self.0
     }
 
-    /// Whether it is Greenline's own, which is never a failure to look into.
+    /// Returns true for Greenline's own check, which is never handled as a failure.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.0 == "greenline"
@@ -42,7 +42,7 @@ impl fmt::Display for CheckName {
     }
 }
 
-/// Where a check comes from, which says where its log is.
+/// The origin of a check, which decides where its log is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
@@ -52,7 +52,7 @@ pub enum Source {
         job: JobId,
         /// The run, where it was said; the job itself knows it.
         run: Option<RunId>,
-        /// Which attempt of the run, where it was said.
+        /// The attempt of the run, if GitHub named it.
         attempt: Option<u64>,
     },
     /// A check run of another app, which may end several times under one id.
@@ -81,7 +81,8 @@ impl Source {
 pub struct PullSeen {
     /// Its number.
     pub number: PullNumber,
-    /// Whether its head is in another repository: never executed, never written to.
+    /// True if the head is in a fork: such code is never executed and such branches are never
+    /// written.
     pub from_fork: bool,
     /// The branch that it should be merged into.
     pub base: String,
@@ -92,11 +93,8 @@ pub struct PullSeen {
 pub struct FailedCheck {
     /// The repository.
     pub repo: RepoName,
-    /// What the check is called.
     pub check: CheckName,
-    /// Where it comes from.
     pub source: Source,
-    /// How it failed.
     pub conclusion: Conclusion,
     /// The commit.
     pub head_sha: Sha,
@@ -104,9 +102,8 @@ pub struct FailedCheck {
     pub branch: String,
     /// The pull request, if the commit is the head of an open one.
     pub pull: Option<PullSeen>,
-    /// Whether it ran on the default branch.
     pub on_default_branch: bool,
-    /// Where people see it.
+    /// The page that people see.
     pub details_url: String,
     /// When it ended.
     pub completed_at: Option<Moment>,
@@ -120,8 +117,8 @@ impl FailedCheck {
         key(&self.repo, &self.check, &self.source, &self.head_sha, self.completed_at)
     }
 
-    /// Whether it ended after a green end of the same check. GitHub's moments are whole seconds: of
-    /// one second, the later job has the higher number.
+    /// Returns true if this failure ended after a pass of the same check. GitHub's times are whole
+    /// seconds: within one second, the later job has the higher number.
     pub(crate) fn is_newer_than(&self, passed: &PassedCheck) -> bool {
         let job = |source: &Source| match source {
             Source::Job { job, .. } => Some(*job),
@@ -137,9 +134,7 @@ impl FailedCheck {
 pub struct PassedCheck {
     /// The repository.
     pub repo: RepoName,
-    /// What the check is called.
     pub check: CheckName,
-    /// Where it comes from.
     pub source: Source,
     /// The commit.
     pub head_sha: Sha,
@@ -147,7 +142,6 @@ pub struct PassedCheck {
     pub branch: String,
     /// The pull request, if the commit is the head of an open one.
     pub pull: Option<PullSeen>,
-    /// Whether it ran on the default branch.
     pub on_default_branch: bool,
     /// When it ended.
     pub completed_at: Option<Moment>,

@@ -10,27 +10,18 @@ use tokio::net::TcpStream;
 /// Less than the timeout that a healthcheck usually has.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Why a lead is not healthy.
+/// The reason why a lead is not healthy.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthCheckError {
     /// Nobody answers there.
     #[error("no lead answers at {address}: {source}")]
-    Unreachable {
-        /// Where it was asked.
-        address: SocketAddr,
-        /// What the connection said.
-        source: io::Error,
-    },
+    Unreachable { address: SocketAddr, source: io::Error },
     /// It takes the connection and does not answer.
     #[error("the lead at {address} did not answer within {} s", PATIENCE.as_secs())]
-    Silent {
-        /// Where it was asked.
-        address: SocketAddr,
-    },
+    Silent { address: SocketAddr },
     /// It answers that it is not healthy, or something else answers there.
     #[error("the lead at {address} is not healthy: {answer}")]
     Unhealthy {
-        /// Where it was asked.
         address: SocketAddr,
         /// The first line and the body of the answer.
         answer: String,

@@ -39,16 +39,16 @@ pub(crate) use reach::Client;
 pub use reach::Reach;
 pub(crate) use serve::{Visit, serve};
 
-/// How long Redis may take for this lead to call itself ready.
+/// Longest time Redis may take to answer for `/ready` to succeed.
 const READY_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long any answer may take.
+/// Longest time for any answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The largest body that a request may have; only webhooks are read, and have their own limit.
 const LARGEST_BODY: u64 = 64 * 1024;
 
-/// What the handlers need.
+/// The state that the handlers share.
 pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tokens: Tokens,

@@ -99,7 +99,6 @@ fn seconds_between(from: Option<i64>, to: Option<i64>) -> Option<f64> {
     Some(std::time::Duration::from_millis(ms).as_secs_f64())
 }
 
-/// Whether this lead leads.
 pub(crate) fn leads(leads: bool) {
     gauge!(LEADER.name).set(f64::from(u8::from(leads)));
 }
@@ -116,7 +115,6 @@ pub(crate) fn leader_changed() {
     counter!(LEADER_CHANGES.name).increment(1);
 }
 
-/// Whether Redis answers.
 pub(crate) fn redis_up(up: bool) {
     gauge!(REDIS_UP.name).set(f64::from(u8::from(up)));
 }

@@ -1,9 +1,9 @@
-//! Whether this process leads, as far as it may believe it.
+//! Leadership as this process may believe it.
 //!
-//! Redis says who holds the lease; the office holds what this process may do by its own steady
-//! clock. It counts from before the lease was asked for, and a margin less: by the time another
-//! may take the lease, this one has stopped. Reading it looks at the clock, so that a process
-//! that was stopped and goes on does not act on what it believed before.
+//! Redis stores who holds the lease. This module holds what the process may do by its own monotonic
+//! clock. The time counts from before the lease was requested, less a margin, so this process stops
+//! acting before another may take the lease. Every read checks the clock, so a process that was
+//! suspended does not act on an old belief.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use greenline_queue::Epoch;
 use greenline_runtime::clock::Clock;
 use tokio::sync::watch;
 
-/// Where this lead stands.
+/// The role of this lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It does not lead.
     Standby {
-        /// Who does, as far as it knows.
+        /// The leader, if known.
         leader: Option<String>,
         /// The time, in ms since 1970, at which it first saw that one lead.
         since_ms: u64,
@@ -63,7 +63,8 @@ impl Office {
         self.standing.subscribe()
     }
 
-    /// How long it may still be believed; none if it does not lead.
+    /// Returns how long the leadership may still be believed, or `None` if this process does not
+    /// lead.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let held = *self.held.borrow();
         held.epoch.map(|_| held.until.saturating_sub(self.clock.steady()))

@@ -27,7 +27,7 @@ use crate::watch::{Funnel, Kept, Sighting, TaskEnded};
 /// Bounds what one reading holds in memory: a record may be large.
 const BATCH: usize = 200;
 
-/// How long an end may stay unnoticed when its event is lost.
+/// Interval of the fallback look for ended tasks whose event was lost.
 const SLOW_LOOK: Duration = Duration::from_secs(2);
 
 /// Takes note while this lead leads, until it is to stop.
@@ -110,7 +110,7 @@ fn find(record: &TaskRecord) -> Finding {
 
 struct Reader {
     shared: Arc<Shared>,
-    /// Who wants to know that a task about a failure has ended.
+    /// Receives ends of tasks about a failure.
     told: Option<Funnel>,
     /// Counted, and not acknowledged as far as we know.
     noted: Vec<(TaskId, String)>,
@@ -186,7 +186,7 @@ impl Reader {
     }
 }
 
-/// What the inputs of a task about a failure say of it.
+/// The part of a task's inputs that names its failure.
 #[derive(Deserialize)]
 struct About {
     repo: RepoName,

@@ -14,12 +14,12 @@ use tokio::sync::Mutex;
 
 use crate::publish::{Halt, halted};
 
-/// How many finished tasks are shown.
+/// Number of finished tasks shown.
 pub(crate) const RECENT: usize = 20;
 
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long a reading may take: less than an answer may.
+/// Longest time of a reading: less than an answer may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The queue at a moment.
@@ -34,7 +34,7 @@ pub(crate) struct Snapshot {
     pub(crate) redis: ServerFacts,
 }
 
-/// Why there is none. Kept for a while like a snapshot, so that a crowd of askers does not wait
+/// The reason why there is no snapshot. Cached like a snapshot, so that many requests don't wait
 /// one by one for a Redis that is away.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NoSnapshot {

@@ -1,4 +1,4 @@
-//! What `/api/v1/status` answers. Names here are public: dashboards and scripts read them.
+//! The answer of `/api/v1/status`. The names are public: dashboards and scripts read them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::office::Standing;
 use crate::publish::Halt;
 use crate::snapshot::Snapshot;
 
-/// How much of a task's error is shown; `queue show` has all of it.
+/// Most characters of a task's error that are shown; `queue show` has all of it.
 const ERROR_CHARS: usize = 500;
 
 #[derive(Debug, Serialize)]
@@ -42,10 +42,10 @@ pub(crate) struct Status {
     leader: Option<Leader>,
     lead: ThisLead,
     open_intents: Vec<IntentShown>,
-    /// Whether people have stopped outside actions: by whom, why, since when.
+    /// The halt of outside actions: its author, reason and time.
     halted: Option<PauseShown>,
     redis: Redis,
-    /// Whether there are so many tasks that the numbers by priority are of a part.
+    /// True if there are too many tasks to count all of them by priority.
     partial: bool,
     taken_at: Option<String>,
 }
@@ -75,7 +75,7 @@ struct PauseShown {
     since: Option<String>,
 }
 
-/// Who leads, by Redis.
+/// The leader, as stored in Redis.
 #[derive(Debug, Serialize)]
 struct Leader {
     id: String,
@@ -111,7 +111,7 @@ struct Redis {
     warning: Option<String>,
 }
 
-/// What the answering lead knows of itself.
+/// The answering lead's view of itself.
 pub(crate) struct Myself<'a> {
     pub(crate) id: &'a str,
     pub(crate) standing: &'a Standing,
@@ -165,7 +165,7 @@ impl Status {
     }
 }
 
-/// How many of a hundred succeeded, with at most two digits after the point.
+/// Returns the percentage of successes, with at most two decimals.
 fn success_rate(recent: &[TaskRecord]) -> Option<f64> {
     let all = u32::try_from(recent.len()).ok().filter(|all| *all > 0)?;
     let succeeded = recent.iter().filter(|task| task.status == TaskStatus::Success.as_str());

@@ -1,4 +1,4 @@
-//! What a loop does about errors: say each once, wait longer each time, go on.
+//! Handles errors in a loop: logs each once, backs off, goes on.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Whether the lead's loops still turn.
+//! Tracks that the lead's loops make progress.
 //!
-//! Each loop says so at every turn. The process's pulse beats only while all of them do, so that
-//! one stuck loop is enough for the watchdog to end the process, and `/health` tells which.
+//! Each loop reports every turn. The process's heartbeat continues only while all of them do, so
+//! one stuck loop is enough for the watchdog to end the process, and `/health` names it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

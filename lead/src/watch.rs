@@ -1,13 +1,13 @@
-//! What happens on GitHub, told once and kept until it was dealt with.
+//! Events on GitHub, reported once and kept until they are handled.
 //!
-//! Webhooks come in at a door, polling sweeps over what no webhook said, and both end in one
-//! [`Funnel`], which tells each thing once. What is told is [`Handed`] to one consumer, which
-//! says when it is done.
+//! Webhooks arrive over HTTP, polling finds what no webhook reported, and both end in one
+//! [`Funnel`], which removes duplicates. Events are [`Handed`] to one consumer, which acknowledges
+//! them.
 //!
-//! - A failed check is told once, whoever saw it first, over restarts and changes of leader, and
-//!   is handed out at least once: again, if the lead dies before the consumer is done.
+//! - A failed check is reported once, whatever its source, over restarts and changes of leader. It
+//!   is delivered at least once: again, if the lead dies before the consumer acknowledges.
 //! - Nothing is decided here. A red check is a red check, however old.
-//! - One repository that can't be seen holds up no other.
+//! - A repository that can't be read does not block the others.
 
 mod body;
 mod door;
@@ -40,10 +40,10 @@ pub(crate) use numbers::describe_all;
 pub use options::{WatchError, WatchOptions};
 pub use sighting::{HeadMoved, Mention, PullClosed, Pushed, Sighting, TaskEnded};
 
-/// How many things may be in the consumer's hands, or on the way there.
+/// Most events that may be delivered and not yet acknowledged.
 const IN_HAND: usize = 16;
 
-/// What all parts of watching share.
+/// The state that all parts of watching share.
 struct Watch {
     shared: Arc<Shared>,
     forge: Forge,

@@ -1,11 +1,11 @@
-//! Waiting for work beside the claim loop, so that the loop may stop waiting
-//! without breaking off a call that may just have taken a token.
+//! Waits for work beside the claim loop, so that the loop may stop waiting without interrupting a
+//! call that may just have taken a token.
 
 use greenline_queue::{QueueError, Waiter, Woken};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Rings when there may be work.
+/// Signals that there may be work.
 pub(crate) struct Alarm {
     requests: mpsc::Sender<()>,
     rings: mpsc::Receiver<Result<Woken, QueueError>>,
@@ -27,7 +27,7 @@ impl Alarm {
         Self { requests, rings, is_set: false, waiting }
     }
 
-    /// Waits until it rings. May be dropped: it then rings at the next call.
+    /// Waits for the signal. May be dropped: the next call then returns it.
     pub(crate) async fn ring(&mut self) -> Result<Woken, QueueError> {
         if !self.is_set {
             self.is_set = self.requests.send(()).await.is_ok();

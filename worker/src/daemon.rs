@@ -1,14 +1,14 @@
-//! The worker's life: claim, run, settle, until told to stop.
+//! The worker daemon: claims, runs and settles tasks until told to stop.
 //!
-//! - It claims as many tasks as it has free slots, and some more of types that
-//!   are short; what is prefetched is started with a word to the queue first.
-//! - Every claim is renewed until it is settled. A claim that was lost is
-//!   dropped without a word: another has the task.
+//! - It claims as many tasks as it has free slots, and additional short ones. A prefetched task is
+//!   marked as started before it runs.
+//! - Every claim is renewed until it is settled. A lost claim is dropped without settling it,
+//!   because another worker has the task.
 //! - A settlement is repeated until Redis has answered it.
-//! - Told to stop, it takes nothing more, gives back what it has not begun,
-//!   and after the grace period what still runs. That costs no attempt.
+//! - On a stop it takes nothing more, returns unstarted tasks at once, and running ones after the
+//!   grace period. That costs no attempt.
 //!
-//! What tasks do is not known here: see [`Handler`].
+//! A [`Handler`] knows what a task does.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -35,32 +35,32 @@ use crate::pace::Pace;
 use crate::settle::settle;
 use crate::weather::Weather;
 
-/// How long runs have to end once they were told to.
+/// The time for runs to end once they were told to.
 const LAST_WORD: Duration = Duration::from_secs(10);
 
-/// How long giving back what was not begun may take.
+/// The time to return unstarted tasks.
 const GIVING_BACK: Duration = Duration::from_secs(5);
 
-/// How long a good-bye may take.
+/// The time to unregister.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// How often the claim loop shows that it lives when nothing happens.
+/// The interval at which an idle claim loop shows that it lives.
 const PULSE: Duration = Duration::from_secs(5);
 
-/// What a worker is told once.
+/// Options of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
-    /// A fresh id for each process.
+    /// Fresh for each process.
     pub id: WorkerId,
-    /// What it has: it takes tasks that want these, or none.
+    /// Labels this worker offers. It claims a task only if it has all of the task's labels.
     pub labels: BTreeSet<Label>,
-    /// How many tasks it runs at once.
+    /// The number of tasks that it runs at once.
     pub slots: usize,
-    /// How many short tasks it takes beyond its slots.
+    /// The number of short tasks that it takes beyond its slots.
     pub prefetch: usize,
-    /// How often it renews its claims.
+    /// The interval at which it renews its claims.
     pub heartbeat: Duration,
-    /// How long running tasks have when it is told to stop.
+    /// The time for running tasks to end on a stop.
     pub grace: Duration,
     /// The machine, for people.
     pub host: String,
@@ -75,42 +75,42 @@ pub struct WorkerDaemon {
     on_beat: Option<OnBeat>,
 }
 
-/// Told after each heartbeat what the worker is doing.
+/// Receives the worker's activity after each heartbeat.
 type OnBeat = Box<dyn Fn(&str) + Send + Sync>;
 
 impl WorkerDaemon {
-    /// A worker that can't run anything yet.
+    /// Creates a worker without handlers.
     #[must_use]
     pub fn new(queue: Queue, options: WorkerOptions) -> Self {
         Self { queue, options, handlers: BTreeMap::new(), pulse: None, on_beat: None }
     }
 
-    /// Teaches it a type.
+    /// Adds the handler of a type.
     #[must_use]
     pub fn handle(mut self, kind: TaskType, handler: impl Handler) -> Self {
         self.handlers.insert(kind, Arc::new(handler));
         self
     }
 
-    /// Has the claim loop beat this pulse.
+    /// Lets the claim loop beat this pulse.
     #[must_use]
     pub fn with_pulse(mut self, pulse: Pulse) -> Self {
         self.pulse = Some(pulse);
         self
     }
 
-    /// Has this told, at each heartbeat, what the worker is doing.
+    /// Calls this with the worker's activity at each heartbeat.
     #[must_use]
     pub fn on_beat(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.on_beat = Some(Box::new(tell));
         self
     }
 
-    /// Works until told to stop. Redis may go and come back meanwhile.
+    /// Works until told to stop. Redis may go away and come back meanwhile.
     ///
     /// # Errors
     ///
-    /// When it knows no type of task.
+    /// When it has no handler.
     pub async fn run(self, stop: Stop) -> anyhow::Result<()> {
         anyhow::ensure!(!self.handlers.is_empty(), "this worker knows no type of task");
         let profile = WorkerProfile {
@@ -153,13 +153,13 @@ impl WorkerDaemon {
         shift.stop(&stop).await;
         beside.cancel();
         let _both_ended = tokio::join!(heart, ticker);
-        // Nobody waits long for a worker that says good-bye.
+        // Unregistering must not delay the exit for long.
         life.insist(GOODBYE, "say good-bye", || life.queue.leave(&life.profile.id)).await;
         Ok(())
     }
 }
 
-/// What all parts of a worker share.
+/// The state that all parts of a worker share.
 pub(crate) struct Life {
     pub(crate) queue: Queue,
     pub(crate) profile: WorkerProfile,
@@ -200,8 +200,7 @@ impl Life {
         Ok(())
     }
 
-    /// Lets time take effect in the queue, about once a second. Most calls find
-    /// that somebody else just did, and then this one is in less of a hurry.
+    /// Ticks the queue about once a second. If another process just did, it waits a little longer.
     async fn let_time_pass(self: Arc<Self>, end: CancellationToken) {
         let mut wait = Duration::from_secs(1);
         while end.run_until_cancelled(sleep(wait)).await.is_some() {
@@ -217,8 +216,8 @@ impl Life {
         }
     }
 
-    /// Repeats a call until it has an answer: the connection may have broken
-    /// since the last one. Gives up when its time is over.
+    /// Repeats a call until it succeeds, because the connection may have broken since the last one.
+    /// Gives up at the deadline.
     async fn insist<T, Answer: Future<Output = Result<T, QueueError>>>(
         &self,
         within: Duration,
@@ -232,18 +231,18 @@ impl Life {
                 sleep(patience.next().unwrap_or(within)).await;
             }
         };
-        // The leases and the registration then end by themselves.
+        // Leases and registration then expire by themselves.
         let _best_effort = timeout(within, answered).await;
     }
 
-    /// Runs one claimed task and settles it. Its slot is free once it has run:
-    /// the next one need not wait until Redis has heard of this one.
+    /// Runs one claimed task and settles it. Its slot is free once it has run: the next task need
+    /// not wait until Redis has stored this result.
     async fn run(self: Arc<Self>, claim: Claim, news: mpsc::UnboundedSender<News>) {
         let begun = Instant::now();
         let cancellation = self.holdings.cancellation(&claim);
         let verdict = self.attempt(&claim, &cancellation).await;
         let took = begun.elapsed();
-        // The shift may have ended: then nobody counts any more.
+        // The claim loop may have ended: then no one counts any more.
         let _counted = news.send(News::Ran { kind: claim.kind.clone(), took });
         settle(&self, &claim, verdict, &cancellation, took).await;
         self.holdings.remove(&claim);
@@ -277,17 +276,17 @@ impl Life {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("nothing")
 }
 
-/// What the claim loop hears of a task.
+/// An event of a task for the claim loop.
 enum News {
     /// Its handler has ended: a slot is free.
     Ran { kind: TaskType, took: Duration },
-    /// The queue knows how.
+    /// The queue has stored the result.
     Settled,
 }
 
@@ -304,15 +303,15 @@ struct Shift {
     waiting: VecDeque<Claim>,
     pace: Pace,
     running: usize,
-    /// Have run, and the queue does not know yet.
+    /// Tasks that have run and are not settled yet.
     settling: usize,
-    /// Whether the one task that runs, or the next one, is to be alone.
+    /// The running task, or the next one, must run alone.
     alone: bool,
 }
 
 impl Shift {
-    /// Takes work until told not to. Only waiting is cut short: a claim that is
-    /// cut in half would sit out its lease.
+    /// Takes work until told to stop. A stop interrupts only waiting: a claim that is interrupted
+    /// would block its tasks until the lease expires.
     async fn work(&mut self, drain: &CancellationToken) {
         let mut patience = backoff();
         while !drain.is_cancelled() {
@@ -320,7 +319,7 @@ impl Shift {
             self.hear();
             match self.start_waiting().await {
                 Ok(0) => {}
-                // Some may have been lost: then there are slots for others.
+                // Some claims may have been lost: then there are free slots.
                 Ok(_) => {
                     patience = backoff();
                     continue;
@@ -364,7 +363,7 @@ impl Shift {
     }
 
     async fn claim(&mut self) -> Result<Claimed, QueueError> {
-        // Half of them at once: while Redis answers for one half, the other runs.
+        // Claims half of the free slots: while Redis answers for one half, the other runs.
         let half = self.slots().div_ceil(2);
         let start = (self.slots() - self.running).min(half);
         let prefetch = if self.pace.short().is_empty() { 0 } else { self.life.options.prefetch };
@@ -390,8 +389,8 @@ impl Shift {
         self.tasks.spawn(self.life.clone().run(claim, self.tell.clone()));
     }
 
-    /// Starts prefetched tasks as far as there are slots, after saying so; of
-    /// how many it said so.
+    /// Starts prefetched tasks as far as there are free slots, after marking them as started.
+    /// Returns their number.
     async fn start_waiting(&mut self) -> Result<usize, QueueError> {
         let free = self.slots().saturating_sub(self.running).min(self.waiting.len());
         if free == 0 {
@@ -440,8 +439,8 @@ impl Shift {
         loop {
             let rung = tokio::select! {
                 rung = self.alarm.ring() => rung,
-                // A slot that frees up says nothing about work; but a worker that
-                // was asked to come alone has to see when it is.
+                // A freed slot does not mean that there is work, but a worker that must come alone
+                // has to notice when it is idle.
                 Some(news) = self.news.recv() => {
                     self.count(&news);
                     if self.alone { return } else { continue }
@@ -482,7 +481,7 @@ impl Shift {
         }
     }
 
-    /// Gives back what has not begun, waits for what has, then gives that back.
+    /// Returns unstarted tasks, waits for running ones, then returns those.
     async fn stop(&mut self, stop: &Stop) {
         self.give_back_waiting().await;
         self.hear();

@@ -7,7 +7,7 @@ use greenline_queue::{Beat, Claim, Fence, TaskId};
 
 use crate::command::{CancelReason, Cancellation};
 
-/// All claims of one worker, prefetched ones too. Clones are the same.
+/// All claims of one worker, including prefetched ones. Clones share the claims.
 #[derive(Clone, Default)]
 pub(crate) struct Holdings(Arc<Mutex<HashMap<TaskId, Held>>>);
 
@@ -17,13 +17,11 @@ struct Held {
 }
 
 impl Holdings {
-    /// Takes a claim in.
     pub(crate) fn add(&self, claim: &Claim) {
         let held = Held { fence: claim.fence.clone(), cancellation: Cancellation::new() };
         self.lock().insert(claim.id.clone(), held);
     }
 
-    /// Lets a claim go.
     pub(crate) fn remove(&self, claim: &Claim) {
         let mut held = self.lock();
         if held.get(&claim.id).is_some_and(|one| one.fence == claim.fence) {
@@ -31,17 +29,17 @@ impl Holdings {
         }
     }
 
-    /// What stops a claim's run; a fresh one if it is not held any more.
+    /// Returns the handle that stops a claim's run; a fresh one if the claim is no longer held.
     pub(crate) fn cancellation(&self, claim: &Claim) -> Cancellation {
         self.lock().get(&claim.id).map(|held| held.cancellation.clone()).unwrap_or_default()
     }
 
-    /// What a heartbeat renews.
+    /// Returns the claims that a heartbeat renews.
     pub(crate) fn claims(&self) -> Vec<(TaskId, Fence)> {
         self.lock().iter().map(|(id, held)| (id.clone(), held.fence.clone())).collect()
     }
 
-    /// Passes on what a heartbeat said.
+    /// Applies the replies of a heartbeat.
     pub(crate) fn heed(&self, claims: &[(TaskId, Fence)], beats: &[Beat]) {
         let held = self.lock();
         for ((id, fence), beat) in claims.iter().zip(beats) {
@@ -60,7 +58,7 @@ impl Holdings {
         }
     }
 
-    /// Stops everything, as the worker stops.
+    /// Stops all runs because the worker stops.
     pub(crate) fn stop_all(&self) {
         for held in self.lock().values() {
             held.cancellation.cancel(CancelReason::WorkerStopping);

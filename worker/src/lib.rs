@@ -1,9 +1,8 @@
-//! The worker daemon: claim, run, settle.
+//! The worker daemon: claims, runs and settles tasks.
 //!
-//! [`WorkerDaemon`] takes tasks from the queue and hands each to the
-//! [`Handler`] of its type: [`RunCommand`] runs the operator's commands,
-//! [`reproduce::Reproduce`] looks whether a failure of CI shows here too, inside
-//! the [`sandbox`].
+//! [`WorkerDaemon`] takes tasks from the queue and passes each to the [`Handler`] of its type:
+//! [`RunCommand`] runs the operator's commands, [`reproduce::Reproduce`] checks whether a CI
+//! failure occurs here too, inside the [`sandbox`].
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the worker runs commands with Linux's /proc, prctl and flock: build it for Linux");

@@ -1,18 +1,18 @@
-//! How long tasks of each type take here, so that only short ones are
-//! prefetched: a prefetched task waits while others could have it.
+//! Measured run times per type, so that only short tasks are prefetched: a prefetched task waits
+//! while other workers could take it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use greenline_queue::TaskType;
 
-/// Tasks that take less are short.
+/// Tasks below this duration are short.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// How many runs it takes to know a type.
+/// The number of runs after which a type is known.
 const ENOUGH: u32 = 5;
 
-/// The measured runs of each type: a mean in which the last ones weigh most.
+/// The measured runs of each type: a mean that weighs recent runs most.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     types: HashMap<TaskType, Measured>,
@@ -26,7 +26,7 @@ struct Measured {
 }
 
 impl Pace {
-    /// Takes note of a run.
+    /// Records a run.
     pub(crate) fn note(&mut self, kind: &TaskType, run: Duration) {
         let measured = match self.types.get_mut(kind) {
             Some(measured) => measured,
@@ -44,7 +44,7 @@ impl Pace {
         }
     }
 
-    /// The types whose tasks are short.
+    /// Returns the types whose tasks are short.
     pub(crate) fn short(&self) -> &BTreeSet<TaskType> {
         &self.short
     }

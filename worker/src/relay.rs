@@ -1,11 +1,11 @@
-//! Bringing what commands write to the task's log in Redis.
+//! Copies the output of commands to the task's log in Redis.
 
 use greenline_queue::LARGEST_PIECE;
 
 use crate::command::{OutputEvent, OutputReader, Stream};
 use crate::handler::TaskLog;
 
-/// Brings output over for as long as there is some.
+/// Copies output until it ends.
 pub(crate) async fn relay(mut reader: OutputReader, log: TaskLog) {
     let mut lost = false;
     while let Some(events) = reader.next().await {

@@ -1,4 +1,4 @@
-//! The task type `run_command`: commands in a workspace of their own.
+//! The task type `run_command`: commands in a separate workspace.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::handler::{Assignment, Attempt, Handler, Verdict, with_causes};
 use crate::relay::relay;
 use crate::workspace::{TaskAttempt, Workspace, Workspaces};
 
-/// What all tails of one report take at most, so that a result stays small.
+/// The most bytes of all tails of one report, so that a result stays small.
 const ALL_TAILS: usize = 128 * 1024;
 
 /// Runs `setup` and `validation` commands.
@@ -22,14 +22,14 @@ pub struct RunCommand {
 }
 
 impl RunCommand {
-    /// Commands run by `runner`, in `workspaces`, within `limits`; their time is
-    /// the task's own.
+    /// Creates a handler whose commands `runner` runs in `workspaces` within `limits`; the task
+    /// sets their time.
     #[must_use]
     pub fn new(runner: CommandRunner, workspaces: Workspaces, limits: Limits) -> Self {
         Self { runner, workspaces, limits, ground: Ground::Open }
     }
 
-    /// Has them run on other ground than the worker's own.
+    /// Sets the isolation of its commands.
     #[must_use]
     pub fn on(self, ground: Ground) -> Self {
         Self { ground, ..self }
@@ -97,7 +97,7 @@ impl Handler for RunCommand {
     }
 }
 
-/// What a report means for the task.
+/// Maps a report to the task's outcome.
 fn verdict(report: &CommandReport) -> Verdict {
     let result = match serde_json::to_string(report) {
         Ok(result) => result,

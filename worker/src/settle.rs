@@ -1,4 +1,4 @@
-//! Telling the queue how an attempt came out, until it has heard.
+//! Settles an attempt, until the queue has answered.
 
 use std::time::Duration;
 
@@ -10,11 +10,10 @@ use crate::command::{CancelReason, Cancellation};
 use crate::daemon::Life;
 use crate::handler::Verdict;
 
-/// Settles a claim. Repeats what got no answer: the queue takes it once.
+/// Settles a claim. Repeats a call without a reply: the queue accepts it once.
 ///
-/// A claim that was lost is not settled at all. While the worker is told to
-/// stop and Redis is away, this goes on until the worker is dropped; the lease
-/// then ends by itself.
+/// A lost claim is not settled at all. If Redis is away while the worker stops, this continues
+/// until the worker is dropped; the lease then expires by itself.
 pub(crate) async fn settle(
     life: &Life,
     claim: &Claim,
@@ -55,7 +54,7 @@ async fn say(life: &Life, claim: &Claim, verdict: &Verdict) -> Result<Settled, Q
     }
 }
 
-/// One line an event; a failure says why.
+/// Logs the result in one line; a failure with its reason.
 fn tell(claim: &Claim, verdict: &Verdict, settled: Settled, took: Duration) {
     let id = &claim.id;
     let (attempt, duration_ms) = (claim.attempt, took.as_millis());

@@ -1,24 +1,24 @@
-//! Whether Redis answers: said once when it goes, once when it is back.
+//! Logs whether Redis answers: once when it goes away, once when it is back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenline_queue::QueueError;
 
-/// What all loops of a worker know of Redis.
+/// The state of Redis that all loops of a worker share.
 #[derive(Debug, Default)]
 pub(crate) struct Weather {
     away: AtomicBool,
 }
 
 impl Weather {
-    /// A call worked.
+    /// Records a successful call.
     pub(crate) fn fair(&self) {
         if self.away.swap(false, Ordering::Relaxed) {
             tracing::info!("Redis is back");
         }
     }
 
-    /// A call failed. What does not pass by itself is said each time it is met.
+    /// Records a failed call. An error that does not pass by itself is logged each time.
     pub(crate) fn foul(&self, doing: &str, error: &QueueError) {
         if !error.is_passing() {
             tracing::error!(%error, "Failed to {doing}");

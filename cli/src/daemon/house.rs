@@ -22,7 +22,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Builds them from settings; with them, where the operator's token comes from.
+    /// Builds them from settings. Also returns the source of the operator's token.
     pub(crate) async fn build(
         queue: &Queue,
         settings: &Settings,
@@ -35,22 +35,22 @@ impl House {
         Ok((Self { lead, workers, sandbox }, token))
     }
 
-    /// Where the lead listens.
+    /// Returns the lead's address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.lead.address()
     }
 
-    /// Whether the lead leads, and news of that.
+    /// Returns a watch on the lead's leadership.
     pub(crate) fn standing(&self) -> Receiver<Standing> {
         self.lead.standing()
     }
 
-    /// What keeps in what the workers run of other people's.
+    /// Returns a description of the workers' sandbox.
     pub(crate) fn sandbox(&self) -> &str {
         &self.sandbox
     }
 
-    /// Lets them run until they are told to stop.
+    /// Runs them until they are told to stop.
     pub(crate) fn start(self, stop: &Stop) -> Parts {
         let mut parts = JoinSet::new();
         for worker in self.workers {
@@ -77,11 +77,11 @@ fn crew(
     Ok((workers, super::sandbox::in_short(&safety)))
 }
 
-/// The daemons, running.
+/// The running daemons.
 pub(crate) struct Parts(JoinSet<anyhow::Result<()>>);
 
 impl Parts {
-    /// Waits for all of them. If one ends, all do; the first error is what it was about.
+    /// Waits for all of them. If one ends, all do; the first error is the cause.
     pub(crate) async fn ended(&mut self, stop: &Stop) -> anyhow::Result<()> {
         let mut first = Ok(());
         while let Some(ended) = self.0.join_next().await {

@@ -13,17 +13,17 @@ use greenline_runtime::settings::{LeadSettings, Secret, Settings};
 use crate::ending::Complaint;
 use crate::home;
 
-/// Where a lead's operator token comes from.
+/// The source of a lead's operator token.
 pub(crate) enum Token {
-    /// Somebody set one.
+    /// The settings.
     Set,
-    /// It was made before, and is kept in `.greenline/`.
+    /// An earlier run, in `.greenline/`.
     Kept,
-    /// It was made now.
+    /// This run.
     New(Secret),
 }
 
-/// Takes the lead's address; what it answers to, and where its token comes from.
+/// Binds the lead's address. Returns its HTTP state, and the source of its token.
 pub(crate) async fn bind(
     queue: Queue,
     all: &Settings,
@@ -61,7 +61,7 @@ pub(crate) async fn bind(
     Ok((lead, token))
 }
 
-/// The tokens that are set; on loopback, where none need be, one of this directory's own.
+/// Returns the tokens of the settings; on loopback, which needs none, this directory's own.
 fn tokens(settings: &LeadSettings) -> anyhow::Result<(Tokens, Token)> {
     let LeadSettings { viewer_token, operator_token, .. } = settings.clone();
     if let Some(tokens) = Tokens::of(viewer_token, operator_token) {

@@ -1,4 +1,4 @@
-//! What `up`, `lead` and `worker` share: from settings to running daemons.
+//! The parts that `up`, `lead` and `worker` share: from settings to running daemons.
 
 pub(crate) mod house;
 pub(crate) mod lead;
@@ -23,13 +23,13 @@ use crate::operator;
 use crate::print::Output;
 use crate::session::Session;
 
-/// How long a main loop may stand still. A lead's takes up to 30 s while Redis is away.
+/// The longest pause of a main loop. A lead's takes up to 30 s while Redis is away.
 const STUCK_AFTER: Duration = Duration::from_secs(90);
 
 /// The exit code of a process that ends itself because it is stuck.
 const STUCK: i32 = 3;
 
-/// Runs a daemon until it ends, with its settings and a stop that obeys signals.
+/// Runs a daemon until it ends, with its settings and a stop on signals.
 pub(crate) fn run(
     global: &Global,
     role: Role,
@@ -50,7 +50,7 @@ pub(crate) fn run(
             never = signals => match never {},
         }
     });
-    // Whatever still blocks a thread is not waited for: everything was settled or given back.
+    // Threads that still block are not waited for: everything was settled or returned.
     runtime.shutdown_timeout(Duration::from_secs(1));
     done.map(|()| Ended::Done)
 }
@@ -68,7 +68,7 @@ fn tell(out: Output, role: Role, step: Step, grace: Duration) {
     }
 }
 
-/// An id that no other process has or had: the machine, the process, and something random.
+/// Returns an id that no other process has or had: the machine, the process, and a random part.
 pub(crate) fn fresh_id() -> String {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     let host: String =
@@ -77,7 +77,7 @@ pub(crate) fn fresh_id() -> String {
     format!("{host}-{}-{random}", std::process::id())
 }
 
-/// Opens the queue as soon as Redis answers. None if it is told to stop before.
+/// Opens the queue as soon as Redis answers. Returns `None` if it is told to stop before.
 pub(crate) async fn open_queue(
     config: StoreConfig,
     settings: &QueueSettings,
@@ -112,7 +112,8 @@ async fn open(config: StoreConfig, settings: &QueueSettings) -> Result<Queue, Qu
     Queue::open(store, connection::queue_options(settings)).await
 }
 
-/// A pulse for a main loop: if it stops beating, this process ends, for whoever restarts it.
+/// Returns a pulse for a main loop: if it stops beating, this process ends, and its supervisor
+/// restarts it.
 pub(crate) fn pulse(what: &str) -> anyhow::Result<Pulse> {
     let (watchdog, pulse) = Watchdog::new(what, STUCK_AFTER, Clock::system());
     watchdog

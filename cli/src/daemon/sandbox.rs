@@ -1,4 +1,4 @@
-//! The sandbox of this machine, from settings.
+//! This machine's sandbox, from settings.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub(crate) fn proxies() -> Result<Proxies, ProxyFault> {
     Proxies::from_variables(|name| std::env::var(name).ok())
 }
 
-/// What keeps other people's code away from everything else, said once in the log.
+/// Returns the protection against other people's code, and logs it once.
 pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
     match find(worker) {
         Ok(Found { sandbox, no_namespaces, closed }) => {
@@ -72,7 +72,7 @@ pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
 pub(crate) const OPEN_IT: &str =
     "move it to where all users may enter, run the worker as an ordinary user, or allow namespaces";
 
-/// What there is, in a few words.
+/// Describes it in a few words.
 pub(crate) fn in_short(safety: &Safety) -> String {
     match safety {
         Safety::Sandbox(sandbox) => sandbox.isolation().walls(),
@@ -81,8 +81,8 @@ pub(crate) fn in_short(safety: &Safety) -> String {
     }
 }
 
-/// What is named, rustup's toolchains, and where programs are looked for: that holds programs, and
-/// no secrets, unless it holds a whole home or the workspaces of all tasks.
+/// Returns the configured paths, rustup's toolchains, and the directories of PATH: these hold
+/// programs and no secrets, unless one holds a whole home or the workspaces of all tasks.
 fn toolchains(worker: &WorkerSettings) -> Vec<PathBuf> {
     let home = std::env::home_dir().unwrap_or_default();
     let workspaces = std::path::absolute(&worker.workspace).unwrap_or_default();
@@ -94,7 +94,7 @@ fn toolchains(worker: &WorkerSettings) -> Vec<PathBuf> {
     worker.sandbox_read.iter().cloned().chain(programs).collect()
 }
 
-/// Where rustup keeps its toolchains.
+/// Returns the directory of rustup's toolchains.
 pub(crate) fn rustup() -> Option<PathBuf> {
     let named = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
     let usual = || Some(std::env::home_dir()?.join(".rustup"));

@@ -18,12 +18,11 @@ use url::Url;
 use crate::ending::Complaint;
 use crate::operator;
 
-/// How many short tasks a worker claims beyond its slots.
+/// The number of short tasks that a worker claims beyond its slots.
 const PREFETCH: usize = 50;
 
-/// A worker that can run everything this program knows, or what the settings say of it.
-///
-/// Blocks while it sweeps what dead workers left in the workspace.
+/// Builds a worker for every known task type, or for the configured ones. Blocks while it sweeps
+/// leftovers of dead workers in the workspace.
 pub(crate) fn build(
     queue: Queue,
     settings: &Settings,
@@ -60,15 +59,15 @@ pub(crate) fn build(
     Ok(daemon.with_pulse(super::pulse("the worker")?))
 }
 
-/// How old a worker's last sign of life may be: it gives one at each heartbeat, and between two
-/// of them may wait for a Redis that is away.
+/// Returns the largest age of a worker's last sign of life: it gives one per heartbeat, and may
+/// wait for Redis between two of them.
 pub(crate) fn longest_silence(heartbeat: Duration) -> Duration {
     heartbeat * 3 + Duration::from_secs(15)
 }
 
 const PROXIES: &str = "write http://host:port, or unset it for this program";
 
-/// Types that name a failure of CI.
+/// Types that name a CI failure.
 const REPRODUCED: [&str; 2] = ["fix_test_failure", "investigate_failure"];
 
 fn check_types(worker: &WorkerSettings) -> anyhow::Result<()> {
@@ -88,11 +87,12 @@ fn labels(worker: &WorkerSettings) -> anyhow::Result<BTreeSet<Label>> {
     Ok(worker.labels.iter().map(|name| name.as_str().parse()).collect::<Result<_, _>>()?)
 }
 
-/// What commands see of this process's variables: where programs are, and what the settings name.
+/// Returns the variables of this process that commands see: where programs are, and the configured
+/// ones.
 fn environment(worker: &WorkerSettings) -> anyhow::Result<Environment> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let mut environment = Environment::with_path(path);
-    // Commands have a HOME of their own, and rustup looks for its toolchains below that.
+    // Commands have their own HOME, below which rustup would look for its toolchains.
     if let Some(rustup) = super::sandbox::rustup() {
         environment = environment.and("RUSTUP_HOME", &rustup.to_string_lossy())?;
     }
@@ -133,7 +133,7 @@ fn limits(worker: &WorkerSettings) -> Limits {
     }
 }
 
-/// The operator's own commands run in the open, unless the settings say otherwise.
+/// The operator's own commands run without isolation, unless the settings say otherwise.
 fn ground_of_commands(worker: &WorkerSettings, safety: &Safety) -> anyhow::Result<Ground> {
     match (worker.sandbox_commands, safety) {
         (false, _) => Ok(Ground::Open),
@@ -146,7 +146,7 @@ fn ground_of_commands(worker: &WorkerSettings, safety: &Safety) -> anyhow::Resul
     }
 }
 
-/// Where repositories are: at the site that the API belongs to.
+/// Returns the access to repositories: at the site that the API belongs to.
 fn access(settings: &Settings) -> anyhow::Result<Access> {
     let api = &settings.github.api_url;
     let mut host: Url = api.parse().with_context(|| format!("GITHUB_API_URL is {api}"))?;

@@ -1,9 +1,9 @@
-//! A comment on GitHub as a person sees it there, in a terminal: marks that GitHub hides are left
-//! out, folds are closed, links are their words.
+//! Renders a GitHub comment for a terminal: hidden marks are removed, folds are closed, links
+//! become their text.
 
 use crate::print::text;
 
-/// The lines of a comment, at most so many columns wide.
+/// Returns the lines of a comment, at most `columns` wide.
 pub(super) fn shown(markdown: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut folded = false;
@@ -38,7 +38,7 @@ fn wrapped(line: &str, columns: usize) -> Vec<String> {
     text::wrapped(line, columns)
 }
 
-/// Without bold, without tags, and with words in place of links.
+/// Removes bold and tags, and replaces links by their text.
 fn plain(line: &str) -> String {
     let mut rest = line.replace("**", "");
     for tag in ["<code>", "</code>", "<sub>", "</sub>"] {
@@ -53,7 +53,7 @@ fn plain(line: &str) -> String {
     said + &rest
 }
 
-/// The first `[words](address)`: what is before it, its words, what is after it.
+/// Finds the first `[words](address)`: the text before it, its words, the text after it.
 fn link(text: &str) -> Option<(&str, &str, &str)> {
     let middle = text.find("](")?;
     let begin = text[..middle].rfind('[')?;

@@ -1,4 +1,4 @@
-//! Following a story: each step is read from where it is true, again whenever a key of it changed.
+//! Follows a story: each step is read from its source, again whenever one of its keys changes.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::stage::Stage;
 
-/// How long a story may take.
+/// The time limit of a story.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The story did not go on.
+/// The story did not continue.
 #[derive(Debug, thiserror::Error)]
 #[error("the story stuck: {0} did not happen within {most} s", most = PATIENCE.as_secs())]
 pub(super) struct Stuck(&'static str);
 
-/// Somebody has seen enough.
+/// The person interrupted the story.
 #[derive(Debug, thiserror::Error)]
 #[error("told to stop")]
 pub(super) struct Interrupted;
@@ -31,7 +31,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Follows what happens on a stage from now on.
+    /// Follows the events on a stage from now on.
     pub(super) async fn of(stage: &Stage, stop: &Stop) -> anyhow::Result<Self> {
         let store = stage.queue.store();
         let database = store.database();
@@ -41,7 +41,7 @@ impl Follower {
         Ok(Self { hints, deadline: Instant::now() + PATIENCE, stop: stop.clone() })
     }
 
-    /// Waits until there is an answer.
+    /// Waits until `look` returns a value.
     pub(super) async fn until<T>(
         &mut self,
         step: &'static str,
@@ -65,7 +65,7 @@ impl Follower {
         }
     }
 
-    /// Does something that is short and had better not be cut off in the middle.
+    /// Runs something short that should not be interrupted.
     pub(super) async fn act<T, E>(
         &self,
         act: impl Future<Output = Result<T, E>>,

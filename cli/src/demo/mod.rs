@@ -1,11 +1,11 @@
-//! `greenline demo`: everything that `greenline up` runs, at work on a practice GitHub.
+//! `greenline demo`: everything that `greenline up` runs, on a local fake GitHub.
 //!
-//! - Nothing of the user's is used: no token, no key, no network, no settings, no Redis. Everything
-//!   listens on loopback or on a socket in a folder of its own.
-//! - Lead and worker are the real ones, told by settings as always where GitHub is.
-//! - What is told was read from the queue, the lead's own memory and the practice GitHub, after a
-//!   hint that something has changed: nothing sleeps and hopes.
-//! - Nothing is left behind: not after an error, and not after Ctrl-C.
+//! - It uses nothing of the user's: no token, no key, no network, no settings, no Redis. Everything
+//!   listens on loopback or on a socket in a temporary folder.
+//! - Lead and worker are the real ones; settings give them GitHub's address, as always.
+//! - Every printed step was read from the queue, the lead's state and the fake GitHub, after a hint
+//!   that something has changed: there are no sleeps.
+//! - It leaves nothing behind, even after an error or Ctrl-C.
 
 mod comment;
 mod event;
@@ -38,14 +38,14 @@ use follow::{Interrupted, Stuck};
 use stage::Stage;
 use tell::Teller;
 
-/// How much of the log is shown when a story is stuck.
+/// The number of log lines to show when a story is stuck.
 const LAST_LINES: usize = 8;
 
-/// See it all work: a practice GitHub, a red pull request, and what becomes of it
+/// Watch it work: a local fake GitHub, a red pull request, and what Greenline does
 ///
-/// Starts a GitHub for practice, a Redis, a lead and a worker on this machine, opens a pull request
-/// there whose CI fails, and tells step by step what happens. No token, no key, no network; your
-/// own settings are not looked at, and nothing is left behind.
+/// Starts a fake GitHub, a Redis, a lead and a worker on this machine, opens a pull request there
+/// whose CI fails, and prints each step. Needs no token, no key and no network; ignores your own
+/// settings, and leaves nothing behind.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline demo
@@ -88,8 +88,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         return Ok(Ended::No);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // The story's own: the daemons are stopped when it is over. Heard before there is anything that
-    // could be left behind.
+    // The story's own stop: the daemons are stopped when it is over. Installed before there is
+    // anything that could be left behind.
     let stop = Stop::new();
     let (signals, hangup) = {
         let _inside = runtime.enter();
@@ -118,7 +118,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     Ok(ended)
 }
 
-/// A terminal that is closed means the same as Ctrl-C.
+/// A closed terminal means the same as Ctrl-C.
 async fn hung_up(mut hangup: Signal, stop: &Stop) -> Infallible {
     loop {
         hangup.recv().await;
@@ -140,7 +140,7 @@ fn list(out: Output) -> anyhow::Result<Ended> {
     Ok(Ended::Done)
 }
 
-/// What the practice world is made of besides this program.
+/// Checks for the programs that the fake GitHub needs.
 fn look_for_programs() -> anyhow::Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
@@ -157,7 +157,7 @@ fn look_for_programs() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends the events of lead and worker to a file, so that they don't run over the story.
+/// Sends the events of lead and worker to a file, so that they don't interrupt the story.
 fn log_to(folder: &TempDir) -> anyhow::Result<std::path::PathBuf> {
     let path = folder.path().join("demo.log");
     let file = File::create(&path).context("failed to make the log")?;
@@ -178,14 +178,14 @@ async fn on_stage(
     teller.begins(story)?;
     let ended = set_and_play(story, folder, &mut teller, stop).await;
     match ended {
-        // Ctrl-C at a terminal ends the programs that we run, too: what they say of it is no news.
+        // Ctrl-C at a terminal also ends the child programs: their errors are no news.
         Err(_) if is_interrupted(stop).await => Err(Interrupted.into()),
         ended => ended,
     }
 }
 
-/// Whether the end was asked for. One signal reaches us and what we run at the same time: that a
-/// program has ended may be heard before the signal itself.
+/// Returns `true` if the end was requested. A signal reaches this process and its children at the
+/// same time: a child's end may be noticed before the signal itself.
 async fn is_interrupted(stop: &Stop) -> bool {
     const HEARD_WITHIN: Duration = Duration::from_millis(300);
     tokio::time::timeout(HEARD_WITHIN, stop.drain.cancelled()).await.is_ok()
@@ -208,7 +208,7 @@ async fn set_and_play(
     Ok(ended)
 }
 
-/// Why it did not end well, with what helps to find out more.
+/// Adds the log's last lines to an error.
 fn explained(error: anyhow::Error, log: &std::path::Path, kept: bool) -> anyhow::Error {
     if error.is::<Interrupted>() {
         return Complaint::no("stopped before the story ended; nothing is left of it").into();

@@ -1,4 +1,4 @@
-//! The play: lets a story happen on the practice GitHub, and follows what becomes of it.
+//! Plays a story on the fake GitHub, and follows its effects.
 
 use anyhow::Context;
 use greenline_lead::plan::{Subject, Told};
@@ -16,7 +16,7 @@ use super::tell::Teller;
 use crate::ending::{Complaint, Ended};
 use crate::print::when;
 
-/// One red check and what becomes of it.
+/// One red check and its effects.
 struct Scene<'a> {
     stage: &'a Stage,
     story: Story,
@@ -26,14 +26,14 @@ struct Scene<'a> {
     sha: String,
 }
 
-/// What came of a check in the end.
+/// The final result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Came {
-    /// A worker has looked.
+    /// A worker has tried to reproduce it.
     Looked(Answer),
-    /// It ran again.
+    /// It was re-run.
     Rerun,
-    /// People were told, and nothing else.
+    /// People were notified, and nothing else.
     Told,
 }
 
@@ -95,7 +95,7 @@ async fn quiet(stage: &Stage) -> anyhow::Result<Option<()>> {
 }
 
 impl Scene<'_> {
-    /// From the red check to the last word about it.
+    /// Plays from the red check to the last comment about it.
     async fn play(
         &self,
         teller: &mut Teller,
@@ -231,7 +231,7 @@ fn has_ended(record: &TaskRecord) -> bool {
     record.status.parse().is_ok_and(Status::is_final)
 }
 
-/// The commands that show the failure, as the task's JSON names them.
+/// Returns the commands that show the failure, from the task's JSON.
 fn validation(payload: &str) -> Vec<String> {
     let task: Value = serde_json::from_str(payload).unwrap_or_default();
     let commands = task["validation"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! The stage: a practice GitHub, a Redis, a lead and a worker, each where the others find it.
+//! The stage: a fake GitHub, a Redis, a lead and a worker, connected to each other.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -27,17 +27,17 @@ use crate::{home, redis_here};
 /// The repository of all stories.
 const REPO: &str = "acme/slug";
 
-/// How long the lead may take to lead, with nobody against it.
+/// The time for the only lead to become the leader.
 const ELECTION: Duration = Duration::from_secs(20);
 
-/// Everything that plays a part, running.
+/// All running parts.
 pub(super) struct Stage {
     pub(super) github: GitHub,
     pub(super) repo: RepoHandle,
     pub(super) name: RepoName,
     pub(super) queue: Queue,
     pub(super) sandbox: String,
-    /// Before anything was done on GitHub.
+    /// The position before any write on GitHub.
     pub(super) mark: Mark,
     ledger: Ledger,
     pub(super) lead: SocketAddr,
@@ -48,7 +48,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Sets it up in a folder. The repository is there, and nothing has run in it yet.
+    /// Sets everything up in a folder. The repository exists, and no CI has run in it yet.
     pub(super) async fn set(folder: &Path) -> anyhow::Result<Self> {
         let github = GitHub::start().await?;
         let mark = github.mark();
@@ -90,7 +90,7 @@ impl Stage {
         })
     }
 
-    /// Ends everything, in order: nobody speaks to one that is gone.
+    /// Ends everything in order, so that no part calls one that is gone.
     pub(super) async fn strike(mut self) -> anyhow::Result<()> {
         self.stop.interrupt_now();
         let ended = self.parts.ended(&self.stop).await;
@@ -101,7 +101,7 @@ impl Stage {
         ended
     }
 
-    /// What was decided about a check of a pull request or branch, if it was.
+    /// Returns the decision about a check of a pull request or branch, if there is one.
     pub(super) async fn decided(
         &self,
         subject: &Subject,
@@ -111,8 +111,8 @@ impl Stage {
         Ok(story.into_iter().find(|told| told.check == check))
     }
 
-    /// Whether nothing waits to be heard, dealt with or done. Asked in the order in which one
-    /// becomes the other, so that nothing slips through between two answers.
+    /// Returns `true` if no event waits to be read, handled or done. Checked in the order in which
+    /// one becomes the other, so that nothing slips through.
     pub(super) async fn is_quiet(&self) -> anyhow::Result<bool> {
         self.github.settle().await;
         if self.queue.outbox_len().await? > 0 {
@@ -123,19 +123,20 @@ impl Stage {
         Ok(waiting == 0 && self.queue.open_intents().await?.is_empty())
     }
 
-    /// The keys that change whenever something happens that a story tells.
+    /// Returns the keys that change whenever a step of a story happens.
     pub(super) fn telling_keys(&self) -> Vec<String> {
         vec![self.key("sightings"), self.key("intents"), self.tasks("events"), self.tasks("outbox")]
     }
 
-    /// A page of the practice GitHub, such as `pull/1`.
+    /// Returns the address of a page of the fake GitHub, such as `pull/1`.
     pub(super) fn page(&self, path: &str) -> String {
         format!("{}/{REPO}/{path}", self.github.url())
     }
 
-    /// What the lead answers about itself, the queue and the workers.
+    /// Returns the lead's status of itself, the queue and the workers.
     pub(super) async fn status(&self) -> anyhow::Result<Value> {
-        // The practice GitHub has chosen a cryptography for this process, which this does not use.
+        // The fake GitHub has chosen a cryptography provider for this process, which this client
+        // does not use.
         let client = reqwest::Client::builder().no_proxy().build()?;
         let url = format!("http://{}/api/v1/status", self.lead);
         let answer = client.get(url).bearer_auth(&self.token).send().await?;
@@ -151,13 +152,13 @@ impl Stage {
     }
 }
 
-/// What a story is about on GitHub.
+/// Returns the subject of a story on GitHub.
 pub(super) fn subject_of(pull: u64) -> Subject {
     Subject::Pull(PullNumber(pull))
 }
 
 async fn redis_in(folder: &Path, login: ServerLogin) -> anyhow::Result<PrivateServer> {
-    // Whoever follows a story is told which keys have changed.
+    // The follower of a story receives the names of changed keys.
     let mut config =
         PrivateServerConfig::new(folder.join("redis")).set("notify-keyspace-events", "KA");
     config.login = Some(login);
@@ -165,7 +166,7 @@ async fn redis_in(folder: &Path, login: ServerLogin) -> anyhow::Result<PrivateSe
     Ok(started.map_err(|error| Complaint::outside(error.to_string()))?)
 }
 
-/// Settings as somebody would give them by environment who wants just this and has no others.
+/// Returns settings as a user without any others would give them in the environment.
 fn settings(github: &GitHub, folder: &Path, secret: &str) -> anyhow::Result<Settings> {
     let app = github.app("greenline", everything());
     let _installation = app.install("acme", None);

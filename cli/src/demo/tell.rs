@@ -1,4 +1,4 @@
-//! Telling a story: one JSON object a line for programs, plain words for people.
+//! Prints a story: one JSON object per line for programs, sentences for people.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::print::style::{BAD, BOLD, DIM, GOOD, WARN};
 use crate::print::{Output, text, when};
 use crate::why;
 
-/// Where the words begin: after the time and who did it.
+/// The column of the text: after the time and the actor.
 const INDENT: usize = 18;
 
-/// Tells one story.
+/// Prints one story.
 pub(super) struct Teller {
     out: Output,
     begun: i64,
@@ -29,7 +29,7 @@ pub(super) struct Teller {
     columns: usize,
 }
 
-/// An event and when it was.
+/// An event with its time.
 #[derive(Serialize)]
 struct Timed<'a> {
     #[serde(flatten)]
@@ -38,13 +38,13 @@ struct Timed<'a> {
 }
 
 impl Teller {
-    /// One that begins now.
+    /// Creates a printer whose time begins now.
     pub(super) fn new(out: Output) -> Self {
         let columns = out.width().unwrap_or(80).min(100);
         Self { out, begun: when::now_ms(), last: 0, columns }
     }
 
-    /// Says what will be told.
+    /// Prints the story's title.
     pub(super) fn begins(&self, story: Story) -> anyhow::Result<()> {
         if self.out.json {
             return Ok(());
@@ -53,7 +53,7 @@ impl Teller {
         Ok(self.out.line(format_args!("{BOLD}{name}{BOLD:#}  {about}.\n"))?)
     }
 
-    /// Says that the stage is set.
+    /// Prints the addresses of all parts.
     pub(super) fn stage(&mut self, stage: &Stage) -> anyhow::Result<()> {
         if self.out.json {
             return Ok(());
@@ -64,7 +64,7 @@ impl Teller {
         Ok(self.out.block(self.line("here", &[&github, &lead]))?)
     }
 
-    /// Tells what happened at a moment, in ms since 1970.
+    /// Prints an event; `at` is in ms since 1970.
     pub(super) fn event(&mut self, at: i64, event: &Event) -> anyhow::Result<()> {
         self.last = self.last.max(at - self.begun);
         if self.out.json {
@@ -73,7 +73,7 @@ impl Teller {
         Ok(self.out.block(self.words(event))?)
     }
 
-    /// What the lead says when it is asked why.
+    /// Prints the lead's reasons.
     pub(super) fn why(&self, told: &Told) -> anyhow::Result<()> {
         if self.out.json {
             return Ok(());
@@ -86,7 +86,7 @@ impl Teller {
         Ok(self.out.block(words)?)
     }
 
-    /// What is left to say when all is gone.
+    /// Prints the last words after everything has ended.
     pub(super) fn farewell(out: Output, kept: bool) -> anyhow::Result<()> {
         if out.json {
             return Ok(());
@@ -191,7 +191,7 @@ impl Teller {
         )
     }
 
-    /// A step: when, who, what; what is too long gets more lines.
+    /// Formats a step: time, actor, text; long text is continued on further lines.
     fn line(&self, who: &str, what: &[&str]) -> String {
         let seconds = Duration::from_millis(self.last.unsigned_abs()).as_secs_f64();
         let mut words = format!("{DIM}{seconds:>6.2} s{DIM:#}  {BOLD}{who:<6}{BOLD:#}  ");
@@ -222,7 +222,7 @@ fn quoted(commands: &[String]) -> String {
     quoted.join(", ")
 }
 
-/// A line that may hold colours, cut to columns; one that is cut loses its colours.
+/// Cuts a line that may hold colors to a number of columns; a cut line loses its colors.
 fn cut(line: &str, columns: usize) -> String {
     let plain = anstream::adapter::strip_str(line).to_string();
     if text::width(&plain) <= columns { line.to_owned() } else { text::cut(&plain, columns) }

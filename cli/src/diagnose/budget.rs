@@ -1,10 +1,10 @@
-//! How many bytes an excerpt may have, as people write it: `8192`, `8k`, `8 KiB`.
+//! The size of an excerpt as people write it: `8192`, `8k`, `8 KiB`.
 
 use std::str::FromStr;
 
 use greenline_diagnosis::Options;
 
-/// A number of bytes from 1 to what the contract allows.
+/// A number of bytes from 1 to the contract's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Budget(usize);
 

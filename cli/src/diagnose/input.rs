@@ -1,8 +1,8 @@
-//! From what was named on the command line to logs: files, directories, archives, standard input.
+//! Turns the command line's paths into logs: files, directories, archives, standard input.
 //!
-//! - What a file is, its first bytes say: gzip and zip are opened, whatever their names.
+//! - The first bytes of a file decide its kind: gzip and zip are opened, whatever their names.
 //! - Logs are read in pieces; none is ever in memory as a whole.
-//! - Of an unpacked run, the logs of whole jobs count, and not those of their steps beside them.
+//! - Of an unpacked run, the logs of whole jobs count, not those of their steps beside them.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Seek};
@@ -16,15 +16,15 @@ use crate::ending::Complaint;
 use crate::print::Output;
 use crate::progress::Progress;
 
-/// How much is read at once.
+/// The size of one read.
 const PIECE: usize = 256 * 1024;
-/// From this size on it takes long enough to say how far it is.
+/// The size from which progress is shown.
 const SLOW: u64 = 32 * 1024 * 1024;
 
-/// Takes each log, by its name.
+/// Receives each log with its name.
 pub(super) type Take<'a> = &'a mut dyn FnMut(String, Reader);
 
-/// Refuses to wait for a log that nobody pipes in.
+/// Refuses to wait for a log that no one pipes in.
 pub(super) fn refuse_a_person_typing(paths: &[PathBuf]) -> Result<(), Complaint> {
     let asked = paths.iter().any(|path| is_stdin(path));
     if asked && io::stdin().is_terminal() {
@@ -38,7 +38,7 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Reads all logs that a path stands for. There is at least one with something in it, or an error.
+/// Reads all logs of a path. Returns an error if none holds anything.
 pub(super) fn read(path: &Path, out: Output, take: Take<'_>) -> anyhow::Result<()> {
     if is_stdin(path) {
         let name = "standard input";
@@ -59,16 +59,16 @@ pub(super) fn read(path: &Path, out: Output, take: Take<'_>) -> anyhow::Result<(
 
 struct Source<'a> {
     name: &'a str,
-    /// In bytes; 0 if nobody knows.
+    /// In bytes; 0 if unknown.
     size: u64,
     out: Output,
 }
 
-/// One file, which must hold something.
+/// Reads one file, which must not be empty.
 fn one(source: Source<'_>, mut bytes: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
     let name = source.name.to_owned();
     if is_zip(bytes.fill_buf().map_err(|error| unreadable(&name, &error))?) {
-        // A zip is read from its end: what comes through a pipe has to lie somewhere first.
+        // A zip is read from its end: piped input must be stored first.
         let mut file = tempfile::tempfile()?;
         io::copy(&mut bytes, &mut file).map_err(|error| unreadable(&name, &error))?;
         return archive(&name, source.out, file, take);
@@ -83,7 +83,7 @@ fn one(source: Source<'_>, mut bytes: impl BufRead, take: Take<'_>) -> anyhow::R
 }
 
 fn is_zip(bytes: &[u8]) -> bool {
-    // The second is a zip with nothing in it.
+    // The second is an empty zip.
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
@@ -94,7 +94,7 @@ fn has_zip(file: &mut File) -> io::Result<bool> {
     Ok(is_zip(&first))
 }
 
-/// The logs of a run's jobs. One that can't be read is told, and keeps nobody from the others.
+/// Reads the logs of a run's jobs. An unreadable one is reported, and does not affect the others.
 fn archive(name: &str, out: Output, file: File, take: Take<'_>) -> anyhow::Result<()> {
     let broken = |error: &dyn std::error::Error| {
         Complaint::outside(format!("failed to read {name}: {error}")).mend("download it again")
@@ -125,7 +125,7 @@ fn archive(name: &str, out: Output, file: File, take: Take<'_>) -> anyhow::Resul
     }
 }
 
-/// Reads a log to its end. None: nothing is in it.
+/// Reads a log to its end. Returns `None` if it is empty.
 fn log(source: Source<'_>, mut bytes: impl BufRead) -> Result<Option<Reader>, Complaint> {
     let failed = |error: &io::Error| unreadable(source.name, error);
     let gzip = bytes.fill_buf().map_err(|error| failed(&error))?.starts_with(&[0x1f, 0x8b]);
@@ -187,7 +187,7 @@ fn folder(path: &Path, name: &str, out: Output, take: Take<'_>) -> anyhow::Resul
     }
 }
 
-/// Collects what looks like a log. Symbolic links are not followed: they may lead anywhere.
+/// Collects files that look like logs. Symbolic links are not followed: they may lead anywhere.
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries: Vec<fs::DirEntry> = fs::read_dir(path)?.collect::<io::Result<_>>()?;
     let names: Vec<String> =
@@ -203,8 +203,8 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file is the log of the job whose steps' logs are in this directory: GitHub packs
-/// `0_build.txt` beside `build/1_Set up job.txt`.
+/// Returns `true` if a file is the log of the job whose steps' logs are in this directory: GitHub
+/// packs `0_build.txt` beside `build/1_Set up job.txt`.
 fn is_job_of(file: &str, directory: &str) -> bool {
     let job = file.strip_suffix(".txt").and_then(|stem| stem.split_once('_'));
     job.is_some_and(|(number, job)| {

@@ -1,8 +1,8 @@
-//! `greenline diagnose`: say why a job failed, from its log.
+//! `greenline diagnose`: explains why a job failed, from its log.
 //!
-//! It reads logs and prints; no Redis, no settings, no network. What a log means is decided in
-//! `greenline-diagnosis`; here are the ways in (files, directories, archives, standard input) and
-//! the ways out.
+//! It reads logs and prints; it needs no Redis, no settings and no network. `greenline-diagnosis`
+//! interprets the logs; this module handles input (files, directories, archives, standard input)
+//! and output.
 
 mod budget;
 mod input;
@@ -21,14 +21,14 @@ use crate::ending::{Complaint, Ended};
 use crate::print::Output;
 use budget::Budget;
 
-/// Where a repository keeps rules of its own: beside `.greenline/`, which is never committed.
+/// The file of a repository's own rules, beside `.greenline/`, which is never committed.
 const OWN_RULES: &str = ".greenline-rules.toml";
 
-/// Say why a job failed, and prove it
+/// Explain why a job failed, with the evidence
 ///
-/// Reads the log of a job, or of all jobs of a run, and names the one line that explains the failure
-/// best, what kind it is, which tests failed where, and what is worth doing. With several logs the
-/// most telling comes first.
+/// Reads the log of a job, or of all jobs of a run. Prints the line that explains the failure best,
+/// its category, the failed tests with their places, and the recommended next step. Of several
+/// logs, the most informative comes first.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline diagnose job.log
@@ -49,19 +49,19 @@ pub(crate) struct Args {
     /// Logs, directories of logs, a run's zip, or - for standard input; gzip is fine
     #[arg(value_name = "LOG", default_value = "-")]
     logs: Vec<PathBuf>,
-    /// How to print it: terminal, json, markdown, github or sarif
+    /// Output format: terminal, json, markdown, github or sarif
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
-    /// The most bytes an excerpt may have, as in 8k; at most 16k
+    /// Size limit of the excerpt, such as 8k; at most 16k
     #[arg(long, value_name = "BYTES", default_value = "16k")]
     budget: Budget,
-    /// The log of a run of the same job that passed; may be repeated
+    /// Log of a passing run of the same job; may be repeated
     #[arg(long, value_name = "FILE")]
     green: Vec<PathBuf>,
-    /// Rules of your own, beside the built-in ones
+    /// Your own rules, beside the built-in ones
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// The category of the SARIF run, unique in an upload: by default the job's name
+    /// Category of the SARIF run, unique in an upload: by default the job's name
     #[arg(long, value_name = "NAME")]
     category: Option<String>,
     /// Print the whole excerpt too
@@ -69,7 +69,7 @@ pub(crate) struct Args {
     excerpt: bool,
 }
 
-/// How to print a diagnosis.
+/// The output format of a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
@@ -162,7 +162,7 @@ impl Args {
     }
 }
 
-/// One log: its diagnosis. Several: the most telling one's, and all of them.
+/// Formats one log's diagnosis, or, for several, the most informative one's and all of them.
 fn json(logs: &[Diagnosed], chosen: &Diagnosed) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Several<'a> {

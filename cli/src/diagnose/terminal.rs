@@ -1,7 +1,7 @@
-//! A diagnosis for people at a terminal: the answer, then the proof, then what they can do.
+//! A diagnosis for people at a terminal: the answer, then the evidence, then the next steps.
 //!
-//! Whatever comes from a log is hostile: characters that would move the cursor, or show text in
-//! another order than it has, are shown by their numbers.
+//! Text from a log is hostile: characters that move the cursor or reorder text are shown by their
+//! numbers.
 
 use std::fmt::Write;
 
@@ -16,18 +16,18 @@ use crate::print::text;
 const MOST: usize = 10;
 const PLAIN: Style = Style::new();
 
-/// How to show it.
+/// The presentation of a page.
 #[derive(Debug)]
 pub(super) struct View {
-    /// How wide a line may be.
+    /// The line width.
     pub(super) width: Option<usize>,
-    /// Whether to show the whole excerpt.
+    /// Shows the whole excerpt.
     pub(super) excerpt: bool,
-    /// The log, for a command that reads it again.
+    /// The log's path, for a suggested command.
     pub(super) again: String,
 }
 
-/// The page for these logs, of which `chosen` tells most.
+/// Renders the page for these logs, of which `chosen` is the most informative.
 pub(super) fn page(logs: &[Diagnosed], chosen: &Diagnosed, view: &View) -> String {
     let mut page = Page { text: String::new(), width: view.width };
     let it = &chosen.diagnosis;
@@ -51,14 +51,14 @@ struct Page {
 }
 
 impl Page {
-    /// One line of pieces, cut where the terminal ends.
+    /// Writes one line of pieces, cut at the terminal's width.
     fn line(&mut self, pieces: &[(&str, Style)]) {
         let mut room = self.width.unwrap_or(usize::MAX);
         for (piece, style) in pieces {
             let piece = visible(piece);
             let shown = text::cut(piece.as_ref(), room);
             room = room.saturating_sub(text::width(&shown));
-            // Writing into a String can't fail.
+            // Writing to a `String` can't fail.
             let _written = write!(self.text, "{style}{shown}{style:#}");
             if room == 0 || shown.len() < piece.len() {
                 break;
@@ -143,7 +143,7 @@ fn tests(page: &mut Page, tests: &[FailedTest]) {
     page.more(tests.len());
 }
 
-/// Complaints with a place that are no failed tests.
+/// Lists complaints with a place that are not failed tests.
 fn places(page: &mut Page, diagnosis: &Diagnosis) {
     let found: Vec<(String, String)> = problems(diagnosis)
         .into_iter()

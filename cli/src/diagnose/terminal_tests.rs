@@ -1,4 +1,4 @@
-//! The page as people see it, without its colours.
+//! Tests of the page as people see it, without colors.
 
 use greenline_diagnosis::{Options, diagnose};
 

@@ -1,4 +1,4 @@
-//! One thing that was looked at, and how it stands.
+//! A result of one check.
 
 use std::fmt;
 
@@ -8,29 +8,27 @@ use serde::Serialize;
 use crate::print::style::{BAD, DIM, GOOD, WARN};
 use crate::print::text;
 
-/// How something stands.
+/// The severity of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Level {
-    /// Well.
     Ok,
-    /// Neither well nor wrong: good to know.
+    /// Neither good nor bad.
     Info,
-    /// It works, and may not tomorrow.
+    /// It works now, but may not later.
     Warn,
     /// It does not work.
     Fail,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) level: Level,
-    /// What was looked at.
+    /// The subject.
     pub(super) about: &'static str,
-    /// How it stands.
     pub(super) says: String,
-    /// What would help.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mend: Option<String>,
 }
@@ -74,7 +72,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// `1 failure, 2 warnings`.
+/// Formats `1 failure, 2 warnings`.
 pub(super) fn sum(failures: u64, warnings: u64) -> String {
     let failures = (failures > 0).then(|| say::count(failures, "failure", "failures"));
     let warnings = (warnings > 0).then(|| say::count(warnings, "warning", "warnings"));

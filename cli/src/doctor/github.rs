@@ -1,5 +1,5 @@
-//! GitHub as the settings name it: who we are there, what we may do, and which repositories are
-//! there at all. Three calls and one for each repository; nothing is changed.
+//! Checks GitHub: identity, permissions, and whether the configured repositories exist. Makes three
+//! calls and one per repository, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::finding::Finding;
 
 const ABOUT: &str = "github";
 
-/// How long the doctor waits for GitHub.
+/// The time limit of a call to GitHub.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many repositories are asked for one by one.
+/// The most repositories to check one by one.
 const MOST: usize = 20;
 
-/// What an app needs, and what people call it.
+/// The permissions that an app needs, with their names on GitHub's pages.
 const NEEDED: [(&str, &str, &str); 5] = [
     ("actions", "write", "Actions"),
     ("checks", "write", "Checks"),
@@ -59,7 +59,7 @@ fn open(github: &GitHubSettings) -> Result<Forge, ForgeError> {
 async fn asked(forge: &Forge, github: &GitHubSettings) -> Vec<Finding> {
     let mut findings = match who(forge).await {
         Ok(findings) => findings,
-        // Whoever GitHub does not know need not ask for more.
+        // With invalid credentials, further calls are pointless.
         Err(error) => return vec![failed(&error)],
     };
     for repo in github.repos.iter().take(MOST) {

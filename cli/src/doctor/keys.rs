@@ -1,4 +1,4 @@
-//! Whether each key under `agent:` has the type that it should have.
+//! Checks the type of each key under `agent:`.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use greenline_store::{Store, StoreError, Value, cmd, from_redis_value, pipe};
 
 use super::finding::Finding;
 
-/// How many keys are looked at: enough for most, and no burden for any.
+/// The most keys to check: enough for most deployments, and no burden for any.
 const MOST_KEYS: usize = 100_000;
 
-/// How many keys of a kind are named.
+/// The most keys of a kind to name.
 const NAMED: usize = 5;
 
-/// What a walk over the keys found.
+/// The result of a scan over the keys.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     seen: usize,
     cut: bool,
-    /// Key, the type it should have, the type it has.
+    /// Key, expected type, actual type.
     wrong: Vec<(String, &'static str, String)>,
     /// Keys of task locks.
     pub(super) locks: Vec<String>,
 }
 
 impl Walk {
-    /// Walks over the keys of the deployment.
+    /// Scans the keys of the deployment.
     pub(super) async fn over(store: &Store) -> Result<Self, StoreError> {
         let prefix = format!("{}agent:", store.namespace().prefix());
         let mut walk = Self::default();
@@ -71,7 +71,7 @@ impl Walk {
         let name = key.strip_prefix(prefix).unwrap_or(&key);
         let is_lock = name.starts_with("task:") && name.ends_with(":lock");
         match expected(name) {
-            // Gone between the two looks.
+            // Deleted between the two reads.
             _ if kind == "none" => {}
             Some(wanted) if wanted != kind => self.wrong.push((key, wanted, kind)),
             _ if is_lock => self.locks.push(key),
@@ -79,7 +79,7 @@ impl Walk {
         }
     }
 
-    /// What is to be said of it.
+    /// Returns the results of the scan.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let seen = match self.cut {
             true => format!("the first {} keys", self.seen),
@@ -114,7 +114,7 @@ fn of_wrong((key, wanted, kind): &(String, &'static str, String)) -> Finding {
         .mend(format!("look at it, then redis-cli RENAME {key} {key}.set-aside"))
 }
 
-/// The type that a key should have, by its name after `agent:`; none for names that are not ours.
+/// Returns the expected type of a key by its name after `agent:`; `None` for unknown names.
 fn expected(name: &str) -> Option<&'static str> {
     let (family, rest) = name.split_once(':').unwrap_or((name, ""));
     Some(match (family, rest) {

@@ -1,4 +1,4 @@
-//! This machine: the sandbox, git, disk, and the keys at hand.
+//! Checks this machine: sandbox, git, disk, and keys.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use greenline_worker::sandbox::{Layers, NoIsolation};
 use super::finding::Finding;
 use crate::daemon;
 
-/// Less room than this for workspaces is a failure, in bytes.
+/// Less free space for workspaces than this, in bytes, is a failure.
 const LEAST_ROOM: u64 = 100 << 20;
 
-/// Looks at the machine; what depends on settings only if they could be read.
+/// Checks the machine; parts that depend on settings are skipped without them.
 pub(super) fn look(settings: Option<&Settings>) -> Vec<Finding> {
     let mut findings = vec![git()];
     if let Some(settings) = settings {
@@ -25,7 +25,7 @@ pub(super) fn look(settings: Option<&Settings>) -> Vec<Finding> {
     findings
 }
 
-/// Tries the sandbox, as a worker does when it starts.
+/// Tries the sandbox, as a worker does at its start.
 fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
     let about = "sandbox";
     let found = match daemon::sandbox::find(worker) {
@@ -122,7 +122,7 @@ fn disk(settings: &Settings) -> Finding {
     }
 }
 
-/// The nearest directory above that is there already.
+/// Returns the nearest existing directory above.
 fn existing(path: &Path) -> PathBuf {
     let here = PathBuf::from(".");
     let above = path.ancestors().find(|path| path.is_dir());

@@ -1,7 +1,7 @@
-//! `greenline doctor`: looks for what is wrong, and says how to mend it.
+//! `greenline doctor`: finds problems, with a remedy for each.
 //!
-//! It changes nothing. What can't be looked at, because Redis is away or a right is missing, is
-//! itself a finding, and the rest is still looked at.
+//! It changes nothing. A check that is impossible, because Redis is away or a permission is
+//! missing, is itself a result, and the other checks still run.
 
 mod finding;
 mod github;
@@ -20,7 +20,7 @@ use crate::ending::Ended;
 use crate::print::Output;
 use finding::{Finding, Level};
 
-/// Look for what is wrong here, and say how to mend it
+/// Find problems on this machine, with a remedy for each
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline doctor
@@ -31,7 +31,7 @@ It looks with the settings and the rights of whoever calls it: in a container,
 
 Exit code 1 if something is broken; warnings alone are exit code 0.")]
 pub(crate) struct Args {
-    /// Only what is not well
+    /// Show problems only
     #[arg(long)]
     quiet: bool,
 }

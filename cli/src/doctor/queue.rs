@@ -1,4 +1,4 @@
-//! The queue in that Redis: its schema, its keys, and what keeps tasks from running.
+//! Checks the queue: its schema, its keys, and tasks that can't run.
 
 use greenline_lead::publish::{halted, set_aside};
 use greenline_queue::{Queue, QueueError, SCHEMA, Stats, TaskFilter, WorkerInfo};
@@ -11,13 +11,13 @@ use super::keys::Walk;
 use crate::connection;
 use crate::halt::sentence;
 
-/// How many locks set by hand are named.
+/// The most manual locks to name.
 const NAMED: usize = 5;
 
-/// How many listed tasks are looked up.
+/// The most listed tasks to look up.
 const MOST_LISTED: usize = 5_000;
 
-/// Looks at the queue. It is opened only where one was before: that alone writes.
+/// Checks the queue. Opens it only if one exists, because opening writes.
 pub(super) async fn look(store: &Store, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let walk = match Walk::over(store).await {
@@ -55,7 +55,7 @@ fn failed(about: &'static str, error: &QueueError) -> Finding {
     Finding::fail(about, error.to_string())
 }
 
-/// The version of what is stored, if anything is.
+/// Checks the version of the stored data, if there is any.
 async fn schema(store: &Store) -> Result<Option<Finding>, StoreError> {
     let key = format!("{}agent:schema", store.namespace().prefix());
     let found: Option<String> = store.command(cmd("GET").arg(key)).await?;
@@ -115,7 +115,7 @@ async fn leader(queue: &Queue) -> Result<Finding, QueueError> {
     })
 }
 
-/// Routes that no live worker serves.
+/// Finds routes that no living worker serves.
 fn unfit(stats: &Stats) -> Vec<Finding> {
     let unserved = stats.routes.iter().filter(|route| route.workers == 0);
     unserved
@@ -158,7 +158,7 @@ async fn quarantine(queue: &Queue, count: u64) -> Result<Finding, QueueError> {
         .mend("greenline queue quarantine shows them; correct whoever pushed them"))
 }
 
-/// Locks that no worker holds: somebody holds a task back.
+/// Finds locks that no worker holds: someone holds a task back.
 async fn locks(
     queue: &Queue,
     walk: &Walk,
@@ -184,7 +184,7 @@ async fn locks(
     Ok(findings)
 }
 
-/// Tasks that a list names and that are not there: somebody deleted them by hand.
+/// Finds tasks that a list names and that don't exist: someone deleted them by hand.
 async fn gone(queue: &Queue) -> Result<Option<Finding>, QueueError> {
     let listed = queue.list(&TaskFilter::default(), MOST_LISTED).await?;
     let gone: Vec<&str> = listed

@@ -1,4 +1,4 @@
-//! Redis itself: there, new enough, safe to keep tasks in.
+//! Checks Redis itself: reachable, new enough, safe to keep tasks in.
 
 use std::time::Instant;
 
@@ -10,10 +10,10 @@ use super::finding::Finding;
 use crate::print::when;
 use crate::{home, redis_here};
 
-/// Clocks further apart than this are worth a warning, in ms.
+/// The clock difference in ms from which a warning is shown.
 const MOST_SKEW: i64 = 2_000;
 
-/// Looks at the server; a store if it answers.
+/// Checks the server; also returns a store if it answers.
 pub(super) async fn look(settings: &Settings) -> (Vec<Finding>, Option<Store>) {
     if matches!(settings.redis.source, RedisSource::Embedded) && home::embedded_redis().is_none() {
         return (vec![none_set()], None);
@@ -37,7 +37,7 @@ pub(super) async fn look(settings: &Settings) -> (Vec<Finding>, Option<Store>) {
     }
 }
 
-/// Nothing is set and nothing runs here: `up` would start its own.
+/// Reports that nothing is set and nothing runs here: `up` would start its own Redis.
 fn none_set() -> Finding {
     match server_program() {
         Some(program) => Finding::info(
@@ -139,7 +139,7 @@ fn persistence(facts: &ServerFacts) -> Vec<Finding> {
     findings
 }
 
-/// How often the append-only file reaches the disk, if this user may ask.
+/// Checks how often the append-only file is synced, if this user may ask.
 async fn flush(store: &Store, facts: &ServerFacts) -> Option<Finding> {
     let answer: Result<Vec<String>, _> =
         store.command(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
@@ -158,7 +158,7 @@ async fn flush(store: &Store, facts: &ServerFacts) -> Option<Finding> {
     })
 }
 
-/// Times come from Redis; a machine whose clock differs shows them wrong.
+/// Times come from Redis; a machine with another clock shows them wrong.
 async fn clock(store: &Store) -> Option<Finding> {
     let asked = Instant::now();
     let (seconds, micros): (i64, i64) = store.command(&cmd("TIME")).await.ok()?;

@@ -1,13 +1,13 @@
-//! What this Redis user may do: all that the queue needs, or what is missing.
+//! Checks the permissions of this Redis user: complete, or what is missing.
 //!
-//! A script asks Redis itself, without doing any of it. Scripts run with the rights of whoever
-//! calls them, as the queue's own do.
+//! A script asks Redis itself, without executing anything. Scripts run with the caller's
+//! permissions, as the queue's own do.
 
 use greenline_store::{Store, StoreError, cmd};
 
 use super::finding::Finding;
 
-/// Returns those of ARGV (words with newlines between) that may not be run.
+/// Returns the entries of ARGV (words separated by newlines) that may not run.
 const ASK: &str = "#!lua
 local denied = {}
 for i = 1, #ARGV do
@@ -18,7 +18,7 @@ for i = 1, #ARGV do
 end
 return denied";
 
-/// What the queue's scripts and calls do to its keys, by the kind of key.
+/// The operations of the queue's scripts and calls on its keys, by the kind of key.
 const ON_KEYS: [(&str, &[&str]); 7] = [
     (
         "tasks:probe",
@@ -82,10 +82,10 @@ const ON_KEYS: [(&str, &[&str]); 7] = [
     ("lead", &["GET\nK"]),
 ];
 
-/// What else the queue's calls need.
+/// Other operations of the queue's calls.
 const ANYWHERE: [&str; 5] = ["TIME", "SCAN\n0", "INFO", "SCRIPT\nLOAD\nreturn 1", "EVALSHA\nx\n0"];
 
-/// What only a lead and an operator need.
+/// Operations that only a lead and an operator need.
 const OF_LEADS: [(&str, &str); 5] = [
     ("schema", "SET\nK\nx"),
     ("lead", "SET\nK\nx"),
@@ -94,7 +94,7 @@ const OF_LEADS: [(&str, &str); 5] = [
     ("approval:probe", "HSET\nK\nf\nx"),
 ];
 
-/// Looks at the rights of the user that the settings name.
+/// Checks the permissions of the configured user.
 pub(super) async fn look(store: &Store) -> Vec<Finding> {
     let prefix = format!("{}agent:", store.namespace().prefix());
     let user = whoami(store).await;
@@ -145,7 +145,7 @@ fn on_key(wish: &str, prefix: &str, key: &str) -> String {
     wish.replace("\nK", &format!("\n{prefix}{key}"))
 }
 
-/// `HSET on agent:task:…, TIME`.
+/// Formats `HSET on agent:task:…, TIME`.
 fn lacks(user: &str, denied: &[String]) -> Finding {
     let some: Vec<String> = denied.iter().take(8).map(|wish| in_words(wish)).collect();
     let more = match denied.len().saturating_sub(some.len()) {

@@ -1,14 +1,14 @@
-//! Text from outside, made fit for a terminal.
+//! Makes foreign text safe for a terminal.
 //!
-//! Logs, errors and ids may come from anyone who can open a pull request. What they may do to a
-//! terminal is colour it: no moving of the cursor, no titles, no clipboard.
+//! Logs, errors and ids may come from anyone who can open a pull request. They may use colors, but
+//! no cursor movement, no titles, no clipboard.
 
 use unicode_width::UnicodeWidthChar;
 
-/// Longer sequences are no colours, or not meant well.
+/// Longer sequences are not colors, or malicious.
 const LONGEST_COLOUR: usize = 32;
 
-/// Text with its lines and colours, and no other control characters.
+/// Keeps lines and colors, and removes all other control characters.
 pub(crate) fn harmless(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
@@ -33,8 +33,7 @@ pub(crate) fn harmless(text: &str) -> String {
     kept
 }
 
-/// Takes what follows an escape, up to the letter that ends the sequence; the sequence, if all
-/// it does is to colour.
+/// Reads an escape sequence up to its final letter, and returns it if it only sets colors.
 fn colour(rest: &mut impl Iterator<Item = char>) -> Option<String> {
     let mut sequence = String::from("\x1b");
     for letter in rest {
@@ -47,13 +46,13 @@ fn colour(rest: &mut impl Iterator<Item = char>) -> Option<String> {
     sequence.ends_with('m').then_some(sequence)
 }
 
-/// Text in one line without control characters.
+/// Returns the text in one line without control characters.
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().filter(|letter| !letter.is_control()).collect()
 }
 
-/// Text cut to a number of columns, with a sign that it was.
+/// Cuts text to a number of columns, with a mark.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -68,7 +67,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     fits.chain(['…']).collect()
 }
 
-/// Text in lines of at most so many columns, broken between words where there are some.
+/// Wraps text at a number of columns, between words if possible.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -91,7 +90,7 @@ pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// How many columns a text takes.
+/// Returns the number of columns of a text.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
 }

@@ -18,10 +18,10 @@ const LIVE: [Status; 6] = [
     Status::Blocked,
 ];
 
-/// Call tasks off
+/// Cancel tasks
 ///
-/// One that waits will not run; one that runs is stopped by its worker within seconds. What waits
-/// for it is cancelled too. `retry` brings it back.
+/// A waiting task will not run; a running one is stopped by its worker within seconds. Tasks that
+/// depend on it are cancelled too. `retry` restores it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue cancel ci-fix-812
@@ -30,10 +30,10 @@ const LIVE: [Status; 6] = [
 pub(crate) struct Args {
     #[command(flatten)]
     choice: Choice,
-    /// Why, for those who look later
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Don't ask before calling off what a filter found
+    /// Don't ask before cancelling what a filter found
     #[arg(long, short)]
     yes: bool,
 }

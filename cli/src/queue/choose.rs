@@ -1,4 +1,4 @@
-//! Which tasks a command is about: by id, shortened while that is unique, or by a filter.
+//! Selects tasks: by id or unique prefix, or by a filter.
 
 use std::collections::BTreeSet;
 
@@ -7,56 +7,55 @@ use greenline_queue::{Found, Priority, Queue, Status, TaskFilter, TaskId, TaskTy
 
 use crate::ending::Complaint;
 
-/// How many tasks one call deals with at most.
+/// The most tasks of one call.
 const MOST: usize = 50_000;
 
-/// Which tasks, by what they are.
+/// Conditions on tasks.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Which tasks")]
 pub(crate) struct Filter {
-    /// Of this status; several with commas
+    /// Only with this status; several with commas
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status_parser(), hide_possible_values = true)]
     status: Vec<Status>,
-    /// Of this type
+    /// Only of this type
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<TaskType>,
-    /// Of this priority
+    /// Only of this priority
     #[arg(long, value_name = "PRIORITY", value_parser = priority_parser(), hide_possible_values = true)]
     priority: Option<Priority>,
-    /// Whose id begins so
+    /// Only ids starting with this prefix
     #[arg(long, value_name = "PREFIX")]
     id: Option<String>,
-    /// Whose error or result holds this text
+    /// Only with this text in the error or result
     #[arg(long, value_name = "TEXT")]
     containing: Option<String>,
 }
 
-/// Which tasks, by id or by what they are.
+/// A selection of tasks, by id or by conditions.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Choice {
-    /// Task ids, shortened while they are unique
+    /// Task ids, or unique prefixes of them
     #[arg(value_name = "ID", conflicts_with_all = ["all", "status", "kind", "priority", "id", "containing"])]
     ids: Vec<String>,
-    /// All that it can be done to
+    /// All tasks to which it applies
     #[arg(long, help_heading = "Which tasks")]
     all: bool,
     #[command(flatten)]
     filter: Filter,
 }
 
-/// The tasks that were chosen.
+/// The selected tasks.
 #[derive(Debug)]
 pub(crate) struct Chosen {
-    /// Their ids.
     pub(crate) ids: Vec<TaskId>,
-    /// Whether each was named, as opposed to found by a filter.
+    /// Each was named, not found by a filter.
     pub(crate) by_name: bool,
-    /// Whether there may be more than were taken.
+    /// There may be more tasks than were taken.
     pub(crate) cut: bool,
 }
 
 impl Filter {
-    /// As the queue understands it; of `usual` statuses unless some were asked for.
+    /// Returns the filter for the queue, with `usual` statuses by default.
     pub(crate) fn with_usual(&self, usual: &[Status]) -> TaskFilter {
         let statuses = if self.status.is_empty() { usual } else { &self.status };
         TaskFilter {
@@ -76,7 +75,7 @@ impl Filter {
 }
 
 impl Choice {
-    /// Finds the tasks; those of `usual` statuses where nothing else is said.
+    /// Finds the tasks, with `usual` statuses by default.
     pub(crate) async fn find(&self, queue: &Queue, usual: &[Status]) -> anyhow::Result<Chosen> {
         if !self.ids.is_empty() {
             let mut ids = Vec::with_capacity(self.ids.len());
@@ -98,7 +97,7 @@ impl Choice {
     }
 }
 
-/// The one task whose id is, or begins with, `text`.
+/// Returns the only task whose id is, or begins with, `text`.
 pub(crate) async fn resolve(queue: &Queue, text: &str) -> anyhow::Result<TaskId> {
     match queue.find(text).await? {
         Found::One(id) => Ok(id),
@@ -115,7 +114,7 @@ pub(crate) async fn resolve(queue: &Queue, text: &str) -> anyhow::Result<TaskId>
     }
 }
 
-/// Statuses by the names that they have in Redis, and `dead` and `done` as people call them.
+/// Parses a status by its name in Redis, and `dead` and `done`.
 fn status_parser() -> impl TypedValueParser<Value = Status> {
     let value = |status: Status| match status {
         Status::Failed => PossibleValue::new("failed").alias("dead"),
@@ -129,7 +128,7 @@ fn status_parser() -> impl TypedValueParser<Value = Status> {
     })
 }
 
-/// Priorities by name.
+/// Parses a priority by name.
 pub(super) fn priority_parser() -> impl TypedValueParser<Value = Priority> {
     PossibleValuesParser::new(Priority::ALL.map(Priority::as_str))
         .try_map(|name| name.parse::<Priority>())

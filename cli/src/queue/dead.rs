@@ -13,7 +13,7 @@ use crate::session::Session;
   greenline queue retry --all      run them once more
   greenline queue purge --status dead")]
 pub(crate) struct Args {
-    /// At most so many
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
 }

@@ -12,16 +12,16 @@ use crate::print::Output;
 use crate::progress::Progress;
 use crate::session::Session;
 
-/// How often it looks, if looking is quick.
+/// The interval of checks, if a check is quick.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How many blocked tasks are looked at one by one.
+/// The most blocked tasks to check one by one.
 const MOST_BLOCKED: usize = 10_000;
 
 /// Wait until nothing is left to do
 ///
-/// Waits for what runs, is pending, scheduled or behind another; not for what waits for a person,
-/// nor for what is paused: with everything paused, only for what runs.
+/// Waits for running, pending, scheduled and blocked tasks, but not for tasks that need a person's
+/// approval or are paused: with everything paused, only for running ones.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue drain
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-/// What is left to do, and what nobody works on.
+/// The remaining tasks, and those that no one works on.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Left {
     running: u64,
@@ -68,7 +68,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
         if let Some(progress) = &mut progress {
             progress.set(total - left.total(), total);
         }
-        // Looking costs the queue something where there is much to count.
+        // A check costs the queue time if there is much to count.
         let rest =
             args.timeout.map_or(LOOK_EVERY, |timeout| timeout.saturating_sub(began.elapsed()));
         tokio::time::sleep(LOOK_EVERY.min(rest).max(hints.cost * 20)).await;
@@ -79,7 +79,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
     tell(session.out, &left, began.elapsed(), Ended::Done)
 }
 
-/// What was said already, and what a look costs.
+/// The hints printed so far, and the cost of a check.
 #[derive(Default)]
 struct Hints {
     said: bool,
@@ -97,7 +97,7 @@ async fn look(queue: &Queue, out: Output, hints: &mut Hints) -> anyhow::Result<L
     Ok(left)
 }
 
-/// How many tasks stand behind the pause of their type.
+/// Returns the number of tasks behind the pause of their type.
 async fn held_by_pauses(
     queue: &Queue,
     stats: &Stats,

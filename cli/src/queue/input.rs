@@ -1,21 +1,21 @@
-//! Tasks as text: one object, an array of them, or one on each line.
+//! Tasks as text: one object, an array of them, or one per line.
 //!
-//! Everything is read and checked before anything is enqueued, and all that is wrong is told at
-//! once, each with its place.
+//! Everything is read and checked before anything is enqueued, and all errors are reported at once,
+//! each with its place.
 
 use greenline_queue::{Task, TaskError};
 use serde_json::value::RawValue;
 
-/// What is wrong with one task, and where it stands.
+/// An error in one task, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     /// `file:line` or `file:line:column`.
     pub(super) place: String,
-    /// What is wrong, the field first.
+    /// The error, beginning with the field.
     pub(super) says: String,
 }
 
-/// What a text holds.
+/// The tasks of a text.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
     pub(super) tasks: Vec<Task>,
@@ -23,7 +23,7 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// Reads one text. `name` is what its place is called, `most` the largest task in bytes.
+    /// Reads one text. `name` names its place, `most` is the size limit of a task in bytes.
     pub(super) fn read(&mut self, name: &str, bytes: &[u8], most: usize) {
         let source = Source { name, most };
         let text = match std::str::from_utf8(bytes) {
@@ -74,7 +74,7 @@ impl Tasks {
         }
     }
 
-    /// Takes a task, or all tasks of an array.
+    /// Reads a task, or all tasks of an array.
     fn take_value(&mut self, source: &Source<'_>, text: &str, begins: usize, value: &str) {
         if !value.starts_with('[') {
             self.take(source, value, Spot::of(text, begins));
@@ -90,7 +90,7 @@ impl Tasks {
         };
         let mut from = begins;
         for item in items {
-            // Items stand in their order, and nothing but blanks and commas is between them.
+            // Items come in order, separated only by blanks and commas.
             let at = text[from..].find(item.get()).map_or(from, |at| from + at);
             self.take(source, item.get(), Spot::of(text, at));
             from = at + item.get().len();
@@ -124,13 +124,13 @@ impl Source<'_> {
     }
 
     fn fault(&self, spot: Spot, says: String) -> Fault {
-        // A text that is no JSON has no field yet.
+        // Text that is not JSON has no field yet.
         let says = says.strip_prefix("?: ").unwrap_or(&says).to_owned();
         Fault { place: format!("{}:{}:{}", self.name, spot.line, spot.column), says }
     }
 }
 
-/// A place in a text; both count from 1.
+/// A position in a text; both count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Spot {
     line: usize,
@@ -144,7 +144,7 @@ impl Spot {
         Self { line: newlines(before) + 1, column: at - line_start + 1 }
     }
 
-    /// A place within a text that begins here.
+    /// Returns a position within a text that begins here.
     fn then(self, inside: Self) -> Self {
         let column = if inside.line == 1 { self.column + inside.column - 1 } else { inside.column };
         Self { line: self.line + inside.line - 1, column }
@@ -155,12 +155,12 @@ fn newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Whether each line is a task of its own, as opposed to one written over several lines.
+/// Returns `true` if each line is a separate task.
 fn is_one_per_line(text: &str) -> bool {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).all(|line| line.starts_with('{'))
 }
 
-/// Takes the place off that serde puts at the end of its messages.
+/// Removes the place that serde puts at the end of its messages.
 fn without_place(message: &str) -> (&str, Option<Spot>) {
     let found = || {
         let (says, place) = message.rsplit_once(" at line ")?;

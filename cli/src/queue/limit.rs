@@ -6,14 +6,14 @@ use serde_json::json;
 use crate::ending::Ended;
 use crate::session::Session;
 
-/// Let at most so many tasks of a type start in a minute
+/// Limit how many tasks of a type start per minute
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue limit                         what is limited
   greenline queue limit fix_test_failure 10
   greenline queue limit fix_test_failure off")]
 pub(crate) struct Args {
-    /// The type
+    /// Task type
     #[arg(value_name = "TYPE", requires = "per_minute")]
     kind: Option<TaskType>,
     /// Tasks per minute, or off
@@ -28,7 +28,7 @@ fn per_minute(text: &str) -> Result<PerMinute, String> {
     match text.parse::<u32>() {
         _ if text == "off" => Ok(PerMinute(None)),
         Ok(0) => Err("0 would let none start: pause the type, or write off".to_owned()),
-        // Redis remembers as many starts as the limit has.
+        // Redis stores as many starts as the limit allows.
         Ok(limit) if limit <= 100_000 => Ok(PerMinute(Some(limit))),
         _ => Err("write tasks per minute, 1 to 100000, or off".to_owned()),
     }

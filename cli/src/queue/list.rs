@@ -12,8 +12,7 @@ use crate::session::Session;
 
 /// List tasks
 ///
-/// What runs comes first, then what waits in the order in which it comes up, then what has ended,
-/// the last first.
+/// Running tasks come first, then waiting ones in their order, then ended ones, the latest first.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue list
@@ -23,7 +22,7 @@ use crate::session::Session;
 pub(crate) struct Args {
     #[command(flatten)]
     filter: Filter,
-    /// At most so many
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
 }

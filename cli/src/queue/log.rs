@@ -11,7 +11,7 @@ use crate::print::style::DIM;
 use crate::print::{Output, text};
 use crate::session::Session;
 
-/// Print a task's output, as it comes if you like
+/// Print a task's output, or follow it
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue log ci-fix-812
@@ -19,12 +19,12 @@ use crate::session::Session;
 
 The queue keeps the last of a task's output: see worker.output_log.")]
 pub(crate) struct Args {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
-    /// Go on until the task has ended
+    /// Continue until the task has ended
     #[arg(long, short)]
     follow: bool,
-    /// Only what this attempt printed
+    /// Only the output of this attempt
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
 }
@@ -46,7 +46,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
     Ok(Ended::Done)
 }
 
-/// Prints what comes until the task has ended and nothing more came.
+/// Prints output until the task has ended and no more comes.
 async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Result<()> {
     let mut pieces = pin!(queue.follow_log(id, "0"));
     let mut quiet_rounds = 0;
@@ -55,7 +55,7 @@ async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Re
         printer.print(&some)?;
         quiet_rounds =
             if some.is_empty() && has_ended(queue, id).await? { quiet_rounds + 1 } else { 0 };
-        // One more: what a worker printed last may come after it settled the task.
+        // One more round: a worker's last output may arrive after it settled the task.
         if quiet_rounds == 2 {
             break;
         }

@@ -1,4 +1,4 @@
-//! Doing the same to many tasks: in portions, with progress, and each outcome told.
+//! Applies an action to many tasks: in portions, with progress, and with a result for each.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::ending::Ended;
 use crate::print::Output;
 use crate::progress::Progress;
 
-/// How many tasks go in one portion.
+/// The number of tasks in one portion.
 const PORTION: usize = 500;
 
-/// How many outcomes a person is shown one by one.
+/// The number of results to show one by one.
 const SHOWN: usize = 20;
 
-/// What became of one task.
+/// The result of one task.
 pub(super) trait Outcome: Serialize {
-    /// Whether it is what was asked for.
+    /// Returns `true` if the action succeeded.
     fn is_done(&self) -> bool;
-    /// In words, as the end of "ID: …".
+    /// Describes it, as the end of "ID: …".
     fn words(&self) -> String;
 }
 
@@ -32,8 +32,8 @@ struct Line<'a, T> {
     outcome: &'a T,
 }
 
-/// Does `act` to the chosen tasks, and tells what became of each. The answer is no if tasks that
-/// were named could not be had.
+/// Applies `act` to the selected tasks, and prints each result. Returns "no" if it failed for tasks
+/// that were named.
 pub(super) async fn treat<T: Outcome>(
     out: Output,
     chosen: &Chosen,
@@ -81,7 +81,7 @@ async fn in_portions<T>(
     Ok(outcomes)
 }
 
-/// One line for each kind of outcome, the most frequent first.
+/// Formats one line per kind of result, the most frequent first.
 fn totals<T: Outcome>(outcomes: &[T]) -> String {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for outcome in outcomes {

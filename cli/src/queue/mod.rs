@@ -1,4 +1,4 @@
-//! `greenline queue …`: give work to the queue, look into it, and change it.
+//! `greenline queue …`: enqueue, inspect and change tasks.
 
 mod cancel;
 mod choose;
@@ -33,38 +33,37 @@ use crate::session::Session;
 pub(crate) enum Command {
     /// Enqueue tasks from files, stdin or a command
     Enqueue(enqueue::Args),
-    /// The queue in numbers
+    /// Show the queue in numbers
     Stats,
     /// List tasks
     List(list::Args),
-    /// Tell a task's whole story
+    /// Show a task with its history
     Show(show::Args),
-    /// Print a task's output, as it comes if you like
+    /// Print a task's output, or follow it
     Log(log::Args),
-    /// Run tasks once more that ended without success
+    /// Retry tasks that ended without success
     Retry(retry::Args),
-    /// Call tasks off
+    /// Cancel tasks
     Cancel(cancel::Args),
-    /// Start no more tasks: of any kind, of a type or of a route
+    /// Pause the start of tasks: all, of a type, or of a route
     Pause(pause::PauseArgs),
-    /// Take a pause back
+    /// Resume paused tasks
     Resume(pause::ResumeArgs),
-    /// Let at most so many tasks of a type start in a minute
+    /// Limit how many tasks of a type start per minute
     Limit(limit::Args),
-    /// Forget tasks that have ended
+    /// Delete ended tasks
     Purge(purge::Args),
     /// List tasks that failed for good
     Dead(dead::Args),
-    /// Entries that could not be read: see them, have them read again, drop them
+    /// List, requeue or delete entries that could not be read
     Quarantine(quarantine::Args),
     /// Wait until nothing is left to do
     Drain(drain::Args),
-    /// List the workers that are alive
+    /// List the registered workers
     Workers,
 }
 
 impl Command {
-    /// Runs it.
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<Ended> {
         let session = Session::client(global)?;
         match self {

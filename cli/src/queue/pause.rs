@@ -10,9 +10,9 @@ use crate::operator;
 use crate::print::when;
 use crate::session::Session;
 
-/// Start no more tasks: of any kind, of a type or of a route
+/// Pause the start of tasks: all, of a type, or of a route
 ///
-/// What runs goes on. What comes in is kept.
+/// Running tasks continue. New ones are kept.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue pause --reason upgrade
@@ -22,12 +22,12 @@ pub(crate) struct PauseArgs {
     /// all, type:TYPE or route:ROUTE
     #[arg(value_name = "WHAT", default_value = "all", hide_default_value = true)]
     what: Pausable,
-    /// Why, for those who wonder
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 
-/// Take a pause back
+/// Resume paused tasks
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue resume
@@ -73,7 +73,7 @@ fn show(session: &Session, paused: &BTreeMap<String, Pause>) -> anyhow::Result<E
     Ok(Ended::Done)
 }
 
-/// `type:deploy_step is paused by ada@laptop, 3 min ago: upgrade`
+/// Formats `type:deploy_step is paused by ada@laptop, 3 min ago: upgrade`.
 pub(super) fn sentence(what: &str, pause: &Pause) -> String {
     let what = if what == "all" { "everything" } else { what };
     let when = match pause.at {

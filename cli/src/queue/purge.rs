@@ -9,10 +9,10 @@ use crate::ask;
 use crate::ending::Ended;
 use crate::session::Session;
 
-/// Forget tasks that have ended
+/// Delete ended tasks
 ///
-/// Their results and logs go with them, and can't be had back. By itself the queue forgets what
-/// retention says: see queue.retention_tasks and queue.retention_age.
+/// Their results and logs are deleted too, for good. The queue itself deletes tasks after the
+/// limits of queue.retention_tasks and queue.retention_age.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue purge ci-fix-812
@@ -21,7 +21,7 @@ use crate::session::Session;
 pub(crate) struct Args {
     #[command(flatten)]
     choice: Choice,
-    /// Also what the lead has not taken note of: it will never hear of these
+    /// Also delete tasks the lead has not processed yet
     #[arg(long)]
     unacknowledged: bool,
     /// Don't ask

@@ -11,7 +11,7 @@ use crate::print::style::DIM;
 use crate::print::{text, when};
 use crate::session::Session;
 
-/// Entries that could not be read: see them, have them read again, drop them
+/// List, requeue or delete entries that could not be read
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue quarantine
@@ -27,17 +27,17 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show them, with why
+    /// List the entries, with the reasons
     List,
-    /// Have them read once more, after what kept them out was mended
+    /// Read the entries again, after the cause was fixed
     Requeue(Change),
-    /// Be rid of them
+    /// Delete the entries
     Drop(Change),
 }
 
 #[derive(Debug, clap::Args)]
 struct Change {
-    /// Only those whose entry or reason holds this text
+    /// Only with this text in the entry or reason
     #[arg(long, value_name = "TEXT")]
     containing: Option<String>,
     /// Don't ask

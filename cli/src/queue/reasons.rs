@@ -1,4 +1,4 @@
-//! Why a task does not run, or not yet: what it waits for, and what would help.
+//! Reasons why a task does not run yet: what it waits for, and what would help.
 
 use greenline_queue::{
     Approval, Queue, QueueError, Status, TaskFilter, TaskId, TaskStory, WorkerInfo,
@@ -8,10 +8,10 @@ use greenline_runtime::say;
 use super::pause::sentence;
 use crate::print::when;
 
-/// How many running tasks are looked at to find who holds a concurrency key.
+/// The most running tasks to check for the holder of a concurrency key.
 const MOST_RUNNING: usize = 2_000;
 
-/// Sentences, the most telling first; none for a task that has ended.
+/// Returns sentences, the most informative first; none for an ended task.
 pub(super) async fn gather(
     queue: &Queue,
     task: &TaskStory,
@@ -52,7 +52,7 @@ async fn of_pending(queue: &Queue, task: &TaskStory) -> Result<Vec<String>, Queu
     Ok(why)
 }
 
-/// What the workers have to do with it.
+/// Describes the part of the workers.
 fn of_workers(workers: &[WorkerInfo], kind: &str, route: Option<&str>) -> String {
     if workers.is_empty() {
         return "no worker is alive: `greenline up` or `greenline worker` starts one".to_owned();

@@ -1,7 +1,6 @@
 //! A task's result, for people.
 //!
-//! Results of commands, and whether a failure showed here too, are known by the names they have in
-//! JSON; any other result is shown as it is.
+//! Results of commands and reproductions are formatted; any other result is shown as it is.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -12,10 +11,10 @@ use serde::Deserialize;
 use crate::print::style::{BAD, BOLD, DIM, GOOD};
 use crate::print::text;
 
-/// How many lines of a command's output are shown.
+/// The number of output lines to show per command.
 const TAIL_LINES: usize = 12;
 
-/// Whether a failure of CI showed here too, as the worker reports it.
+/// The worker's report of a reproduction.
 #[derive(Debug, Deserialize)]
 struct Answer {
     outcome: String,
@@ -25,7 +24,7 @@ struct Answer {
     isolation: String,
 }
 
-/// What each command did, as the worker reports it.
+/// The worker's report of commands.
 #[derive(Debug, Deserialize)]
 struct Report {
     commands: Vec<Run>,
@@ -41,7 +40,7 @@ struct Run {
     tail: String,
 }
 
-/// Writes a result: what was found out, then command by command.
+/// Writes a result: the conclusion, then command by command.
 pub(super) fn write(told: &mut String, result: &str) {
     if let Ok(answer) = serde_json::from_str::<Answer>(result) {
         let _infallible = write!(told, "{answer}");
@@ -49,7 +48,7 @@ pub(super) fn write(told: &mut String, result: &str) {
     match serde_json::from_str::<Report>(result) {
         Ok(report) => {
             for run in &report.commands {
-                // Writing to a String can't fail.
+                // Writing to a `String` can't fail.
                 let _infallible = write!(told, "{run}");
             }
         }

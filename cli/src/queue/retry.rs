@@ -9,10 +9,9 @@ use crate::ending::Ended;
 use crate::session::Session;
 use crate::{ask, operator};
 
-/// Run tasks once more that ended without success
+/// Retry tasks that ended without success
 ///
-/// They get all their tries again. By a filter, those that failed are meant, unless --status says
-/// otherwise.
+/// They get all their retries again. A filter selects failed tasks, unless --status says otherwise.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue retry ci-fix-812
@@ -22,7 +21,7 @@ use crate::{ask, operator};
 pub(crate) struct Args {
     #[command(flatten)]
     choice: Choice,
-    /// Bring those back too that were cancelled because of it
+    /// Also restore tasks that were cancelled because of it
     #[arg(long)]
     with_children: bool,
     /// Don't ask before retrying what a filter found

@@ -9,15 +9,15 @@ use crate::ending::{Complaint, Ended};
 use crate::print::when;
 use crate::session::Session;
 
-/// Tell a task's whole story
+/// Show a task with its history
 ///
-/// What it is, how it stands and why, what each attempt did, and what came of it.
+/// Prints its content, its state with the reason, each attempt, and its result.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue show ci-fix-812
   greenline queue show ci-fix-812 --json | jq .result")]
 pub(crate) struct Args {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
 }
 

@@ -51,7 +51,7 @@ fn table(stats: &Stats) -> Table {
     table
 }
 
-/// What the table does not say.
+/// Describes what the table does not show.
 fn words(stats: &Stats, paused: &BTreeMap<String, Pause>) -> String {
     let mut line = Vec::new();
     if let Some(oldest) = stats.oldest_pending_ms {
@@ -68,7 +68,7 @@ fn words(stats: &Stats, paused: &BTreeMap<String, Pause>) -> String {
     let mut text = line.join(" · ");
     text.push('\n');
     for concern in concerns(stats, paused) {
-        // Writing to a String can't fail.
+        // Writing to a `String` can't fail.
         let _infallible = writeln!(text, "{WARN}{concern}{WARN:#}");
     }
     text
@@ -84,7 +84,7 @@ fn workers(stats: &Stats) -> String {
     format!("{count}, {busy} of {} busy", say::count(slots, "slot", "slots"))
 }
 
-/// What keeps tasks from running, or was lost on the way.
+/// Describes what keeps tasks from running, or was lost.
 fn concerns(stats: &Stats, paused: &BTreeMap<String, Pause>) -> Vec<String> {
     let mut said: Vec<String> = paused.iter().map(|(what, pause)| sentence(what, pause)).collect();
     for route in stats.routes.iter().filter(|route| route.workers == 0) {

@@ -1,4 +1,4 @@
-//! A task's story in words, from top to bottom. Pure: what is known in, text out.
+//! A task's history in words. Pure: facts in, text out.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::result;
 use crate::print::style::{BOLD, DIM, of_status};
 use crate::print::{text, when};
 
-/// Tells the story as of `now_ms`. `why` says why it does not run, or not yet.
+/// Formats the history as of `now_ms`. `why` holds the reasons why it does not run yet.
 pub(super) fn tell(
     task: &TaskStory,
     approval: Option<&Approval>,
@@ -38,7 +38,7 @@ fn line(told: &mut String, words: &str) {
 }
 
 fn head(told: &mut String, words: &str) {
-    // Writing to a String can't fail, here and below.
+    // Writing to a `String` can't fail, here and below.
     let _infallible = writeln!(told, "\n{BOLD}{words}{BOLD:#}");
 }
 
@@ -51,7 +51,7 @@ fn headline(told: &mut String, record: &TaskRecord, now_ms: i64) {
     }
 }
 
-/// Its status, as one says it.
+/// Describes its status.
 fn state(record: &TaskRecord, now_ms: i64) -> String {
     let ended =
         record.finished_at.map_or(String::new(), |at| format!(", {}", when::age(at, now_ms)));
@@ -98,7 +98,7 @@ fn what(told: &mut String, story: &TaskStory) {
     }
 }
 
-/// What it wants and may do: labels, keys, time, cost.
+/// Lists its requirements and limits: labels, keys, time, cost.
 fn limits(task: &Value) -> String {
     let mut words = String::new();
     let labels: Vec<&str> = texts(task, "labels").collect();
@@ -142,7 +142,7 @@ fn timeline(told: &mut String, task: &TaskStory, approval: Option<&Approval>, no
     if let Some(at) = task.scheduled_for {
         moments.push((at, "next try".to_owned()));
     }
-    // What happened within one millisecond stays in the order it was told in.
+    // Events of the same millisecond keep their order.
     moments.sort_by_key(|(at, _)| *at);
     for (at, words) in moments {
         let (clock, age) = (when::clock(at, now_ms), when::age(at, now_ms));
@@ -161,7 +161,7 @@ fn claimed(attempt: u64, worker: Option<&str>) -> String {
     format!("attempt {attempt} on {}", worker.unwrap_or("a worker"))
 }
 
-/// The two ends of an attempt.
+/// Returns the beginning and the end of an attempt.
 fn of_attempt(attempt: &Value) -> Vec<(i64, String)> {
     let number = |name: &str| attempt.get(name).and_then(Value::as_i64);
     let words = |name: &str| attempt.get(name).and_then(Value::as_str);

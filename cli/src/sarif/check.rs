@@ -15,16 +15,17 @@ use crate::ending::{Complaint, Ended};
 use crate::print::Output;
 use crate::print::style::{BAD, DIM, GOOD, WARN};
 
-/// Far more than compresses into what GitHub takes.
+/// Far more than what compresses to GitHub's limit.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// The memory that a file may take once it is read: enough for what compresses into 10 MB.
 const HEAVIEST: u64 = 1024 * 1024 * 1024;
 
-/// Say what GitHub would refuse or not show, and mend it
+/// Report what GitHub would refuse or not show, and repair it
 ///
-/// GitHub's code scanning refuses a whole upload for one result without a place, for two runs with
-/// one tool and category, or for a file that a tool left empty. This says so before, with places.
+/// GitHub's code scanning refuses a whole upload for one result without a location, for two runs
+/// with the same tool and category, or for an empty file. This command reports such errors first,
+/// with their places.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline sarif check results.sarif
@@ -40,19 +41,19 @@ Exit codes: 0 GitHub takes it and shows all of it, 1 there are complaints,
 pub(crate) struct Args {
     /// The file, or - for standard input
     file: PathBuf,
-    /// Mend what can be mended, and say what was done
+    /// Repair what can be repaired, and list the repairs
     #[arg(long)]
     repair: bool,
-    /// Write the mended file here, and leave the other as it is
+    /// Write the repaired file here, and leave the original unchanged
     #[arg(long, value_name = "FILE", requires = "repair")]
     output: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The result of a check.
 #[derive(Debug, Serialize)]
 struct Report {
     file: String,
-    /// Whether nothing is wrong, or was left wrong.
+    /// No errors are left.
     ok: bool,
     complaints: Vec<Finding>,
     did: Vec<String>,
@@ -85,7 +86,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
 
 struct Input {
     name: String,
-    /// None: there is no such file.
+    /// `None` if the file does not exist.
     bytes: Option<Vec<u8>>,
 }
 
@@ -146,7 +147,7 @@ fn repair(args: &Args, from: &Input, out: Output) -> anyhow::Result<Report> {
         Err(complaints) => report.complaints = complaints,
         Ok(mended) => {
             let to = args.output.as_deref().unwrap_or(&args.file);
-            // What is sound is not rewritten in our own spelling.
+            // A valid file is not rewritten.
             if !mended.did.is_empty() || to != args.file || is_stdin(to) {
                 write(to, &mended.text, out)?;
                 report.written = Some(to.display().to_string());

@@ -1,4 +1,4 @@
-//! `greenline sarif …`: SARIF files, as GitHub's code scanning will see them.
+//! `greenline sarif …`: SARIF files, as GitHub's code scanning reads them.
 
 mod check;
 
@@ -9,12 +9,11 @@ use crate::ending::Ended;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what GitHub would refuse or not show, and mend it
+    /// Report what GitHub would refuse or not show, and repair it
     Check(check::Args),
 }
 
 impl Command {
-    /// Runs it.
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<Ended> {
         match self {
             Self::Check(args) => check::run(global, &args),

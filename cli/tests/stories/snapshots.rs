@@ -39,7 +39,8 @@ fn help_of_every_command() {
     for command in commands() {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let long = terminal.run(&[&words[..], &["--help"]].concat()).ended(0).out;
-        let name = ["help", "greenline"].iter().chain(&words).copied().collect::<Vec<_>>().join("-");
+        let name =
+            ["help", "greenline"].iter().chain(&words).copied().collect::<Vec<_>>().join("-");
         settings.bind(|| assert_snapshot!(name, long));
     }
 }

@@ -1,8 +1,8 @@
-//! What is open on a pull request or branch: one finding for each check that failed there.
+//! The findings of a pull request or branch: one for each check that failed there.
 //!
-//! The one comment is written from it. A finding stays, marked green, after its check has passed,
-//! so that the comment can say so, and after its pull request was closed, as the end of a task that
-//! was cancelled is still to be told.
+//! The comment on the pull request is rendered from them. A finding stays, marked green, after its
+//! check has passed, because the comment still mentions it. It also stays after the pull request
+//! was closed, because the end of its cancelled task is still to be reported.
 //!
 //! | key | type | holds |
 //! |---|---|---|
@@ -22,23 +22,23 @@ const KEPT_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// More failed checks than this are in nobody's comment.
 const MOST: usize = 100;
 
-/// What is known of one failed check. Stored as JSON: names here outlive a release.
+/// The state of one failed check. Stored as JSON: the names outlive a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Finding {
     pub(super) failure: FailedCheck,
-    /// What people read about this check alone.
+    /// The text that people read about this check.
     pub(super) page: Page,
     pub(super) remarks: Vec<Remark>,
     pub(super) stage: Stage,
     /// The task that looks into it.
     pub(super) task: Option<String>,
-    /// What changed it last, if not the failure itself: whoever is killed between writing that down
-    /// and telling it tells it when the same comes again.
+    /// The event that changed the finding last, `None` for the failure itself. A lead that was
+    /// killed between storing and publishing publishes when the same event comes again.
     #[serde(default)]
     pub(super) changed_by: Option<String>,
 }
 
-/// How far it is.
+/// The progress of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Stage {
@@ -67,7 +67,7 @@ impl Finding {
         &self.failure.check
     }
 
-    /// Whether this changed it last.
+    /// Returns true if this event changed the finding last.
     pub(super) fn is_changed_by(&self, occasion: &str) -> bool {
         self.changed_by.as_deref() == Some(occasion)
     }

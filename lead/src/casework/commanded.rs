@@ -13,7 +13,7 @@ use crate::publish::{Answering, Approvals, Deed, Page, Seen};
 use crate::repo_settings::FILE;
 use crate::watch::Mention;
 
-/// How long a question is open.
+/// Time after which an unanswered question expires.
 const QUESTION_OPEN: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3_600);
 
 impl Casework {
@@ -68,7 +68,7 @@ impl Casework {
         Ok(findings)
     }
 
-    /// What failed is tried once more, whatever was tried before.
+    /// Tries the failure once more, regardless of earlier tries.
     async fn try_again(&self, command: &Command) -> Result<(), Trouble> {
         self.ledger.switch_repair(&command.repo, command.pull, None).await?;
         for finding in self.red(command).await? {

@@ -9,7 +9,7 @@ use super::{Casework, words};
 use crate::numbers;
 use crate::watch::TaskEnded;
 
-/// What a worker says of a failure that it tried to see. It says more; this is what counts here.
+/// The part of a worker's result that counts here: the outcome of a reproduction.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Answer {
     pub(super) outcome: Reproduction,
@@ -21,7 +21,7 @@ pub(super) struct Answer {
     pub(super) isolation: String,
 }
 
-/// Whether the failure showed there too.
+/// The outcome of an attempt to reproduce the failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reproduction {
@@ -40,7 +40,7 @@ impl Reproduction {
     }
 }
 
-/// How a task ended.
+/// The end of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     Answered(Answer),

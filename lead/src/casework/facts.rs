@@ -1,4 +1,4 @@
-//! What GitHub knows about a failure, fetched: pull request, log, settings, commands.
+//! Fetches the facts about a failure from GitHub: pull request, log, settings, commands.
 
 use greenline_diagnosis::{Diagnosis, Options, Reader, diagnose_read};
 use greenline_forge::{CheckRunId, ForgeError, JobId, PullNumber, RepoName, model};
@@ -20,16 +20,16 @@ const LARGEST_LOG: u64 = 512 << 20;
 /// The most of a project's file that is read for a guess.
 const LARGEST_PROJECT_FILE: u64 = 256 << 10;
 
-/// How many files of a pull request are looked at; GitHub lists no more.
+/// Most files of a pull request that are read; GitHub lists no more.
 const MOST_FILES: usize = 3_000;
 
 /// More workflows than this are not read for a guess.
 const MOST_WORKFLOWS: usize = 12;
 
-/// How long after its end a job's log may still be on its way.
+/// Time after a job's end within which GitHub may still be storing its log.
 const LOG_COMES_WITHIN_MS: u64 = 20_000;
 
-/// How many annotations of another app's check are read.
+/// Most annotations that are read of another app's check.
 const MOST_ANNOTATIONS: usize = 100;
 
 /// All that is known of a failure without history.
@@ -112,7 +112,7 @@ impl Casework {
         })
     }
 
-    /// What the base branch says of how the repository is to be treated.
+    /// Reads the repository settings of the base branch.
     pub(super) async fn settings_of(
         &self,
         repo: &RepoName,
@@ -166,7 +166,7 @@ impl Casework {
         Ok(Found::Expired)
     }
 
-    /// What another app says of its check: all the log that there is.
+    /// Returns the output of another app's check, which stands in for a log.
     async fn check_output(&self, repo: &RepoName, id: CheckRunId) -> Result<Found, Trouble> {
         let run = self.forge.check_run(repo, id).await?;
         let model::CheckOutput { title, summary, text, annotations_count } = run.output;
@@ -186,7 +186,7 @@ impl Casework {
         Ok(if said { diagnosed(reader).await } else { Found::None })
     }
 
-    /// What it says at single lines; nothing where that can't be read.
+    /// Returns the check's annotations, or none if they can't be read.
     async fn annotations(
         &self,
         repo: &RepoName,
@@ -272,7 +272,7 @@ impl Casework {
     }
 }
 
-/// Whether nothing can come of it any more: its log is not worth a call then.
+/// Returns true if nothing can come of the failure any more, so that its log is not worth a call.
 fn is_over(failure: &FailedCheck, pull: Option<&PullRequest>) -> bool {
     let stale = |pull: &PullRequest| !pull.open || pull.head_sha != failure.head_sha;
     let homeless = failure.pull.is_none() && !failure.on_default_branch;

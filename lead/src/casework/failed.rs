@@ -93,7 +93,7 @@ impl Casework {
         self.carry_out(&facts, &decision, &judged, failure, &occasion).await
     }
 
-    /// Whether something was decided about this very failure before, and people are to hear of it.
+    /// Returns true if an earlier decision about this failure was meant for people.
     async fn was_told(&self, failure: &FailedCheck) -> Result<bool, QueueError> {
         let story = self.ledger.story(&failure.repo, &Subject::of(failure)).await?;
         let key = failure.key();
@@ -120,7 +120,8 @@ impl Casework {
         self.tell(&failure.repo, &subject, &occasion).await
     }
 
-    /// What limits hold for somebody who asks: not those on tries and re-runs.
+    /// Returns the history that counts for a request by a person: without the limits on tries and
+    /// re-runs.
     async fn past_of_a_wish(
         &self,
         failure: &FailedCheck,
@@ -226,7 +227,7 @@ impl Casework {
     }
 }
 
-/// Which task looks into it.
+/// The task that handles the failure.
 enum Given {
     /// This one, or another that has the same failure already.
     To(TaskId),

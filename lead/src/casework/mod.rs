@@ -1,15 +1,14 @@
-//! What becomes of what was seen: from a red check to the right next step, and to what people read.
+//! Handles events: from a failed check to the next step, and to the text that people read.
 //!
-//! Each thing that [`crate::watch`] hands out is dealt with to its end and only then given back as
-//! done: the facts are fetched, history is asked, the plan decides, the decision is noted, the task
-//! enqueued, and what is to be said is handed to the publisher. Every step may be repeated and says
-//! the same thing again, so a lead that dies in between leaves nothing half done: the next one is
-//! handed the same thing.
+//! Each event that [`crate::watch`] delivers is handled completely before it is acknowledged: fetch
+//! the facts, query the history, decide, store the decision, enqueue the task, hand the texts to
+//! the publisher. Every step is idempotent, so a lead that dies in between leaves nothing half
+//! done: the next one receives the same event.
 //!
-//! - What belongs to one pull request or branch is dealt with one after the other.
-//! - Of logs, few are read at once: they are what takes memory.
-//! - What fails in passing comes again later; what can't be dealt with is said in the log, comes
-//!   again a few times, and holds nothing else up.
+//! - Events of one pull request or branch are handled in order.
+//! - Few logs are read at a time, because they take the most memory.
+//! - Transient failures are retried later. An event that can't be handled is logged, retried a few
+//!   times, and does not block the others.
 
 mod book;
 mod commanded;
@@ -44,20 +43,19 @@ use crate::watch::{Handed, Sighting};
 use book::Book;
 use trouble::Trouble;
 
-/// How many things are in hand at once. Most of them wait for their turn or for GitHub: twenty
-/// failed checks of one pull request are not to hold up the others.
+/// Most events handled at a time. Most of them wait for their turn or for GitHub: twenty failed
+/// checks of one pull request must not block the others.
 const IN_HAND: usize = 128;
 
 /// For how many failures facts are fetched at once.
 const FETCHED_AT_ONCE: usize = 8;
 
-/// How often the metric of flakiness is brought up to date.
+/// Interval at which the flakiness metric is refreshed.
 const MEASURED_EVERY: Duration = Duration::from_secs(60);
 
-/// How many logs are read at once: each may take some 20 MB while it is read.
+/// Most logs read at a time: each may take some 20 MB.
 const LOGS_AT_ONCE: usize = 2;
 
-/// What casework needs.
 pub(crate) struct Casework {
     queue: Queue,
     forge: Forge,
@@ -151,7 +149,7 @@ fn kind(handed: &Handed) -> &'static str {
     handed.sighting.kind()
 }
 
-/// What is dealt with one after the other.
+/// Returns the key whose events are handled in order.
 fn place(sighting: &Sighting) -> Option<String> {
     let of_pull = |number| Subject::Pull(number);
     let subject = match sighting {

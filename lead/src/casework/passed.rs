@@ -34,8 +34,9 @@ impl Casework {
         self.tell(&passed.repo, &subject, &occasion).await
     }
 
-    /// Where it belongs. Not every webhook names the pull request, and a green commit is not worth
-    /// a call; one that was red is, or what was said there stays red.
+    /// Finds the subject of a passed check. Not every webhook names the pull request. A call to
+    /// GitHub is worth it only for a commit that was red, because its comment would otherwise stay
+    /// red.
     async fn subject_of(&self, passed: &PassedCheck, was_red: bool) -> Result<Subject, Trouble> {
         if passed.pull.is_some() || passed.on_default_branch || !was_red {
             return Ok(Subject::of_pass(passed));

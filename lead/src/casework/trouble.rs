@@ -1,4 +1,4 @@
-//! Why something could not be dealt with, and when it is worth another try.
+//! Reasons why an event could not be handled, and when to retry.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::commands::HearingError;
 use crate::plan::DraftError;
 use crate::publish::PublishError;
 
-/// How long what fails in passing rests.
+/// Delay before a transient failure is retried.
 const REST: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub(super) enum Trouble {
     Draft(#[from] DraftError),
     #[error("this lead does not lead")]
     NotLeading,
-    /// What it is about is not there any more.
+    /// The object of the event no longer exists.
     #[error("{0}")]
     Gone(String),
     /// Its time has not come.
@@ -63,7 +63,7 @@ impl From<HearingError> for Trouble {
 }
 
 impl Trouble {
-    /// How long to wait before it is dealt with again; none if that would not help by itself.
+    /// Returns the delay before the next try, or `None` if a retry can't help.
     pub(super) fn comes_back_in(&self, clock: &Clock) -> Option<Duration> {
         match self {
             Self::Forge(error) if error.is_passing() => {

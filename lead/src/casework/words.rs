@@ -1,4 +1,4 @@
-//! What people read, made of what was found and decided. Pure.
+//! Renders findings and decisions as text for people. Pure.
 
 use greenline_diagnosis::Diagnosis;
 use greenline_diagnosis::show;
@@ -15,16 +15,16 @@ use crate::plan::{Action, Decision, Rule, TaskDraft, Told};
 use crate::publish::{Block, Call, Fold, Line, Page, Remark};
 use crate::repo_settings::{FILE, Problems};
 
-/// How many remarks one check makes.
+/// Most annotations that one check makes.
 const MOST_REMARKS: usize = 50;
 
-/// How many other checks the comment names.
+/// Most other checks that the comment names.
 const MOST_OTHERS: usize = 20;
 
-/// What people can answer while something is open.
+/// The commands that the comment offers while something is open.
 const ANSWERS: [&str; 4] = ["retry", "explain", "stop", "help"];
 
-/// What is said about one check.
+/// Renders the report on one check.
 pub(super) fn page(
     facts: &Facts,
     decision: &Decision,
@@ -58,7 +58,7 @@ pub(super) fn page(
     page
 }
 
-/// What was done, and what comes next.
+/// Renders what was done and what comes next.
 fn next(decision: &Decision, origin: Origin, failure: &FailedCheck) -> Vec<Line> {
     let sha = failure.head_sha.short();
     let reason = &decision.reason;
@@ -123,7 +123,7 @@ pub(super) fn remarks(diagnosis: Option<&Diagnosis>) -> Vec<Remark> {
     placed.take(MOST_REMARKS).collect()
 }
 
-/// What a person who is called is told.
+/// Renders the notification for a person.
 pub(super) fn call(
     decision: &Decision,
     failure: &FailedCheck,
@@ -208,7 +208,7 @@ pub(super) fn refused(why: &str) -> Vec<Line> {
     ]
 }
 
-/// What a task came to.
+/// Renders the result of a task.
 pub(super) fn after(end: &End, failure: &FailedCheck) -> Vec<Line> {
     let sha = failure.head_sha.short();
     match end {
@@ -239,7 +239,7 @@ fn answered_by_worker(answer: &Answer, sha: &str) -> Vec<Line> {
     vec![what, how]
 }
 
-/// What can be said to Greenline.
+/// Renders the list of commands.
 pub(super) fn help() -> Vec<Line> {
     const WORDS: [(&str, &str); 7] = [
         ("fix", "tries it once more, whatever was tried before"),
@@ -268,7 +268,7 @@ pub(super) fn stopped(by: &str) -> Vec<Line> {
     vec![line.and_quotes("@greenline fix").and_says(".")]
 }
 
-/// What an answer to a question came to.
+/// Renders the result of an answer to a question.
 pub(super) fn answered(by: &str, yes: bool, answered: &Answered) -> Line {
     let said = if yes { "said yes" } else { "said no" };
     let line = Line::quotes(by).and_says(said);
@@ -283,7 +283,7 @@ pub(super) fn answered(by: &str, yes: bool, answered: &Answered) -> Line {
     }
 }
 
-/// What was decided here, newest first.
+/// Renders the decisions so far, newest first.
 pub(super) fn story(story: &[Told]) -> Fold {
     let entry = |told: &Told| {
         let line = Line::quotes(&told.check).and_says("at");

@@ -1,8 +1,8 @@
-//! Whether a comment's author may command, and which commands count.
+//! Decides if a comment's author may give commands, and which commands count.
 //!
-//! The comment is read again, so that its words and its author are GitHub's own at this moment, not
-//! a webhook's. The person is known by the id of their account: a name that was given up and taken
-//! by somebody else commands nothing.
+//! The comment is fetched again, so that text and author are GitHub's own at this moment and not a
+//! webhook's. The person is known by their account id: whoever takes over an abandoned login
+//! commands nothing.
 
 use greenline_forge::model::{Comment, Permission, UserKind};
 use greenline_forge::{CommentId, Forge, ForgeError, Moment, PullNumber, RepoName, UserId};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::words::{Word, words};
 use crate::publish::{Action, Deed, Identity, Occasion};
 
-/// How long it is remembered that a comment was heard: GitHub redelivers for three days.
+/// Time for which a handled comment is remembered: GitHub redelivers webhooks for three days.
 const KEPT_MS: u64 = 14 * 24 * 3_600 * 1_000;
 
 /// A comment that somebody wrote on a pull request.
@@ -25,7 +25,7 @@ pub struct Spoken {
     pub pull: PullNumber,
     /// The comment.
     pub comment: CommentId,
-    /// Who wrote it, as far as the webhook said.
+    /// The author, if the webhook named one.
     pub by: Option<UserId>,
 }
 
@@ -36,9 +36,8 @@ pub struct Command {
     pub repo: RepoName,
     /// The pull request.
     pub pull: PullNumber,
-    /// What is asked for.
     pub word: Word,
-    /// Who asks.
+    /// The login of the person.
     pub by: String,
     /// The comment that asks.
     pub comment: CommentId,
@@ -54,7 +53,7 @@ impl Command {
     }
 }
 
-/// What a comment came to.
+/// The result of reading a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     /// Nothing for us: no command, a bot, edited, gone, or heard before.
@@ -65,7 +64,7 @@ pub enum Heard {
     Commands(Vec<Command>),
 }
 
-/// Why a comment could not be heard out.
+/// The reason why a comment could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HearingError {
     /// GitHub failed.
@@ -78,11 +77,10 @@ pub enum HearingError {
 
 /// Hears comments.
 pub struct Intake {
-    /// Where it is remembered what was heard.
+    /// Stores which comments were handled.
     pub queue: Queue,
-    /// Whom to ask.
     pub forge: Forge,
-    /// Who we are.
+    /// Greenline's own account.
     pub identity: Identity,
 }
 

@@ -19,7 +19,7 @@ const LONGEST: usize = 262_144;
 /// The most commands of one comment.
 pub const MOST_WORDS: usize = 10;
 
-/// What is asked for.
+/// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
     /// Try a repair.

@@ -1,9 +1,9 @@
-//! What history knows beside one result: the material of which an origin is judged.
+//! The history beside one result, from which the origin of a failure is judged.
 
 use greenline_forge::{PullNumber, Sha};
 use serde::{Deserialize, Serialize};
 
-/// How one result came out.
+/// The outcome of one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
     /// It passed.
@@ -35,9 +35,8 @@ pub struct Attempt {
     pub name: String,
     /// When it ended, in ms.
     pub at: u64,
-    /// How it came out.
     pub colour: Colour,
-    /// What failed.
+    /// The signature of the failure.
     pub signature: Option<String>,
 }
 
@@ -71,7 +70,7 @@ pub enum Base {
     },
 }
 
-/// Where a signature was seen. Stored as JSON: names here outlive a release.
+/// A place where a signature was seen. Stored as JSON: the names outlive a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
     /// The result's name.
@@ -86,7 +85,7 @@ pub struct Sighting {
     pub pull: Option<PullNumber>,
     /// By whom.
     pub author: String,
-    /// Whether the branch was the base itself.
+    /// True if the branch was the base branch itself.
     pub base: bool,
 }
 
@@ -97,12 +96,12 @@ pub struct Evidence {
     pub attempts: Vec<Attempt>,
     /// The check on the base branch.
     pub base: Base,
-    /// Where the same signature of the same check was seen, newest first, this one included.
+    /// Places where the same signature of the same check was seen, newest first, this one included.
     pub sightings: Vec<Sighting>,
 }
 
 impl Evidence {
-    /// Whether the same check has passed on the same commit since the result of that name and time.
+    /// Returns true if the same check has passed on the same commit after that result.
     #[must_use]
     pub fn is_green_since(&self, name: &str, at: u64) -> bool {
         // Of one second, the later job has the higher number.

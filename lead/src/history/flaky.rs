@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::{DAY_MS, History, numbers};
 
-/// How far back is looked, in days.
 const WINDOW_DAYS: u64 = 14;
 
 /// A test, or a check without named tests, that is flaky.
@@ -22,7 +21,7 @@ pub struct FlakyTest {
     pub test: Option<String>,
     /// On how many commits it both failed and passed.
     pub flakes: u64,
-    /// How many results the check had.
+    /// Number of results of the check.
     pub runs: u64,
     /// Flakes per result: 0 to 1.
     pub rate: f64,
@@ -99,7 +98,7 @@ impl History {
         Ok(rate)
     }
 
-    /// What flaked, in the order of time.
+    /// Returns the flakes in order of time.
     async fn flakes(&self, repo: &RepoName, now: u64) -> Result<Vec<Flake>, StoreError> {
         let mut call = cmd("ZRANGE");
         call.arg(format!("{}flakes", self.prefix(repo)));
@@ -108,7 +107,7 @@ impl History {
         Ok(flakes.iter().filter_map(|(text, at)| Flake::read(text, *at)).collect())
     }
 
-    /// How many results each check had.
+    /// Returns the number of results of each check.
     async fn runs(&self, repo: &RepoName, now: u64) -> Result<BTreeMap<String, u64>, StoreError> {
         let today = now / DAY_MS;
         let mut days = pipe();

@@ -1,10 +1,9 @@
-//! What is known of checks from before: where each failure was seen, and what came and went.
+//! The history of checks: where each failure was seen, and which tests are flaky.
 //!
-//! - Every result that the lead sees is [observed](History::observe) once, red and green. Saying one
-//!   again changes nothing and gives the same answer, so a restart may repeat.
-//! - From what is known beside a failure, [`origin()`] judges where it comes from. Pure, and
-//!   conservative: see there.
-//! - Kept for 30 days. Lists are capped; no key grows without end.
+//! - Every result that the lead sees, red or green, is [recorded](History::observe) once. Recording
+//!   it again changes nothing and returns the same answer, so a restart may repeat.
+//! - [`origin()`] judges from the history where a failure comes from. It is pure and conservative.
+//! - Entries are kept for 30 days. Lists are capped; no key grows without bound.
 //!
 //! Keys, all under `agent:lead:history:{repo}:` (`␟` is U+001F, which no name holds):
 //!
@@ -13,10 +12,10 @@
 //! | `commit:{sha}` | HASH | `{check}␟{result}` → `{ms} {green, red or infra} {signature}` |
 //! | `tests:{sha}␟{check}` | SET | names of tests that failed on it |
 //! | `seen:{check}␟{signature}` | ZSET by ms | where a signature was seen, as JSON; the newest 200 |
-//! | `base:{branch}␟{check}` | HASH | how the check stands on a base branch, and since when |
+//! | `base:{branch}␟{check}` | HASH | the state of the check on a base branch, and its start |
 //! | `flakes` | ZSET by ms | `{check}␟{test}␟{sha}` that both failed and passed; the newest 10,000 |
-//! | `tried:{check}` | HASH | task → whether a worker saw the failure, too |
-//! | `runs:{day}` | HASH | how many results each check had |
+//! | `tried:{check}` | HASH | task → true if a worker reproduced the failure |
+//! | `runs:{day}` | HASH | number of results of each check |
 //!
 //! and `agent:lead:history`, a SET of the repositories.
 
@@ -39,19 +38,17 @@ pub(crate) use numbers::METRICS;
 
 use crate::failure::{CheckName, FailedCheck, PassedCheck};
 
-/// How long results are kept, in ms.
+/// Retention of results, in ms.
 const KEEP_MS: u64 = 30 * DAY_MS;
 const DAY_MS: u64 = 24 * 3600 * 1000;
-/// How many failed tests of one result are remembered.
+/// Most failed tests of one result that are stored.
 const MOST_TESTS: usize = 200;
 const LONGEST_TEST: usize = 500;
 
 /// One result of a check.
 #[derive(Debug, Clone)]
 pub struct Observation<'a> {
-    /// Where.
     pub repo: &'a RepoName,
-    /// Which check.
     pub check: &'a CheckName,
     /// The result's name: the same for the same end of the check, however it was seen.
     pub name: String,
@@ -63,15 +60,14 @@ pub struct Observation<'a> {
     pub pull: Option<PullNumber>,
     /// The branch that it is to be merged into; without a pull request, the branch itself.
     pub base_branch: &'a str,
-    /// Who wrote it.
+    /// The author of the change.
     pub author: &'a str,
     /// When it ended, in ms.
     pub at: u64,
-    /// How it came out.
     pub outcome: Outcome<'a>,
 }
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'a> {
     /// It passed.
@@ -144,7 +140,7 @@ impl<'a> Observation<'a> {
         tests.map(|name| plain(name).chars().take(LONGEST_TEST).collect()).collect()
     }
 
-    /// Whether the result is the base branch's own.
+    /// Returns true if the result is the base branch's own.
     fn is_base(&self) -> bool {
         self.pull.is_none() && self.branch == self.base_branch
     }
@@ -162,7 +158,7 @@ impl<'a> Observation<'a> {
     }
 }
 
-/// What is known of checks from before. Cheap to clone.
+/// The history of checks. Cheap to clone.
 #[derive(Clone)]
 pub struct History {
     store: Store,

@@ -1,4 +1,4 @@
-//! What history counts.
+//! Metrics of the history.
 
 use greenline_runtime::metrics::Metric;
 use metrics::{counter, gauge};

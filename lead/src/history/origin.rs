@@ -1,9 +1,10 @@
-//! Where a failure comes from, judged from what history knows.
+//! Judges where a failure comes from, given the history.
 //!
-//! Conservative: taking a real bug for flaky is the worst mistake, so `flaky` needs proof (red and
-//! green on the same commit) or several signs at once, and never follows from a signature that many
-//! failures share. What keeps failing on the same commit is not flaky, whatever others see. When the
-//! signs disagree the answer is `unknown`, and somebody looks.
+//! Conservative: taking a real bug for flaky is the worst mistake. `flaky` therefore needs proof
+//! (red and green on the same commit) or several signs at once, and never follows from a signature
+//! that many failures share. A failure that keeps occurring on the same commit is not flaky,
+//! whatever happens elsewhere. When the signs disagree the answer is `unknown`, and a task
+//! investigates.
 
 use std::fmt;
 
@@ -13,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::Observation;
 use super::evidence::{Attempt, Base, Colour, Evidence, Sighting};
 
-/// How far back the same signature elsewhere speaks for flakiness, in ms.
+/// Window in which the same signature elsewhere counts as a sign of flakiness, in ms.
 pub(super) const LATELY_MS: u64 = 7 * 24 * 3600 * 1000;
 
-/// Where a failure comes from.
+/// The origin of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -57,7 +58,7 @@ impl fmt::Display for Origin {
 pub struct Judged {
     /// The origin.
     pub origin: Origin,
-    /// Why, as a sentence without its full stop. Branches and names in it are untrusted text.
+    /// The reason, as a sentence without its full stop. Holds untrusted branch names.
     pub because: String,
 }
 
@@ -65,7 +66,7 @@ fn judged(origin: Origin, because: impl Into<String>) -> Judged {
     Judged { origin, because: because.into() }
 }
 
-/// Whether the world outside failed, by what the log says.
+/// Returns true if the log blames the infrastructure.
 #[must_use]
 pub fn is_infra(diagnosis: &Diagnosis) -> bool {
     let outside = [Category::NetworkOrFlaky, Category::TimeoutOrOom].contains(&diagnosis.category);
@@ -114,7 +115,7 @@ impl<'a> View<'a> {
         Self { seen, known, category, signature }
     }
 
-    /// How often the commit failed in the same way since it last passed.
+    /// Returns how often the commit failed in the same way since it last passed.
     fn reds_in_a_row(&self) -> usize {
         let alike = |attempt: &&Attempt| attempt.signature.as_deref() == self.signature;
         let since = self.known.attempts.iter().rev();

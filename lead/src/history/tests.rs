@@ -67,7 +67,7 @@ impl Story {
     }
 }
 
-/// What somebody pushed.
+/// A pushed result.
 #[derive(Clone)]
 struct Push(FailedCheck, &'static str);
 

@@ -25,16 +25,16 @@ use super::reach::{Client, Reach};
 /// Connections at once: see [`Places`] for who gives way to more.
 const MOST: usize = 256;
 
-/// How long the head of a request may take, also the next one on the same connection.
+/// Longest time for the head of a request, also of the next one on the same connection.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// The largest head of a request.
 const LARGEST_HEAD: usize = 16 * 1024;
 
-/// How long one connection lasts: whoever reads slowly can't keep it for ever.
+/// Longest time of a connection, so that a slow reader can't hold it forever.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long answers that have begun may take once a connection is to end.
+/// Time for running answers when a connection is to end.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// How long a connection that loses its place may still write the answer that it has begun.

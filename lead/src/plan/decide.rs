@@ -59,7 +59,7 @@ fn escalate(rule: Rule, reason: impl Into<String>) -> Decision {
 }
 
 impl Situation<'_> {
-    /// What is not our business, or only to be explained.
+    /// Decides about failures that are ignored or only explained.
     fn left_alone(&self) -> Option<Decision> {
         let failure = self.failure;
         if failure.check.is_ours() {
@@ -119,7 +119,7 @@ impl Situation<'_> {
         }
     }
 
-    /// What fails without the change's fault: it runs again, once.
+    /// Decides about failures that the change did not cause: re-run once.
     fn comes_and_goes(&self) -> Option<Decision> {
         let (origin, because) = (self.judged.origin, &self.judged.because);
         if ![Origin::Infra, Origin::Flaky].contains(&origin) || self.asked.is_some() {
@@ -153,7 +153,7 @@ impl Situation<'_> {
         Some(escalate(Rule::BaseBroken, reason.trim_end_matches([':', ' '])))
     }
 
-    /// What no change on this branch can mend.
+    /// Decides about failures that no change on this branch can fix.
     fn not_this_changes(&self, diagnosis: &Diagnosis) -> Option<Decision> {
         if let Some(decision) = self.base_broken(Some(diagnosis)) {
             return Some(decision);
@@ -169,7 +169,7 @@ impl Situation<'_> {
         })
     }
 
-    /// What keeps a repair or a look from being tried now.
+    /// Decides if a limit forbids a repair or an investigation now.
     fn may_not_repair(&self) -> Option<Decision> {
         let (past, limits) = (self.past, &self.settings.limits);
         let off = |reason: &str| Some(nothing(Rule::RepairsOff, reason));
@@ -232,7 +232,7 @@ impl Situation<'_> {
         Decision { action, rule, reason, say: Say::Explain }
     }
 
-    /// Why somebody looks first, if somebody should.
+    /// Returns the reason why an investigation must come before a repair, if there is one.
     fn why_not_repair(&self, diagnosis: &Diagnosis) -> Option<String> {
         let category: Category = diagnosis.category;
         if self.judged.origin == Origin::Flaky {

@@ -1,4 +1,4 @@
-//! What is decided: one action, why, and whether the pull request is told.
+//! A decision: one action, its reason, and if the pull request is told.
 
 use std::fmt;
 
@@ -14,17 +14,16 @@ use crate::repo_settings::guess::Commands;
 /// One decision about one failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// What is done.
     pub action: Action,
     /// The rule that decided.
     pub rule: Rule,
-    /// Why, as a sentence without its full stop.
+    /// The reason, as a sentence without its full stop.
     pub reason: String,
-    /// Whether people are told on the pull request.
+    /// Controls if people are told on the pull request.
     pub say: Say,
 }
 
-/// What is done. There is never more than one.
+/// The action of a decision. There is never more than one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// A repair is tried.
@@ -51,43 +50,38 @@ pub struct Rerun {
 /// A task, before it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskDraft {
-    /// What failed.
     pub failure: FailedCheck,
     /// On which pull request.
     pub pull: Option<PullRequest>,
-    /// Where the repository can be cloned from.
     pub clone_url: String,
-    /// Why, by its log.
     pub diagnosis: Diagnosis,
-    /// Where it comes from.
+    /// The origin of the failure.
     pub judged: Judged,
-    /// What reproduces it.
+    /// The commands that reproduce the failure.
     pub commands: Commands,
     /// Hosts that `setup` may reach, of those that the worker's operator allows.
     pub hosts: Option<Vec<String>>,
     /// The wish of a person that it was made for: such a task is another than the one before it.
     pub asked: Option<String>,
-    /// Which attempt at this failure it is, counted from 1.
+    /// The number of this attempt at the failure, counted from 1.
     pub attempt: u32,
-    /// How many there may be.
+    /// Most attempts.
     pub attempts: u32,
-    /// What it may cost.
     pub max_cost_usd: f64,
-    /// How long it may take.
     pub timeout_minutes: u32,
     /// The most files that a patch may change.
     pub max_files: u32,
     /// Paths that it may not.
     pub protected_paths: Vec<String>,
-    /// Whether it may change lock files.
+    /// True if the repair may change lock files.
     pub lock_files: bool,
 }
 
-/// Whether people are told on the pull request.
+/// Controls if people are told on the pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Say {
-    /// What failed and what happens next.
+    /// The failure and the next step.
     Explain,
     /// Nothing: the failure is nobody's business here.
     Silent,

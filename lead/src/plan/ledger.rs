@@ -1,12 +1,14 @@
-//! What decisions have used up, and their story: kept in Redis, so that a restart repeats nothing.
+//! Counts of what decisions have used, and their log, kept in Redis so that a restart repeats
+//! nothing.
 //!
-//! - A decision is [noted](Ledger::note) before it is carried out; noting it again changes nothing.
-//! - [`Ledger::past`] leaves out what was noted for the same failure. Whoever was stopped between
-//!   noting and acting asks again, gets the same answer, and acts: ids are deterministic.
-//! - The queue knows which tasks have ended; here is only which there are.
+//! - A decision is [recorded](Ledger::note) before it is carried out. Recording it again changes
+//!   nothing.
+//! - [`Ledger::past`] leaves out records of the same failure. A lead that was stopped between
+//!   recording and acting asks again, gets the same answer, and acts: ids are deterministic.
+//! - The queue knows which tasks have ended. This module knows only which exist.
 //!
-//! Keys, all under `agent:lead:plan:{repo}:` (`␟` is U+001F; `{subject}` is a pull request's number,
-//! or `branch:NAME`; `{cause}` a signature, or the check where there is none):
+//! Keys, all under `agent:lead:plan:{repo}:` (`␟` is U+001F; `{subject}` is a pull request's
+//! number, or `branch:NAME`; `{cause}` a signature, or the check where there is none):
 //!
 //! | key | type | holds |
 //! |---|---|---|
@@ -15,7 +17,7 @@
 //! | `reruns:{sha}` | HASH | check → the failure that it was run again for |
 //! | `day:{day}` | ZSET | task → dollars |
 //! | `told:{subject}␟{cause}` | STRING | the failure that people were told of, for 7 days |
-//! | `off:{subject}` | STRING | why nothing is repaired there any more |
+//! | `off:{subject}` | STRING | the reason why repairs are off there |
 //!
 //! and `agent:lead:why:{repo}:{subject}`, a LIST of the last 200 decisions: see [`Told`].
 
@@ -35,14 +37,14 @@ use crate::history::plain;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 const OFF_FOR_S: u64 = 90 * 24 * 3600;
 
-/// What decisions have used up, and their story. Cheap to clone.
+/// Counts of what decisions have used, and their log. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
     queue: Queue,
     note: Script,
 }
 
-/// What tries are counted by: the signature, or the check where the log gives none.
+/// Returns the key that tries are counted by: the signature, or the check where the log gives none.
 #[must_use]
 pub fn cause(failure: &FailedCheck, signature: Option<&str>) -> String {
     signature.map_or_else(|| plain(failure.check.as_str()), str::to_owned)
@@ -55,7 +57,8 @@ impl Ledger {
         Self { queue, note: Script::new("note", include_str!("lua/note.lua")) }
     }
 
-    /// What was done before, without what was noted for this failure; `now` tells the day.
+    /// Returns the past of a failure, without the records of that failure itself. `now` gives the
+    /// day.
     ///
     /// # Errors
     ///

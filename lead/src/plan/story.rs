@@ -1,4 +1,4 @@
-//! What was seen, thought and decided, for those who ask later: `greenline why`.
+//! The stored log of decisions, which `greenline why` shows.
 
 use greenline_diagnosis::{Category, Verdict};
 use serde::{Deserialize, Serialize};
@@ -21,31 +21,30 @@ pub struct Told {
     pub check: String,
     /// The commit.
     pub head_sha: String,
-    /// Where people read about it.
+    /// The page that people see.
     pub details_url: String,
     /// The kind of failure; none if the log could not be read.
     pub category: Option<Category>,
-    /// What the log suggests.
+    /// The diagnosis of the log.
     pub verdict: Option<Verdict>,
-    /// How sure that is: 0 to 1.
+    /// The confidence of the verdict, 0 to 1.
     pub confidence: Option<f64>,
     /// The line that explains it best.
     pub headline: Option<String>,
     /// The failure's signature, if it tells it from others.
     pub signature: Option<String>,
-    /// Where it comes from.
+    /// The origin of the failure.
     pub origin: Origin,
-    /// Why that is thought.
+    /// The reason for the origin.
     pub because: String,
-    /// Where the commands are from.
+    /// The source of the commands.
     pub commands: String,
-    /// What is done.
     pub action: String,
     /// The rule that decided.
     pub rule: String,
-    /// Why.
+    /// The reason for the action.
     pub reason: String,
-    /// Whether people are told on the pull request.
+    /// Controls if people are told on the pull request.
     pub say: Say,
     /// The task, if there is one.
     pub task_id: Option<String>,
@@ -85,13 +84,14 @@ impl Told {
         }
     }
 
-    /// Whether it is about this very failure, by its [key](crate::failure::FailedCheck::key).
+    /// Returns true if this entry is about the failure with this
+    /// [key](crate::failure::FailedCheck::key).
     #[must_use]
     pub fn is_of(&self, failure: &str) -> bool {
         self.id.strip_prefix(failure).is_some_and(|rest| rest.starts_with('-'))
     }
 
-    /// What its JSON begins with: by that the script knows an entry.
+    /// Returns the prefix of its JSON, by which the script finds an entry.
     pub(super) fn begins_with(&self) -> String {
         format!(r#"{{"id":"{}","#, self.id)
     }

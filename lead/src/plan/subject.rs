@@ -1,4 +1,4 @@
-//! What decisions are about: a pull request, or a branch without one.
+//! The subject of decisions: a pull request, or a branch without one.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use greenline_forge::PullNumber;
 
 use crate::failure::{FailedCheck, PassedCheck};
 
-/// What decisions are about. Its text is a part of keys.
+/// The subject of decisions. Its text is part of keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A pull request.
@@ -16,7 +16,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What a failure belongs to.
+    /// Returns the subject of a failure.
     #[must_use]
     pub fn of(failure: &FailedCheck) -> Self {
         match &failure.pull {
@@ -25,7 +25,7 @@ impl Subject {
         }
     }
 
-    /// What a green result belongs to.
+    /// Returns the subject of a passed check.
     #[must_use]
     pub fn of_pass(passed: &PassedCheck) -> Self {
         match &passed.pull {

@@ -18,10 +18,10 @@ use crate::prompts::{Block, CiFixTask, FailureVars, InvestigateTask, PromptError
 
 /// The most bytes of commands in a prompt; the log's excerpt has a budget of its own.
 const COMMAND_BUDGET: usize = 4_096;
-/// How many failed tests a prompt names.
+/// Most failed tests that a prompt names.
 const MOST_TESTS: usize = 20;
 
-/// Why a decision makes no task.
+/// The reason why no task can be made of a decision.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// Its prompt can't be rendered: a mistake in a template.
@@ -32,7 +32,7 @@ pub enum DraftError {
     Task(#[from] TaskError),
 }
 
-/// What the worker is told besides prompt and commands. Names here outlive a release.
+/// The inputs of a task besides prompt and commands. The names outlive a release.
 #[derive(Debug, Serialize)]
 struct Inputs<'a> {
     repo: &'a str,
@@ -201,7 +201,7 @@ impl TaskDraft {
     }
 }
 
-/// Where one worker works at a time: `acme/app#812`.
+/// Returns the mutex key that lets one worker at a time work on it: `acme/app#812`.
 fn place(failure: &FailedCheck) -> String {
     match Subject::of(failure) {
         Subject::Pull(number) => format!("{}#{number}", failure.repo.folded()),

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use data::{Block, Span};
 
-/// What a prompt can't be made of.
+/// The reason why a prompt can't be rendered.
 #[derive(Debug, thiserror::Error)]
 #[error("the prompt {name} can't be rendered: {source}")]
 pub struct PromptError {
@@ -42,12 +42,10 @@ templates! {
     "review_task.prompt.md"
 }
 
-/// What a repair and a look into a failure share.
+/// Variables that the repair and the investigation prompt share.
 #[derive(Debug, Clone, Serialize)]
 pub struct FailureVars {
-    /// Where.
     pub repo: String,
-    /// What is red.
     pub check: Span,
     /// The commit.
     pub head_sha: String,
@@ -55,35 +53,32 @@ pub struct FailureVars {
     pub branch: Span,
     /// The pull request.
     pub pull: Option<u64>,
-    /// What that is called.
     pub title: Span,
-    /// Which attempt it is, counted from 1.
+    /// The number of this attempt, counted from 1.
     pub attempt: u32,
-    /// How many there may be.
+    /// Most attempts.
     pub attempts: u32,
     /// The diagnosis' category.
     pub category: &'static str,
     /// The tool that spoke.
     pub framework: Option<Span>,
-    /// Where it comes from.
     pub origin: &'static str,
-    /// Why that is thought.
+    /// The reason for the origin.
     pub because: Span,
     /// The line that explains it best.
     pub headline: Option<Span>,
     /// Names of failed tests.
     pub failed_tests: Vec<Span>,
-    /// How many more there are.
+    /// Number of failed tests that are not listed.
     pub more_tests: usize,
     /// The part of the log that matters.
     pub excerpt: Block,
-    /// What ran before.
+    /// The setup commands.
     pub setup: Option<Block>,
-    /// What shows it.
+    /// The validation commands.
     pub validation: Block,
-    /// Where these commands are from.
+    /// The source of the commands.
     pub commands_from: String,
-    /// What is to be handed over.
     pub deliverables: Vec<String>,
 }
 
@@ -97,7 +92,7 @@ pub struct CiFixTask {
     pub max_files: u32,
     /// Paths that may not.
     pub protected_paths: Vec<Span>,
-    /// Whether lock files may.
+    /// True if the repair may change lock files.
     pub lock_files: bool,
 }
 
@@ -107,16 +102,14 @@ pub struct InvestigateTask {
     /// The failure.
     #[serde(flatten)]
     pub failure: FailureVars,
-    /// Why no repair is tried.
+    /// The reason why no repair is tried.
     pub doubt: Span,
 }
 
 /// Asks for a second look at a patch.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReviewTask {
-    /// Where.
     pub repo: String,
-    /// What was red.
     pub check: Span,
     /// The commit that the patch applies to.
     pub head_sha: String,
@@ -124,7 +117,6 @@ pub struct ReviewTask {
     pub branch: Span,
     /// The pull request.
     pub pull: Option<u64>,
-    /// What that is called.
     pub title: Span,
     /// The diagnosis' category.
     pub category: &'static str,
@@ -134,13 +126,12 @@ pub struct ReviewTask {
     pub excerpt: Block,
     /// The patch.
     pub patch: Block,
-    /// What its maker says.
+    /// The summary by the agent that wrote the patch.
     pub summary: Block,
-    /// What the verifier measured.
+    /// The measurements of the validator.
     pub proof: Block,
     /// Kinds of change that always ask a person.
     pub requires_approval: String,
-    /// What is to be handed over.
     pub deliverables: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
-//! What is done outside, and what each action is called.
+//! Actions on the outside world and their ids.
 //!
-//! An action is stored with its intent, as JSON: names here outlive a release. Its id is made of
-//! what it is about, so that whoever asks for the same thing twice asks for one thing.
+//! An action is stored with its intent, as JSON: the names outlive a release. Its id derives from
+//! its content and occasion, so requesting the same action twice requests one action.
 
 use greenline_forge::model::MergeMethod;
 use greenline_forge::{CommentId, PullNumber, RepoName, RunId, Sha};
@@ -15,8 +15,8 @@ use super::page::Page;
 use super::patch::Patch;
 use crate::repo_settings::ChangeKind;
 
-/// What made an action worth doing, such as a failed check's key and the stage that its repair is
-/// at: the same action for the same occasion is done once.
+/// The occasion of an action, such as a failed check's key and the stage of its repair: the same
+/// action for the same occasion is done once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Occasion(String);
@@ -46,33 +46,23 @@ pub struct Action {
     pub repo: RepoName,
     /// The pull request, if it is about one.
     pub pull: Option<PullNumber>,
-    /// What made it worth doing.
     pub occasion: Occasion,
-    /// What is to be done.
     pub deed: Deed,
 }
 
-/// What is to be done.
+/// The effect of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Deed {
     /// The one comment on the pull request says this.
-    Comment {
-        /// What it says.
-        page: Page,
-    },
+    Comment { page: Page },
     /// The check run `greenline` on a commit says this.
-    CheckRun {
-        /// What it says.
-        report: Report,
-    },
+    CheckRun { report: Report },
     /// The one issue about a branch that is broken says this.
     Issue {
         /// The branch.
         branch: String,
-        /// What it says.
         page: Page,
-        /// Whether it is open.
         state: State,
     },
     /// The failed jobs of a run run again.
@@ -93,9 +83,8 @@ pub enum Deed {
     },
     /// The pull request is merged, if it is green.
     Merge {
-        /// What is to be merged.
+        /// The head commit that is merged.
         head: Sha,
-        /// How.
         method: MergeMethod,
         /// Why it may be merged; looked at again when it is.
         authorization: Authorization,
@@ -116,14 +105,11 @@ pub enum Deed {
     React {
         /// The comment.
         comment: CommentId,
-        /// Whether what it asks for is taken up.
+        /// True if the command was accepted.
         taken: bool,
     },
     /// People are called by a webhook.
-    Notify {
-        /// What they are told.
-        call: Call,
-    },
+    Notify { call: Call },
 }
 
 /// Why a commit or a merge may happen. Neither is obeyed blindly: the action reads the
@@ -167,7 +153,7 @@ impl Authorization {
     }
 }
 
-/// What is done one after the other. Others don't wait for it.
+/// A lane of actions that are done in order. Lanes don't wait for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
     Pull(String, PullNumber),
@@ -208,7 +194,7 @@ impl Action {
         }
     }
 
-    /// Whether `newer` says all that this one would.
+    /// Returns true if `newer` replaces this action completely.
     pub(crate) fn is_superseded_by(&self, newer: &Self) -> bool {
         let same_place = self.repo == newer.repo && self.pull == newer.pull;
         match (&self.deed, &newer.deed) {

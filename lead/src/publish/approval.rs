@@ -14,13 +14,13 @@ use serde::Serialize;
 
 use super::patch::Patch;
 
-/// How long the pointer to a question is kept: longer than any question is open.
+/// Retention of the pointer to a question: longer than any question is open.
 const KEPT_MS: u64 = 60 * 24 * 3_600 * 1_000;
 
 /// The shortest part of a hash that names a patch.
 const SHORTEST_HASH: usize = 8;
 
-/// How a question stands.
+/// The state of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// It waits for an answer.
@@ -40,7 +40,7 @@ pub enum Asked {
     },
 }
 
-/// What the person who answers had in front of them.
+/// Identifies what the person saw before they answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen<'a> {
     /// They name the patch by the beginning of its hash.
@@ -52,13 +52,12 @@ pub enum Seen<'a> {
 /// An answer that came from a comment.
 #[derive(Debug, Clone, Copy)]
 pub struct Answering<'a> {
-    /// Who answers.
+    /// The login of the person.
     pub who: &'a str,
-    /// What they had in front of them.
     pub seen: Seen<'a>,
     /// Yes or no.
     pub yes: bool,
-    /// Where they said it.
+    /// The place of the answer.
     pub why: &'a str,
 }
 
@@ -212,7 +211,7 @@ fn has_seen(seen: Seen<'_>, asked: &Approval) -> bool {
     }
 }
 
-/// Whether a person said yes to this, and the yes still counts.
+/// Returns true if a person approved this content and the approval is still valid.
 pub(crate) fn is_approved(approval: &Approval, content_hash: &str, now_ms: i64) -> bool {
     approval.state == "approved"
         && approval.gate == "publish"

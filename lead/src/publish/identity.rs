@@ -1,4 +1,4 @@
-//! Who we are on GitHub: what is ours is edited, and what we say is no command.
+//! Greenline's own account on GitHub: its comments are edited and never read as commands.
 
 use greenline_forge::model::{Comment, User};
 use greenline_forge::{Forge, ForgeError};
@@ -30,13 +30,13 @@ impl Identity {
         Self { login: login.to_owned() }
     }
 
-    /// Whether this account is ours.
+    /// Returns true if the account is Greenline's.
     #[must_use]
     pub fn is(&self, user: &User) -> bool {
         !self.login.is_empty() && user.login.eq_ignore_ascii_case(&self.login)
     }
 
-    /// Whether we wrote this.
+    /// Returns true if Greenline wrote the comment.
     #[must_use]
     pub fn wrote(&self, comment: &Comment) -> bool {
         self.is(&comment.user)

@@ -1,4 +1,4 @@
-//! Who goes first: actions of one pull request one after the other, and patience after failures.
+//! Orders actions: one after the other within a pull request, with back-off after failures.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(2);
 pub(crate) struct Lanes {
     clock: Clock,
     lanes: Lock<HashMap<Lane, State>>,
-    /// How often something was kept.
+    /// Number of failures in a row.
     kept: AtomicU64,
 }
 

@@ -1,11 +1,11 @@
-//! Whether this process may act outside, and until when it may believe so.
+//! The permission of this process to act outside, and its end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use greenline_queue::Epoch;
 
-/// Whether this process leads: asked before each act and while it is under way.
+/// The leadership of this process, checked before and during each action.
 #[derive(Clone)]
 pub struct Mandate(Arc<Ask>);
 

@@ -1,6 +1,6 @@
-//! What is remembered of the comment on a pull request: which it is, and what it said last.
+//! A cache of the comment on a pull request: its id and its last text.
 //!
-//! A memory, not the truth: that is on GitHub, and is found again without this.
+//! It is only a cache. GitHub holds the truth, and the comment is found again without it.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ const KEPT_MS: u64 = 90 * 24 * 3_600 * 1_000;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Remembered {
     pub(crate) id: Option<CommentId>,
-    /// How often it was made.
+    /// Number of times the comment was created.
     pub(crate) made: u64,
     pub(crate) hash: String,
     pub(crate) page: Option<Page>,

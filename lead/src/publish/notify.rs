@@ -19,18 +19,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Slack's limit on a section is 3,000 characters.
 const LONGEST: usize = 2_900;
 
-/// What a person is told.
+/// A notification for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// The answer, in a line.
     pub headline: String,
-    /// What is behind it, and what they can do.
+    /// The details, and what the person can do.
     pub text: String,
-    /// Where to look.
     pub url: String,
 }
 
-/// Why a call did not arrive.
+/// The reason why a notification was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// The address is none, or plain http to another machine.

@@ -1,4 +1,4 @@
-//! What became of an action.
+//! The result of an action.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use greenline_queue::QueueError;
 use greenline_store::StoreError;
 use serde::{Deserialize, Serialize};
 
-/// How an action ended. Stored as JSON with its intent: names here outlive a release.
+/// The end of an action. Stored as JSON with its intent: the names outlive a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// It was done now.
     Done {
-        /// What came of it: a page, a commit.
+        /// The result: a page or a commit.
         what: String,
     },
     /// It had been done: found when looking first.
     Found {
-        /// What was found.
+        /// The effect that was found.
         what: String,
     },
     /// It won't be done.
     Refused {
-        /// Why, in a word.
+        /// The reason as a word.
         reason: Refusal,
-        /// Why, in a sentence.
+        /// The reason as a sentence.
         why: String,
     },
     /// A newer action says the same better.
@@ -63,7 +63,7 @@ impl Outcome {
     }
 }
 
-/// Why an action won't be done.
+/// The reason why an action is refused for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -95,7 +95,7 @@ pub enum Refusal {
     NotSetUp,
 }
 
-/// Why an action is not ended yet.
+/// The reason why an action is not ended yet.
 #[derive(Debug, Clone)]
 pub(crate) enum Stay {
     /// People have stopped everything.
@@ -143,7 +143,7 @@ impl From<ForgeError> for Stay {
     }
 }
 
-/// What an error means for an action: try again later, or the end of it.
+/// Maps an error to the end of the action, or to a retry.
 pub(crate) fn settled(error: ForgeError) -> Result<Outcome, Stay> {
     let reason = match &error {
         ForgeError::HeadMoved { .. } => Refusal::HeadMoved,

@@ -1,9 +1,9 @@
-//! What people read on GitHub, in a comment or an issue, and how that becomes Markdown.
+//! The text of a comment or an issue on GitHub, and its rendering as Markdown.
 //!
-//! Safe by its types: a [`Piece`] is plain words, a quote or a link, and whatever is written in
-//! plain words that could be markup, a mention or a reference is shown as code. What is quoted
-//! stands in code that it can't end, without hidden characters. It fits GitHub's limit of 65,536
-//! characters: excerpts are cut first.
+//! Safe by its types: a [`Piece`] is plain text, a quote or a link. Plain text that could be
+//! markup, a mention or a reference is rendered as code. A quote is rendered as code that it can't
+//! end, without hidden characters. The text fits GitHub's limit of 65,536 characters: excerpts are
+//! cut first.
 
 use std::fmt::Write;
 
@@ -34,12 +34,7 @@ pub enum Piece {
     /// Something named or quoted, shown as code.
     Quotes(String),
     /// A link over https.
-    Link {
-        /// What it is called.
-        text: String,
-        /// Where it leads.
-        url: String,
-    },
+    Link { text: String, url: String },
 }
 
 /// A line of pieces.
@@ -153,29 +148,28 @@ pub enum Block {
 /// Something to open for more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fold {
-    /// What is in it.
     pub summary: Line,
     /// Its parts.
     pub blocks: Vec<Block>,
 }
 
-/// What the comment says, in the order in which it says it.
+/// The text of a comment, in the order in which it is rendered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Page {
     /// The answer.
     pub headline: Line,
-    /// Where, since when, and how the base branch does.
+    /// The facts: place, start, and the state of the base branch.
     pub facts: Vec<Line>,
     /// The line of the log that proves it.
     pub quote: String,
-    /// What was done, and what will happen next.
+    /// The last and the next steps.
     pub next: Vec<Line>,
     /// Evidence, excerpts, what would be committed.
     pub folds: Vec<Fold>,
     /// Words that `@greenline` would obey now.
     pub answers: Vec<String>,
-    /// What is behind it: a task.
+    /// The task behind it.
     pub behind: Option<Line>,
 }
 
@@ -440,7 +434,7 @@ A repair is being tried (attempt 1 of 2, at most $2.00).
         }
     }
 
-    /// What a renderer sees as text, and what as HTML.
+    /// Returns the text and the HTML that a renderer sees.
     fn outside_of_code(body: &str) -> (String, Vec<String>) {
         use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
         let (mut text, mut html, mut in_block) = (String::new(), Vec::new(), false);

@@ -30,7 +30,7 @@ pub enum Mode {
     Submodule,
 }
 
-/// What happens to one file.
+/// The change of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
@@ -56,7 +56,6 @@ pub enum Change {
 pub struct Edit {
     /// From the root of the repository, with `/`.
     pub path: String,
-    /// What happens to it.
     #[serde(flatten)]
     pub change: Change,
 }
@@ -74,11 +73,10 @@ pub struct Patch {
     pub headline: String,
     /// The rest of its message.
     pub body: String,
-    /// What changes.
     pub edits: Vec<Edit>,
 }
 
-/// What is refused about a patch.
+/// The reason why a patch is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
     /// It changes nothing.
@@ -105,7 +103,8 @@ pub enum PatchError {
 }
 
 impl Patch {
-    /// What a yes is bound to: repository, pull request, head, message and every byte.
+    /// Returns the hash that an approval is bound to. It covers repository, pull request, head,
+    /// message and every byte.
     #[must_use]
     pub fn content_hash(&self) -> String {
         let whole = serde_json::to_vec(self).expect("texts and numbers are JSON");
@@ -118,11 +117,11 @@ impl Patch {
         self.content_hash().chars().take(12).collect()
     }
 
-    /// Whether it can be published as it is.
+    /// Checks that the patch can be published as it is.
     ///
     /// # Errors
     ///
-    /// The first thing that is refused.
+    /// The first problem.
     pub fn check(&self) -> Result<(), PatchError> {
         let bytes: usize = self.edits.iter().map(Edit::bytes).sum();
         if self.edits.is_empty() {

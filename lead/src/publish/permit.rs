@@ -1,16 +1,16 @@
-//! Whether a write may go to GitHub now: not while halted, and within GitHub's limits.
+//! Decides if a write may go to GitHub now: not while halted, and within GitHub's limits.
 //!
-//! GitHub takes 80 writes a minute and 500 an hour from one app before it slows it down. The count
-//! is in Redis, by Redis's clock, so that a takeover does not begin it anew.
+//! GitHub accepts 80 writes a minute and 500 an hour from one app before it slows it down. The
+//! count is in Redis, by Redis's clock, so that a takeover does not restart it.
 
 use std::time::Duration;
 
 use greenline_store::{Script, Store, StoreError};
 
-/// How many writes GitHub takes, in which time.
+/// Most writes that GitHub accepts, per window.
 const LIMITS: [(u64, Duration); 2] = [(80, Duration::from_mins(1)), (500, Duration::from_hours(1))];
 
-/// What became of the wish to write.
+/// The answer to a request to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permit {
     Granted,

@@ -35,32 +35,28 @@ use super::permit::Permits;
 use super::set_aside::Aside;
 use crate::trouble::Trouble;
 
-/// How long something that fails is tried.
+/// Time after which a failing action is given up.
 const GIVE_UP_AFTER_MS: i64 = 24 * 3_600 * 1_000;
 
-/// How often to look for what is still open.
+/// Interval of the look for open actions.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// So many lanes in a row that fail mean that GitHub is away: the others are spared.
 const FAILURES_IN_A_ROW: usize = 3;
 
-/// What a publisher is made of.
 pub struct PublisherOptions {
-    /// Where actions are written down.
+    /// Stores the actions.
     pub queue: Queue,
     /// What signs them there.
     pub keys: IntentKeys,
-    /// Where they are done.
     pub forge: Forge,
-    /// Whether this process leads.
     pub mandate: Mandate,
-    /// Where people are called, if that was set up.
+    /// The webhook that notifies people, if one is set.
     pub notifier: Option<Notifier>,
-    /// What time it is.
     pub clock: Clock,
 }
 
-/// What became of a wish to act.
+/// The answer to a request to act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
     /// It has ended now.
@@ -71,7 +67,7 @@ pub enum Published {
     Later,
 }
 
-/// Why an action could not even be written down.
+/// The reason why an action could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// This process does not lead: whoever does will come to it.
@@ -97,7 +93,7 @@ struct Inner {
     order: AtomicU64,
 }
 
-/// What an intent holds, as JSON.
+/// The content of an intent, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
     /// Puts actions of one process in order that begin in the same millisecond.
@@ -196,30 +192,30 @@ impl Publisher {
         });
     }
 
-    /// Whether there is anybody to call.
+    /// Returns true if a notification webhook is set.
     #[must_use]
     pub fn can_call(&self) -> bool {
         self.0.options.notifier.is_some()
     }
 
-    /// Who we are on GitHub; asked once.
+    /// Returns Greenline's own account; asks GitHub once.
     ///
     /// # Errors
     ///
-    /// When GitHub does not say.
+    /// When GitHub does not answer.
     pub async fn identity(&self) -> Result<&Identity, ForgeError> {
         self.0.identity().await
     }
 }
 
-/// What a sweep goes through.
+/// The scope of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
     OnGitHub,
     Calls,
 }
 
-/// How far a lane came.
+/// The progress of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cleared {
     All,
@@ -440,8 +436,8 @@ impl Inner {
         }
     }
 
-    /// What has to be said about an outcome, whoever asked for it: written down before the action
-    /// is ended, so that it is not forgotten.
+    /// Requests the actions that follow from an outcome. They are stored before the action is
+    /// ended, so that none is forgotten.
     async fn follow(&self, epoch: Epoch, action: &Action, outcome: &Outcome) -> Result<(), Stay> {
         let (Deed::Commit { patch, .. }, Outcome::Refused { reason, .. }) = (&action.deed, outcome)
         else {
@@ -496,7 +492,7 @@ impl Inner {
         }
     }
 
-    /// How long GitHub says to wait.
+    /// Returns how long GitHub asks to wait.
     fn until(&self, error: &ForgeError) -> Duration {
         let at = error.retry_at().map_or(0, |moment| moment.0);
         Duration::from_millis(at.saturating_sub(self.options.clock.wall_ms()))

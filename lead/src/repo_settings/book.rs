@@ -1,10 +1,10 @@
-//! Which settings are in force: the last valid ones.
+//! The settings in force: the last valid ones.
 //!
-//! The last valid file of each repository is remembered in Redis, so that a restart in front of an
-//! invalid one changes nothing. A repository whose file is gone is back at the defaults.
+//! The last valid file of each repository is stored in Redis, so that a restart in front of an
+//! invalid file changes nothing. A repository whose file is gone is back at the defaults.
 //!
-//! Key: `agent:lead:settings:{repo}`, the text of the last valid file, kept for 90 days after it was
-//! last seen.
+//! Key: `agent:lead:settings:{repo}`, the text of the last valid file, kept for 90 days after it
+//! was last seen.
 
 use greenline_forge::RepoName;
 use greenline_store::{Store, StoreError, cmd};
@@ -18,7 +18,7 @@ const KEPT_FOR_S: u64 = 90 * 24 * 3600;
 pub struct InForce {
     /// The settings to go by.
     pub settings: RepoSettings,
-    /// Why the newest file is not in force.
+    /// The problems of the newest file, if it is not in force.
     pub rejected: Option<Problems>,
 }
 

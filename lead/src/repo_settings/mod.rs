@@ -1,15 +1,15 @@
-//! What a repository wants of Greenline: `.greenline.toml` on its base branch.
+//! The settings of a repository: `.greenline.toml` on its base branch.
 //!
-//! - Every setting has a default; a repository without the file is served by the defaults.
-//! - The file is read from the base branch only. A pull request can't change how it is treated.
-//! - It is checked whole, and all problems are told with their places. While it is invalid, the
-//!   settings before it stay in force ([`InForce`]), and the problems are a value that can be said
+//! - Every setting has a default; a repository without the file uses the defaults.
+//! - The file is read from the base branch only. A pull request can't change how it is handled.
+//! - The whole file is checked, and all problems are reported with their places. While it is
+//!   invalid, the previous settings stay in force ([`InForce`]), and the problems can be reported
 //!   on the pull request that brings them.
-//! - Its size is limited, and so are its lists: it is text from outside.
-//! - It holds no secret and no address, so that nobody who may push can make the lead call places of
-//!   their choice: the webhook that calls people is the operator's.
+//! - Its size and its lists are limited: it is untrusted text.
+//! - It holds no secret and no address, so that nobody who may push can make the lead call an
+//!   address of their choice. The notification webhook belongs to the operator.
 //!
-//! docs/greenline.toml.example says what each setting does; a test keeps it in step with this.
+//! docs/greenline.toml.example describes each setting; a test keeps the two in step.
 
 mod book;
 pub mod guess;
@@ -35,28 +35,24 @@ pub const LARGEST_FILE: usize = 64 * 1024;
 /// The most repair tasks for one pull request and signature, whatever a repository sets.
 pub const MOST_ATTEMPTS: u32 = 2;
 
-/// What a repository wants.
+/// The settings of a repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoSettings {
-    /// How its checks are run.
+    /// The commands of its checks.
     pub commands: CommandSettings,
     /// The same for single checks; the first pattern that fits counts.
     pub checks: Vec<(Pattern, CheckCommands)>,
     /// Hosts that `setup` may reach, of those that the operator allows. `None`: all of those.
     pub hosts: Option<Vec<String>>,
-    /// How much may be done.
     pub limits: Limits,
-    /// What may be done without asking.
     pub autonomy: Autonomy,
-    /// What is tried to be repaired.
     pub repair: Repair,
-    /// Whether failed jobs may be run again.
+    /// True if failed jobs may be re-run.
     pub rerun: bool,
-    /// What is left alone.
     pub ignore: Ignore,
     /// Kinds of change that always ask a person.
     pub requires_approval: Vec<ChangeKind>,
-    /// Whether the operator's webhook is told when a person has to look.
+    /// True if the operator's webhook is notified when a person has to look.
     pub notify: bool,
 }
 
@@ -65,9 +61,9 @@ pub struct RepoSettings {
 pub struct CommandSettings {
     /// Before the work, with network. None: guessed.
     pub setup: Option<Vec<String>>,
-    /// What tells red from green, without network. None: guessed.
+    /// The commands that tell red from green, run without network. `None`: guessed.
     pub validation: Option<Vec<String>>,
-    /// How long one attempt may take.
+    /// Time limit of one attempt.
     pub timeout_minutes: u32,
 }
 
@@ -76,11 +72,10 @@ pub struct CommandSettings {
 pub struct CheckCommands {
     /// Before the work, with network.
     pub setup: Option<Vec<String>>,
-    /// What tells red from green, without network.
+    /// The commands that tell red from green, run without network.
     pub validation: Option<Vec<String>>,
 }
 
-/// How much may be done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Tasks of one pull request at the same time.
@@ -95,16 +90,15 @@ pub struct Limits {
     pub attempts: u32,
 }
 
-/// What may be done without asking.
+/// The actions that need no approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Autonomy {
-    /// How far it goes.
     pub level: Level,
-    /// Whether a pull request may be merged when green; from level 2 on.
+    /// True if a green pull request may be merged; from level 2 on.
     pub merge: bool,
 }
 
-/// How far Greenline goes by itself.
+/// The level of autonomy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// It proposes; a person approves each commit.
@@ -115,10 +109,9 @@ pub enum Level {
     Autonomous,
 }
 
-/// What is tried to be repaired.
+/// The failures that are repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// Whether anything is.
     pub enabled: bool,
     /// The kinds of failure.
     pub categories: Vec<Category>,
@@ -126,11 +119,11 @@ pub struct Repair {
     pub max_files: u32,
     /// Paths that no patch may change, besides those that never may.
     pub protected_paths: Vec<String>,
-    /// Whether a patch may change lock files.
+    /// True if a patch may change lock files.
     pub lock_files: bool,
 }
 
-/// What is left alone.
+/// The checks and branches that are ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ignore {
     /// Pull requests with one of these labels.
@@ -154,11 +147,11 @@ pub struct Ignore {
 pub enum ChangeKind {
     /// The shape of a database.
     DatabaseMigration,
-    /// What others call.
+    /// A change of an interface that others call.
     ApiContractChange,
     /// Something that closes a hole.
     SecurityPatch,
-    /// What users get.
+    /// A change of what is deployed to users.
     ProductionDeployment,
 }
 

@@ -1,7 +1,7 @@
-//! What is wrong with a `.greenline.toml`: where, what, and the mend.
+//! A problem in a `.greenline.toml`: its place, its cause, its remedy.
 //!
-//! The texts go to the terminal and, as they are, onto the pull request that brings the file:
-//! whatever they repeat of it is escaped and cut.
+//! The texts go to the terminal and, as they are, onto the pull request that brings the file. Parts
+//! of the file in them are escaped and cut.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,9 +16,9 @@ pub struct Problem {
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
-    /// What is wrong.
+    /// The cause.
     pub says: String,
-    /// What to write instead.
+    /// The remedy.
     pub mend: String,
 }
 

@@ -68,7 +68,8 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether it fits. A name that is written out fits too, whatever signs it holds.
+    /// Returns true if the name matches. A name that is written out matches too, whatever
+    /// characters it holds.
     #[must_use]
     pub fn fits(&self, name: &str) -> bool {
         self.text == name || self.matcher.is_match(name)
@@ -81,7 +82,7 @@ impl Pattern {
     }
 }
 
-/// What patterns are of.
+/// The kind of names that patterns match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
     /// Names of checks: `*` fits everything.
@@ -231,7 +232,7 @@ impl<'s, 't> Section<'s, 't> {
         Some(hosts)
     }
 
-    /// Where a key's value stands.
+    /// Returns the place of a key's value.
     pub(super) fn place(&self, key: &str) -> Range<usize> {
         let value = self.table.and_then(|table| table.get(key));
         value.map_or(0..0, Spanned::span)

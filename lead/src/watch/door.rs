@@ -39,7 +39,7 @@ const SHARE: usize = 2;
 /// GitHub gives up after 10 s.
 const WITHIN: Duration = Duration::from_secs(8);
 
-/// Where webhooks come in.
+/// Receives webhooks.
 pub(crate) struct Door {
     funnel: Funnel,
     secrets: Option<Secrets>,
@@ -47,7 +47,7 @@ pub(crate) struct Door {
     shares: Shares,
 }
 
-/// What a webhook is answered.
+/// The answer to a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Redis has it.

@@ -25,7 +25,7 @@ use greenline_store::{Cmd, Script, Store, StoreError, cmd};
 use super::sighting::{HeadMoved, PullClosed, Sighting};
 use crate::failure::{FailedCheck, PullSeen};
 
-/// How many sightings may wait. Beyond, webhooks are refused, and GitHub keeps them.
+/// Most events that may wait. Beyond that, webhooks are refused, and GitHub keeps them.
 const MOST_WAITING: usize = 100_000;
 
 /// Rows of one call: bounds how long Redis does nothing else.
@@ -44,7 +44,7 @@ struct Inner {
     renamed: Script,
 }
 
-/// Whether something was named before.
+/// Tells new events from known ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offered {
     /// It is told now.
@@ -53,7 +53,7 @@ pub enum Offered {
     Known,
 }
 
-/// What became of a webhook.
+/// The result of taking in a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TakenIn {
     /// Redis has it; this many things in it were new.
@@ -64,7 +64,7 @@ pub(crate) enum TakenIn {
     Full,
 }
 
-/// What became of something that the lead itself tells.
+/// The result of storing an event of the lead itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
     /// It is told, now or before.
@@ -73,7 +73,7 @@ pub(crate) enum Kept {
     NotNow,
 }
 
-/// What names a webhook.
+/// The identity of a webhook.
 pub(crate) struct Delivery<'a> {
     pub(crate) id: &'a str,
     pub(crate) signature: &'a Signature,
@@ -97,13 +97,13 @@ pub(crate) enum News {
 /// An open pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpenPull {
-    /// What is told if its head is news.
+    /// The event to report if the head is new.
     pub(crate) moved: HeadMoved,
     /// Of two that differ, the later holds.
     pub(crate) updated_at: Option<Moment>,
 }
 
-/// How far polling is with a repository.
+/// The progress of polling a repository.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// When its last sweep ended, in ms; 0 if there was none.
@@ -198,14 +198,14 @@ impl Funnel {
         Ok(fields.values().filter_map(|text| read_pull(text)).collect())
     }
 
-    /// Whether a commit is known to be on the default branch.
+    /// Returns true if the commit is known to be on the default branch.
     pub(crate) async fn is_on_main(&self, repo: &RepoName, sha: &Sha) -> Result<bool, StoreError> {
         let key = self.key(&format!("main:{}", repo.folded()));
         let found: Option<f64> = self.ask(cmd("ZSCORE").arg(key).arg(sha.as_str())).await?;
         Ok(found.is_some())
     }
 
-    /// How far polling is.
+    /// Returns the progress of polling.
     pub(crate) async fn cursor(&self, repo: &RepoName) -> Result<Cursor, StoreError> {
         let name = repo.folded();
         let key = self.key(&format!("cursor:{name}"));

@@ -24,16 +24,16 @@ use super::{Watch, numbers, reading};
 use crate::failure::PullSeen;
 use crate::trouble::Trouble;
 
-/// How often something is handed out before it is given up.
+/// Most deliveries of an event before it is given up.
 const MOST_TRIES: u32 = 8;
 
-/// How long something rests after it could not be dealt with.
+/// Delay before an event that could not be handled is delivered again.
 const REST: Duration = Duration::from_secs(15);
 
-/// How many are read at once.
+/// Number of events read at a time.
 const BATCH: usize = 64;
 
-/// How long one look for news waits.
+/// Longest wait of one read for new events.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Something that was seen, to be dealt with.
@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub struct Handed {
     /// It.
     pub sighting: Sighting,
-    /// How often it was handed out, this time included.
+    /// Number of deliveries, this one included.
     pub tries: u32,
     receipt: Receipt,
 }
@@ -129,7 +129,7 @@ struct Hand {
     connection: Option<Blocking>,
     epoch: Option<Epoch>,
     after: String,
-    /// What comes again, and when, by the steady clock.
+    /// Events to be delivered again, and when, by the monotonic clock.
     resting: HashMap<String, Duration>,
 }
 
@@ -207,7 +207,7 @@ impl Hand {
         }
     }
 
-    /// What was told after what was handed out; waits a moment for it.
+    /// Returns the events after those delivered; waits a moment for them.
     async fn next(&mut self) -> Result<Entries, StoreError> {
         let mut call = cmd("XREAD");
         call.arg("COUNT").arg(BATCH).arg("BLOCK").arg(u64::try_from(LOOK.as_millis()).unwrap_or(1));
@@ -286,7 +286,7 @@ async fn count(funnel: &Funnel, id: &str, by: i64) -> Result<u32, StoreError> {
     Ok(u32::try_from(tries.max(0)).unwrap_or(u32::MAX))
 }
 
-/// Why it is not known where a check belongs.
+/// The reason why the subject of a check is unknown.
 enum NotPlaced {
     Store(StoreError),
     Forge(ForgeError),
@@ -305,7 +305,7 @@ impl From<ForgeError> for NotPlaced {
 }
 
 impl NotPlaced {
-    /// How long to wait for GitHub; an error of Redis is one.
+    /// Returns how long to wait for GitHub; an error of Redis stays an error.
     fn wait(self, watch: &Watch) -> Result<Duration, StoreError> {
         let error = match self {
             Self::Store(error) => return Err(error),

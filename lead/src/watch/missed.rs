@@ -15,10 +15,10 @@ use super::{Watch, numbers};
 /// Deliveries that are looked at, newest first.
 const MOST: usize = 500;
 
-/// How many are asked for again in one look: each is a call that writes.
+/// Most redeliveries requested in one look: each is a writing call.
 const AT_ONCE: usize = 30;
 
-/// How often one is asked for again: one that never arrives is not worth more.
+/// Most redelivery requests per webhook.
 const TRIES: u64 = 3;
 
 /// Older ones are left: sweeps have found what they said.
@@ -67,7 +67,8 @@ async fn of_repo(watch: &Watch, repo: &RepoName) -> Result<usize, ForgeError> {
     Ok(asked)
 }
 
-/// Where a proxy stands in front, only the end of the address is known.
+/// Returns true if the webhook's address is this lead's. Behind a proxy, only the end of the
+/// address is known.
 fn is_ours(url: &str) -> bool {
     url.split(['?', '#']).next().is_some_and(|path| path.ends_with("/webhooks/github"))
 }

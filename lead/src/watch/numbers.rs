@@ -91,7 +91,6 @@ pub(crate) fn swept(result: &'static str, points: u64) {
     counter!(POINTS.name).increment(points);
 }
 
-/// How many repositories there are, and how many of them can't be seen.
 pub(crate) fn repositories(seen: usize, troubled: usize) {
     for (state, count) in [("seen", seen), ("troubled", troubled)] {
         let count = u32::try_from(count).unwrap_or(u32::MAX);

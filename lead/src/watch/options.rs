@@ -7,20 +7,20 @@ use greenline_forge::{Forge, ForgeConfig, ForgeError, NameError, RepoName};
 use greenline_runtime::clock::Clock;
 use greenline_runtime::settings::GitHubSettings;
 
-/// What to watch, and how.
+/// The settings of watching.
 #[derive(Debug, Clone)]
 pub struct WatchOptions {
     /// The client of GitHub.
     pub forge: Forge,
     /// The repositories; with an app, none means all that it is installed in.
     pub repos: Vec<RepoName>,
-    /// How often each is swept.
+    /// Interval between sweeps of a repository.
     pub poll_interval: Duration,
-    /// What webhooks are signed with; without, none is believed.
+    /// Secrets of webhook signatures. Without one, every webhook is refused.
     pub secrets: Option<Secrets>,
 }
 
-/// Why the settings can't be used.
+/// The reason why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// GitHub's address or the app's key.
@@ -32,13 +32,13 @@ pub enum WatchError {
 }
 
 impl WatchOptions {
-    /// What the settings say; none if they say nothing of who we are.
+    /// Builds the options from the settings, or `None` if no credentials are set.
     ///
-    /// To be called inside a Tokio runtime.
+    /// Call it inside a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// When they can't work. GitHub is not asked.
+    /// When the settings can't work. GitHub is not asked.
     pub fn of(settings: &GitHubSettings, clock: &Clock) -> Result<Option<Self>, WatchError> {
         if settings.login.is_none() {
             return Ok(None);

@@ -16,16 +16,16 @@ use tracing::{debug, warn};
 use super::funnel::{Cursor, OpenPull};
 use super::{Watch, missed, numbers, reading};
 
-/// How often to look for what is due.
+/// Interval of the look for repositories that are due.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How often a repository is swept whose checks come by webhook.
+/// Interval between sweeps of a repository whose checks come by webhook.
 const SLOW: Duration = Duration::from_secs(600);
 
-/// How long after a check came by webhook others are expected to do so, too.
+/// Time after a check came by webhook for which others are expected by webhook, too.
 const HEARD_LATELY_MS: u64 = 1_800_000;
 
-/// How often to look which repositories there are, and which webhooks did not arrive.
+/// Interval of the look for repositories and for lost webhooks.
 const ROUND: Duration = Duration::from_secs(600);
 
 /// With fewer points left, everything is swept slowly: the rest is for acting.
@@ -34,7 +34,7 @@ const FEW_POINTS: u64 = 500;
 /// Pages of one sweep: 10,000 open pull requests.
 const MOST_PAGES: usize = 200;
 
-/// How long to leave GitHub alone when it takes no credentials, or does not answer.
+/// Pause after GitHub refused the credentials or did not answer.
 const LONG_PAUSE: Duration = Duration::from_secs(30);
 
 /// Polls while this lead leads, until it is to stop.
@@ -63,7 +63,7 @@ struct Poll {
     said: Option<String>,
 }
 
-/// Why a sweep did not end.
+/// The reason why a sweep did not end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SweepError {
     #[error(transparent)]
@@ -116,7 +116,7 @@ impl Poll {
         PAUSE
     }
 
-    /// How long to leave GitHub alone.
+    /// Returns how long to leave GitHub alone.
     fn rest(&mut self, error: &ForgeError) -> Duration {
         let text = error.to_string();
         if self.said.as_ref() != Some(&text) {
@@ -161,12 +161,12 @@ fn ms(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether no repository will fare better.
+/// Returns true if the error concerns all repositories.
 fn concerns_all(error: &ForgeError) -> bool {
     matches!(error, ForgeError::RateLimited { .. } | ForgeError::Unauthorized { .. })
 }
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Debug, Default)]
 struct Swept {
     cost: u64,
@@ -234,15 +234,15 @@ async fn read_comments(
     Ok(())
 }
 
-/// Whether something may have happened on a pull request that the last sweep did not see. What is
-/// known of it may be newer than that sweep: a webhook brought it, and another one is lost.
+/// Returns true if a pull request may have changed since the last sweep. A webhook may have updated
+/// its stored state since then while another webhook was lost.
 fn may_have_changed(pull: &SweptPull, before: Option<&OpenPull>, cursor: Cursor) -> bool {
     let known = before.and_then(|before| before.updated_at);
     known < pull.updated_at || pull.updated_at >= Some(horizon(cursor))
 }
 
-/// What happened before was seen by the last sweep. GitHub's moments are whole seconds: what
-/// changed right before a sweep may have changed once more in the same second, after it.
+/// Returns the time before which the last sweep saw everything. GitHub's times are whole seconds: a
+/// change right before a sweep may be followed by another in the same second, after it.
 fn horizon(cursor: Cursor) -> Moment {
     const SECONDS_MS: u64 = 2_000;
     Moment(cursor.swept_ms.saturating_sub(SECONDS_MS))

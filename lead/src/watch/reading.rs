@@ -1,8 +1,7 @@
-//! What an event of GitHub, or a page of a sweep, says to us. Pure.
+//! Translates GitHub's events and pages of a sweep into news. Pure.
 //!
-//! Red and green ends of checks, heads that moved, pull requests that closed, comments that
-//! mention us, and changes of which repositories there are. Everything else is nothing to us, and
-//! no error.
+//! News are red and green ends of checks, moved heads, closed pull requests, comments that mention
+//! Greenline, and changes of the list of repositories. Everything else is skipped without an error.
 
 use greenline_forge::model::{
     CheckRun, Comment, Conclusion, Job, PullRequest, Repository, StatusState,
@@ -19,7 +18,7 @@ use super::funnel::{News, OpenPull};
 use super::sighting::{HeadMoved, Mention, PullClosed, Pushed, Sighting, mentions_us};
 use crate::failure::{CheckName, FailedCheck, PassedCheck, PullSeen, Source};
 
-/// What a webhook says.
+/// Returns the news in a webhook.
 pub(crate) fn of_event(event: &Event) -> Vec<News> {
     match event {
         Event::CheckRun(event) => check_run(event),
@@ -41,7 +40,7 @@ pub(crate) fn heard(event: &Event) -> Option<&RepoName> {
     event.repository().filter(|_| of_checks).map(|repository| &repository.full_name)
 }
 
-/// How a check ended, before it is known whether that is red or green.
+/// The end of a check, before it is sorted into red and green.
 struct End<'a> {
     repo: &'a RepoName,
     name: &'a str,
@@ -222,7 +221,7 @@ fn pull_request(event: &PullRequestEvent) -> Vec<News> {
     vec![of_pull(repo, &event.pull_request)]
 }
 
-/// Where a pull request is.
+/// Returns the head of a pull request as news.
 pub(crate) fn of_pull(repo: &RepoName, pull: &PullRequest) -> News {
     if pull.is_open() {
         let (moved, updated_at) = (moved(repo, pull), pull.updated_at);
@@ -283,8 +282,8 @@ fn push(event: &PushEvent) -> Vec<News> {
     on_main.into_iter().chain([News::Seen(Sighting::Push(pushed))]).collect()
 }
 
-/// What a page of a sweep says. The pull requests come before their checks, so that whoever looks
-/// up a commit finds them.
+/// Returns the news in a page of a sweep. Pull requests come before their checks, so that a lookup
+/// by commit finds them.
 pub(crate) fn of_sweep(repo: &RepoName, page: &Sweep) -> Vec<News> {
     let mut news = Vec::new();
     if let Some(main) = &page.default_branch {

@@ -1,8 +1,9 @@
-//! Which repositories are watched, looked up anew every ten minutes and when a webhook says so.
+//! The watched repositories, refreshed every ten minutes and when a webhook asks for it.
 //!
-//! Those that the settings name; with an app and none named, all that it is installed in. One
-//! that was renamed is watched under its new name, with all that is known of it. One that is
-//! gone, hidden or read-only is said once and left out until it is back; no other waits for it.
+//! They are the ones that the settings name, or, with an app and none named, all that it is
+//! installed in. A renamed repository is watched under its new name with all its stored state. One
+//! that is gone, hidden or archived is logged once and skipped until it is back; no other waits for
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,6 @@ use tracing::{info, warn};
 use super::funnel::Funnel;
 use super::numbers;
 
-/// Which repositories are watched.
 pub(super) struct Repos {
     /// As the settings name them; none for all that the app sees.
     listed: BTreeSet<RepoName>,
@@ -28,7 +28,7 @@ struct State {
     watched: BTreeSet<RepoName>,
     /// Named in the settings, and has another name now.
     renamed: BTreeMap<RepoName, RepoName>,
-    /// What is wrong, as it was said.
+    /// The problems, as they were logged.
     troubles: BTreeMap<RepoName, String>,
 }
 
@@ -38,7 +38,7 @@ impl Repos {
         Self { listed, state: Mutex::default(), stale: AtomicBool::new(true) }
     }
 
-    /// Whether it is known at all which there are.
+    /// Returns true once the list of repositories is known.
     pub(super) fn are_known(&self) -> bool {
         self.state().known
     }
@@ -48,7 +48,7 @@ impl Repos {
         self.state().watched.iter().cloned().collect()
     }
 
-    /// Whether anything of a repository is to be looked at.
+    /// Returns true if the repository is watched.
     pub(super) fn wants(&self, repo: &RepoName) -> bool {
         self.listed.is_empty() || self.listed.contains(repo) || self.state().watched.contains(repo)
     }
@@ -58,7 +58,7 @@ impl Repos {
         self.stale.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something has changed since this was last asked.
+    /// Returns true if the list may have changed since the last refresh.
     pub(super) fn is_stale(&self) -> bool {
         self.stale.swap(false, Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
-//! What can be seen on GitHub that somebody here may want to know.
+//! Events on GitHub that the lead handles.
 //!
-//! Stored as JSON until it was dealt with: names here outlive a release.
+//! Stored as JSON until they are handled: the names outlive a release.
 
 use greenline_forge::{CommentId, Moment, PullNumber, RepoName, Sha, UserId};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub enum Sighting {
     Command(Mention),
     /// A branch has another head than before.
     Push(Pushed),
-    /// Which repositories there are has changed: look anew.
+    /// The list of repositories has changed.
     Repositories,
     /// A task about a failure has ended.
     TaskEnded(TaskEnded),
@@ -43,7 +43,7 @@ pub struct TaskEnded {
     pub check: CheckName,
     /// The task.
     pub task: String,
-    /// Which of its ends it is: a task that is retried by hand ends again.
+    /// Tells the ends of one task apart: a task that is retried by hand ends again.
     pub fence: String,
 }
 
@@ -54,9 +54,8 @@ pub struct PullClosed {
     pub repo: RepoName,
     /// Its number.
     pub number: PullNumber,
-    /// Where its head was.
     pub head: Sha,
-    /// Whether it was merged; none if it was only seen to be gone.
+    /// True if it was merged; `None` if it is only known to be gone.
     pub merged: Option<bool>,
 }
 
@@ -65,9 +64,7 @@ pub struct PullClosed {
 pub struct HeadMoved {
     /// The repository.
     pub repo: RepoName,
-    /// Which, and what it should be merged into.
     pub pull: PullSeen,
-    /// Where its head is now.
     pub head: Sha,
 }
 
@@ -80,7 +77,7 @@ pub struct Mention {
     pub number: PullNumber,
     /// The comment.
     pub comment: CommentId,
-    /// Who wrote it.
+    /// The login of the author.
     pub author: String,
     /// The same by number, which can't be changed.
     pub author_id: Option<UserId>,
@@ -97,16 +94,14 @@ pub struct Pushed {
     pub repo: RepoName,
     /// The branch.
     pub branch: String,
-    /// Where it is now.
     pub head: Sha,
-    /// Whether it is the default branch.
     pub is_default: bool,
-    /// Whether what was there is no longer part of it.
+    /// True if the old head is no longer part of the branch.
     pub forced: bool,
 }
 
 impl TaskEnded {
-    /// What the task was about.
+    /// Returns the subject of the task.
     #[must_use]
     pub fn subject(&self) -> Subject {
         match self.pull {
@@ -162,8 +157,8 @@ impl Sighting {
     }
 }
 
-/// Whether a comment speaks of us at all. Whether it is a command is for others to say. Our own
-/// comments name the commands, too, and are no news to us.
+/// Returns true if a comment mentions Greenline. If it is a command is decided elsewhere.
+/// Greenline's own comments name the commands, too, and are not news.
 pub(crate) fn mentions_us(body: &str) -> bool {
     const US: &[u8] = b"@greenline";
     const OURS: &str = "<!-- greenline ";

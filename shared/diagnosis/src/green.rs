@@ -1,7 +1,7 @@
-//! What passing runs of the same job say: lines seen there are no reason for a failure.
+//! Lines of passing runs of the same job: they are no reason for a failure.
 //!
-//! Lines are remembered by their template, so that a time or a temporary name makes no difference.
-//! Memory is bounded: past a number of templates nothing more is learned, and what was is still used.
+//! Lines are stored by their template, so that times and temporary names don't matter. Memory is
+//! bounded: beyond a number of templates no more are stored, and the stored ones stay in use.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,23 +10,23 @@ use crate::log::Log;
 use crate::reader::Reader;
 use crate::template;
 
-/// Lines of passing runs.
+/// The lines of passing runs.
 #[derive(Debug, Clone, Default)]
 pub struct Green {
     seen: HashSet<u64>,
 }
 
 impl Green {
-    /// More would not fit beside a large log; a job that prints so much repeats itself.
+    /// More would not fit beside a large log, and a job that prints so much repeats itself.
     const MOST: usize = 500_000;
 
-    /// Nothing is known of passing runs.
+    /// Creates an empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Learns from the log of a passing run.
+    /// Adds the lines of a passing run's log.
     pub fn learn(&mut self, reader: Reader) {
         self.learn_log(&reader.finish());
     }
@@ -40,18 +40,18 @@ impl Green {
         }
     }
 
-    /// Whether there is anything to compare with.
+    /// Returns `true` if there are lines to compare with.
     pub(crate) fn is_taught(&self) -> bool {
         !self.seen.is_empty()
     }
 
-    /// Whether a passing run said this.
+    /// Returns `true` if a passing run printed this line.
     pub(crate) fn has_seen(&self, line: &str) -> bool {
         self.is_taught() && self.seen.contains(&hash(line))
     }
 }
 
-/// Only compared within one process, so the standard hasher's value need not be stable.
+/// The hash is compared only within one process, so it need not be stable.
 fn hash(line: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     template::of(line).hash(&mut hasher);

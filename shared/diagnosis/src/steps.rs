@@ -1,8 +1,8 @@
-//! The steps of a job: where each begins, what it ran, whether it says it failed.
+//! Steps of a job: their lines, their script, and whether they failed.
 //!
-//! Each CI system has its own marks for that (see `runner`); a log without marks is one step. A mark
-//! counts only where the runner itself can have written it: a job may print whatever it likes, whole
-//! logs of other jobs too. Which failed step is the job's reason is not decided here (see `choose`).
+//! Each CI system has its own marks (see `runner`); a log without marks is one step. A mark counts
+//! only where the runner itself can have written it: a job may print anything, including logs of
+//! other jobs. `choose` decides which failed step is the reason.
 
 mod runner;
 
@@ -14,32 +14,31 @@ use runner::{Runner, Says};
 
 pub(crate) use runner::is_frame;
 
-/// A stretch of the log that one step of the job wrote.
+/// The lines of one step of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// All its lines, heading included.
+    /// Includes the heading.
     pub lines: Range<usize>,
-    /// The lines of its script and settings, as the runner shows them before it starts.
+    /// The step's script and settings, as the runner shows them before it starts.
     pub script: Range<usize>,
-    /// The line on which the runner says that the step failed; the step's last line where it says so
-    /// only after it has cleaned up.
+    /// The line on which the runner reports the failure, or the step's last line if the runner
+    /// reports it only after cleaning up.
     pub failed: Option<usize>,
-    /// What kind of step it is.
     pub kind: StepKind,
 }
 
-/// What a step is to its job.
+/// The role of a step in its job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepKind {
-    /// The runner's own words before the first step, or a log without steps.
+    /// The runner's lines before the first step, or a log without steps.
     Opening,
     /// A step of the workflow.
     Work,
-    /// What the runner does after the job's steps: the errors there are not the reason.
+    /// The runner's work after the job's steps: errors there are not the reason.
     Cleanup,
 }
 
-/// Cuts a log into its steps.
+/// Divides a log into its steps.
 pub(crate) fn steps_of(log: &Log) -> Vec<Step> {
     let runner = Runner::of(log);
     let mut steps: Vec<Step> = Vec::new();
@@ -64,8 +63,8 @@ pub(crate) fn steps_of(log: &Log) -> Vec<Step> {
     steps
 }
 
-/// Takes down what the runner says within a step. `goes_on`: where a verdict stands last in its step,
-/// this line says that what looked like one was none.
+/// Records the runner's line within a step. With `goes_on`, this line disproves an earlier verdict,
+/// because a verdict would be the step's last line.
 fn note(steps: &mut [Step], at: usize, said: Says, goes_on: bool) {
     match (said, steps.last_mut()) {
         (Says::Failed, Some(step)) => step.failed = Some(at),

@@ -1,8 +1,8 @@
-//! Asking somebody else, a model as a rule, when the log alone does not decide.
+//! Tie breaking: asks another source, usually a model, if the log alone does not decide.
 //!
-//! Nothing here calls a model: whoever has one implements [`TieBreaker`]. Its answer counts only if
-//! it quotes a line of the log, word for word. That is no proof that it is right; it is proof that it
-//! speaks about this log.
+//! This crate calls no model: the caller implements [`TieBreaker`]. An answer counts only if it
+//! quotes a line of the log word for word. That does not prove it right; it proves that it refers
+//! to this log.
 
 use std::future::Future;
 
@@ -10,51 +10,50 @@ use crate::contract::{Category, Diagnosis, Quote};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 
-/// What is asked: which line is the cause, and of what kind?
+/// The question: which line is the cause, and of which category?
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
-    /// Lines that may be the cause, the likeliest first.
+    /// Possible causes, the likeliest first.
     pub candidates: Vec<Quote>,
-    /// The log's telling part. Untrusted text: fence it.
+    /// The relevant part of the log. Untrusted text: fence it.
     pub excerpt: String,
 }
 
-/// What somebody says to a [`Question`].
+/// The answer to a [`Question`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The line that is the cause, word for word.
+    /// The line of the cause, word for word.
     pub quote: String,
-    /// The kind of failure.
     pub category: Category,
 }
 
-/// Somebody who can be asked.
+/// Answers questions that a log alone does not decide.
 pub trait TieBreaker {
-    /// Why no answer could be had.
+    /// The reason why there is no answer.
     type Error;
 
-    /// Answers a question. Takes as long as it takes: limits on time and cost are the caller's.
+    /// Answers a question. Limits on time and cost are the caller's.
     fn answer(
         &self,
         question: &Question,
     ) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
 }
 
-/// Why an answer was refused.
+/// The reason why an answer was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Keep the diagnosis as it was.
+    /// The diagnosis stays unchanged.
     #[error("the answer quotes no line of the log: {0:?}")]
     NotInLog(String),
-    /// Keep the diagnosis as it was.
+    /// The diagnosis stays unchanged.
     #[error("the answer quotes only what a runner says of any failure: {0:?}")]
     SaysNothing(String),
 }
 
-/// Below this a second opinion is worth its price.
+/// The confidence below which a second opinion is worth its price.
 const DOUBTFUL: f64 = 0.7;
 
-/// The question that a diagnosis leaves open, if it does.
+/// Returns the question that a diagnosis leaves open.
 pub(crate) fn question(diagnosis: &Diagnosis) -> Option<Question> {
     let open = diagnosis.headline.is_some() && diagnosis.confidence < DOUBTFUL;
     open.then(|| Question {
@@ -63,7 +62,7 @@ pub(crate) fn question(diagnosis: &Diagnosis) -> Option<Question> {
     })
 }
 
-/// The line that an answer quotes, if it does.
+/// Returns the line that an answer quotes.
 pub(crate) fn quoted(log: &Log, answer: &Answer) -> Result<usize, Refused> {
     let quote = answer.quote.trim();
     if quote.starts_with("##[error]Process completed with exit code") || quote.len() < 4 {
@@ -73,7 +72,7 @@ pub(crate) fn quoted(log: &Log, answer: &Answer) -> Result<usize, Refused> {
     (0..log.len()).rfind(same).ok_or_else(|| Refused::NotInLog(answer.quote.clone()))
 }
 
-/// What an accepted answer found.
+/// Builds the finding of an accepted answer.
 pub(crate) fn finding(log: &Log, line: usize, answer: &Answer) -> Finding {
     Finding::new("a second opinion", answer.category, Strength::Decided, line, log.said(line))
 }

@@ -1,10 +1,10 @@
-//! What programs that run other programs put before each of their lines, taken off again.
+//! Removes the prefixes that programs put before the lines of the programs they run.
 //!
-//! A tool says the same thing whether it runs by itself, in `docker build`, under compose, or as one
-//! package of a monorepo. Recognisers look at the inner text, so they need to know only the tool.
-//! Only prefixes that can't be part of what a tool says are taken off: a wrong cut hides an error.
+//! A tool prints the same whether it runs alone, in `docker build`, under compose, or as one
+//! package of a monorepo. Recognizers read the inner text, so they need to know only the tool. Only
+//! prefixes that can't be part of a tool's output are removed: a wrong cut hides an error.
 
-/// The line as the inner program wrote it.
+/// Returns the line as the inner program wrote it.
 #[must_use]
 pub(crate) fn inner(line: &str) -> &str {
     let line = line.strip_prefix("##[error]").unwrap_or(line);
@@ -15,7 +15,8 @@ pub(crate) fn inner(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// act's `[CI/test]   | `. Gitea writes only `  | `, which is also a compiler's margin: that stays.
+/// Skips act's `[CI/test]   | `. Gitea writes only `  | `, which is also a compiler's margin and
+/// stays.
 fn after_act(line: &str) -> Option<&str> {
     const NEAR: usize = 200;
     let near = &line.as_bytes()[..line.len().min(NEAR)];
@@ -23,7 +24,7 @@ fn after_act(line: &str) -> Option<&str> {
     line[job..].strip_prefix("   | ")
 }
 
-/// BuildKit's `#12 0.314 `, and `#12 ` before its own words.
+/// Skips BuildKit's `#12 0.314 `, and `#12 ` before its own lines.
 fn after_buildkit(line: &str) -> Option<&str> {
     let rest = line.strip_prefix('#')?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -35,7 +36,7 @@ fn after_buildkit(line: &str) -> Option<&str> {
     }
 }
 
-/// Compose's `service-1  | `.
+/// Skips Compose's `service-1  | `.
 fn after_compose(line: &str) -> Option<&str> {
     let (name, said) = line.split_once(" | ")?;
     let name = name.trim_end();
@@ -44,7 +45,7 @@ fn after_compose(line: &str) -> Option<&str> {
     (numbered && name.contains(['-', '_']) && name.bytes().all(plain)).then_some(said)
 }
 
-/// Turborepo's `@acme/web:test: `, lerna's and pnpm's `packages/web test: `.
+/// Skips Turborepo's `@acme/web:test: `, and lerna's and pnpm's `packages/web test: `.
 fn after_package(line: &str) -> Option<&str> {
     let (name, said) = line.split_once(": ")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@/:".contains(&byte);

@@ -1,4 +1,4 @@
-//! What an answer means: done, refused, limited, or worth another try.
+//! Interprets a response: done, refused, rate limited, or worth another attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::error::{ForgeError, Limit, Purpose};
 use crate::meter::{Meter, text};
 use crate::model::{or_default, or_none};
 
-/// How long to wait after a secondary limit that does not say, as GitHub asks.
+/// The wait after a secondary limit that names no time, as GitHub's documentation asks.
 const UNSAID: Duration = Duration::from_secs(60);
 
-/// What GitHub says when it refuses.
+/// The body of an error response.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Complaint {
     #[serde(default, deserialize_with = "or_default")]
@@ -33,7 +33,7 @@ impl Complaint {
         })
     }
 
-    /// One line: the message, and the reasons below it.
+    /// Returns one line: the message, followed by its reasons.
     fn line(&self) -> String {
         let reasons: Vec<String> = match &self.errors {
             Some(serde_json::Value::Array(errors)) => errors.iter().map(reason).collect(),
@@ -53,7 +53,7 @@ impl Complaint {
     }
 }
 
-/// One reason: its message, or which field is wrong in what way.
+/// Returns one reason: its message, or the field and what is wrong with it.
 fn reason(error: &serde_json::Value) -> String {
     let part = |name: &str| error.get(name).and_then(serde_json::Value::as_str);
     match (error.as_str(), part("message"), part("field"), part("code")) {
@@ -63,7 +63,7 @@ fn reason(error: &serde_json::Value) -> String {
     }
 }
 
-/// A limit that refused a call, and how long it lasts.
+/// Returns the limit that refused a call and how long it lasts.
 pub(crate) fn limited(
     status: StatusCode,
     headers: &HeaderMap,
@@ -88,7 +88,7 @@ pub(crate) fn limited(
     (status == StatusCode::TOO_MANY_REQUESTS).then_some((Limit::Secondary, UNSAID))
 }
 
-/// The error that a status means; `body` is what was read of its body.
+/// Builds the error for a status. `body` is the part of the body that was read.
 pub(crate) fn refusal(
     purpose: &Purpose,
     status: StatusCode,
@@ -99,7 +99,7 @@ pub(crate) fn refusal(
     let (message, permission) = (complaint.line(), permission(headers));
     match status.as_u16() {
         401 => ForgeError::Unauthorized { purpose, message },
-        // Blocked for legal reasons is as final as forbidden.
+        // A refusal for legal reasons is as final as a forbidden one.
         403 | 451 => ForgeError::Forbidden { purpose, message, permission },
         404 | 410 => ForgeError::NotFound { purpose, permission },
         405 | 409 => ForgeError::Conflict { purpose, message },
@@ -108,7 +108,7 @@ pub(crate) fn refusal(
     }
 }
 
-/// Permissions or scopes of which any one is enough.
+/// Returns the permissions or scopes of which any one is enough.
 fn permission(headers: &HeaderMap) -> Option<String> {
     ["x-accepted-github-permissions", "x-accepted-oauth-scopes"]
         .iter()
@@ -116,7 +116,7 @@ fn permission(headers: &HeaderMap) -> Option<String> {
         .map(|said| said.chars().take(200).collect())
 }
 
-/// Reads an answer's body as what it should be.
+/// Parses a response body.
 pub(crate) fn read<T: DeserializeOwned>(purpose: &Purpose, body: &Bytes) -> Result<T, ForgeError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {

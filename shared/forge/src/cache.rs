@@ -1,8 +1,9 @@
-//! Answers kept to be asked for by ETag: "not modified" costs nothing on the primary limit.
+//! A cache of responses that are revalidated by ETag: "not modified" does not count against the
+//! primary limit.
 //!
-//! - Bounded in bytes; what was used longest ago goes first.
-//! - Known by address, by what was accepted, and by whom it was shown to.
-//! - Only whole answers come here.
+//! - The cache is bounded in bytes and evicts the least recently used entry.
+//! - The key is the address, the accepted media type, and the account.
+//! - It holds complete responses only.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +13,7 @@ use lru::LruCache;
 
 use crate::account::Account;
 
-/// What an answer is known by.
+/// The key of a cached response.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) account: Account,
@@ -20,16 +21,16 @@ pub(crate) struct Key {
     pub(crate) url: String,
 }
 
-/// An answer.
+/// A cached response.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) etag: HeaderValue,
-    /// Where the next page is.
+    /// The link to the next page.
     pub(crate) link: Option<HeaderValue>,
     pub(crate) body: Bytes,
 }
 
-/// What an entry takes beside its text, roughly.
+/// The approximate size of an entry beside its text.
 const OVERHEAD: usize = 256;
 
 fn weight(key: &Key, kept: &Kept) -> usize {
@@ -58,7 +59,7 @@ impl Cache {
         self.shelf().entries.get(key).cloned()
     }
 
-    /// Keeps an answer, unless it alone would take a quarter of the room.
+    /// Stores a response, unless it would take more than a quarter of the cache.
     pub(crate) fn put(&self, key: Key, kept: Kept) {
         let added = weight(&key, &kept);
         let mut shelf = self.shelf();
@@ -76,13 +77,12 @@ impl Cache {
         }
     }
 
-    /// Bytes kept now.
     pub(crate) fn bytes(&self) -> usize {
         self.shelf().bytes
     }
 
     fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
-        // What is in it is whole after every step, so a panic elsewhere costs nothing here.
+        // Every step leaves the content consistent, so a panic elsewhere does no harm here.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The way of every call: credentials, limits, tries, kept answers, and what the answer means.
+//! Sends every call: credentials, limits, retries, cache, and the interpretation of the response.
 
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
@@ -31,13 +31,13 @@ use crate::transport::{Body, Transport, Trouble};
 const API_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28"));
 
-/// Most bytes that we read of an error.
+/// The most bytes to read of an error response.
 const COMPLAINT_CAP: u64 = 64 << 10;
 
-/// How often one call follows GitHub to another address of its own.
+/// The most redirects within GitHub's API that one call follows.
 const MOVES: usize = 3;
 
-/// An installation's token lasts an hour if GitHub does not say.
+/// The lifetime of an installation's token if GitHub reports none.
 const TOKEN_TIME: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct Core {
@@ -49,7 +49,7 @@ pub(crate) struct Core {
     dice: Mutex<fastrand::Rng>,
 }
 
-/// An answer that is none of refused, limited or lost.
+/// A response that is neither an error nor a limit.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -61,17 +61,17 @@ pub(crate) enum Content {
     Flowing(Body),
 }
 
-/// Why a try came to nothing.
+/// The reason why an attempt failed.
 enum Setback {
-    /// Nothing will help.
+    /// No attempt can succeed.
     Final(ForgeError),
-    /// A limit refused it; how long to wait is with the meter.
+    /// A limit refused the call; the rate limit state knows the wait.
     Limited,
-    /// The token is no longer good.
+    /// The token is no longer valid.
     Expired(ForgeError),
-    /// It was never sent: anyone may try again.
+    /// The request was never sent, so every call may be retried.
     NotSent(ForgeError),
-    /// It may have been done: only what is repeatable is tried again.
+    /// The call may have taken effect, so only repeatable calls are retried.
     Passing(ForgeError),
 }
 
@@ -87,22 +87,22 @@ impl Core {
         })
     }
 
-    /// Makes a call and reads its answer.
+    /// Sends a call and parses its response.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ForgeError> {
         read(&call.purpose, &self.bytes(call).await?)
     }
 
-    /// Makes a call whose answer says nothing more.
+    /// Sends a call and ignores the body of its response.
     pub(crate) async fn done(&self, call: &Call) -> Result<(), ForgeError> {
         self.send(call).await.map(drop)
     }
 
-    /// Makes a call and gives the bytes of its answer.
+    /// Sends a call and returns the body of its response.
     pub(crate) async fn bytes(&self, call: &Call) -> Result<Bytes, ForgeError> {
         Ok(self.send(call).await?.whole())
     }
 
-    /// Makes a call, as often as it may be tried and as patiently as one may be.
+    /// Sends a call, retrying within the configured attempts and total wait.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ForgeError> {
         let mut tries = self.tries();
         let mut renewed = false;
@@ -137,7 +137,7 @@ impl Core {
         Tries::new(&self.config.patience, seed)
     }
 
-    /// Waits before the next try, or gives the error back if there is none.
+    /// Waits before the next attempt, or returns the error if there is none.
     pub(crate) async fn pause(
         &self,
         tries: &mut Tries,
@@ -150,7 +150,7 @@ impl Core {
         Ok(())
     }
 
-    /// Waits until no limit is known to refuse the call, if that is soon.
+    /// Waits until no known limit refuses the call, if that is soon.
     async fn sit_out(
         &self,
         call: &Call,
@@ -175,7 +175,7 @@ impl Core {
         ForgeError::RateLimited { purpose: Arc::clone(&call.purpose), limit, until }
     }
 
-    /// Makes a call once, wherever GitHub says that it lives now.
+    /// Makes one attempt, following redirects within GitHub's API.
     async fn once(&self, call: &Call, account: Account) -> Result<Answer, Setback> {
         let mut url = self.address(call)?;
         let secret = self.secret(account).await;
@@ -194,7 +194,7 @@ impl Core {
         Err(Setback::Final(redirected(call, &url)))
     }
 
-    /// An app that was installed anew has another installation: it is looked up the next time.
+    /// A reinstalled app has a new installation id, so the next call looks it up again.
     fn without_token(&self, call: &Call, error: ForgeError) -> Setback {
         if let (About::Repo(repo), ForgeError::NotFound { .. }) = (&call.about, &error) {
             self.tokens.drop_owner(repo.owner());
@@ -213,7 +213,7 @@ impl Core {
         answer.map_err(|trouble| setback(call, trouble))
     }
 
-    /// Where else within GitHub's API a redirect points, if it does.
+    /// Returns the target of a redirect within GitHub's API.
     fn moved(&self, from: &str, response: &Response<Body>) -> Option<String> {
         if !response.status().is_redirection() {
             return None;
@@ -223,7 +223,7 @@ impl Core {
         self.config.api.covers(&target).then(|| target.into())
     }
 
-    /// Says what an answer means, and reads as much of it as that takes.
+    /// Interprets a response and reads as much of it as that takes.
     async fn sort(
         &self,
         call: &Call,
@@ -253,7 +253,7 @@ impl Core {
                 Err(Setback::Final(redirected(call, target.unwrap_or_default())))
             }
             _ => {
-                // What an error says is welcome, and no reason for another error.
+                // The body of an error helps, but failing to read it is no further error.
                 let said = self.transport.whole(body, COMPLAINT_CAP).await.unwrap_or_default();
                 Err(self.refused(call, account, status, &headers, &Complaint::read(&said)))
             }
@@ -270,7 +270,7 @@ impl Core {
     ) -> Setback {
         match limited(status, headers, complaint, &self.meter) {
             Some((Limit::Primary, time)) => {
-                // A second more: the hour must have ended by their clock.
+                // One second more, so that the hour has ended by GitHub's clock.
                 let time = time + Duration::from_secs(1);
                 self.meter.exhaust(account, call.place.resource(), time);
                 return Setback::Limited;
@@ -307,7 +307,7 @@ impl Core {
     }
 }
 
-/// Whose credentials a call takes, and how they are come by.
+/// Credentials of a call.
 impl Core {
     pub(crate) async fn account(&self, about: &About) -> Result<Account, ForgeError> {
         match (&self.config.credentials, about) {
@@ -316,7 +316,7 @@ impl Core {
             (Credentials::App { .. }, About::App | About::Ourselves) => Ok(Account::App),
             (Credentials::App { .. }, About::Installation(id)) => Ok(Account::Installation(*id)),
             (Credentials::App { .. }, About::Repo(repo)) => {
-                // Boxed, because looking it up is a call like this one.
+                // Boxed, because the lookup is itself a call.
                 let look_up = Box::pin(self.look_up(repo));
                 self.tokens.installation(repo.owner(), look_up).await.map(Account::Installation)
             }
@@ -351,7 +351,7 @@ impl Core {
 
     /// `POST /app/installations/{installation_id}/access_tokens`
     ///
-    /// A token too many does no harm, so this is tried again.
+    /// Retried, because an additional token does no harm.
     async fn mint(&self, installation: InstallationId) -> Result<Token, ForgeError> {
         #[derive(Deserialize)]
         struct Minted {
@@ -374,14 +374,14 @@ impl Core {
 }
 
 impl Call {
-    /// Whether its answer is worth keeping.
+    /// Returns `true` if the response may be cached.
     fn is_kept(&self) -> bool {
         self.method == Method::GET && self.take != Take::Flowing
     }
 }
 
 impl Answer {
-    /// The bytes; none of an answer that flows.
+    /// Returns the body; empty for a streamed response.
     pub(crate) fn whole(self) -> Bytes {
         match self.content {
             Content::Whole(bytes) => bytes,
@@ -451,15 +451,17 @@ pub(crate) fn redirected(call: &Call, target: &str) -> ForgeError {
     refused_target(&call.purpose, target)
 }
 
-/// The error for an address that is not followed; without what may be a signature.
+/// Builds the error for a redirect that is not followed, without the query, which may hold a
+/// signature.
 pub(crate) fn refused_target(purpose: &Purpose, target: &str) -> ForgeError {
     let target = target.split(['?', '#']).next().unwrap_or_default();
     let target = target.chars().take(200).collect();
     ForgeError::Redirected { purpose: Arc::clone(purpose), target }
 }
 
-/// GitHub answers with no page: something in between does, and nothing was done. Taken for success,
-/// it would be a job that never ran again, or the log of one.
+/// Returns an error if the response is an HTML page. GitHub's API never sends one, so a proxy
+/// answered and nothing took effect. Treating the page as success would lose a re-run, or store the
+/// page as a log.
 pub(crate) fn page(call: &Call, status: StatusCode, headers: &HeaderMap) -> Option<ForgeError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     (status.is_success() && kind.starts_with("text/html")).then(|| ForgeError::Failing {

@@ -1,4 +1,4 @@
-//! Work that many ask for at once and one does.
+//! Work that many callers ask for at once and one of them does.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::ForgeError;
 
-/// Values that are made once for all who ask while they are made, and kept.
+/// Values that are computed once for all concurrent callers, and cached.
 ///
-/// Whoever is dropped while making one leaves it to the next in line. Those who waited for an
-/// attempt that failed share its failure, instead of each failing in turn.
+/// If a caller is dropped while it computes, the next one in line takes over. Callers that waited
+/// for a failed attempt share its error, so that they don't fail one after another.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
     slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
@@ -18,7 +18,7 @@ pub(crate) struct Flights<K, V> {
 
 #[derive(Debug)]
 struct Slot<V> {
-    /// How many attempts have ended.
+    /// The number of attempts that have ended.
     ended: AtomicU64,
     last: tokio::sync::Mutex<Option<Result<V, ForgeError>>>,
 }
@@ -28,7 +28,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Flights<K, V> {
         Self { slots: Mutex::new(HashMap::new()) }
     }
 
-    /// The kept value if it is `fresh`, or what `make` makes.
+    /// Returns the cached value if it is `fresh`, or the result of `make`.
     pub(crate) async fn get(
         &self,
         key: &K,
@@ -51,12 +51,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Flights<K, V> {
         made
     }
 
-    /// Keeps a value that came from elsewhere.
+    /// Stores a value from another source.
     pub(crate) async fn put(&self, key: &K, value: V) {
         *self.slot(key).last.lock().await = Some(Ok(value));
     }
 
-    /// Makes it anew when it is asked for next.
+    /// Removes the value, so that the next caller computes it again.
     pub(crate) fn forget(&self, key: &K) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }

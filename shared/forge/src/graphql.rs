@@ -1,7 +1,7 @@
-//! Calls of GitHub's GraphQL API.
+//! Calls to GitHub's GraphQL API.
 //!
-//! An answer may have data and errors at once: a check that can't be seen costs one entry, not
-//! the page. Which of both counts is for the caller to say.
+//! A response may hold data and errors at once: a check that these credentials can't see costs one
+//! entry, not the page. The caller decides which of the two counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::core::Core;
 use crate::error::{ForgeError, Limit, Purpose};
 use crate::model::{list, or_default, or_none};
 
-/// Whether asking twice is as good as asking once.
+/// Declares whether a query may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
     Query,
     Mutation,
 }
 
-/// One of GraphQL's errors.
+/// An error in a GraphQL response.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Fault {
     #[serde(rename = "type", default, deserialize_with = "or_default")]
@@ -33,7 +33,7 @@ pub(crate) struct Fault {
     pub(crate) message: String,
 }
 
-/// What came: data, errors, or both.
+/// A GraphQL response: data, errors, or both.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
 pub(crate) struct Said<T> {
@@ -41,7 +41,7 @@ pub(crate) struct Said<T> {
     pub(crate) data: Option<T>,
     #[serde(default, deserialize_with = "list")]
     pub(crate) errors: Vec<Fault>,
-    /// An answer that is no GraphQL says so here.
+    /// Set by a response that is not GraphQL.
     #[serde(default, deserialize_with = "or_none")]
     message: Option<String>,
 }
@@ -64,8 +64,8 @@ impl Core {
         }
     }
 
-    /// GraphQL says with status 200 that the points are used up. When there are new ones is in
-    /// the headers, which the meter has read.
+    /// GraphQL reports exhausted points with status 200. The time of the reset is in the headers,
+    /// which the rate limit state has read.
     async fn out_of_points(&self, call: &Call) -> ForgeError {
         let wait = match self.account(&call.about).await {
             Ok(account) => self.meter.wait(account, call.place.resource()),
@@ -78,7 +78,7 @@ impl Core {
 }
 
 impl<T> Said<T> {
-    /// The data, whatever else was said.
+    /// Returns the data and the errors beside it.
     pub(crate) fn data(self, purpose: &Purpose) -> Result<(T, Vec<Fault>), ForgeError> {
         match self.data {
             Some(data) => Ok((data, self.errors)),
@@ -86,7 +86,7 @@ impl<T> Said<T> {
         }
     }
 
-    /// The data, if nothing went wrong.
+    /// Returns the data if there are no errors.
     pub(crate) fn clean(self, purpose: &Purpose) -> Result<T, ForgeError> {
         match self.data {
             Some(data) if self.errors.is_empty() => Ok(data),
@@ -106,7 +106,7 @@ fn fault(purpose: &Purpose, faults: &[Fault], message: Option<String>) -> ForgeE
             ForgeError::Forbidden { purpose, message, permission: None }
         }
         "UNPROCESSABLE" | "STALE_DATA" => ForgeError::Conflict { purpose, message },
-        // A query that took too long, or a failure inside GitHub, comes without a kind.
+        // A query that took too long, and an internal failure of GitHub, have no kind.
         "" if said_passing(&message) => ForgeError::Failing { purpose, status: 502, message },
         _ => ForgeError::Invalid { purpose, status: 200, message },
     }

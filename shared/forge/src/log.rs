@@ -1,9 +1,9 @@
-//! Logs, read as they come.
+//! Logs as streams.
 //!
-//! GitHub answers with an address on another host that is good for a minute. It is asked without
-//! credentials: its own query is what opens it. Bytes are handed on as they arrive, up to a cap,
-//! and none are kept. A body that breaks off is taken up again at the byte where it broke, from a
-//! fresh address; one that stands still, or takes too long, is an error.
+//! GitHub answers with an address on another host that is valid for a minute. That host gets no
+//! credentials: the query authorizes the request. Bytes are passed on as they arrive, up to a cap,
+//! and none are kept. A broken body resumes at the byte where it broke, from a fresh address. A
+//! body that stalls or takes too long is an error.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::names::JobId;
 use crate::retry::Tries;
 use crate::transport::{Body, Trouble, next};
 
-/// How often one address may point to another.
+/// The most redirects to follow for one log.
 const HOPS: usize = 3;
 
-/// Whose log it is.
+/// The owner of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     By(JobId),
@@ -36,9 +36,9 @@ pub struct LogStream {
     call: Call,
     written: Written,
     body: Body,
-    /// What was handed on.
+    /// Bytes passed on so far.
     read: u64,
-    /// What the body gives that was handed on before.
+    /// Bytes at the start of the current body that were passed on before.
     again: u64,
     cap: u64,
     cut: bool,
@@ -60,11 +60,11 @@ impl LogStream {
         Ok(Self { core, call, written, body, read: 0, again, cap, cut: false, tries, deadline })
     }
 
-    /// The next bytes; none at the end, or where the cap is.
+    /// Returns the next bytes, or `None` at the end of the log or at the cap.
     ///
     /// # Errors
     ///
-    /// When the log breaks off and can't be taken up again, or takes too long.
+    /// When the log breaks off and can't be resumed, or takes too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ForgeError> {
         while self.read < self.cap {
             match self.next().await {
@@ -77,16 +77,16 @@ impl LogStream {
                 Err(error) => self.take_up_again(error).await?,
             }
         }
-        // Whether more would have come is known only by asking.
+        // Only another read shows whether more would have come.
         self.cut = self.cut || matches!(self.next().await, Ok(Some(_)) | Err(_));
         Ok(None)
     }
 
-    /// Hands all bytes to `sink`, and says how many there were.
+    /// Passes all bytes to `sink`, and returns their number.
     ///
     /// # Errors
     ///
-    /// As [`LogStream::chunk`]; what came before was handed on.
+    /// As [`LogStream::chunk`]. Bytes before the error were passed on.
     pub async fn each(&mut self, mut sink: impl FnMut(&[u8])) -> Result<u64, ForgeError> {
         while let Some(bytes) = self.chunk().await? {
             sink(&bytes);
@@ -94,7 +94,7 @@ impl LogStream {
         Ok(self.read)
     }
 
-    /// All bytes at once; as many as the cap allows are in memory then.
+    /// Returns all bytes, buffered up to the cap.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl LogStream {
         Ok(whole)
     }
 
-    /// Whether there was more than the cap allows; known at the end.
+    /// Returns `true` if the log is longer than the cap; known at the end.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.cut
@@ -118,7 +118,7 @@ impl LogStream {
         bytes.map_err(|trouble| lost(&self.call, trouble))
     }
 
-    /// What of these bytes is new and within the cap.
+    /// Returns the part of these bytes that is new and within the cap.
     fn take(&mut self, mut bytes: Bytes) -> Option<Bytes> {
         let known = usize::try_from(self.again).unwrap_or(usize::MAX).min(bytes.len());
         bytes.advance(known);
@@ -149,8 +149,8 @@ impl std::fmt::Debug for LogStream {
     }
 }
 
-/// Asks for the log from byte `from`. The number with the body says how many bytes of it come
-/// before that one, where the host does not know ranges.
+/// Requests the log from byte `from`. The number with the body counts its bytes before that one,
+/// for hosts that ignore ranges.
 async fn reopen(
     core: &Core,
     call: &Call,
@@ -247,9 +247,9 @@ fn opened(
         (StatusCode::NOT_FOUND | StatusCode::GONE, Written::Together) => {
             Err(ForgeError::NotFound { purpose, permission: None })
         }
-        // The host knows the log's end: nothing more is to come.
+        // The host knows the log's end: there are no more bytes.
         (StatusCode::RANGE_NOT_SATISFIABLE, _) => Ok((empty(), 0)),
-        // An address that ran out is forbidden; a fresh one helps.
+        // An expired address is forbidden; a fresh one helps.
         _ => {
             let message = "from the host of the log".to_owned();
             Err(ForgeError::Failing { purpose, status: status.as_u16(), message })

@@ -1,9 +1,9 @@
-//! What is left of GitHub's limits, and what was used.
+//! GitHub's rate limits: what is left, and what was used.
 //!
-//! GitHub counts for each account and resource, and says what is left with every answer. A limit
-//! that is used up is not tried again before it ends: calls while one is limited can get an app
-//! banned. Moments come from GitHub's clock and are kept as durations on ours, so that a machine
-//! whose clock is wrong neither waits for hours nor not at all.
+//! GitHub counts per account and resource, and reports the rest with every response. An exhausted
+//! limit is not tried again before it ends, because calls while limited can get an app banned.
+//! Times come from GitHub's clock and are kept as durations on the local clock, so that a machine
+//! with a wrong clock waits neither for hours nor not at all.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -35,23 +35,23 @@ metrics_of_github! {
     KEPT: gauge "greenline_github_cache_bytes", "Answers kept to be asked for by ETag.";
 }
 
-/// Gives the numbers their help text. Call it once, after the exporter is installed.
+/// Registers the help texts of the metrics. Call it once, after the exporter is installed.
 pub fn describe_metrics() {
     describe(ALL);
 }
 
-/// What is left for one account of one resource.
+/// The state of one resource of one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// Whose limit: `token`, `anonymous`, `app` or `installation-ID`.
+    /// `token`, `anonymous`, `app` or `installation-ID`.
     pub account: String,
-    /// Which: `core`, `graphql`, `search`.
+    /// `core`, `graphql` or `search`.
     pub resource: String,
-    /// How many calls or points there are an hour.
+    /// Calls or points an hour.
     pub limit: u64,
-    /// How many are left.
+    /// Calls or points that are left.
     pub remaining: u64,
-    /// When there are as many as at first again, by our clock.
+    /// The time of the reset, by the local clock.
     pub resets_at: Moment,
 }
 
@@ -65,7 +65,7 @@ struct Left {
 #[derive(Debug, Default)]
 struct Board {
     left: HashMap<(Account, String), Left>,
-    /// Whole accounts that have to wait, until when.
+    /// Accounts that have to wait, with the time until then.
     paused: HashMap<Account, Duration>,
 }
 
@@ -80,7 +80,7 @@ impl Meter {
         Self { clock, board: Mutex::default() }
     }
 
-    /// Takes note of what an answer says is left.
+    /// Stores the limits that a response reports.
     pub(crate) fn read(&self, account: Account, headers: &HeaderMap) {
         let Some((resource, left)) = self.left(headers) else { return };
         let labels = [("account", account.label()), ("resource", resource.clone())];
@@ -97,19 +97,19 @@ impl Meter {
             remaining: text(headers, "x-ratelimit-remaining")?.parse().ok()?,
             resets: self.clock.steady() + self.until_reset(headers)?,
         };
-        // A resource is a label: one word, or none of ours.
+        // The resource becomes a label, so it must be one short word.
         let word = resource.len() <= 40 && resource.bytes().all(|byte| byte.is_ascii_graphic());
         Some((if word { resource } else { "other" }.to_owned(), left))
     }
 
-    /// How long until the hour ends, both moments taken from GitHub's clock where it says them.
+    /// Returns the time until the hour ends, by GitHub's clock where the headers hold it.
     pub(crate) fn until_reset(&self, headers: &HeaderMap) -> Option<Duration> {
         let reset_s: u64 = text(headers, "x-ratelimit-reset")?.parse().ok()?;
         let now_ms = said_date(headers).unwrap_or_else(|| self.clock.wall_ms());
         Some(Duration::from_millis(reset_s.saturating_mul(1_000).saturating_sub(now_ms)))
     }
 
-    /// Lets an account wait.
+    /// Makes an account wait.
     pub(crate) fn pause(&self, account: Account, time: Duration) {
         let until = self.clock.steady() + time;
         let mut board = self.board();
@@ -117,7 +117,7 @@ impl Meter {
         *paused = until.max(*paused);
     }
 
-    /// Lets one resource of an account wait, as if its answer had said that nothing is left.
+    /// Makes one resource of an account wait, as if a response had reported it as exhausted.
     pub(crate) fn exhaust(&self, account: Account, resource: &str, time: Duration) {
         let resets = self.clock.steady() + time;
         let mut board = self.board();
@@ -126,7 +126,7 @@ impl Meter {
         (left.remaining, left.resets) = (0, resets);
     }
 
-    /// How long this account has to wait before it may use this resource.
+    /// Returns the time that this account has to wait before it may use this resource.
     pub(crate) fn wait(&self, account: Account, resource: &str) -> Option<(Limit, Duration)> {
         let now = self.clock.steady();
         let board = self.board();
@@ -139,13 +139,13 @@ impl Meter {
         (left.remaining == 0 && !wait.is_zero()).then_some((Limit::Primary, wait))
     }
 
-    /// The moment on our wall clock that is `time` from now.
+    /// Returns the wall clock's time after `time` from now.
     pub(crate) fn in_time(&self, time: Duration) -> Moment {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Moment(self.clock.wall_ms().saturating_add(ms))
     }
 
-    /// All readings, in a steady order.
+    /// Returns all readings in a stable order.
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let board = self.board();
         let mut readings: Vec<Reading> = board
@@ -168,22 +168,20 @@ impl Meter {
     }
 
     fn board(&self) -> std::sync::MutexGuard<'_, Board> {
-        // What is in it is whole after every step, so a panic elsewhere costs nothing here.
+        // Every step leaves the content consistent, so a panic elsewhere does no harm here.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Counts one request.
 pub(crate) fn count_call(resource: &'static str, ended: &'static str) {
     counter!(CALLS.name, "resource" => resource, "ended" => ended).increment(1);
 }
 
-/// Counts one wait.
 pub(crate) fn count_wait(reason: &'static str) {
     counter!(WAITS.name, "reason" => reason).increment(1);
 }
 
-/// Says how much is kept.
+/// Sets the metric of the cache's size.
 pub(crate) fn show_kept(bytes: usize) {
     gauge!(KEPT.name).set(number(u64::try_from(bytes).unwrap_or(u64::MAX)));
 }
@@ -197,7 +195,7 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// What GitHub's clock shows, in milliseconds since 1970.
+/// Returns GitHub's clock in milliseconds since 1970.
 pub(crate) fn said_date(headers: &HeaderMap) -> Option<u64> {
     let date = DateTime::parse_from_rfc2822(text(headers, "date")?).ok()?;
     u64::try_from(date.timestamp_millis()).ok()

@@ -1,7 +1,7 @@
-//! Lists that come in pages.
+//! Paginated lists.
 //!
-//! Each page is a call of its own, with credentials, limits and tries. The next page is where
-//! GitHub's `Link` header says, if that is within GitHub's API.
+//! Each page is a separate call with credentials, limits and retries. GitHub's `Link` header names
+//! the next page; it is followed only within GitHub's API.
 
 use http::HeaderMap;
 use http::header::LINK;
@@ -14,10 +14,10 @@ use crate::core::Core;
 use crate::error::ForgeError;
 use crate::model::Listed;
 
-/// Entries of a page: as many as GitHub gives.
+/// Entries per page: GitHub's maximum.
 pub(crate) const PER_PAGE: usize = 100;
 
-/// A page, as GitHub writes it: a list, or an object around one.
+/// A page as GitHub sends it: a list, or an object around one.
 pub(crate) trait Page: DeserializeOwned {
     type Item;
 
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> Page for Vec<T> {
     }
 }
 
-/// Says which field of an object is the list.
+/// Names the field of an object that holds the list.
 macro_rules! wrapped {
     ($($name:ident { $field:ident: $item:ty })+) => {$(
         #[derive(Deserialize)]
@@ -59,7 +59,7 @@ wrapped! {
 }
 
 impl Core {
-    /// Reads pages until there are no more, or there are `most` entries.
+    /// Reads pages until there are no more, or until there are `most` entries.
     pub(crate) async fn pages<P: Page>(
         &self,
         first: &Call,
@@ -83,7 +83,7 @@ impl Core {
     }
 }
 
-/// The address that a `Link` header calls the next.
+/// Returns the address of the next page from a `Link` header.
 pub(crate) fn next(headers: &HeaderMap) -> Option<String> {
     headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok()).find_map(next_of)
 }

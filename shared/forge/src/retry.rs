@@ -1,9 +1,9 @@
-//! How often one call is tried, and how long it may wait in all.
+//! Retries: the number of attempts and the total wait of one call.
 //!
-//! - Only what may be done twice is tried again after it failed on the way. What a limit refused
-//!   has not been done, so it may always be tried again.
-//! - Pauses double and are jittered, so that a fleet does not come back as one.
-//! - A wait that would go over the whole is not begun: the caller hears at once until when.
+//! - Only repeatable calls are retried after a failure on the network. A call that a limit refused
+//!   had no effect, so it may always be retried.
+//! - Pauses double and have jitter, so that a fleet does not return in step.
+//! - A wait that would exceed the total is not begun: the caller receives the time at once.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Tries {
 }
 
 impl Tries {
-    /// Fresh tries, whose jitter comes from `seed`.
+    /// Creates a counter whose jitter comes from `seed`.
     pub(crate) fn new(patience: &Patience, seed: u64) -> Self {
         let pauses = ExponentialBuilder::default()
             .with_min_delay(patience.first_pause)
@@ -31,20 +31,20 @@ impl Tries {
         Self { pauses, left: patience.attempts.max(1), may_wait: patience.longest_wait }
     }
 
-    /// Counts a try that failed. How long to wait before the next one, if there is one.
+    /// Counts a failed attempt. Returns the pause before the next one, or `None` if there is none.
     pub(crate) fn again(&mut self) -> Option<Duration> {
         self.left = self.left.saturating_sub(1);
         let pause = self.pauses.next()?;
         (self.left > 0 && self.wait(pause)).then_some(pause)
     }
 
-    /// Counts a try that a limit refused. Whether there is another.
+    /// Counts an attempt that a limit refused. Returns `true` if another is left.
     pub(crate) fn refused(&mut self) -> bool {
         self.left = self.left.saturating_sub(1);
         self.left > 0
     }
 
-    /// Takes `time` from what may be waited, if that much is left.
+    /// Subtracts `time` from the total wait. Returns `false` if less is left.
     pub(crate) fn wait(&mut self, time: Duration) -> bool {
         let left = self.may_wait.checked_sub(time);
         self.may_wait = left.unwrap_or(self.may_wait);

@@ -1,22 +1,22 @@
-//! Moments as GitHub says them.
+//! Points in time as GitHub writes them.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment, in milliseconds since 1970. Written as RFC 3339; read from that, or from the whole
-/// seconds that a push event has.
+/// A point in time in milliseconds since 1970. Written as RFC 3339; read from RFC 3339, or from the
+/// whole seconds of a push event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Reads RFC 3339; nothing else, and nothing before 1970.
+    /// Parses RFC 3339. Rejects times before 1970.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?;
         u64::try_from(moment.timestamp_millis()).ok().map(Self)
     }
 
-    /// RFC 3339 in UTC, in whole seconds.
+    /// Formats as RFC 3339 in UTC, in whole seconds.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         let ms = i64::try_from(self.0).unwrap_or(i64::MAX);

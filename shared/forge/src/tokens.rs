@@ -1,7 +1,7 @@
-//! An app's tokens: one for each account that installed it, of an hour each.
+//! An app's tokens: one for each account that installed it, valid for an hour.
 //!
-//! Many may ask at once, one asks GitHub. A token is made anew before it ends, so that none ends
-//! under way, and when GitHub says that it is no longer good.
+//! Concurrent callers share one request. A token is replaced before it expires, so that none
+//! expires during a call, and when GitHub rejects it.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::error::ForgeError;
 use crate::flight::Flights;
 use crate::names::InstallationId;
 
-/// A token is not used in its last minutes: a call may take some, and clocks differ.
+/// The last minutes in which a token is not used: a call may take some of them, and clocks differ.
 const SPARE: Duration = Duration::from_secs(5 * 60);
 
-/// An installation's token, and until when it is good by our steady clock.
+/// An installation's token with its expiry on the local monotonic clock.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
     pub(crate) secret: Secret,
@@ -26,7 +26,7 @@ pub(crate) struct Token {
 pub(crate) struct Tokens {
     clock: Clock,
     tokens: Flights<InstallationId, Token>,
-    /// By owner, in lower case.
+    /// The key is the owner in lower case.
     installations: Flights<String, InstallationId>,
 }
 
@@ -52,17 +52,17 @@ impl Tokens {
         self.installations.get(&owner.to_ascii_lowercase(), |_| true, look_up).await
     }
 
-    /// Takes note of an installation that somebody told us of.
+    /// Stores an installation that a webhook reported.
     pub(crate) async fn note(&self, owner: &str, id: InstallationId) {
         self.installations.put(&owner.to_ascii_lowercase(), id).await;
     }
 
-    /// Drops a token that GitHub no longer takes.
+    /// Drops a token that GitHub rejects.
     pub(crate) fn drop_token(&self, id: InstallationId) {
         self.tokens.forget(&id);
     }
 
-    /// Drops what is known of an owner, whose installation is gone.
+    /// Drops the installation of an owner.
     pub(crate) fn drop_owner(&self, owner: &str) {
         self.installations.forget(&owner.to_ascii_lowercase());
     }

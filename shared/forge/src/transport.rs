@@ -1,7 +1,7 @@
-//! One request, one answer: octocrab's client, with a limit on time and on size.
+//! One request and its response: octocrab's client with limits on time and size.
 //!
-//! octocrab is handed the connections and hands back answers. Its retries, redirects, cache and
-//! tokens are left off: each of our modules says what is done instead.
+//! octocrab receives the connections and returns responses. Its retries, redirects, cache and
+//! tokens are switched off: modules of this crate do that work.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -26,14 +26,14 @@ const AGENT: HeaderValue =
 
 pub(crate) type Body = BoxBody<Bytes, octocrab::Error>;
 
-/// What went wrong on the way.
+/// A failure on the network.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The request was never sent.
     NotSent(String),
-    /// It may have been sent; an answer did not come, or not whole.
+    /// The request may have been sent; no complete response came.
     Lost(String),
-    /// The answer is larger than it may be.
+    /// The response exceeds the limit.
     TooLarge,
 }
 
@@ -55,7 +55,7 @@ impl Transport {
         Ok(Self { client, patience })
     }
 
-    /// Sends a request, and gives its answer as soon as its headers are there.
+    /// Sends a request and returns the response as soon as its headers are there.
     pub(crate) async fn send(
         &self,
         mut request: Request<Bytes>,
@@ -78,7 +78,8 @@ impl Transport {
     }
 }
 
-/// Connections over TLS with the machine's certificates; plain ones for GitHubs on this machine.
+/// Builds TLS connections with the machine's certificates, and plain ones for a GitHub on this
+/// machine.
 fn connector(patience: Duration) -> Result<HttpsConnector<HttpConnector>, ForgeError> {
     let mut tcp = HttpConnector::new();
     tcp.set_connect_timeout(Some(patience));
@@ -103,14 +104,14 @@ async fn read(mut body: Body, cap: usize, silence: Duration) -> Result<Bytes, Tr
     Ok(whole.freeze())
 }
 
-/// The next bytes of a body; none at its end.
+/// Returns the next bytes of a body, or `None` at its end.
 pub(crate) async fn next(body: &mut Body, silence: Duration) -> Result<Option<Bytes>, Trouble> {
     loop {
         let frame = tokio::time::timeout(silence, body.frame()).await;
         match frame.map_err(|_| Trouble::Lost(format!("no bytes for {silence:?}")))? {
             None => return Ok(None),
             Some(Err(error)) => return Err(Trouble::Lost(deepest(&error))),
-            // Trailers are of no interest.
+            // Trailers are ignored.
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(bytes) if !bytes.is_empty() => return Ok(Some(bytes)),
                 _ => {}
@@ -119,7 +120,7 @@ pub(crate) async fn next(body: &mut Body, silence: Duration) -> Result<Option<By
     }
 }
 
-/// The causes of an error, last to first.
+/// Returns the causes of an error, outermost first.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let step = |error: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> {
         (*error).source()
@@ -127,7 +128,8 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), step)
 }
 
-/// The first cause, which says what happened; those above it say where in the client.
+/// Returns the innermost cause, which describes the event; the outer ones describe places in the
+/// client.
 fn deepest(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -24,7 +24,7 @@ const SETTINGS: &str = include_str!("project/greenline.toml");
 /// The jobs of the project's workflow.
 const JOBS: [&str; 2] = ["test", "lint"];
 
-/// Why the pull request is red.
+/// The reason why the pull request is red.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Story {
     /// A change broke what a test asserts.
@@ -77,7 +77,7 @@ impl Story {
         if self == Self::Lint { "lint" } else { "test" }
     }
 
-    /// What it is about, in a sentence without its full stop.
+    /// Returns a one-sentence description without its full stop.
     #[must_use]
     pub fn about(self) -> &'static str {
         match self {
@@ -164,7 +164,7 @@ pub async fn found(github: &GitHub, full_name: &str) -> Result<RepoHandle, GitEr
     Ok(repo)
 }
 
-/// What the project begins with.
+/// Returns the initial files of the project.
 #[must_use]
 pub fn files() -> Vec<Change> {
     vec![
@@ -193,7 +193,7 @@ async fn all_jobs(repo: &RepoHandle, sha: &str) -> Result<[(&'static str, JobEnd
     Ok([(test, tested.dressed(repo)), (lint, linted.dressed(repo))])
 }
 
-/// What the test that depends on its luck has.
+/// The outcome of the flaky test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Luck {
     Good,
@@ -261,7 +261,7 @@ async fn said(command: &mut Command) -> Result<(i32, String), GitError> {
     Ok((code, String::from_utf8_lossy(&both).into_owned()))
 }
 
-/// What a runner says before a job's own output.
+/// Returns the lines that a runner prints before a job's own output.
 fn first_words(job: &str) -> Vec<String> {
     [
         "Current runner version: '2.321.0'",

@@ -1,7 +1,7 @@
-//! A person's yes, bound to the exact thing that was shown.
+//! Approvals: a person's answer, bound to the exact content that was shown.
 //!
-//! Two gates share one record: before a task runs (`requires_approval`, bound
-//! to its payload), and before something is published.
+//! Two gates share one record: before a task runs (`requires_approval`, bound to its payload), and
+//! before something is published.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,60 +12,56 @@ use serde::Serialize;
 use crate::claim::ms;
 use crate::{Queue, QueueError, TaskId, content_hash};
 
-/// What was asked, and what came of it.
+/// A request for approval and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Approval {
-    /// Its id; for the gate before running, the task's.
+    /// For the gate before running, the task's id.
     pub id: String,
     /// `run` or `publish`.
     pub gate: String,
-    /// The task it is about.
     pub task: String,
-    /// What a yes is bound to.
+    /// The hash of the content that an answer is bound to.
     pub content_hash: String,
-    /// What was shown.
+    /// The text that was shown.
     pub shown: String,
     /// `open`, `approved`, `rejected`, `expired` or `withdrawn`.
     pub state: String,
-    /// Who asked.
     pub asked_by: Option<String>,
-    /// When, in ms.
+    /// In ms.
     pub asked_at: i64,
-    /// Until when an answer counts, in ms.
+    /// The end of the time for an answer, in ms.
     pub expires_at: i64,
-    /// Who answered.
     pub answered_by: Option<String>,
-    /// When, in ms.
+    /// In ms.
     pub answered_at: Option<i64>,
-    /// Why, in their words.
+    /// The reason in the person's words.
     pub why: Option<String>,
 }
 
 /// A person's answer.
 #[derive(Debug, Clone)]
 pub struct Answer<'a> {
-    /// What they answer.
+    /// The id of the approval.
     pub approval: &'a str,
-    /// The hash of what they were shown.
+    /// The hash of the content that the person saw.
     pub content_hash: &'a str,
-    /// Who they are.
     pub who: &'a str,
-    /// Why, if they say.
+    /// The reason, possibly empty.
     pub why: &'a str,
 }
 
-/// What became of an answer.
+/// The result of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answered {
-    /// It counts.
+    /// The answer counts.
     Done,
-    /// Something was answered before: it holds.
+    /// An earlier answer holds, in this state.
     Before(String),
-    /// Something else would happen than was shown: look again.
+    /// The content has changed since it was shown: look again.
     OtherContent,
-    /// It came too late.
+    /// The answer came too late.
     Expired,
-    /// Nothing of this id was asked.
+    /// There is no approval of this id.
     Unknown,
 }
 
@@ -124,7 +120,7 @@ impl RunApproval {
 }
 
 impl Queue {
-    /// Says yes to what was shown.
+    /// Approves the shown content.
     pub async fn approve(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
         // The question is written from the task's hash, which a worker's user can rewrite: a text
         // beside the hash of another one was shown to mislead.
@@ -135,13 +131,13 @@ impl Queue {
         self.answer(answer, "approved").await
     }
 
-    /// Says no to what was shown.
+    /// Rejects the shown content.
     pub async fn reject(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
         self.answer(answer, "rejected").await
     }
 
-    /// Asks for a yes before something is published. The state of the question:
-    /// an answer that was given to the same content stands.
+    /// Requests an approval before something is published, and returns its state. An answer to the
+    /// same content stays valid.
     pub async fn ask_approval(
         &self,
         approval: &TaskId,
@@ -159,7 +155,7 @@ impl Queue {
         core.run(&core.scripts.ask, &call).await
     }
 
-    /// One approval.
+    /// Returns an approval.
     pub async fn approval(&self, id: &str) -> Result<Option<Approval>, QueueError> {
         let core = self.core();
         let key = core.key(&format!("approval:{id}"));

@@ -1,4 +1,4 @@
-//! A worker's side of the queue: registering, claiming, keeping claims.
+//! A worker's side of the queue: registering, claiming, renewing claims.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,43 +9,40 @@ use tokio::sync::watch;
 
 use crate::{Label, Queue, QueueError, Route, Task, TaskError, TaskId, TaskType, WorkerId};
 
-/// How often an idle worker looks whether there are new routes.
+/// The interval at which an idle worker looks for new routes.
 const IDLE_ROUND: Duration = Duration::from_secs(5);
 
-/// A number that only grows with each claim of a task: what is said under an
-/// older one comes too late.
+/// A number that grows with each claim of a task. A change under an older fence is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Fence(pub(crate) String);
 
 impl Fence {
-    /// As Redis has it.
+    /// Returns the fence as Redis stores it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A worker's hold on a task, until it is settled or its lease ends.
+/// A worker's hold on a task, until it is settled or its lease expires.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    /// The task.
     pub id: TaskId,
-    /// The number of this hold.
+    /// The number of this claim.
     pub fence: Fence,
-    /// Which attempt this is, counted over everything that ever claimed it.
+    /// Counts every claim of the task, from 1.
     pub attempt: u32,
-    /// How many retries were used.
+    /// The number of retries used.
     pub retry_count: u32,
-    /// How many workers died of it.
+    /// The number of workers that died while running it.
     pub crashes: u32,
-    /// Its type.
     pub kind: TaskType,
-    /// Whether the queue takes it for started. A prefetched one is not: say
-    /// [`Queue::start`] before it runs.
+    /// The queue counts it as started. A prefetched task is not: call [`Queue::start`] before it
+    /// runs.
     pub started: bool,
-    /// Whether it runs alone on its worker: it may have killed others.
+    /// It runs alone on its worker, because it may have killed others.
     pub alone: bool,
-    /// When it was claimed, in ms of Redis's clock.
+    /// In ms of Redis's clock.
     pub claimed_at: i64,
     /// Its hash says that a yes is bound to it.
     pub(crate) had_gate: bool,
@@ -55,8 +52,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// What is to be done. An error here means that somebody wrote into the
-    /// task's hash by hand; no retry will help.
+    /// Parses the task. An error means that someone edited the task's hash by hand; no retry helps.
     pub fn task(&self) -> Result<Task, TaskError> {
         self.task.clone()
     }
@@ -85,16 +81,16 @@ fn read_payload(payload: &[u8]) -> Result<Task, TaskError> {
     Task::from_json(text)
 }
 
-/// What a worker tells of itself.
+/// A worker's registration.
 #[derive(Debug, Clone)]
 pub struct WorkerProfile {
-    /// A fresh id for each process.
+    /// Fresh for each process.
     pub id: WorkerId,
-    /// The types of task that it can run.
+    /// The task types that it can run.
     pub types: BTreeSet<TaskType>,
-    /// What it has: it takes tasks that want these, or none.
+    /// Labels this worker offers. It claims a task only if it has all of the task's labels.
     pub labels: BTreeSet<Label>,
-    /// How many tasks it runs at once.
+    /// The number of tasks that it runs at once.
     pub slots: usize,
     /// The machine, for people.
     pub host: String,
@@ -102,47 +98,47 @@ pub struct WorkerProfile {
     pub version: String,
 }
 
-/// How many tasks a worker wants.
+/// The number of tasks that a worker requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Appetite<'a> {
-    /// How many it starts at once.
+    /// Tasks to start at once.
     pub start: usize,
-    /// How many more it takes of the types in `short`.
+    /// Additional tasks of the types in `short`.
     pub prefetch: usize,
     /// Types whose measured run is short.
     pub short: &'a BTreeSet<TaskType>,
-    /// How many it runs now.
+    /// Tasks that are running now.
     pub running: usize,
 }
 
-/// What a claim gave.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub struct Claimed {
-    /// The tasks, the first ones started.
+    /// The started tasks first.
     pub tasks: Vec<Claim>,
-    /// Whether there may be more: ask again at once.
+    /// There may be more: claim again at once.
     pub more: bool,
-    /// Whether a task waits that runs alone: come back with nothing running.
+    /// A task waits that must run alone: claim again when nothing runs.
     pub come_alone: bool,
 }
 
-/// What a heartbeat says of a claim.
+/// The queue's reply to a heartbeat for one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beat {
-    /// It holds.
+    /// The claim holds.
     Held,
-    /// Another may have the task by now: drop the work, say nothing.
+    /// Another worker may own the task: drop the work without settling it.
     Lost,
-    /// It holds, and somebody asked to call it off: stop, then settle it.
+    /// The claim holds, and a cancellation was requested: stop, then settle the task.
     CancelAsked(String),
 }
 
-/// What the start of a prefetched task came to.
+/// The result of starting a prefetched task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// It may run.
+    /// The task may run.
     Go,
-    /// Its lease was lost while it waited: drop it.
+    /// Its lease expired while it waited: drop it.
     Lost,
 }
 
@@ -153,18 +149,18 @@ pub struct Worker {
     sequence: u64,
     place: usize,
     routes: watch::Sender<Vec<Route>>,
-    /// How many routes there were when they were read last.
+    /// The number of routes at the last read.
     routes_known: Option<usize>,
 }
 
 impl Queue {
-    /// A worker's handle. Its first heartbeat registers it.
+    /// Creates a worker's handle. The first heartbeat registers the worker.
     #[must_use]
     pub fn worker(&self, profile: WorkerProfile) -> Worker {
         Worker {
             queue: self.clone(),
             profile,
-            // Should a process take an id over, its claims are not its predecessor's.
+            // If a process reuses an id, its claims differ from its predecessor's.
             sequence: chrono::Utc::now().timestamp_micros().unsigned_abs(),
             place: 0,
             routes: watch::Sender::new(vec![]),
@@ -172,8 +168,8 @@ impl Queue {
         }
     }
 
-    /// Renews claims, and the registration of their worker with `words` about
-    /// it (field and value, one after the other). What it says of each, in order.
+    /// Renews claims, and the registration of their worker with `words` about it (field and value,
+    /// alternating). Returns the reply for each claim, in order.
     pub async fn heartbeat(
         &self,
         profile: &WorkerProfile,
@@ -200,7 +196,7 @@ impl Queue {
         Ok(answers.into_iter().map(beat).collect())
     }
 
-    /// Ends a worker's registration.
+    /// Removes a worker's registration.
     pub async fn leave(&self, worker: &WorkerId) -> Result<(), QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.leave, 1, 64);
@@ -209,7 +205,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Says which prefetched tasks start now, before they do.
+    /// Marks prefetched tasks as started, before they run.
     pub async fn start(&self, claims: &[(TaskId, Fence)]) -> Result<Vec<Start>, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.start, 2 * claims.len(), 64 * claims.len());
@@ -223,14 +219,13 @@ impl Queue {
 }
 
 impl Worker {
-    /// What this worker tells of itself.
     #[must_use]
     pub fn profile(&self) -> &WorkerProfile {
         &self.profile
     }
 
-    /// Claims tasks. After an error, the same call asks for the same answer:
-    /// tasks that were claimed for an answer that got lost come with the next.
+    /// Claims tasks. After an error, the same call requests the same reply: tasks that were claimed
+    /// for a lost reply come with the next one.
     pub async fn claim(&mut self, appetite: Appetite<'_>) -> Result<Claimed, QueueError> {
         if self.routes_known.is_none() {
             self.refresh_routes().await?;
@@ -259,7 +254,7 @@ impl Worker {
         let (more, routes, alone, foreign, tasks, now): Answer =
             core.run(&core.scripts.claim, &call).await?;
         let tasks = core.trusted(&self.profile.id, read_claims(tasks, now)?).await?;
-        // From here on nothing may fail: what was claimed would be forgotten.
+        // Nothing may fail from here on: the claimed tasks would be forgotten.
         self.sequence += 1;
         self.place = (self.place + tasks.len().max(1)) % 15;
         let had_foreign = !foreign.is_empty();
@@ -280,14 +275,14 @@ impl Worker {
         })
     }
 
-    /// What waits for work on this worker's behalf, beside it.
+    /// Returns a waiter that waits for work on this worker's behalf.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
         Waiter { queue: self.queue.clone(), routes: self.routes.subscribe(), connection: None }
     }
 
-    /// Reads which routes there are; whether any of them is new to this worker,
-    /// so that it should claim.
+    /// Reads the routes. Returns `true` if any of them is new to this worker, which should then
+    /// claim.
     pub async fn refresh_routes(&mut self) -> Result<bool, QueueError> {
         let core = self.queue.core();
         let all: Vec<String> =
@@ -302,28 +297,28 @@ impl Worker {
     }
 }
 
-/// Waits for work on a worker's behalf, on a connection of its own.
+/// Waits for work on a worker's behalf, on a separate connection.
 ///
-/// Each new task lays a token, and whoever waits longest takes it: so one idle
-/// worker comes for it, and not a thousand.
+/// Each new task adds a token, and the longest waiting worker takes it. So one idle worker wakes
+/// up, not a thousand.
 pub struct Waiter {
     queue: Queue,
     routes: watch::Receiver<Vec<Route>>,
     connection: Option<Blocking>,
 }
 
-/// What waiting came to.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
     /// There may be a task: claim.
     ForWork,
-    /// Nothing for a while: see whether there are new routes.
+    /// The wait timed out: look for new routes.
     ByTime,
 }
 
 impl Waiter {
-    /// Waits until there may be a task. Not to be dropped half-way: a token
-    /// that was taken and not heeded leaves its task to the next tick.
+    /// Waits until there may be a task. Don't drop the future halfway: a token that was taken and
+    /// not acted on leaves its task to the next tick.
     pub async fn wait(&mut self) -> Result<Woken, QueueError> {
         let core = self.queue.core();
         let wake = core.key("tasks:wake");
@@ -341,7 +336,7 @@ impl Waiter {
     }
 }
 
-/// How long a registration lives without a heartbeat.
+/// The lifetime of a registration without a heartbeat.
 fn registration(lease: Duration) -> Duration {
     lease * 4
 }
@@ -362,7 +357,7 @@ fn read_claims(tasks: Vec<Vec<Value>>, claimed_at: i64) -> Result<Vec<Claim>, Qu
     tasks.into_iter().map(|task| read_claim(task, claimed_at)).collect()
 }
 
-/// A task of the answer, as `lua/claim.lua` gives it.
+/// Reads a task of the reply of `lua/claim.lua`.
 fn read_claim(task: Vec<Value>, claimed_at: i64) -> Result<Claim, QueueError> {
     let mut parts = task.into_iter();
     let mut bytes = || -> Vec<u8> {

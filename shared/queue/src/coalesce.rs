@@ -1,5 +1,5 @@
-//! Many callers, few round trips: what comes while a call is in flight goes
-//! together in the next. Never by a timer: a caller alone waits for nobody.
+//! Batches calls: items that arrive while a call is in flight go together in the next one. There is
+//! no timer, so a single caller never waits for others.
 
 use std::future::Future;
 
@@ -7,26 +7,27 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::QueueError;
 
-/// Where an answer goes.
+/// The channel of a reply.
 type Reply<R> = oneshot::Sender<Result<R, QueueError>>;
 
-/// When the next call goes, once one was answered.
+/// The time of the next call, after a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// With what waits by then.
+    /// Immediately, with the items that wait by then.
     AtOnce,
-    /// When those who were just answered have had their turn: callers who come
-    /// again at once go together then. Of ten, else one goes, then nine.
+    /// After yielding once, so that callers that were just answered can enqueue again. Without
+    /// this, ten callers split into batches of one and nine.
     AfterCallers,
 }
 
-/// Gathers calls for one item into calls for many.
+/// Gathers calls for single items into calls for many.
 pub(crate) struct Coalescer<T, R> {
     calls: mpsc::Sender<(T, Reply<R>)>,
 }
 
 impl<T: Send + 'static, R: Send + 'static> Coalescer<T, R> {
-    /// `run` answers each item of a batch, in order. Ends with its last handle.
+    /// Creates a coalescer. `run` returns a result for each item of a batch, in order. It ends with
+    /// its last handle.
     pub(crate) fn new<F, Fut>(most: usize, next: Next, run: F) -> Self
     where
         F: Fn(Vec<T>) -> Fut + Send + 'static,
@@ -46,7 +47,7 @@ impl<T: Send + 'static, R: Send + 'static> Coalescer<T, R> {
         Self { calls }
     }
 
-    /// One item's answer.
+    /// Returns one item's result.
     pub(crate) async fn call(&self, item: T) -> Result<R, QueueError> {
         let (reply, answer) = oneshot::channel();
         self.calls.send((item, reply)).await.map_err(|_| QueueError::ShuttingDown)?;
@@ -54,7 +55,7 @@ impl<T: Send + 'static, R: Send + 'static> Coalescer<T, R> {
     }
 }
 
-/// Nobody may be waiting any more for an answer; that is theirs to decide.
+/// A caller may have stopped waiting for its reply.
 fn answer<R>(replies: Vec<Reply<R>>, answers: Result<Vec<R>, QueueError>) {
     match answers {
         Ok(answers) => {

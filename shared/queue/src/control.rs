@@ -1,4 +1,4 @@
-//! What an operator does to tasks: cancel, retry, pause, limit, purge.
+//! Operator actions on tasks: cancel, retry, pause, limit, purge.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,85 +9,73 @@ use serde::{Deserialize, Serialize};
 use crate::foreign::Quarantined;
 use crate::{NameError, Queue, QueueError, Route, Status, TaskId, TaskType};
 
-/// How many tasks go in one call, so that no call holds Redis long.
+/// Tasks per call, so that no call blocks Redis for long.
 const MOST_AT_ONCE: usize = 500;
 
-/// What became of a wish to call a task off.
+/// The result of cancelling a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Cancelled {
-    /// It will not run.
+    /// The task will not run.
     Done,
-    /// It runs; its worker learns at its next heartbeat.
+    /// The task is running; its worker learns of it at its next heartbeat.
     Asked,
-    /// It had ended already.
+    /// The task had already ended.
     HadEnded {
-        /// As what.
         status: Status,
     },
-    /// There is no such task.
     Unknown,
 }
 
-/// What became of a wish to run a task once more.
+/// The result of retrying a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Retried {
-    /// It will run; it has this status now.
+    /// The task will run.
     Done {
-        /// Its status.
+        /// The new status.
         status: Status,
     },
-    /// It has not ended, or it succeeded: nothing to retry.
+    /// The task has not ended, or it succeeded: there is nothing to retry.
     NotFailed {
-        /// Its status.
         status: Status,
     },
-    /// Another live task has its `dedup_key` by now.
+    /// Another live task holds its `dedup_key`.
     Duplicate {
-        /// That task.
+        /// The task that holds the key.
         of: TaskId,
     },
-    /// It waited for a task that did not succeed: retry that one first, or both
-    /// at once.
+    /// It waited for a task that did not succeed: retry that one first, or both at once.
     Orphan {
-        /// That task.
         parent: TaskId,
     },
-    /// There is no such task.
     Unknown,
 }
 
-/// What became of a wish to forget a task.
+/// The result of purging a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Purged {
-    /// It is forgotten.
+    /// The task is deleted.
     Done,
-    /// It has not ended: cancel it first.
+    /// The task has not ended: cancel it first.
     Live {
-        /// Its status.
         status: Status,
     },
-    /// The lead has not taken note of its end yet.
+    /// The lead has not processed its end yet.
     Unacknowledged,
-    /// A task that has not ended has it for a parent.
+    /// A task that has not ended depends on it.
     Needed {
-        /// That task.
         by: TaskId,
     },
-    /// There is no such task.
     Unknown,
 }
 
-/// What a pause holds back.
+/// The scope of a pause.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pausable {
-    /// Everything.
     All,
-    /// Tasks of a type.
     Type(TaskType),
-    /// Tasks of a route.
     Route(Route),
 }
 
@@ -114,20 +102,18 @@ impl std::str::FromStr for Pausable {
     }
 }
 
-/// Who paused something, why and when.
+/// A pause with its author, reason and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Who.
     pub by: String,
-    /// Why.
     pub why: String,
-    /// When, in ms.
+    /// In ms.
     pub at: i64,
 }
 
 impl Queue {
-    /// Calls tasks off. One is taken out of its list at once; of many, those
-    /// that wait are marked, and the next claim drops them.
+    /// Cancels tasks. A single task is removed from its list at once; of many, the waiting ones are
+    /// marked, and the next claim drops them.
     pub async fn cancel(&self, ids: &[TaskId], why: &str) -> Result<Vec<Cancelled>, QueueError> {
         let core = self.core();
         let how = if ids.len() == 1 { "remove" } else { "mark" };
@@ -146,8 +132,8 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Runs tasks once more that ended without success, with all their tries.
-    /// `with_children` brings back those that were cancelled with them.
+    /// Retries tasks that ended without success, with all their retries. `with_children` also
+    /// restores the tasks that were cancelled with them.
     pub async fn retry(
         &self,
         ids: &[TaskId],
@@ -170,8 +156,8 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Forgets tasks that have ended, with their logs. `unacknowledged` forgets
-    /// also what the lead has not seen.
+    /// Deletes ended tasks with their logs. `unacknowledged` also deletes tasks that the lead has
+    /// not processed.
     pub async fn purge(
         &self,
         ids: &[TaskId],
@@ -193,7 +179,7 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Starts no more tasks of a kind. Those that run go on.
+    /// Starts no more tasks of a scope. Running tasks continue.
     pub async fn pause(&self, what: &Pausable, by: &str, why: &str) -> Result<(), QueueError> {
         let core = self.core();
         let pause = Pause { by: by.to_owned(), why: why.to_owned(), at: core.now_ms() };
@@ -204,7 +190,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes a pause back; whether there was one.
+    /// Ends a pause. Returns `false` if there was none.
     pub async fn resume(&self, what: &Pausable) -> Result<bool, QueueError> {
         let core = self.core();
         let mut was_paused = false;
@@ -219,12 +205,12 @@ impl Queue {
         }
     }
 
-    /// What is paused.
+    /// Returns the pauses.
     pub async fn paused(&self) -> Result<BTreeMap<String, Pause>, QueueError> {
         let core = self.core();
         let key = core.key("tasks:paused");
         let found: BTreeMap<String, String> = core.store.command(cmd("HGETALL").arg(key)).await?;
-        // Somebody may have set one by hand: it holds, whatever they wrote.
+        // A pause that someone set by hand holds, whatever its content.
         let read = |text: &str| {
             serde_json::from_str(text).unwrap_or_else(|_| Pause {
                 by: "someone, by hand".to_owned(),
@@ -235,8 +221,7 @@ impl Queue {
         Ok(found.into_iter().map(|(what, text)| (what, read(&text))).collect())
     }
 
-    /// Lets at most `per_minute` tasks of a type start in any minute; `None`
-    /// takes the limit away.
+    /// Lets at most `per_minute` tasks of a type start in any minute; `None` removes the limit.
     pub async fn limit(&self, kind: &TaskType, per_minute: Option<u32>) -> Result<(), QueueError> {
         let core = self.core();
         let key = core.key("tasks:limits");
@@ -249,21 +234,21 @@ impl Queue {
         Ok(())
     }
 
-    /// The limits that are set, in tasks per minute.
+    /// Returns the limits in tasks per minute.
     pub async fn limits(&self) -> Result<BTreeMap<String, u32>, QueueError> {
         let core = self.core();
         let key = core.key("tasks:limits");
         Ok(core.store.command(cmd("HGETALL").arg(key)).await?)
     }
 
-    /// What stands in quarantine, newest first; entries that this program did
-    /// not write are shown as they are.
+    /// Returns the quarantine, newest first. Entries that this program did not write are returned
+    /// as they are.
     pub async fn quarantined(&self) -> Result<Vec<Quarantined>, QueueError> {
         Ok(self.raw_quarantine().await?.iter().map(|raw| read_quarantined(raw)).collect())
     }
 
-    /// Takes entries out of quarantine that `chosen` chooses, to be read once
-    /// more (`again`) or to be rid of them. Returns how many.
+    /// Removes the entries for which `chosen` holds from quarantine, and pushes them again if
+    /// `again` is set. Returns their number.
     pub async fn clear_quarantine(
         &self,
         again: bool,

@@ -1,25 +1,24 @@
-//! Entries that somebody pushed into a list by hand: read once, then filed
-//! like any task, or put into quarantine with the reason.
+//! Entries that were pushed into a list by hand: read once, then stored like any task, or
+//! quarantined with the reason.
 
 use serde::{Deserialize, Serialize};
 
 use crate::queue::Core;
 use crate::{Enqueued, QueueError, Task, TaskError};
 
-/// What stands in quarantine.
+/// An entry in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantined {
-    /// When it was put there, in ms.
+    /// In ms.
     pub at: i64,
-    /// Why.
     pub reason: String,
-    /// What it is, whole; bytes that are not UTF-8 are replaced.
+    /// The whole entry; invalid UTF-8 is replaced.
     pub entry: String,
 }
 
 impl Core {
-    /// Deals with entries of `adopting`. One that fails leaves the others alone
-    /// and stays there for the next tick.
+    /// Handles the entries of `adopting`. An entry that fails does not affect the others, and stays
+    /// for the next tick.
     pub(crate) async fn adopt_all(&self, entries: Vec<Vec<u8>>) -> Result<(), QueueError> {
         let mut first_error = None;
         for entry in entries {
@@ -49,7 +48,7 @@ impl Core {
         self.reject(entry, &self.quarantined(entry, reason)).await
     }
 
-    /// A task, or why the entry can't be run.
+    /// Returns the task, or the reason why the entry can't run.
     fn read(&self, entry: &[u8]) -> Result<Task, String> {
         let (bytes, most) = (entry.len(), self.options.payload_most);
         if bytes > most {
@@ -70,7 +69,7 @@ impl Core {
         Ok(task)
     }
 
-    /// An entry of quarantine, as it stands in Redis.
+    /// Formats an entry of quarantine for Redis.
     pub(crate) fn quarantined(&self, entry: &[u8], reason: String) -> String {
         let entry = String::from_utf8_lossy(entry).into_owned();
         let record = Quarantined { at: self.now_ms(), reason, entry };

@@ -1,4 +1,4 @@
-//! Looking at tasks: one with its whole story, or lists of them.
+//! Reads tasks: one with its history, or lists of them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,61 +8,56 @@ use serde::Serialize;
 use crate::producer::list_of;
 use crate::{Priority, Queue, QueueError, Status, TaskId};
 
-/// A task as its hash tells it.
+/// A task's hash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TaskRecord {
-    /// Its id.
     pub id: String,
-    /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its status, as Redis has it.
+    /// As Redis stores it.
     pub status: String,
-    /// Its priority.
     pub priority: String,
-    /// When its producer made it.
+    /// The producer's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// When it was enqueued, in ms.
+    /// In ms.
     pub enqueued_at: Option<i64>,
-    /// When it was claimed last, in ms.
+    /// The last claim, in ms.
     pub claimed_at: Option<i64>,
-    /// When it was started last, in ms.
+    /// The last start, in ms.
     pub started_at: Option<i64>,
-    /// When it ended, in ms.
+    /// In ms.
     pub finished_at: Option<i64>,
-    /// How often it was claimed.
+    /// The number of claims.
     pub attempt: u32,
-    /// How many retries were used.
+    /// The number of retries used.
     pub retry_count: u32,
-    /// How often an attempt failed.
+    /// The number of failed attempts.
     pub failures: u32,
-    /// How many workers died of it.
+    /// The number of workers that died while running it.
     pub crashes: u32,
     /// The number of its last claim.
     pub fence: String,
-    /// Who had it last.
+    /// The last worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<String>,
-    /// Its route, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
-    /// What it came to, as JSON.
+    /// As JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// Why it did not succeed.
+    /// The reason why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Why it is to stop, if that was asked.
+    /// The reason of a requested cancellation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_requested: Option<String>,
-    /// What it is blocked by.
+    /// The key that blocks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
-    /// Its parents.
+    /// The ids of its parents.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
-    /// The trace it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The task's JSON, byte for byte.
@@ -70,38 +65,35 @@ pub struct TaskRecord {
     pub payload: String,
 }
 
-/// A task with its whole story.
+/// A task with its history.
 #[derive(Debug, Clone, Serialize)]
 pub struct TaskStory {
-    /// Its hash.
     #[serde(flatten)]
     pub record: TaskRecord,
-    /// What each attempt did, oldest first: JSON, as the scripts wrote it.
+    /// The record of each attempt, oldest first: JSON, as the scripts wrote it.
     pub attempts: Vec<serde_json::Value>,
-    /// Who waits for it.
+    /// The tasks that wait for it.
     pub children: Vec<String>,
-    /// Who holds its lock.
+    /// The holder of its lock.
     pub lock: Option<String>,
-    /// When its lease ends, in ms.
+    /// In ms.
     pub lease_until: Option<i64>,
-    /// When it will be pending, in ms.
+    /// The time at which it becomes pending, in ms.
     pub scheduled_for: Option<i64>,
-    /// Its payload.
+    /// The parsed payload.
     pub task: serde_json::Value,
 }
 
-/// Which tasks to list.
+/// Conditions of a list of tasks.
 #[derive(Debug, Clone, Default)]
 pub struct TaskFilter {
-    /// Of these statuses; all if empty.
+    /// Empty for every status.
     pub statuses: BTreeSet<Status>,
-    /// Of this type.
     pub kind: Option<String>,
-    /// Of this priority.
     pub priority: Option<Priority>,
-    /// Whose id begins with this.
+    /// The beginning of the id.
     pub id_prefix: Option<String>,
-    /// Whose error or result holds this text.
+    /// Text in the error or result.
     pub containing: Option<String>,
 }
 
@@ -127,13 +119,13 @@ impl TaskFilter {
 }
 
 impl Queue {
-    /// One task, as its hash tells it.
+    /// Returns a task's hash.
     pub async fn record(&self, id: &TaskId) -> Result<Option<TaskRecord>, QueueError> {
         let mut records = self.records(&[id.to_string()]).await?;
         Ok(records.pop().filter(|record| !record.status.is_empty()))
     }
 
-    /// One task with its whole story.
+    /// Returns a task with its history.
     pub async fn story(&self, id: &TaskId) -> Result<Option<TaskStory>, QueueError> {
         let core = self.core();
         let Some(record) = self.record(id).await? else { return Ok(None) };
@@ -161,14 +153,14 @@ impl Queue {
         }))
     }
 
-    /// The one task whose id begins with `text`.
+    /// Finds the only task whose id begins with `text`.
     pub async fn find(&self, text: &str) -> Result<Found, QueueError> {
         if let Ok(id) = text.parse::<TaskId>()
             && self.record(&id).await?.is_some()
         {
             return Ok(Found::One(id));
         }
-        // Ids have no character that means something in a pattern.
+        // No character of an id is special in a pattern.
         let Ok(prefix) = text.parse::<TaskId>() else { return Ok(Found::None) };
         let core = self.core();
         let pattern = core.task_key(&format!("{prefix}*"));
@@ -194,8 +186,7 @@ impl Queue {
         })
     }
 
-    /// Tasks that fit, at most `most`, of each status the ones that come next or
-    /// ended last.
+    /// Lists at most `most` matching tasks: of each status the next or latest ones.
     pub async fn list(
         &self,
         filter: &TaskFilter,
@@ -220,7 +211,7 @@ impl Queue {
         Ok(listed)
     }
 
-    /// Hashes of tasks, in the order of `ids`; one that is gone has no status.
+    /// Returns the hashes of tasks in the order of `ids`. A deleted task has no status.
     pub(crate) async fn records(&self, ids: &[String]) -> Result<Vec<TaskRecord>, QueueError> {
         let core = self.core();
         let mut records = Vec::with_capacity(ids.len());
@@ -231,7 +222,7 @@ impl Queue {
             }
             let answers = core.store.pipeline(&calls).await?;
             for (id, answer) in some.iter().zip(answers) {
-                // A key of the wrong type is no task; `doctor` names it.
+                // A key of the wrong type is not a task; `doctor` names it.
                 let fields = from_redis_value(answer).unwrap_or_default();
                 records.push(read_record(id, fields));
             }
@@ -239,14 +230,14 @@ impl Queue {
         Ok(records)
     }
 
-    /// Where tasks of the wanted statuses are listed.
+    /// Returns the indexes that list tasks of the wanted statuses.
     async fn indexes(&self, filter: &TaskFilter) -> Result<Vec<Index>, QueueError> {
         let core = self.core();
         let mut indexes = Vec::new();
         if filter.wants(Status::Running) {
             indexes.push(Index::Oldest(core.key("tasks:leases")));
         }
-        // Cancelled ones that are only marked are still in these lists.
+        // Tasks that are only marked as cancelled are still in these lists.
         if filter.wants(Status::Pending) {
             let routes: Vec<String> =
                 core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
@@ -298,14 +289,12 @@ impl Queue {
     }
 }
 
-/// What a shortened id names.
+/// The tasks that a shortened id matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// No task.
     None,
-    /// This one.
     One(TaskId),
-    /// Some of several.
+    /// Some of several matches.
     Several(Vec<TaskId>),
 }
 

@@ -1,4 +1,4 @@
-//! A task's live output: a capped stream that anyone may follow.
+//! A task's live output: a capped stream that any process may follow.
 
 use std::time::Duration;
 
@@ -9,38 +9,35 @@ use serde::Serialize;
 use crate::claim::ms;
 use crate::{Queue, QueueError, TaskId};
 
-/// How many pieces of output are kept of a task.
+/// The most pieces to keep of a task's output.
 const MOST_PIECES: usize = 512;
 
-/// The largest piece, in bytes.
+/// The size limit of a piece in bytes.
 pub const LARGEST_PIECE: usize = 8 * 1024;
 
 /// A piece of output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Piece {
-    /// Its place in the stream.
+    /// The stream id.
     pub at: String,
-    /// The attempt that printed it.
     pub attempt: u32,
-    /// `out`, `err`, or `note` for what Greenline itself has to say.
+    /// `out`, `err`, or `note` for Greenline's own messages.
     pub stream: String,
-    /// The text.
     pub text: String,
 }
 
-/// A piece to be written.
+/// A piece to write.
 #[derive(Debug, Clone)]
 pub struct NewPiece {
-    /// The attempt that prints it.
     pub attempt: u32,
     /// `out`, `err` or `note`.
     pub stream: &'static str,
-    /// The text, at most [`LARGEST_PIECE`] bytes.
+    /// At most [`LARGEST_PIECE`] bytes.
     pub text: String,
 }
 
 impl Queue {
-    /// Adds to a task's output. Older pieces give way to newer ones.
+    /// Appends to a task's output. Older pieces are dropped at the limit.
     pub async fn write_log(&self, id: &TaskId, pieces: &[NewPiece]) -> Result<(), QueueError> {
         let core = self.core();
         let key = core.task_key(&format!("{id}:log"));
@@ -51,7 +48,8 @@ impl Queue {
             call.arg("a").arg(piece.attempt).arg("s").arg(piece.stream).arg("t").arg(&piece.text);
             calls.add_command(call);
         }
-        // It goes with its task; this is for what outlives one by mistake.
+        // The stream is deleted with its task; the expiry is for streams that outlive a task by
+        // mistake.
         calls.cmd("PEXPIRE").arg(&key).arg(ms(core.options.keep_age));
         for answer in core.store.pipeline(&calls).await? {
             answer.extract_error().map_err(|error| QueueError::unreadable(&key, error))?;
@@ -59,7 +57,7 @@ impl Queue {
         Ok(())
     }
 
-    /// What is kept of a task's output, after the piece `after` (all of it: `0`).
+    /// Returns a task's output after the piece `after` (`0` for all of it).
     pub async fn read_log(&self, id: &TaskId, after: &str) -> Result<Vec<Piece>, QueueError> {
         let core = self.core();
         let key = core.task_key(&format!("{id}:log"));
@@ -69,8 +67,7 @@ impl Queue {
         Ok(entries.into_iter().map(read_piece).collect())
     }
 
-    /// A task's output as it comes, from the piece after `after`; ends only
-    /// with an error.
+    /// Follows a task's output from the piece after `after`; ends only with an error.
     pub fn follow_log(
         &self,
         id: &TaskId,
@@ -94,13 +91,13 @@ impl Queue {
     }
 }
 
-/// How long a follower waits before it says that nothing came.
+/// The longest wait of one read.
 const FOLLOW_ROUND: Duration = Duration::from_secs(1);
 
-/// An entry of a stream: its place, and its fields and values.
+/// A stream entry: its id, and its fields and values.
 pub(crate) type Entry = (String, Vec<String>);
 
-/// What came into a stream after a place, waiting up to `wait` for it.
+/// Reads a stream after an id, waiting up to `wait`.
 pub(crate) async fn read_stream(
     connection: &mut Blocking,
     key: &str,

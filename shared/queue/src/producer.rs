@@ -1,4 +1,4 @@
-//! Giving work to the queue.
+//! Enqueueing tasks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,40 +11,31 @@ use crate::queue::Core;
 use crate::signature::content_hash;
 use crate::{Priority, Queue, QueueError, Status, Task, TaskError, TaskId};
 
-/// How many tasks go in one call.
+/// The most tasks of one call.
 pub(crate) const MOST_AT_ONCE: usize = 500;
 
-/// How many bytes of tasks go in one call, so that no call holds Redis long.
+/// The most bytes of tasks in one call, so that no call blocks Redis for long.
 const MOST_BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// What became of a task that was enqueued.
+/// The result of enqueueing a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Enqueued {
-    /// It is new, and has this status.
-    Filed {
-        /// Its status.
-        status: Status,
-    },
-    /// A task of this id was there already; nothing changed.
-    Exists {
-        /// That task's status.
-        status: Status,
-    },
-    /// A live task has its `dedup_key`; nothing changed.
-    Duplicate {
-        /// That task.
-        of: TaskId,
-    },
-    /// It was not filed: mend it and enqueue it again.
+    /// The task is new.
+    Filed { status: Status },
+    /// A task of this id exists already; nothing changed.
+    Exists { status: Status },
+    /// A live task holds its `dedup_key`; nothing changed.
+    Duplicate { of: TaskId },
+    /// The task was refused: correct it and enqueue it again.
     Refused {
-        /// Why, and what to do.
+        /// The reason and the remedy.
         why: String,
     },
 }
 
 impl Enqueued {
-    /// Whether the task, or another in its place, is in the queue now.
+    /// Returns `true` if the task, or another in its place, is in the queue now.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         !matches!(self, Self::Refused { .. })
@@ -99,20 +90,20 @@ pub(crate) struct Filing {
 }
 
 impl Queue {
-    /// Enqueues one task. Callers at the same time share round trips.
+    /// Enqueues one task. Concurrent callers share round trips.
     ///
-    /// When the answer is lost, enqueue it again: the same id is filed once.
+    /// If the reply is lost, enqueue it again: the same id is stored once.
     pub async fn enqueue(&self, task: Task) -> Result<Enqueued, QueueError> {
         let filing = self.filing(task)?;
         self.enqueues.call(filing).await
     }
 
-    /// Enqueues many tasks; what became of each, in order. Parents go before
-    /// their children. The next call is written while one is under way.
+    /// Enqueues many tasks and returns the result for each, in order. Parents come before their
+    /// children. The next call is built while one is in flight.
     pub async fn enqueue_many(&self, tasks: Vec<Task>) -> Result<Vec<Enqueued>, QueueError> {
         let mut outcomes = Vec::with_capacity(tasks.len());
         let mut batches = Batches { core: self.core(), tasks: tasks.into_iter() };
-        // The first goes alone: should Redis not know the script yet, order is kept.
+        // The first call goes alone: if Redis does not know the script yet, the order is kept.
         if let Some(first) = batches.next() {
             outcomes.extend(self.core().enqueue(&first?).await?);
         }
@@ -129,7 +120,7 @@ impl Queue {
     }
 }
 
-/// Tasks in batches that are fit for one call.
+/// Tasks in batches that fit into one call.
 struct Batches<'a> {
     core: &'a Core,
     tasks: std::vec::IntoIter<Task>,
@@ -153,7 +144,7 @@ impl Iterator for Batches<'_> {
     }
 }
 
-/// One batch of the coalescer; split where it is too large for one call.
+/// Stores one batch of the coalescer, split if it is too large for one call.
 pub(crate) async fn file(
     core: Arc<Core>,
     filings: Vec<Filing>,
@@ -174,8 +165,8 @@ pub(crate) async fn file(
     Ok(outcomes)
 }
 
-/// Callers who only share a call do not share a broken key: then each has a
-/// call of its own, and the others' tasks are filed.
+/// Unrelated callers that share a call do not share a broken key: then each task gets its own call,
+/// and the others' tasks are stored.
 async fn file_each(core: &Core, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
     let whole = core.enqueue(filings).await;
     if filings.len() == 1 || !matches!(whole, Err(QueueError::Store(StoreError::WrongType(_)))) {
@@ -216,8 +207,8 @@ impl Core {
         Filing { task, route, rare }
     }
 
-    /// This machine's time, moved as the queue's clock is: good enough for terms
-    /// of days.
+    /// Returns this machine's time, with the queue clock's offset: accurate enough for expiries in
+    /// days.
     pub(crate) fn now_ms(&self) -> i64 {
         chrono::Utc::now().timestamp_millis() + self.options.clock.ms()
     }
@@ -232,8 +223,7 @@ impl Core {
         answers.iter().map(|answer| Enqueued::from_answer(answer)).collect()
     }
 
-    /// Files an entry that somebody pushed by hand. `None` if another has dealt
-    /// with it.
+    /// Stores an entry that was pushed by hand. Returns `None` if another process has handled it.
     pub(crate) async fn adopt(
         &self,
         entry: &[u8],
@@ -246,7 +236,7 @@ impl Core {
         if answer == "gone" { Ok(None) } else { Enqueued::from_answer(&answer).map(Some) }
     }
 
-    /// Puts an entry that can't be read where people look for such things.
+    /// Quarantines an entry that can't be read.
     pub(crate) async fn reject(&self, entry: &[u8], record: &str) -> Result<(), QueueError> {
         let mut call = self.call(&self.scripts.adopt, 4, entry.len() + record.len());
         call.arg(entry).arg(record);
@@ -255,7 +245,7 @@ impl Core {
     }
 }
 
-/// Tasks that are alike, as `lua/parts/file.lua` wants a group described.
+/// Writes a group of tasks as `lua/parts/file.lua` expects it.
 fn describe(alike: &[Filing], call: &mut Cmd) {
     let Some(Filing { task, route, rare }) = alike.first() else { return };
     let spec = task.spec();
@@ -271,8 +261,8 @@ fn describe(alike: &[Filing], call: &mut Cmd) {
 }
 
 impl Filing {
-    /// Whether all that most tasks share is the same in both: each argument that
-    /// is said once instead of 500 times saves Redis about 2 % of the call.
+    /// Returns `true` if both share the fields of a group header: each argument that is sent once
+    /// instead of 500 times saves Redis about 2 % of the call.
     fn is_like(&self, other: &Self) -> bool {
         let (one, two) = (self.task.spec(), other.task.spec());
         self.route == other.route
@@ -284,7 +274,7 @@ impl Filing {
     }
 }
 
-/// The fields of a task's hash that most tasks don't have.
+/// Returns the fields of a task's hash that most tasks don't have.
 fn rare_fields(
     task: &Task,
     route: &str,
@@ -315,7 +305,7 @@ fn rare_fields(
     rare
 }
 
-/// The list that a task of this priority and route waits in.
+/// Returns the list for tasks of this priority and route.
 pub(crate) fn list_of(priority: Priority, route: &str) -> String {
     let mut list = "pending".to_owned();
     if priority != Priority::Normal {

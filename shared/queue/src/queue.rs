@@ -14,8 +14,8 @@ pub const SCHEMA: u32 = 1;
 
 /// The task queue: cheap to clone, shared by everything in a process.
 ///
-/// Every call is one transition and one round trip, and may be repeated: the
-/// same call again gives the same answer.
+/// Every call is one transition and one round trip, and may be repeated: the same call again gives
+/// the same reply.
 #[derive(Clone)]
 pub struct Queue {
     core: Arc<Core>,
@@ -23,7 +23,7 @@ pub struct Queue {
     pub(crate) completions: Arc<Coalescer<Completion, Settled>>,
 }
 
-/// What every call needs.
+/// The parts that every call needs.
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) scripts: Scripts,
@@ -39,7 +39,7 @@ impl Queue {
         Self::open_with(store, options, Scripts::default()).await
     }
 
-    /// The same, with scripts of the caller's, such as ones broken on purpose.
+    /// Opens the queue with other scripts, such as deliberately broken ones.
     pub async fn open_with(
         store: Store,
         options: QueueOptions,
@@ -52,8 +52,8 @@ impl Queue {
             let core = core.clone();
             move |filings| crate::producer::file(core.clone(), filings)
         });
-        // At once: larger batches would come in step with the worker's claims, and
-        // Redis would idle a fifth of the time.
+        // At once: larger batches would fall into step with the worker's claims, and Redis would
+        // idle a fifth of the time.
         let completions = Coalescer::new(crate::settle::MOST_AT_ONCE, Next::AtOnce, {
             let core = core.clone();
             move |completions| crate::settle::complete(core.clone(), completions)
@@ -61,13 +61,11 @@ impl Queue {
         Ok(Self { core, enqueues: Arc::new(enqueues), completions: Arc::new(completions) })
     }
 
-    /// What the queue was opened with.
     #[must_use]
     pub fn options(&self) -> &QueueOptions {
         &self.core.options
     }
 
-    /// The store that it lives in.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.core.store
@@ -79,17 +77,17 @@ impl Queue {
 }
 
 impl Core {
-    /// A key of the queue: `agent:` with the namespace before it, and `name`.
+    /// Returns a key of the queue: `name` with `agent:` and the namespace before it.
     pub(crate) fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// A key of a task.
+    /// Returns a key of a task.
     pub(crate) fn task_key(&self, id: &str) -> String {
         format!("{}task:{id}", self.prefix)
     }
 
-    /// A call of a script, with the arguments that all begin with.
+    /// Begins a script call with the arguments that all scripts share.
     pub(crate) fn call(&self, script: &Script, arguments: usize, bytes: usize) -> Cmd {
         let mut call = script.call(arguments + 2, bytes + self.prefix.len() + 8);
         call.arg(&self.prefix).arg(self.options.clock.ms());
@@ -108,7 +106,7 @@ impl Core {
         })
     }
 
-    /// Marks a new database with our schema; refuses one of a newer schema.
+    /// Marks a new database with this schema; refuses a newer schema.
     async fn agree_on_schema(&self) -> Result<(), QueueError> {
         let key = self.key("schema");
         let found: Option<String> = self.store.command(cmd("GET").arg(&key)).await?;

@@ -1,19 +1,19 @@
-//! The scripts, each composed of the parts it needs.
+//! The Lua scripts, each composed of its parts.
 
 use greenline_store::Script;
 
 /// Declares the scripts: a field for each, its flags, and its parts in order.
 macro_rules! scripts {
     ($($name:ident [$flags:literal] $($part:literal)*;)*) => {
-        /// One script per transition. What each does stands on top of its file.
+        /// One script per transition. The top of each file documents it.
         #[derive(Clone)]
         pub struct Scripts {
             $(pub(crate) $name: Script,)*
         }
 
         impl Scripts {
-            /// Composes all of them; `edit` may change the text of one, as the
-            /// tests do that break a guard on purpose.
+            /// Composes all scripts; `edit` may change the text of one, as tests do that break a
+            /// guard on purpose.
             #[must_use]
             pub fn edited(edit: impl Fn(&str, String) -> String) -> Self {
                 Self {
@@ -32,8 +32,7 @@ macro_rules! scripts {
     };
 }
 
-// Everything but what lets new work in may run when Redis is full: it is what
-// makes room.
+// Every script except those that add work may run when Redis is full, because they free memory.
 scripts! {
     enqueue [""] "say" "ready" "finish" "approval" "file";
     adopt ["flags=allow-oom"] "say" "ready" "finish" "approval" "file";

@@ -1,36 +1,35 @@
-//! What time brings about: leases that ended, retries that are due, approvals
-//! that nobody gave, retention, and the walk that mends.
+//! Ticks: expired leases, due retries, unanswered approvals, retention, and the repair scan.
 
 use crate::claim::ms;
 use crate::{Queue, QueueError};
 
-/// What one tick did.
+/// The effects of one tick.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tick {
-    /// Whether it took effect: at most one a second does, whoever calls.
+    /// At most one tick a second takes effect.
     pub took_effect: bool,
-    /// Tasks taken from workers that had stopped renewing.
+    /// Tasks taken from workers that stopped renewing.
     pub reaped: u64,
-    /// Tasks whose time had come.
+    /// Tasks that became due.
     pub due: u64,
-    /// Approvals that had run out.
+    /// Approvals that expired.
     pub expired: u64,
-    /// Finished tasks forgotten.
+    /// Finished tasks that were deleted.
     pub trimmed: u64,
-    /// Tasks found in no list, and put back.
+    /// Tasks that were in no list, and were restored.
     pub mended: u64,
 }
 
 impl Queue {
-    /// Lets time take effect. Every process calls it about once a second.
+    /// Runs a tick. Every process calls it about once a second.
     ///
-    /// An error that names a part of the queue means that somebody broke a key
-    /// which that part needs; the other parts were done.
+    /// An error that names a part of the queue means that someone broke a key which that part
+    /// needs; the other parts ran.
     pub async fn tick(&self) -> Result<Tick, QueueError> {
         self.tick_once(false).await
     }
 
-    /// The same even if another tick was a moment ago.
+    /// Runs a tick even if another one just ran.
     pub async fn tick_now(&self) -> Result<Tick, QueueError> {
         self.tick_once(true).await
     }

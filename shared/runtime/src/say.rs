@@ -1,7 +1,7 @@
-//! Numbers as people say them: `2 min 40 s`, `256 KiB`, `3 min ago`, `1,024 tasks`.
+//! Formats numbers for people: `2 min 40 s`, `256 KiB`, `3 min ago`, `1,024 tasks`.
 //!
-//! Each function promises a short text without false precision. Machines get plain numbers
-//! instead (JSON, metrics, log fields), and money, dates and time zones are said elsewhere.
+//! The texts are short, without false precision. Machines get plain numbers instead (JSON, metrics,
+//! log fields). Money, dates and time zones are formatted elsewhere.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// How long something took or may take: `350 µs`, `120 ms`, `4.2 s`, `2 min 40 s`, `7 days`.
+/// Formats a duration: `350 µs`, `120 ms`, `4.2 s`, `2 min 40 s`, `7 days`.
 pub fn duration(length: Duration) -> String {
     if length.is_zero() {
         return "0 s".to_owned();
     }
-    // Rounding first, so that 999.9 ms is said as 1 s and not as 1000 ms.
+    // Rounds first, so that 999.9 ms becomes 1 s instead of 1000 ms.
     let micros = length.as_micros();
     if micros < 1_000 {
         return format!("{micros} µs");
@@ -33,7 +33,7 @@ pub fn duration(length: Duration) -> String {
     whole_seconds((length + Duration::from_millis(500)).as_secs())
 }
 
-/// The two largest units of a duration of at least ten seconds.
+/// Formats the two largest units of a duration of at least ten seconds.
 fn whole_seconds(seconds: u64) -> String {
     match seconds {
         0..MINUTE => format!("{seconds} s"),
@@ -54,7 +54,7 @@ fn days(count: u64) -> &'static str {
     if count == 1 { "day" } else { "days" }
 }
 
-/// How long ago something was, by its age: `just now`, `42 s ago`, `3 min ago`, `5 days ago`.
+/// Formats an age: `just now`, `42 s ago`, `3 min ago`, `5 days ago`.
 pub fn ago(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {
@@ -66,8 +66,8 @@ pub fn ago(age: Duration) -> String {
     }
 }
 
-/// A moment against now, both in milliseconds since 1970: `3 min ago`, or `in 2 h` when it is
-/// still to come.
+/// Formats a time relative to now, both in milliseconds since 1970: `3 min ago`, or `in 2 h` for
+/// the future.
 pub fn moment(at_ms: u64, now_ms: u64) -> String {
     if at_ms <= now_ms {
         return ago(Duration::from_millis(now_ms - at_ms));
@@ -79,13 +79,13 @@ pub fn moment(at_ms: u64, now_ms: u64) -> String {
     }
 }
 
-/// A size in bytes: `917 bytes`, `1.5 KiB`, `256 KiB`, `10 GiB`.
+/// Formats a size in bytes: `917 bytes`, `1.5 KiB`, `256 KiB`, `10 GiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1024 {
         return self::count(count, "byte", "bytes");
     }
-    // In 128 bits, so that tenths of the largest sizes still fit.
+    // 128 bits hold the tenths of the largest sizes.
     let count = u128::from(count);
     let mut unit = 1024;
     for name in UNITS {
@@ -102,7 +102,7 @@ pub fn bytes(count: u64) -> String {
     format!("{count} bytes")
 }
 
-/// How many of something: `no tasks`, `1 task`, `1,024 tasks`.
+/// Formats a count with its noun: `no tasks`, `1 task`, `1,024 tasks`.
 pub fn count(count: u64, one: &str, many: &str) -> String {
     match count {
         0 => format!("no {many}"),
@@ -111,7 +111,7 @@ pub fn count(count: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// A number with its thousands set apart: `10,000`.
+/// Formats a number with separated thousands: `10,000`.
 pub fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut said = String::with_capacity(digits.len() + digits.len() / 3);

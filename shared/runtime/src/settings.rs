@@ -1,8 +1,8 @@
 //! The one loader of settings.
 //!
-//! A setting is taken from the first of: a flag, the environment, greenline.toml, its default.
-//! Everything is parsed and checked before anything starts, also across settings, and all
-//! problems are told at once, each with its place and its mend:
+//! A setting comes from the first of: a flag, the environment, greenline.toml, its default.
+//! Everything is parsed and checked before anything starts, including rules across settings. All
+//! problems are reported at once, each with its place and its remedy:
 //!
 //! ```text
 //! error: greenline.toml:14:9: unknown setting "heartbaet"
@@ -11,14 +11,15 @@
 //!        write a duration such as 15s or 2m
 //! ```
 //!
-//! - There is one table of settings: [`SETTINGS`]. [`reference()`] writes the page of it.
-//! - The loader reads only what [`Sources`] hands it and the files named there, so tests can load
-//!   side by side. [`Sources::of_process`] is the one place that looks at the process.
-//! - A secret is given as itself or by a file (`NAME_FILE`), never shown, never part of an error.
+//! - There is one table of settings: [`SETTINGS`]. [`reference()`] writes its documentation page.
+//! - The loader reads only the given [`Sources`] and the files named there, so tests can load in
+//!   parallel. [`Sources::of_process`] is the one place that reads the process.
+//! - A secret is given directly or by a file (`NAME_FILE`). It is never shown, and never part of an
+//!   error.
 //! - An empty environment variable counts as not set.
 //!
-//! It does not look at the world: whether Redis answers or a directory can be written is for
-//! `greenline doctor` and for those who use them.
+//! The loader does not check the outside world: `greenline doctor` and the users of a setting find
+//! out whether Redis answers or a directory can be written.
 
 mod file;
 mod github;
@@ -67,65 +68,54 @@ use reader::Reader;
 /// All settings of a process, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where Redis is.
     pub redis: RedisSettings,
-    /// What the queue promises.
     pub queue: QueueSettings,
-    /// What a worker takes on.
     pub worker: WorkerSettings,
-    /// Where the lead listens.
     pub lead: LeadSettings,
-    /// Which GitHub, as whom, and what of it.
     pub github: GitHubSettings,
-    /// How events are logged.
     pub log: LogSettings,
-    /// Keys for services outside.
+    /// Keys for outside services.
     pub keys: Keys,
-    /// Where running processes leave their sign of life.
+    /// The directory of the beacon files.
     pub state_dir: PathBuf,
 }
 
-/// What [`load`] found.
+/// The result of [`load`].
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The settings.
     pub settings: Settings,
-    /// What looks like a mistake but stops nothing.
+    /// Probable mistakes that stop nothing.
     pub warnings: Warnings,
-    /// Each setting with where it came from, in the order of [`SETTINGS`].
+    /// Each setting with its source, in the order of [`SETTINGS`].
     pub effective: Vec<Effective>,
 }
 
-/// One setting as it holds now.
+/// A setting with its current value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
-    /// The setting.
     pub setting: &'static Setting,
-    /// Its text; none for a secret and for what is not set.
+    /// `None` for a secret and for a setting without a value.
     pub value: Option<String>,
-    /// Where it came from.
+    /// The source of the value.
     pub from: Place,
 }
 
-/// Where settings come from. Not printable: secrets stand in it as plain text.
+/// The sources of settings. Not printable, because secrets stand in it as plain text.
 #[derive(Clone)]
 pub struct Sources {
-    /// What the process is for: a process that does not listen needs no token.
+    /// A process that does not listen needs no token.
     pub role: Role,
-    /// What the command line says.
     pub flags: Flags,
-    /// The environment.
     pub environment: BTreeMap<String, OsString>,
-    /// Where greenline.toml is looked for, and what relative paths start from.
+    /// The directory of greenline.toml, from which relative paths start.
     pub directory: PathBuf,
-    /// The machine's cores.
     pub cores: NonZeroUsize,
-    /// The user's number, which keeps users of one machine apart.
+    /// The user's number, which separates users of one machine.
     pub user: u32,
 }
 
 impl Sources {
-    /// The flags given, and for the rest this process: its environment, directory and machine.
+    /// Combines the given flags with this process's environment, directory and machine.
     pub fn of_process(role: Role, flags: Flags) -> Self {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         Self {
@@ -139,7 +129,7 @@ impl Sources {
     }
 }
 
-/// What the command line says, as unparsed text: the loader judges all sources alike.
+/// The command line's values as unparsed text, so that the loader treats all sources alike.
 #[derive(Clone, Default)]
 pub struct Flags(BTreeMap<&'static str, Flag>);
 
@@ -150,17 +140,16 @@ struct Flag {
 }
 
 impl Flags {
-    /// No flags.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Lets `--flag value` set the setting of this name, such as `queue.lease`; `config` is the
-    /// path of greenline.toml. Without a value nothing is set.
+    /// Sets the setting of this name, such as `queue.lease`, from `--flag value`; `config` is the
+    /// path of greenline.toml. `None` sets nothing.
     ///
     /// # Panics
     ///
-    /// When no setting has this name: that is a mistake in the program, found by its first test.
+    /// When no setting has this name: a programming error that the first test finds.
     #[must_use]
     pub fn with(mut self, name: &str, flag: &str, value: Option<String>) -> Self {
         let setting = SETTINGS.iter().find(|setting| setting.name == name);
@@ -211,7 +200,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     Ok(Loaded { settings, warnings, effective })
 }
 
-/// A file that was asked for must be there; the usual one may be missing.
+/// A file that the user named must exist; the default one may be missing.
 fn read_file(sources: &Sources, asked: Option<&Path>, place: &Place) -> Result<File, Problem> {
     const USUAL: &str = "greenline.toml";
     let path = asked.unwrap_or(Path::new(USUAL));

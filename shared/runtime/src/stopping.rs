@@ -1,8 +1,8 @@
-//! Stopping in two steps.
+//! Two-step shutdown.
 //!
-//! The first SIGTERM or SIGINT asks to *drain*: take no new work, finish what runs. The second
-//! asks to *interrupt*: hand back what still runs and leave. What each of these means is up to
-//! the daemon that holds the [`Stop`]; nothing here is global, and nothing here ends the process.
+//! The first SIGTERM or SIGINT asks to *drain*: take no new work, finish what runs. The second asks
+//! to *interrupt*: return running work and exit. The daemon that holds the [`Stop`] acts on each
+//! step; nothing here is global or ends the process.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,22 +11,22 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The two tokens of one process (or of one daemon in it). Clones are the same tokens.
+/// The two tokens of one process, or of one daemon in it. Clones share the tokens.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    /// Cancelled when no new work should begin.
+    /// Cancelled when no new work may begin.
     pub drain: CancellationToken,
-    /// Cancelled when running work should be given back. Never before `drain`.
+    /// Cancelled when running work must be returned. Never before `drain`.
     pub interrupt: CancellationToken,
 }
 
 impl Stop {
-    /// Tokens that nothing has cancelled yet.
+    /// Creates tokens that are not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes one more step towards the end: drain first, then interrupt.
+    /// Takes the next step: drain first, then interrupt.
     pub fn step(&self) -> Step {
         if self.drain.is_cancelled() {
             self.interrupt.cancel();
@@ -37,19 +37,19 @@ impl Stop {
         }
     }
 
-    /// Goes straight to the second step.
+    /// Takes the second step at once.
     pub fn interrupt_now(&self) {
         self.drain.cancel();
         self.interrupt.cancel();
     }
 
-    /// Takes over SIGTERM and SIGINT at once, and returns the future that turns each of them into
-    /// a step. It tells `heard` about each step, so that the caller can say what happens next,
-    /// and never ends: run it beside the daemon and drop it with the daemon.
+    /// Takes over SIGTERM and SIGINT, and returns the future that turns each signal into a step. It
+    /// calls `heard` with each step, so that the caller can print what happens next. The future
+    /// never ends: run it beside the daemon and drop it with the daemon.
     ///
     /// # Errors
     ///
-    /// When the operating system refuses the handlers. Must be called within a tokio runtime.
+    /// When the operating system refuses the handlers. Must be called within a Tokio runtime.
     pub fn on_signals<F: FnMut(Step)>(
         &self,
         mut heard: F,
@@ -73,12 +73,12 @@ async fn next(term: &mut Signal, int: &mut Signal) {
     }
 }
 
-/// What a signal asked for.
+/// The step that a signal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Take no new work, finish what runs.
+    /// Take no new work, finish running work.
     Drain,
-    /// Hand back what still runs.
+    /// Return running work.
     Interrupt,
 }
 

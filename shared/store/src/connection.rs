@@ -1,4 +1,4 @@
-//! One connection that many share, made again when it breaks.
+//! One shared connection, which reconnects when it breaks.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,14 +30,14 @@ struct Shared {
     link: Mutex<Link>,
 }
 
-/// How the server that takes our writes is found.
+/// The way to find the server that accepts writes.
 enum Finder {
     Direct(Client),
     Sentinel(Mutex<SentinelClient>),
 }
 
-/// The connection of the moment. `generation` tells a caller whose call failed
-/// whether somebody else has replaced the connection already.
+/// The current connection. `generation` shows a caller whose call failed whether another caller has
+/// already replaced the connection.
 #[derive(Default)]
 struct Link {
     generation: u64,
@@ -45,16 +45,16 @@ struct Link {
 }
 
 impl Store {
-    /// Connects, and refuses a server that the queue can't live on: one that
-    /// is older than Redis 7.0, or a Redis Cluster.
+    /// Connects, and refuses a server that the queue can't use: one older than Redis 7.0, or a
+    /// Redis Cluster.
     pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
         let store = Self::lazy(config)?;
         store.facts().await?.check()?;
         Ok(store)
     }
 
-    /// A handle that connects at its first call and checks nothing, for those
-    /// who want to look at a server that may be unfit.
+    /// Creates a handle that connects at its first call and checks nothing, for callers that
+    /// inspect an unfit server.
     pub fn lazy(config: StoreConfig) -> Result<Self, StoreError> {
         let finder = Finder::new(&config)?;
         let address = config.address();
@@ -62,25 +62,25 @@ impl Store {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// What goes before every key and channel.
+    /// Returns the prefix of every key and channel.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.shared.config.namespace
     }
 
-    /// Where Redis is looked for, without credentials.
+    /// Returns the address of Redis without credentials.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.shared.address
     }
 
-    /// The database that calls go to.
+    /// Returns the database that calls use.
     #[must_use]
     pub fn database(&self) -> u16 {
         self.shared.config.effective_database()
     }
 
-    /// What the server says of itself.
+    /// Reads the server's facts.
     pub async fn facts(&self) -> Result<ServerFacts, StoreError> {
         server::facts(self).await
     }
@@ -94,8 +94,8 @@ impl Store {
         }
     }
 
-    /// Runs commands in one round trip; all their answers, in order. One that
-    /// failed has its error for an answer.
+    /// Runs commands in one round trip and returns all replies in order. A failed command has its
+    /// error as its reply.
     pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         match connection.send_packed_commands(pipeline, 0, pipeline.len()).await {
@@ -115,7 +115,7 @@ impl Store {
         if let Err(error) = &answer
             && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
         {
-            // SCRIPT FLUSH, a restart or another server: Redis forgot the text.
+            // After SCRIPT FLUSH, a restart or a failover, Redis has lost the script's text.
             answer = send(&mut connection, &script.by_text(call)).await;
         }
         match answer {
@@ -124,7 +124,7 @@ impl Store {
         }
     }
 
-    /// A connection of its own for calls that wait, such as `BLPOP`.
+    /// Opens a separate connection for blocking calls such as `BLPOP`.
     pub async fn blocking(&self) -> Result<Blocking, StoreError> {
         let client = self.client().await?;
         let config = AsyncConnectionConfig::new()
@@ -137,8 +137,8 @@ impl Store {
         Ok(Blocking { store: self.clone(), connection })
     }
 
-    /// A connection of its own that listens to channels (names as they are: the
-    /// caller puts the namespace before them).
+    /// Opens a separate connection that listens to channels. The caller prepends the namespace to
+    /// their names.
     pub async fn subscribe(&self, channels: &[String]) -> Result<PubSub, StoreError> {
         let client = self.client().await?;
         let connect = client.get_async_pubsub();
@@ -165,8 +165,8 @@ impl Store {
         self.error(RedisError::from(error))
     }
 
-    /// The shared connection, made if there is none. Those who come while it
-    /// is being made wait for it instead of making their own.
+    /// Returns the shared connection and opens it if needed. Concurrent callers wait for the same
+    /// connection.
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
         let mut link = self.shared.link.lock().await;
         if let Some(connection) = &link.connection {
@@ -199,8 +199,8 @@ impl Store {
         }
     }
 
-    /// Turns a client's error into ours, and drops a connection that is dead,
-    /// hangs, or leads to a server that was master once.
+    /// Converts a client's error, and drops a connection that is dead, hangs, or leads to a former
+    /// master.
     async fn failed(&self, generation: u64, error: RedisError) -> StoreError {
         let error = self.error(error);
         if error.wants_new_connection() {
@@ -213,15 +213,15 @@ impl Store {
     }
 }
 
-/// A connection of its own, for calls that wait on the server's side.
+/// A separate connection for calls that block on the server.
 pub struct Blocking {
     store: Store,
     connection: MultiplexedConnection,
 }
 
 impl Blocking {
-    /// Runs a command that waits up to `wait`. After an error, drop this and
-    /// ask the store for another.
+    /// Runs a command that waits up to `wait`. After an error, drop this connection and open
+    /// another.
     pub async fn command<T: FromRedisValue>(
         &mut self,
         command: &Cmd,
@@ -237,8 +237,8 @@ impl Blocking {
     }
 }
 
-/// Sends a command. The client hands a server's error on as a value: here it is
-/// an error again.
+/// Sends a command. The client returns a server's error as a value; this turns it back into an
+/// error.
 async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> redis::RedisResult<Value> {
     connection.send_packed_command(command).await?.extract_error()
 }
@@ -323,8 +323,8 @@ fn pem(path: &Path) -> Result<Vec<u8>, StoreError> {
     })
 }
 
-/// rustls wants one provider of cryptography for the process; whoever is first
-/// sets it, and all of us set the same.
+/// rustls needs one provider of cryptography per process. The first caller sets it, and all callers
+/// set the same one.
 fn provide_cryptography() {
     let _already_set = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,4 +1,4 @@
-//! A Redis of its own, a queue in it, and that queue's clock.
+//! A private Redis, a queue in it, and the queue's clock.
 
 use std::time::Duration;
 
@@ -13,26 +13,24 @@ use tempfile::TempDir;
 
 use crate::Hand;
 
-/// What a bed is made of.
+/// Options of a bed.
 #[derive(Default)]
 pub struct Ground {
     /// The queue's options; their clock is replaced.
     pub options: QueueOptions,
-    /// The queue's scripts.
     pub scripts: Scripts,
-    /// Settings of the Redis, as name and value of redis.conf.
+    /// Settings of Redis, as name and value of redis.conf.
     pub settings: Vec<(&'static str, String)>,
-    /// Whether the Redis writes an append-only file.
+    /// Redis writes an append-only file.
     pub append_only: bool,
-    /// A port on loopback that the Redis listens on besides its socket.
+    /// A loopback port of Redis besides its socket.
     pub port: Option<u16>,
 }
 
-/// A Redis of its own, a queue in it, and that queue's clock.
+/// A private Redis, a queue in it, and the queue's clock.
 pub struct TestBed {
-    /// The server; a test may kill and restart it.
+    /// A test may kill and restart it.
     pub redis: PrivateServer,
-    /// The queue.
     pub queue: Queue,
     /// Moves the queue's clock.
     pub clock: ClockShift,
@@ -41,7 +39,7 @@ pub struct TestBed {
 }
 
 impl TestBed {
-    /// A bed with the queue's default options.
+    /// Creates a bed with the queue's default options.
     ///
     /// # Panics
     ///
@@ -50,7 +48,7 @@ impl TestBed {
         Self::on(Ground::default()).await
     }
 
-    /// A bed with other options; its clock takes the place of theirs.
+    /// Creates a bed with other options; its clock replaces theirs.
     ///
     /// # Panics
     ///
@@ -59,7 +57,7 @@ impl TestBed {
         Self::on(Ground { options, ..Ground::default() }).await
     }
 
-    /// A bed whose queue runs these scripts.
+    /// Creates a bed whose queue runs these scripts.
     ///
     /// # Panics
     ///
@@ -68,7 +66,7 @@ impl TestBed {
         Self::on(Ground { scripts, ..Ground::default() }).await
     }
 
-    /// A bed made of these.
+    /// Creates a bed with these options.
     ///
     /// # Panics
     ///
@@ -93,14 +91,14 @@ impl TestBed {
         Self { redis, queue, clock, scripts, folder }
     }
 
-    /// Where this bed keeps its files; gone with it.
+    /// Returns the folder of this bed's files, which is deleted with the bed.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// Another queue on the same server, with the same clock, options and scripts,
-    /// reached as `config` says.
+    /// Connects another queue to the same server by `config`, with the same clock, options and
+    /// scripts.
     ///
     /// # Panics
     ///
@@ -111,31 +109,31 @@ impl TestBed {
         Queue::open_with(store, options, self.scripts.clone()).await.expect("a queue")
     }
 
-    /// Another queue on the same server and clock, in a namespace.
+    /// Connects another queue in a namespace to the same server and clock.
     ///
     /// # Panics
     ///
-    /// If the server does not answer, or the name can't be one.
+    /// If the server does not answer, or the name is invalid.
     pub async fn queue_in(&self, namespace: &str) -> Queue {
         let namespace: Namespace = namespace.parse().expect("a namespace");
         self.queue_by(StoreConfig::at(self.redis.url()).in_namespace(namespace)).await
     }
 
-    /// Runs a plain command, words as redis-cli takes them without quotes.
+    /// Runs a plain command, with words as redis-cli takes them without quotes.
     ///
     /// # Panics
     ///
-    /// If Redis refuses it, or answers otherwise than the test expects.
+    /// If Redis refuses it, or replies with another type.
     pub async fn redis<T: FromRedisValue>(&self, line: &str) -> T {
         let words: Vec<&str> = line.split(' ').collect();
         self.redis_words(&words).await
     }
 
-    /// The same, for words that hold spaces.
+    /// Runs a plain command whose words may hold spaces.
     ///
     /// # Panics
     ///
-    /// If Redis refuses it, or answers otherwise than the test expects.
+    /// If Redis refuses it, or replies with another type.
     pub async fn redis_words<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut call = cmd(words[0]);
         call.arg(&words[1..]);
@@ -143,7 +141,7 @@ impl TestBed {
         answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    /// All keys of the server that fit a pattern, in order.
+    /// Returns all keys of the server that match a pattern, sorted.
     ///
     /// # Panics
     ///
@@ -154,7 +152,7 @@ impl TestBed {
         keys
     }
 
-    /// A task's hash.
+    /// Returns a task's hash.
     ///
     /// # Panics
     ///
@@ -165,7 +163,7 @@ impl TestBed {
         record.unwrap_or_else(|| panic!("there is no task {id}"))
     }
 
-    /// A task's status.
+    /// Returns a task's status.
     ///
     /// # Panics
     ///
@@ -174,7 +172,7 @@ impl TestBed {
         self.record(id).await.status.parse().expect("a status")
     }
 
-    /// A registered worker that takes `run_command` tasks.
+    /// Registers a worker that takes `run_command` tasks.
     ///
     /// # Panics
     ///
@@ -185,7 +183,7 @@ impl TestBed {
         worker
     }
 
-    /// A worker that does what the test says.
+    /// Creates a worker that the test drives.
     ///
     /// # Panics
     ///
@@ -194,7 +192,7 @@ impl TestBed {
         Hand::of(self.queue.clone(), self.worker(id).await)
     }
 
-    /// The same with a profile that the test changes.
+    /// Creates a worker that the test drives, with a changed profile.
     ///
     /// # Panics
     ///
@@ -206,7 +204,7 @@ impl TestBed {
         Hand::of(self.queue.clone(), self.queue.worker(profile))
     }
 
-    /// Lets `time` pass in one leap, then ticks.
+    /// Advances the clock by `time` at once, then ticks.
     ///
     /// # Panics
     ///
@@ -216,7 +214,7 @@ impl TestBed {
         self.queue.tick_now().await.expect("a tick");
     }
 
-    /// Lets `time` pass in ticks, so that nobody looks asleep.
+    /// Advances the clock by `time` in ticks, so that no process looks suspended.
     ///
     /// # Panics
     ///
@@ -232,8 +230,8 @@ impl TestBed {
         }
     }
 
-    /// Moves the clock past the lease, in ticks that keep everyone from looking
-    /// asleep, so that whoever did not renew is reaped.
+    /// Advances the clock past the lease in ticks, so that claims without a renewal are reaped and
+    /// no process looks suspended.
     ///
     /// # Panics
     ///
@@ -242,7 +240,7 @@ impl TestBed {
         self.pass(self.queue.options().lease + Duration::from_secs(1)).await;
     }
 
-    /// Ticks until the walk over all keys has come round twice.
+    /// Ticks until the scan over all keys has completed twice.
     ///
     /// # Panics
     ///
@@ -258,7 +256,7 @@ impl TestBed {
     }
 }
 
-/// Where the walk is; 0 when it is round.
+/// Reads the cursor of the scan; 0 when it is complete.
 const WALKED: &str = "HGET agent:tasks:tick cursor";
 
 fn profile(id: &str) -> WorkerProfile {

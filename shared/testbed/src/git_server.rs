@@ -1,4 +1,4 @@
-//! A place that repositories are fetched from: git's own server behind HTTP.
+//! A git server over HTTP: git's own `http-backend`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,13 +14,14 @@ use axum::response::{IntoResponse, Response};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
-/// What the token `read-only` looks like on the wire.
+/// The header value of the token `read-only`.
 const READ_ONLY: &str = "Basic eC1hY2Nlc3MtdG9rZW46cmVhZC1vbmx5";
 
-/// One repository, `acme/app`, that a test can commit to and others can fetch. It goes with its test.
+/// One repository, `acme/app`, that a test commits to and others fetch. It is deleted with its
+/// test.
 pub struct GitServer {
     shared: Arc<Shared>,
-    /// Where it answers, on loopback.
+    /// The loopback address.
     pub address: SocketAddr,
 }
 
@@ -31,12 +32,12 @@ struct Shared {
 }
 
 impl GitServer {
-    /// Shows itself to everyone.
+    /// Serves everyone.
     pub async fn public() -> Self {
         Self::start(false).await
     }
 
-    /// Shows itself only to who has the token `read-only`.
+    /// Serves only requests with the token `read-only`.
     pub async fn private() -> Self {
         Self::start(true).await
     }
@@ -54,23 +55,23 @@ impl GitServer {
         server
     }
 
-    /// What its repository is cloned from.
+    /// Returns the clone URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/acme/app.git", self.address)
     }
 
-    /// How many it has had so far.
+    /// Returns the number of requests so far.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
-    /// Commits these files, and says which commit that is.
+    /// Commits these files and returns the commit's hash.
     ///
     /// # Panics
     ///
-    /// If git does not take them.
+    /// If git refuses.
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
         for (name, text) in files {
             std::fs::write(self.place().join(name), text).expect("room for a file");
@@ -111,7 +112,7 @@ async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response 
     answer(&run(server.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
 }
 
-/// What git's server wants to know of a request.
+/// Returns the CGI variables of a request.
 fn variables(request: &Request) -> [(&'static str, String); 4] {
     let header = |name: &str| {
         let value = request.headers().get(name);
@@ -147,7 +148,7 @@ async fn run(
     backend.wait_with_output().await.expect("an answer").stdout
 }
 
-/// From CGI to HTTP.
+/// Converts a CGI response to HTTP.
 fn answer(output: &[u8]) -> Response {
     let end = output.windows(4).position(|four| four == b"\r\n\r\n").expect("headers");
     let mut response = Response::new(Bytes::copy_from_slice(&output[end + 4..]).into());

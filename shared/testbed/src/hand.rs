@@ -1,4 +1,4 @@
-//! A worker without a program: it does what the test says, when it says so.
+//! A worker without a program, driven by the test.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,30 +8,27 @@ use greenline_queue::{
     Worker, WorkerId,
 };
 
-/// A worker without a program. What Redis refuses is the test's end, but for
-/// [`Hand::try_claim`].
+/// A worker that the test drives. An error of Redis fails the test, except in [`Hand::try_claim`].
 pub struct Hand {
     queue: Queue,
-    /// The worker itself.
     pub worker: Worker,
-    /// How many tasks it says that it runs.
+    /// The number of tasks that it reports as running.
     pub running: usize,
 }
 
 impl Hand {
-    /// A hand that works for `queue`.
+    /// Wraps a worker of `queue`.
     #[must_use]
     pub fn of(queue: Queue, worker: Worker) -> Self {
         Self { queue, worker, running: 0 }
     }
 
-    /// Its id.
     #[must_use]
     pub fn id(&self) -> WorkerId {
         self.worker.profile().id.clone()
     }
 
-    /// Claims up to `n` tasks, all to be started at once.
+    /// Claims up to `n` tasks, all of them started.
     ///
     /// # Panics
     ///
@@ -40,7 +37,7 @@ impl Hand {
         self.try_claim(n, 0).await.expect("a claim").tasks
     }
 
-    /// Claims the one task that there is for it.
+    /// Claims its only task.
     ///
     /// # Panics
     ///
@@ -49,8 +46,7 @@ impl Hand {
         self.claim(1).await.pop().expect("a task to claim")
     }
 
-    /// Claims `start` tasks to be started and `prefetch` more; all types that it
-    /// knows are taken for short.
+    /// Claims `start` started tasks and `prefetch` more; every known type counts as short.
     pub async fn try_claim(
         &mut self,
         start: usize,
@@ -63,7 +59,7 @@ impl Hand {
         self.worker.claim(Appetite { start, prefetch, short, running }).await
     }
 
-    /// Says that a task succeeded.
+    /// Completes a task.
     ///
     /// # Panics
     ///
@@ -73,7 +69,7 @@ impl Hand {
         self.queue.complete(&self.id(), claim, result).await.expect("a settlement")
     }
 
-    /// Says that a task failed and may be tried again in ten seconds.
+    /// Fails a task that may be retried in ten seconds.
     ///
     /// # Panics
     ///
@@ -82,7 +78,7 @@ impl Hand {
         self.fail_as(claim, true).await
     }
 
-    /// Says that a task failed and never will succeed.
+    /// Fails a task for good.
     ///
     /// # Panics
     ///
@@ -97,7 +93,7 @@ impl Hand {
         self.queue.fail_after(&self.id(), claim, &failure, delay).await.expect("a settlement")
     }
 
-    /// Hands a task back.
+    /// Releases a task.
     ///
     /// # Panics
     ///
@@ -107,7 +103,7 @@ impl Hand {
         settled.expect("a settlement")[0]
     }
 
-    /// Renews claims; what the queue says of each.
+    /// Renews claims and returns the queue's reply for each.
     ///
     /// # Panics
     ///

@@ -1,15 +1,15 @@
-//! Waiting for what another process does: by looking, with an end.
+//! Polls for the effect of another process, up to a deadline.
 
 use std::time::{Duration, Instant};
 
-/// How long something may take that a test waits for: far longer than it does.
+/// The deadline: far longer than any awaited effect takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Looks until `done` says yes.
+/// Polls until `done` returns `true`.
 ///
 /// # Panics
 ///
-/// If it does not within half a minute; `what` says what was waited for.
+/// If it does not within half a minute; `what` names the awaited effect.
 pub async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done().await {

@@ -1,4 +1,4 @@
-//! A wire between a queue and its Redis that misbehaves when it is told to.
+//! A connection between a queue and its Redis that injects faults on command.
 
 use std::time::Duration;
 
@@ -8,25 +8,24 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// How the wire behaves.
+/// The behavior of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weather {
-    /// It carries everything.
+    /// Forwards everything.
     Fair,
-    /// It carries everything, each piece so much later.
+    /// Forwards everything with a delay per piece.
     Slow(Duration),
-    /// Requests arrive, answers vanish.
+    /// Requests arrive, replies are lost.
     LosesReplies,
-    /// Of the next answer so many bytes arrive, then the wire is cut; the wires
-    /// after it are fair.
+    /// The connection is cut after so many bytes of the next reply; later connections work.
     CutsReplyAfter(usize),
-    /// Nothing arrives, and nobody is told.
+    /// Nothing arrives, without an error.
     BlackHole,
-    /// Whoever connects is cut off, and whoever is connected at the next byte.
+    /// New connections are cut at once, existing ones at the next byte.
     Cut,
 }
 
-/// A wire between a queue and its Redis; gone with its handle.
+/// A connection between a queue and its Redis; it ends with its handle.
 pub struct Proxy {
     port: u16,
     weather: watch::Sender<Weather>,
@@ -34,7 +33,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A fair wire to a server.
+    /// Creates a working connection to a server.
     ///
     /// # Panics
     ///
@@ -46,7 +45,7 @@ impl Proxy {
         let weather = watch::Sender::new(Weather::Fair);
         let told = weather.clone();
         let listening = tokio::spawn(async move {
-            // Its wires end with it.
+            // Its connections end with it.
             let mut wires = tokio::task::JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
                 if let Ok(far) = UnixStream::connect(&socket).await {
@@ -57,13 +56,13 @@ impl Proxy {
         Self { port, weather, listening: listening.abort_handle() }
     }
 
-    /// Where a queue reaches its Redis by this wire.
+    /// Returns the URL by which a queue reaches its Redis through this proxy.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Changes how the wire behaves, from the next byte on.
+    /// Changes the behavior from the next byte on.
     pub fn weather(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
@@ -75,7 +74,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Carries both ways until one side has had enough.
+/// Forwards both directions until one side ends.
 async fn carry(near: TcpStream, far: UnixStream, weather: watch::Sender<Weather>) {
     let (mut near_in, mut near_out) = near.into_split();
     let (mut far_in, mut far_out) = far.into_split();
@@ -89,7 +88,7 @@ async fn carry(near: TcpStream, far: UnixStream, weather: watch::Sender<Weather>
                     swallowed = true;
                     continue;
                 }
-                // A wire may fall silent or end, but it never leaves something out.
+                // A connection may stall or end, but it never skips a byte.
                 _ if swallowed => return,
                 Weather::Cut => return,
                 Weather::Slow(delay) => tokio::time::sleep(delay).await,

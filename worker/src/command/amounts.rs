@@ -1,4 +1,4 @@
-//! Amounts as people say them: `4.1 GiB`, `2 min 40 s`.
+//! Formats amounts for people: `4.1 GiB`, `2 min 40 s`.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ impl fmt::Display for Bytes {
         let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| self.0 >= *size) else {
             return write!(f, "{} B", self.0);
         };
-        // Rounded up: "used 4 GiB, limit 4 GiB" would leave people wondering.
+        // Rounded up: "used 4 GiB, limit 4 GiB" would be confusing.
         let tenths = (u128::from(self.0) * 10).div_ceil(u128::from(size));
         match tenths % 10 {
             0 => write!(f, "{} {unit}", tenths / 10),

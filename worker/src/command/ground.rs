@@ -1,18 +1,17 @@
-//! What a run's commands stand on: the worker's own ground, or a sandbox.
+//! The isolation of a run's commands: none, or a sandbox.
 
 use super::command_list::Phase;
 use crate::sandbox::{Outbound, Sandbox};
 
-/// Where commands run.
+/// The isolation of commands.
 #[derive(Debug, Clone)]
 pub enum Ground {
-    /// On this machine, as the worker's user: for the operator's own commands.
+    /// No isolation, as the worker's user: for the operator's own commands.
     Open,
-    /// In a sandbox: for everyone else's.
+    /// In a sandbox: for other people's commands.
     Sandboxed {
-        /// Which.
         sandbox: Sandbox,
-        /// What `setup` may reach. `validation` reaches nothing.
+        /// The network of `setup`. `validation` has none.
         during_setup: Outbound,
     },
 }

@@ -16,35 +16,28 @@ use tokio::sync::Notify;
 
 /// How much output may wait for its reader, half of it from the beginning.
 const QUEUED_BYTES: usize = 1 << 20;
-/// How large pieces grow by joining.
+/// The size up to which pieces are joined.
 const JOINED_BYTES: usize = 16 << 10;
 
-/// Which output of a command.
+/// An output stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
     Stdout,
-    /// Standard error.
     Stderr,
 }
 
-/// What a reader of the output learns, in order.
+/// An event for the reader of the output, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutputEvent {
-    /// A command wrote something.
     Written {
-        /// Its place among all commands of the task, from 0.
+        /// The index among all commands of the task.
         command: usize,
-        /// Where it wrote it.
         stream: Stream,
-        /// As it came: not always text, and characters may be cut.
+        /// Raw bytes: not always text, and characters may be split.
         bytes: Vec<u8>,
     },
     /// This much output came here, and could not be kept.
-    LeftOut {
-        /// How much.
-        bytes: u64,
-    },
+    LeftOut { bytes: u64 },
     /// The task has written half of what is kept: what follows comes at its end.
     KeptBack {
         /// How much is kept of what follows, from its end.
@@ -52,13 +45,13 @@ pub enum OutputEvent {
     },
 }
 
-/// Where commands write. The reader's end comes when the log and its clones are dropped.
+/// The writing side. The reader ends when the log and its clones are dropped.
 #[derive(Debug)]
 pub struct OutputLog {
     shared: Arc<Shared>,
 }
 
-/// Where the output is read.
+/// The reading side.
 #[derive(Debug)]
 pub struct OutputReader {
     shared: Arc<Shared>,
@@ -93,7 +86,7 @@ struct Recent {
 }
 
 impl OutputLog {
-    /// A log and its one reader.
+    /// Creates a log and its only reader.
     #[must_use]
     pub fn new() -> (Self, OutputReader) {
         let shared = Arc::new(Shared::default());
@@ -140,7 +133,7 @@ impl Drop for OutputLog {
 }
 
 impl OutputReader {
-    /// Everything that came since the last call, waiting for something to come; none at the end.
+    /// Waits for events and returns all since the last call, or `None` at the end.
     pub async fn next(&mut self) -> Option<Vec<OutputEvent>> {
         loop {
             {

@@ -1,4 +1,4 @@
-//! What a run did. Stored as the task's result: names here outlive a release.
+//! The result of a run. Stored as the task's result: names here outlive a release.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,78 +10,70 @@ use super::cancellation::CancelReason;
 use super::command_list::Phase;
 use crate::workspace::Hidden;
 
-/// What a run did, command by command, and how it ended.
+/// The result of a run: its commands and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandReport {
     /// The commands that were started, in order.
     pub commands: Vec<CommandRun>,
-    /// How the run ended.
     pub outcome: Outcome,
 }
 
-/// What one command did.
+/// The result of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRun {
-    /// As the task gave it.
+    /// As in the task.
     pub command: String,
-    /// The list it was in.
     pub phase: Phase,
     /// `exit_code` or `signal`.
     #[serde(flatten)]
     pub ended: Ended,
-    /// From its start to its end.
     pub duration_ms: u64,
-    /// The end of what it wrote to both outputs, as it came.
+    /// The end of its combined output.
     pub tail: String,
-    /// How many bytes it wrote before those in `tail`.
+    /// The number of bytes before those in `tail`.
     pub truncated_bytes: u64,
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// By itself.
     ExitCode(i32),
-    /// By this signal.
     Signal(i32),
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
     /// All commands exited with 0.
     Passed,
-    /// A command did not; those after it were not started.
+    /// A command failed; later ones were not started.
     Failed {
-        /// Its place in the report's `commands`, from 0.
+        /// The index in the report's `commands`.
         which: usize,
     },
-    /// The time was up.
+    /// The time limit was reached.
     TimedOut {
-        /// The time that all commands had together.
+        /// The limit for all commands together.
         limit_ms: u64,
     },
-    /// Its processes used too much memory.
+    /// The processes exceeded the memory limit.
     OutOfMemory {
-        /// What they used when they were stopped.
+        /// The use when they were stopped.
         used_bytes: u64,
-        /// What they may use.
         limit_bytes: u64,
     },
-    /// It had too many processes.
+    /// The run had too many processes.
     TooManyProcesses {
-        /// How many it had when they were stopped.
+        /// The number when they were stopped.
         used: usize,
-        /// How many it may have.
         limit: usize,
     },
-    /// Its workspace took too much of the disk.
+    /// The workspace exceeded the disk limit.
     DiskFull {
-        /// What it used when it was stopped.
+        /// The use when the run was stopped.
         used_bytes: u64,
-        /// What it may use.
         limit_bytes: u64,
     },
     /// A command replaced a directory of the workspace, by a link for example, so that the next one
@@ -117,15 +109,12 @@ pub enum Outcome {
         /// What should be.
         wanted_bytes: u64,
     },
-    /// It was told to stop.
-    Cancelled {
-        /// By whom.
-        reason: CancelReason,
-    },
+    /// The run was cancelled.
+    Cancelled { reason: CancelReason },
 }
 
 impl CommandReport {
-    /// Whether all commands exited with 0.
+    /// Returns `true` if all commands exited with 0.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.outcome == Outcome::Passed

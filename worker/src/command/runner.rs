@@ -1,4 +1,4 @@
-//! One run, from its first command to the death of its last process.
+//! One run, from its first command to the end of its last process.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -41,10 +41,10 @@ use crate::sandbox::Outbound;
 use crate::task_user::NoTaskUser;
 use crate::workspace::Workspace;
 
-/// How long something that ought to be there already is waited for, when every process is dead.
+/// The wait for results that should be there already when every process is dead.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// Why commands can't be run in this process at all.
+/// The reason why this process can't run commands at all.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// Orphans would escape.
@@ -55,22 +55,22 @@ pub enum RunnerError {
     Close(#[from] PrivacyError),
 }
 
-/// Why a run ended without a report: by no fault of its commands. Another attempt may succeed.
+/// The reason why a run ended without a report, through no fault of its commands. Another attempt
+/// may succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The shell did not start.
     #[error("failed to start a shell in {directory}")]
     Start {
-        /// Where it was to start.
+        /// The directory in which it was to start.
         directory: String,
-        /// Why it did not.
         #[source]
         source: io::Error,
     },
     /// The task has no user to run as.
     #[error("failed to give the task a user of its own")]
     User(#[source] NoTaskUser),
-    /// The shell ran, and the system would not say how it ended.
+    /// The shell ran, and the system did not report its end.
     #[error("failed to learn how a command ended")]
     Wait(#[source] io::Error),
     /// Something that a command left in its sandbox survives SIGKILL: the next command would not
@@ -87,22 +87,20 @@ pub struct CommandRunner {
     groups: Option<Arc<Delegation>>,
 }
 
-/// One task's commands and what they are run with.
+/// One task's commands with their environment.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// What to run.
     pub commands: &'a CommandList,
-    /// Where. It names the attempt, too.
+    /// Also identifies the attempt.
     pub workspace: &'a Workspace,
-    /// With how much.
     pub limits: Limits,
-    /// Who is told what they write.
+    /// Receives the output.
     pub output: OutputLog,
-    /// Who may stop it.
+    /// Stops the run.
     pub cancellation: &'a Cancellation,
-    /// What is around its commands.
+    /// The isolation of the commands.
     pub ground: &'a Ground,
-    /// Variables that its commands see beside those of all jobs.
+    /// Additional variables of this job's commands.
     pub variables: &'a [(&'a str, String)],
     /// A line that each command finds at descriptor 9, to be read once; without it that is closed.
     pub input: Option<&'a Secret>,
@@ -131,7 +129,8 @@ impl CommandRunner {
     /// Runs a task's commands. When this returns, or is dropped, none of their processes lives.
     ///
     /// # Errors
-    /// When the worker itself could not do its part. What the commands did is never an error.
+    ///
+    /// When the worker itself failed. A command's failure is never an error.
     pub async fn run(&self, job: Job<'_>) -> Result<CommandReport, RunError> {
         if let Some(sandbox) = job.ground.sandbox() {
             sandbox.prepare(job.workspace).await.map_err(RunError::User)?;
@@ -165,7 +164,7 @@ impl CommandRunner {
     }
 }
 
-/// Waits for whatever may end a run before its commands do.
+/// Waits for anything that ends a run before its commands do.
 async fn reason_to_end(job: &Job<'_>, watched: Arc<Watched>) -> Outcome {
     let Job { limits, cancellation, .. } = job;
     select! {
@@ -183,12 +182,12 @@ struct Run<'a, 'p, E> {
     group: Option<Group>,
     watched: Arc<Watched>,
     end: Pin<&'p mut E>,
-    /// Pumps of commands that have ended, for processes that they left in the background.
+    /// Pumps of ended commands, for processes that these left in the background.
     background: JoinSet<()>,
     commands: Vec<CommandRun>,
 }
 
-/// How one command ended, and what ended it if that was not the command itself.
+/// The end of one command, and its cause if that was not the command itself.
 struct CommandEnd {
     ended: Ended,
     cause: Option<Outcome>,
@@ -197,14 +196,14 @@ struct CommandEnd {
 impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     async fn into_report(mut self) -> Result<CommandReport, RunError> {
         let outcome = self.run_all().await;
-        // Also after an error, and also when all passed: something may run in the background.
+        // Also after an error or a success: a process may run in the background.
         self.tree.end(self.job.limits.grace).await;
         // Whoever hid from the look at the tree is still of the task's user.
         self.job.workspace.end_processes().await;
         if let Some(group) = self.group.take() {
             let _gone = spawn_blocking(move || drop(group)).await;
         }
-        // All writers are dead, unless a pipe was handed to a process that is not ours.
+        // All writers are dead, unless a pipe was passed to a foreign process.
         let closing = async { while self.background.join_next().await.is_some() {} };
         let _ = timeout(AFTERMATH, closing).await;
         Ok(CommandReport { outcome: outcome?, commands: self.commands })
@@ -212,7 +211,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
 
     async fn run_all(&mut self) -> Result<Outcome, RunError> {
         for (phase, command) in self.job.commands.iter() {
-            // Nothing is started for a run that is to end already.
+            // Starts nothing for a run that must end already.
             select! {
                 biased;
                 outcome = &mut self.end => return Ok(outcome),
@@ -244,7 +243,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         self.tree.clear().await
     }
 
-    /// Runs one command; says how the run ends, if it ends with this.
+    /// Runs one command. Returns the run's outcome if it ends with this command.
     async fn run_one(&mut self, phase: Phase, command: &str) -> Result<Option<Outcome>, RunError> {
         let which = self.commands.len();
         let begun = Instant::now();
@@ -331,11 +330,11 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
 
     async fn wait_or_end(&mut self, child: &mut dyn ChildWrapper) -> Result<CommandEnd, RunError> {
         let end = select! {
-            // A command that has ended has ended, whatever happens at the same time.
+            // A command that has ended counts as ended, whatever happens at the same time.
             biased;
             status = child.wait() => CommandEnd { ended: ended(status)?, cause: None },
             outcome = &mut self.end => {
-                // Processes that multiply would use the time to do so.
+                // Processes that multiply would use the grace period to do so.
                 let multiply = matches!(outcome, Outcome::TooManyProcesses { .. });
                 let grace = if multiply { Duration::ZERO } else { self.job.limits.grace };
                 self.tree.end(grace).await;
@@ -366,8 +365,8 @@ fn pump_of(child: &mut dyn ChildWrapper, to: Destination) -> io::Result<Pump> {
     Pump::new(stdout, stderr, to)
 }
 
-/// A killed command is there to be reaped, unless it hangs in the kernel: then it was SIGKILL that
-/// will end it one day, and the run does not wait for that.
+/// Waits for a killed command. If it hangs in the kernel, SIGKILL will end it later, and the run
+/// does not wait for that.
 async fn wait_for_the_dead(child: &mut dyn ChildWrapper) -> Result<Ended, RunError> {
     match timeout(AFTERMATH, child.wait()).await {
         Ok(status) => ended(status),

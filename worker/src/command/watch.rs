@@ -57,8 +57,8 @@ impl Watched {
         if at_most <= limit {
             return None;
         }
-        // Twice, because the sum is not of one moment: a child between vfork and exec shows its
-        // parent's memory as its own, and what others share seems to grow while some of them exit.
+        // Measured twice, because the sum is not of one moment: a child between vfork and exec
+        // shows its parent's memory as its own, and shares seem to grow while some processes exit.
         let first = members.memory_bytes(&self.workspace);
         if first <= limit {
             return None;

@@ -1,4 +1,4 @@
-//! What is said in the end. Stored as the task's result: names here outlive a release.
+//! The result of a reproduction. Stored as the task's result: names here outlive a release.
 
 use greenline_diagnosis::{Category, Diagnosis, Options, diagnose_read};
 use serde::{Deserialize, Serialize};
@@ -6,39 +6,38 @@ use serde::{Deserialize, Serialize};
 use super::Heard;
 use crate::command::{CommandRun, Outcome, Phase};
 
-/// Whether the failure showed here too.
+/// Whether the failure occurred here too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reproduction {
     /// The same failure, by its signature.
     Reproduced,
-    /// Another one.
+    /// Another failure.
     Different,
-    /// None, or nothing could be tried: the reason says which.
+    /// No failure, or nothing could be tried: the reason says which.
     NotReproduced,
 }
 
-/// What came of it.
+/// The result of a reproduction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// In a word.
     pub outcome: Reproduction,
-    /// Of the failure here.
+    /// The signature of the failure here.
     pub signature: Option<String>,
-    /// Of the failure here.
+    /// The category of the failure here.
     pub category: Option<Category>,
     /// The line that explains the failure here best.
     pub headline: Option<String>,
-    /// In a sentence, for people.
+    /// One sentence for people.
     pub reason: String,
-    /// What was run, in order.
+    /// The commands that ran, in order.
     pub commands: Vec<CommandRun>,
-    /// What was around it.
+    /// The isolation of the commands.
     pub isolation: String,
 }
 
 impl Answer {
-    /// Nothing was run.
+    /// Builds the result when nothing ran.
     pub(super) fn not_reproduced(reason: &str, isolation: &str) -> Self {
         Self {
             outcome: Reproduction::NotReproduced,
@@ -51,8 +50,8 @@ impl Answer {
         }
     }
 
-    /// Compares what was heard with what was `expected`. `cost` is what the sandbox takes from
-    /// tests.
+    /// Compares the failure with the `expected` one. `cost` describes what the sandbox withholds
+    /// from tests.
     pub(super) fn judge(
         expected: Option<&str>,
         heard: Heard,
@@ -69,7 +68,7 @@ impl Answer {
                 return Self { reason: "all commands passed here".to_owned(), ..answer };
             }
             Outcome::Failed { which } => which,
-            // A limit of this machine says nothing about the commit.
+            // A limit of this machine proves nothing about the commit.
             _ => return answer,
         };
         let diagnosis = diagnose_read(last_words, how);

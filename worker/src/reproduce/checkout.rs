@@ -15,7 +15,7 @@ use crate::command::{CommandList, CommandReport, Ground, Outcome};
 use crate::egress::Egress;
 use crate::sandbox::Sandbox;
 
-/// What is run. Its variables are set by [`Checkout::variables`].
+/// The script. [`Checkout::variables`] sets its variables.
 const SCRIPT: &str = "set -e
 git init --quiet --template= .
 git fetch --quiet --depth 1 --no-tags --no-recurse-submodules -- \"$GREENLINE_URL\" \"$GREENLINE_HEAD\"
@@ -26,7 +26,7 @@ git -c advice.detachedHead=false checkout --quiet --detach \"$GREENLINE_HEAD\" -
 const HELPER: &str = "!f() { test \"$1\" = get && IFS= read -r token <&9 && \
                       printf 'username=x-access-token\\npassword=%s\\n' \"$token\"; }; f";
 
-/// git's settings: what could run something, or fetch something else, is off.
+/// git's settings: everything that could run or fetch something else is off.
 const SETTINGS: [(&str, &str); 15] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
@@ -45,12 +45,12 @@ const SETTINGS: [(&str, &str); 15] = [
     ("protocol.https.allow", "always"),
 ];
 
-/// How repositories are reached.
+/// Access to repositories.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// Where repositories are whose tasks say nothing else, such as `https://github.com`.
+    /// The default host of repositories, such as `https://github.com`.
     pub host: Url,
-    /// A token that can read them. It is shown to that host and no other.
+    /// A read token. It is sent to that host only.
     pub token: Option<Secret>,
 }
 
@@ -61,11 +61,11 @@ pub(super) struct Checkout<'a> {
     access: &'a Access,
 }
 
-/// Why there is no checkout.
+/// The reason why there is no checkout.
 pub(super) enum NoCheckout {
-    /// And there will be none: the reason.
+    /// A retry does not help.
     Never(String),
-    /// This time.
+    /// A retry may help.
     Later(String),
 }
 
@@ -122,7 +122,7 @@ impl<'a> Checkout<'a> {
         self.access.token.as_ref().filter(|_| self.is_at_home())
     }
 
-    /// As git passes its own `-c` on: `'name'='value'`.
+    /// Formats settings as git passes its own `-c` on: `'name'='value'`.
     fn settings(&self, with_token: bool) -> String {
         let mut settings: Vec<(String, &str)> =
             SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();

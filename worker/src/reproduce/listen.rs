@@ -1,11 +1,11 @@
-//! Hearing what commands write: for the diagnosis, all of what the last one wrote; for the task's
-//! log, as much as that keeps.
+//! Reads the output of commands: for the diagnosis, all of the last one's; for the task's log, as
+//! much as that keeps.
 
 use greenline_diagnosis::Reader;
 
 use crate::command::{OutputEvent, OutputLog, OutputReader};
 
-/// Hears what commands write.
+/// Reads the output of commands.
 pub(super) struct Listener {
     to_keep: OutputLog,
     keep_bytes: u64,
@@ -18,7 +18,7 @@ impl Listener {
         Self { to_keep, keep_bytes, command: 0, heard: Reader::new() }
     }
 
-    /// Listens to the end. A run ends with the command that failed, so the last one counts.
+    /// Reads to the end. A run ends with the command that failed, so the last one counts.
     pub(super) async fn listen(mut self, mut reader: OutputReader) -> Reader {
         while let Some(events) = reader.next().await {
             for event in events {
@@ -33,7 +33,7 @@ impl Listener {
             // What follows a gap is no continuation of the line before it.
             return self.heard.push(b"\n");
         };
-        // Something in the background of an earlier command may still speak.
+        // A background process of an earlier command may still write.
         if *command > self.command {
             (self.command, self.heard) = (*command, Reader::new());
         }

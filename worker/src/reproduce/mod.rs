@@ -1,15 +1,15 @@
-//! Looking whether a failure of CI shows here too: the task types `fix_test_failure` and
-//! `investigate_failure`, until repairs come.
+//! Checks whether a CI failure occurs here too: the task types `fix_test_failure` and
+//! `investigate_failure`, until repairs are available.
 //!
-//! The exact commit is checked out, the task's `setup` and `validation` are run, and what they say
-//! is diagnosed like a log of CI. The [`Answer`] says whether it is the same failure.
+//! The exact commit is checked out, the task's `setup` and `validation` run, and their output is
+//! diagnosed like a CI log. The [`Answer`] says whether it is the same failure.
 //!
-//! - What a fork brings is never run, nor even fetched.
-//! - Everything else is run in the [`crate::sandbox`], or not at all, unless the operator said so
-//!   by name ([`Safety`]).
-//! - git runs in the sandbox too, before anything of the checkout did; never again after.
-//! - A task that was answered is done, whatever the answer. It fails, and is tried again, only
-//!   where the world was in the way: a server that is away, a disk that is full.
+//! - A fork's code is never run, nor even fetched.
+//! - Everything else runs in the [`crate::sandbox`], or not at all, unless the operator allowed it
+//!   explicitly ([`Safety`]).
+//! - git runs in the sandbox too, before anything of the checkout ran; never again after.
+//! - A task with an answer is done, whatever the answer. It fails, and is retried, only if the
+//!   environment was at fault: an unreachable server, a full disk.
 
 mod answer;
 mod checkout;
@@ -37,17 +37,17 @@ use crate::relay::relay;
 use crate::sandbox::{FAILED, FAILURE_MARK, Sandbox};
 use crate::workspace::{TaskAttempt, Workspace, Workspaces};
 
-/// What all tails of one answer take at most.
+/// The most bytes of all tails of one answer.
 const ALL_TAILS: usize = 64 * 1024;
 
-/// What keeps other people's code from everything else.
+/// The protection against other people's code.
 #[derive(Debug, Clone)]
 pub enum Safety {
     /// A sandbox that was tried.
     Sandbox(Sandbox),
-    /// None, and why: then nothing is run.
+    /// No sandbox, with the reason: then nothing runs.
     Refuse(String),
-    /// None, and the operator wants it so.
+    /// No sandbox, and the operator allows that.
     RunInTheOpen,
 }
 
@@ -61,7 +61,7 @@ impl Safety {
     }
 }
 
-/// Looks whether failures show here too.
+/// Checks whether failures occur here too.
 pub struct Reproduce {
     runner: CommandRunner,
     workspaces: Workspaces,
@@ -71,13 +71,13 @@ pub struct Reproduce {
     how: Options,
 }
 
-/// What came of an attempt that did not end with an answer.
+/// The result of an attempt without an answer.
 enum NoAnswer {
-    /// It was told to stop.
+    /// Stopped on request.
     HandedBack,
-    /// The task is wrong: no retry helps.
+    /// The task is invalid: no retry helps.
     Never(String),
-    /// The world was in the way.
+    /// The environment was at fault.
     Later(String),
 }
 
@@ -92,7 +92,8 @@ impl From<NoAnswer> for Verdict {
 }
 
 impl Reproduce {
-    /// Commands run by `runner`, in `workspaces`, within `limits`; their time is the task's own.
+    /// Creates a handler whose commands `runner` runs in `workspaces` within `limits`; the task
+    /// sets their time.
     #[must_use]
     pub fn new(
         runner: CommandRunner,
@@ -144,7 +145,7 @@ impl Reproduce {
         answer
     }
 
-    /// Checks out, runs, and judges.
+    /// Checks out, runs, and compares.
     async fn look(
         &self,
         assignment: &Assignment,
@@ -188,7 +189,7 @@ impl Reproduce {
         Ok(Answer::judge(order.signature.as_deref(), heard, &self.how, self.cost(), &isolation))
     }
 
-    /// What the sandbox of this machine takes from tests, for whoever wonders.
+    /// Describes what this machine's sandbox withholds from tests.
     fn cost(&self) -> Option<&'static str> {
         match &self.safety {
             Safety::Sandbox(sandbox) => sandbox.isolation().costs().first().copied(),
@@ -203,13 +204,13 @@ impl Handler for Reproduce {
     }
 }
 
-/// What commands did, and what the last of them wrote.
+/// The report of commands, and the output of the last one.
 pub(crate) struct Heard {
     report: CommandReport,
     last_words: greenline_diagnosis::Reader,
 }
 
-/// One attempt under way.
+/// A running attempt.
 struct Run<'a> {
     reproduce: &'a Reproduce,
     assignment: &'a Assignment,
@@ -247,7 +248,7 @@ impl Run<'_> {
         let job = Job {
             commands,
             workspace: self.workspace,
-            // What is kept is bounded; what is listened to is the end, too.
+            // The stored output is bounded; the diagnosis reads to the end.
             limits: Limits { log_bytes: u64::MAX, ..limits },
             output,
             cancellation: &self.assignment.cancellation,
@@ -266,7 +267,8 @@ impl Run<'_> {
     }
 }
 
-/// A run that was stopped, or whose sandbox could not be made, says nothing about the commit.
+/// Returns an error for a run that was stopped, or whose sandbox failed: it proves nothing about
+/// the commit.
 fn whether_it_counts(report: &CommandReport) -> Result<(), NoAnswer> {
     if let Outcome::Cancelled { reason } = report.outcome {
         return Err(match reason {

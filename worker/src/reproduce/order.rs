@@ -1,38 +1,38 @@
-//! What a task asks for, read from its `inputs`.
+//! The request of a reproduction, read from the task's `inputs`.
 
 use greenline_queue::TaskSpec;
 use greenline_runtime::hosts::{HostFault, HostList};
 use serde::Deserialize;
 use url::{Host, Url};
 
-/// What is to be reproduced.
+/// A request to reproduce a failure.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
-    /// Where the repository is; none: at the usual place of `repo`.
+    /// `None` for the usual address of `repo`.
     pub(super) clone_url: Option<Url>,
     /// As `owner/name`.
     pub(super) repo: String,
-    /// The commit: a full object name.
+    /// The full hash of the commit.
     pub(super) head: String,
     pub(super) whose: Whose,
     /// Hosts that `setup` may reach, of those that the operator allows.
     pub(super) hosts: Option<HostList>,
-    /// Of the failure as it was seen in CI.
+    /// The signature of the failure in CI.
     pub(super) signature: Option<String>,
 }
 
-/// Whose code the head is.
+/// The owner of the head's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// Of somebody who may write to the repository.
+    /// A person who may write to the repository.
     Own,
-    /// Anybody's.
+    /// A fork: anyone.
     Forks,
-    /// Not said.
+    /// The task does not say.
     Unknown,
 }
 
-/// Why a task can't be understood.
+/// The reason why a request is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OrderError {
     #[error("the task has no inputs: it needs repo and head_sha")]
@@ -98,8 +98,8 @@ fn is_repo(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name))
 }
 
-/// git knows transports that run programs, or read files; only the web's are used. Without TLS only
-/// on this machine, where tests and practice are.
+/// Accepts only web transports: git knows others that run programs or read files. Plain HTTP is
+/// allowed only on this machine, for tests and the demo.
 fn usable(text: &str) -> Result<Url, OrderError> {
     let refused = || OrderError::NoUrl(text.to_owned());
     let url = Url::parse(text).map_err(|_| refused())?;

@@ -115,8 +115,8 @@ const OBSOLETE_PACKET: i32 = 10;
 /// The part of a socket's type that is no flag.
 const SOCKET_TYPE: u64 = 0xf;
 
-/// Said not to exist, so that programs do what they did before these were invented. What `clone3`
-/// is asked for can't be looked at by a filter.
+/// Refused with ENOSYS, so that programs fall back to older calls. A filter can't inspect the
+/// arguments of `clone3`.
 const UNKNOWN: [i64; 4] = [
     libc::SYS_clone3,
     libc::SYS_io_uring_enter,
@@ -124,7 +124,7 @@ const UNKNOWN: [i64; 4] = [
     libc::SYS_io_uring_setup,
 ];
 
-/// Every kind of namespace: CLONE_NEWTIME has no meaning for clone.
+/// Every kind of namespace. CLONE_NEWTIME has no meaning for clone.
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
@@ -136,7 +136,7 @@ const NAMESPACES: u64 = (libc::CLONE_NEWNS
 type Calls = BTreeMap<i64, Vec<SeccompRule>>;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Refuses them from here on, in this process and all that it starts.
+/// Refuses these calls from here on, in this process and all its descendants.
 pub(super) fn restrict(plan: &Plan) -> Result<()> {
     apply(refused()?, libc::EPERM)?;
     if !plan.has_namespaces() {
@@ -166,12 +166,12 @@ fn refused() -> Result<Calls> {
             .flatten(),
     );
     calls.insert(libc::SYS_clone, with_any_flag(0, NAMESPACES)?);
-    // Nobody types into a terminal from in here.
+    // Commands must not inject terminal input.
     let type_in = [libc::TIOCSTI, libc::TIOCLINUX];
     let rules = type_in.map(|request| when([number(1, Eq, request)?]));
     calls.insert(libc::SYS_ioctl, rules.into_iter().collect::<Result<_>>()?);
-    // The limit on resident memory is the label by which a run's processes are found, and limits of
-    // others are theirs.
+    // The limit on resident memory is the label that identifies a run's processes, and limits of
+    // other processes are off limits.
     let label = u64::from(libc::RLIMIT_RSS);
     calls.insert(libc::SYS_setrlimit, vec![when([number(0, Eq, label)?])?]);
     let of_label = when([number(1, Eq, label)?, pointer_is_set(2)?])?;
@@ -233,19 +233,19 @@ fn protocol_options() -> Result<Calls> {
     Ok(Calls::from([(libc::SYS_setsockopt, rules.into_iter().collect::<Result<_>>()?)]))
 }
 
-/// All families of sockets but those that can be kept inside.
+/// Refuses all socket families that can't be confined.
 fn sockets(plan: &Plan) -> Result<Calls> {
     let mut allowed = vec![libc::AF_NETLINK];
     if plan.socket_files {
         allowed.push(libc::AF_UNIX);
     }
-    // Without a network of its own, loopback and UDP can't be told from the world.
+    // Without a separate network, loopback and UDP can't be told from the outside.
     if plan.own_network() || matches!(plan.network, Network::Ports(_)) {
         allowed.extend([libc::AF_INET, libc::AF_INET6]);
     }
     let is_not = |family: &i32| number(0, Ne, family.unsigned_abs().into());
     let other_family = when(allowed.iter().map(is_not).collect::<Result<Vec<_>>>()?)?;
-    // Of the kernel's own news, those about the network's addresses and no others.
+    // Of netlink, only the family about the network's addresses.
     let netlink = number(0, Eq, libc::AF_NETLINK.unsigned_abs().into())?;
     let other_news = when([netlink, number(2, Ne, libc::NETLINK_ROUTE.unsigned_abs().into())?])?;
     let mut calls = Calls::from([(libc::SYS_socket, vec![other_family, other_news])]);
@@ -271,7 +271,7 @@ fn when(all: impl Into<Vec<SeccompCondition>>) -> Result<SeccompRule> {
     Ok(SeccompRule::new(all.into())?)
 }
 
-/// An argument of which the kernel looks at 32 bits.
+/// Compares an argument of which the kernel reads 32 bits.
 fn number(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompCondition> {
     Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value)?)
 }
@@ -289,7 +289,7 @@ fn apply(calls: Calls, error: i32) -> Result<()> {
     apply_filter(&filter).map_err(|error| format!("failed to filter system calls: {error}").into())
 }
 
-/// On x86-64 each call has a second number, with this bit, which a filter sees as another call.
+/// On x86-64 each call has a second number with this bit, which a filter sees as another call.
 fn with_other_numbers(calls: Calls) -> Calls {
     const X32: i64 = 0x4000_0000;
     if !cfg!(target_arch = "x86_64") {

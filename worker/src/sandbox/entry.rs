@@ -36,10 +36,10 @@ const INNER: &str = "sandbox-init";
 /// The exit code when the sandbox could not be made. What it says then starts with [`FAILURE_MARK`].
 pub const FAILED: i32 = 125;
 
-/// What the last words of a sandbox that could not be made start with.
+/// The prefix of the message of a sandbox that could not be created.
 pub const FAILURE_MARK: &str = "greenline sandbox: ";
 
-/// What this program is started with to run `command` by `plan`.
+/// Returns the arguments with which this program runs `command` by `plan`.
 pub(super) fn arguments(plan: &Plan, command: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     // A plan holds numbers and paths of the settings, which are text.
     let plan = serde_json::to_string(plan).unwrap_or_default();
@@ -59,7 +59,7 @@ pub fn entry() -> Option<ExitCode> {
     };
     let arguments: Vec<OsString> = arguments.collect();
     let code = run(stage, &arguments).unwrap_or_else(|error| {
-        // The one place where it can be said: the command's own output.
+        // The command's output is the only channel for this message.
         let _ = writeln!(std::io::stderr(), "{FAILURE_MARK}{error}");
         FAILED
     });
@@ -116,7 +116,7 @@ fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> Result<i32> {
         prctl::set_pdeathsig(Signal::SIGKILL)?;
     }
     shut_in(plan)?;
-    // Commands are of the same user, and init is none of their business.
+    // Commands have the same user, and must not access init.
     prctl::set_dumpable(false)?;
     let child = program(plan, command)?.spawn()?;
     adopt_until_ended(child.id().cast_signed())
@@ -145,7 +145,7 @@ fn program(plan: &Plan, command: &[OsString]) -> Result<Command> {
     Ok(command)
 }
 
-/// Reaps everyone who ends, until the command does.
+/// Reaps every ended process until the command ends.
 fn adopt_until_ended(command: i32) -> Result<i32> {
     loop {
         match wait()? {

@@ -49,12 +49,12 @@ const WRITABLE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// Makes the new tree the root of this process, which is the first in its namespaces.
 pub(super) fn change(plan: &Plan) -> Result<()> {
-    // What is mounted in here stays in here.
+    // Mounts inside stay inside.
     let nothing = None::<&str>;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
     let parts = Parts::open(&plan.workspace)
         .map_err(|error| format!("{error}: {}", plan.workspace.display()))?;
-    // Links may be absolute: they lead somewhere only as long as the root is the old one.
+    // Absolute links resolve only while the root is the old one.
     let visible = visible(plan, &parts);
     step_aside()?;
     bind(Path::new(NEW), Path::new(NEW))?;
@@ -193,7 +193,7 @@ fn bind(source: &Path, target: &Path) -> nix::Result<()> {
     mount(Some(source), target, nothing, MsFlags::MS_BIND | MsFlags::MS_REC, nothing)
 }
 
-/// What every system has and each sandbox has its own of.
+/// Adds the parts that each sandbox has its own of.
 fn furnish() -> Result<()> {
     let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let terminals = "newinstance,ptmxmode=0666,mode=620";

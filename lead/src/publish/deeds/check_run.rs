@@ -15,19 +15,19 @@ use super::super::outcome::Outcome;
 use super::super::page::Page;
 use super::{Doing, Stop};
 
-/// What our check run is called.
+/// Name of Greenline's check run.
 const NAME: &str = "greenline";
 
 /// More remarks than this help nobody.
 const MOST_REMARKS: usize = 200;
 
-/// How many GitHub takes in one request.
+/// Most annotations that GitHub takes in one request.
 const REMARKS_AT_ONCE: usize = 50;
 
 /// GitHub's limit on one message, with room to spare.
 const LONGEST_MESSAGE: usize = 4_000;
 
-/// How a check run of ours ends. Never red: what failed is red already.
+/// The conclusion of Greenline's check run. Never a failure: the failed check is red already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Result {
@@ -48,22 +48,18 @@ pub struct Remark {
     pub path: String,
     /// From 1.
     pub line: u64,
-    /// What it is about, in a few words.
     pub title: String,
-    /// What is wrong.
     pub message: String,
 }
 
-/// What the check run says.
+/// The content of the check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The commit.
     pub head: Sha,
-    /// How it ends.
     pub result: Result,
     /// One line.
     pub title: String,
-    /// What it says.
     pub page: Page,
     /// Remarks at places in files.
     pub remarks: Vec<Remark>,

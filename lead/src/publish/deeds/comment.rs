@@ -11,7 +11,7 @@ use super::super::outcome::{Outcome, Refusal};
 use super::super::page::Page;
 use super::{Doing, Stop, if_there, refused};
 
-/// How often the comment is made.
+/// Most times the comment is created.
 const MOST_MADE: u64 = 2;
 
 impl Doing<'_> {

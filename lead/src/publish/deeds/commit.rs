@@ -14,7 +14,7 @@ use super::super::patch::{Patch, PatchError, trailer};
 use super::{Doing, Stop, refused};
 use crate::repo_settings::ChangeKind;
 
-/// How many commits are looked through for ours: more than people push while a lead is away.
+/// Number of commits searched for Greenline's own: more than people push while a lead is away.
 const LOOKED_THROUGH: usize = 100;
 
 impl Doing<'_> {

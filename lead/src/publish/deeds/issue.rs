@@ -9,10 +9,10 @@ use super::super::outcome::Outcome;
 use super::super::page::Page;
 use super::{Doing, Stop};
 
-/// What our issues are labelled with.
+/// Label of Greenline's issues.
 const LABEL: &str = "greenline";
 
-/// Whether the issue is open.
+/// The state of the issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

@@ -19,7 +19,7 @@ use super::notify::Notifier;
 use super::outcome::{Outcome, Refusal, Stay, settled};
 use super::permit::{Permit, Permits};
 
-/// What a deed has at hand.
+/// The context of an action under way.
 pub(crate) struct Doing<'a> {
     pub(crate) forge: &'a Forge,
     pub(crate) queue: &'a Queue,
@@ -30,7 +30,7 @@ pub(crate) struct Doing<'a> {
     pub(crate) id: &'a str,
 }
 
-/// Why a deed stopped before its end.
+/// The reason why an action stopped before its end.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Stay(Stay),
@@ -114,7 +114,7 @@ fn refused(reason: Refusal, why: &str) -> Stop {
     Stop::Refused(Outcome::refused(reason, why))
 }
 
-/// What is not there is none; any other error stays one.
+/// Maps "not found" to `None` and keeps any other error.
 fn if_there<T>(read: Result<T, ForgeError>) -> Result<Option<T>, ForgeError> {
     match read {
         Ok(read) => Ok(Some(read)),

@@ -1,6 +1,6 @@
-//! What tells people something without words: labels, requests of a review, reactions.
+//! Actions that notify people without text: labels, review requests, reactions.
 //!
-//! GitHub takes each of them twice without doing it twice.
+//! GitHub accepts each of them twice without a second effect.
 
 use greenline_forge::CommentId;
 use greenline_forge::model::Reaction;

@@ -1,9 +1,9 @@
-//! Which commands reproduce a failure, where the repository names none.
+//! Guesses the commands that reproduce a failure, where the repository names none.
 //!
-//! Pure: from texts of the base branch to commands, and to a sentence that says what was guessed
-//! from what, so that a comment can repeat it. In order: what `.greenline.toml` names, what the
-//! failing step of the workflow ran, what the project's files suggest. Only the base branch is read:
-//! a pull request must not choose what runs.
+//! Pure: maps texts of the base branch to commands and to a sentence that names their source, for
+//! the comment. In order: the commands of `.greenline.toml`, the script of the failing workflow
+//! step, the conventions of the project's files. Only the base branch is read: a pull request must
+//! not choose what runs.
 
 mod project;
 mod workflow;
@@ -44,7 +44,7 @@ pub const PROJECT_FILES: [&str; 20] = [
 /// The folder of the workflows.
 pub const WORKFLOWS: &str = ".github/workflows";
 
-/// What the base branch holds at its root, as far as it matters here.
+/// The files at the root of the base branch that matter here.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFiles {
     files: BTreeMap<String, String>,
@@ -71,7 +71,7 @@ impl ProjectFiles {
     }
 }
 
-/// What failed, as far as the log says.
+/// The failing job and step, as named by the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Failing<'a> {
     /// The check.
@@ -87,13 +87,13 @@ pub struct Failing<'a> {
 pub struct Commands {
     /// Before the work, with network.
     pub setup: Vec<String>,
-    /// What tells red from green, without network. Empty: nothing is known.
+    /// The commands that tell red from green, run without network. Empty if none are known.
     pub validation: Vec<String>,
-    /// Where the validation is from.
+    /// The source of the validation commands.
     pub from: CommandSource,
 }
 
-/// Where commands are from. Its text is a part of a sentence: "the commands are …".
+/// The source of commands. Its text completes the sentence "the commands are …".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CommandSource {

@@ -1,6 +1,6 @@
-//! What a project's own files say about how it is tested.
+//! Guesses commands from the project's own files.
 //!
-//! The first ecosystem that is there counts, and one that the failing tool belongs to before all
+//! The first matching ecosystem counts, and one that the failing tool belongs to comes before all
 //! others: a Rust project with a package.json for its docs is tested by `cargo test`.
 
 use super::ProjectFiles;
@@ -13,7 +13,7 @@ pub(super) struct FoundProject {
     pub(super) validation: Vec<String>,
 }
 
-/// How one ecosystem is known and tested.
+/// The marks and the test commands of one ecosystem.
 struct Ecosystem {
     /// The file that it is known by.
     file: &'static str,

@@ -1,7 +1,7 @@
-//! What the failing step ran, from the base branch's workflow.
+//! Finds the script of the failing step in the base branch's workflow.
 //!
-//! The log says the job's name and the step's heading (`Run npm test`); the workflow says the whole
-//! script, where it ran, and which commands prepared it. A command that holds an expression
+//! The log names the job and the step's heading (`Run npm test`). The workflow holds the whole
+//! script, its working directory, and the commands that prepared it. A command with an expression
 //! (`${{ … }}`) can't be known from the file alone: such a step is not guessed, and such a
 //! preparation is left out.
 
@@ -12,9 +12,9 @@ use super::yaml::Node;
 pub(super) struct FoundStep {
     /// The job's key in the file.
     pub(super) job: String,
-    /// What the job's earlier steps ran.
+    /// The scripts of the job's earlier steps.
     pub(super) setup: Vec<String>,
-    /// What the step itself ran.
+    /// The script of the step itself.
     pub(super) validation: String,
 }
 
@@ -37,7 +37,8 @@ pub(super) fn find(workflow: &str, check: &str, heading: &str) -> Option<FoundSt
     }
 }
 
-/// Whether a job goes by this name: `test`, `test (3.12)`, or `CI / test` for its key or its name.
+/// Returns true if the job has this name: `test`, `test (3.12)`, or `CI / test` for its key or its
+/// name.
 fn is_called(key: &str, job: &Node, check: &str) -> bool {
     let own = check.rsplit(" / ").next().unwrap_or(check);
     let plain = own.split(" (").next().unwrap_or(own);
@@ -59,7 +60,7 @@ fn in_job(document: &Node, key: &str, job: &Node, heading: &str) -> Option<Found
     Some(FoundStep { job: key.to_owned(), setup, validation })
 }
 
-/// Whether a step is shown under this heading: its name, or `Run` and its script's first line.
+/// Returns true if the step has this heading: its name, or `Run` and its script's first line.
 fn is_headed(step: &Node, heading: &str) -> bool {
     let heading = heading.trim().trim_start_matches("##[group]");
     let heading = heading.strip_prefix("Run ").unwrap_or(heading).trim();
@@ -87,7 +88,7 @@ fn command(step: &Node, places: &[&Node]) -> Option<String> {
     Some(composed(lines, script, shell))
 }
 
-/// What a step says of how it is run, or else the nearest `defaults` around it.
+/// Returns a setting of the step, or of the nearest `defaults` around it.
 fn inherited<'n>(step: &'n Node, places: &[&'n Node], key: &str) -> Option<&'n str> {
     let default = |place: &&'n Node| place.get("defaults")?.get("run")?.get(key)?.text();
     step.get(key).and_then(Node::text).or_else(|| places.iter().rev().find_map(default))

@@ -1,4 +1,5 @@
-//! From what was found to what it means: which step, which finding, what kind, what to do.
+//! From findings to a diagnosis: the failed step, the finding that explains it, the category, the
+//! verdict.
 
 mod excerpt;
 mod ranking;
@@ -15,7 +16,7 @@ use crate::log::Log;
 use ranking::{Level, Ranked};
 use step::Scene;
 
-/// Puts the diagnosis together. `budget` is in bytes of excerpt.
+/// Builds the diagnosis. `budget` is the excerpt's size in bytes.
 pub(crate) fn diagnosis(
     log: &Log,
     findings: &[Finding],
@@ -55,13 +56,13 @@ pub(crate) fn diagnosis(
     }
 }
 
-/// A line as it is quoted: word for word, cut when nobody would read it to its end.
+/// Quotes a line word for word, cut if it is very long.
 fn quote(log: &Log, at: usize) -> Quote {
     const LONGEST: usize = 1_000;
     Quote { line: log.number(at), text: cut::at_char(log.text(at), LONGEST).to_owned() }
 }
 
-/// The headlines of the best findings, in the log's order.
+/// Returns the headlines of the best findings, in the log's order.
 fn evidence(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Quote> {
     const MOST: usize = 10;
     let enough = ranked.first().map_or(Level::Cause, |best| best.level.min(Level::Summary));
@@ -72,7 +73,7 @@ fn evidence(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Quote> {
     lines.into_iter().map(|line| quote(log, line)).collect()
 }
 
-/// Each failed test once; of two mentions the one that says more fills in what the other lacks.
+/// Returns each failed test once. Two mentions of a test are merged.
 fn failed_tests(findings: &[Finding], scene: &Scene) -> Vec<FailedTest> {
     let mut tests: Vec<FailedTest> = Vec::new();
     let mut place = std::collections::HashMap::new();
@@ -95,7 +96,7 @@ fn failed_tests(findings: &[Finding], scene: &Scene) -> Vec<FailedTest> {
     tests
 }
 
-/// Complaints with a place, in the log's order.
+/// Returns the findings with a place in a source file, in the log's order.
 fn annotations(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Annotation> {
     const MOST: usize = 1_000;
     let mut placed: Vec<&Finding> = ranked

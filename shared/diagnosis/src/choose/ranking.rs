@@ -1,9 +1,9 @@
-//! Which finding is the cause and which is its echo.
+//! Ranks findings: separates the cause from its echoes.
 //!
-//! Strength alone does not say it. A suite that tests a compiler prints compiler errors while it
-//! passes; a test that failed because a server was away asserts something else in its last line; a
-//! download that failed once may have been tried again. What decides is where a finding stands: in
-//! the block of a failed test, near the end of the step, or in the midst of what went well.
+//! Strength alone does not decide. A suite that tests a compiler prints compiler errors while it
+//! passes; a test that failed because a server was down asserts something else in its last line; a
+//! failed download may have been retried. The position of a finding decides: in the block of a
+//! failed test, near the end of the step, or amid successful work.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -16,35 +16,35 @@ use crate::log::Log;
 
 use super::step::Scene;
 
-/// How much a finding explains, where it stands. The order is the order of choosing.
+/// The explanatory value of a finding at its position. The order is the order of choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
-    /// Lines that passing runs print as well.
+    /// Passing runs print the line too.
     SeenInGreen,
-    /// Says only that something failed.
+    /// Reports only that something failed.
     Echo,
-    /// An error of a tool that nobody here knows.
+    /// An error of an unknown tool.
     Suspicion,
-    /// A defect, but tests failed and this is not said by one of them.
+    /// A defect that no test reports, in a run with failed tests.
     Aside,
-    /// Says which tests failed, not why.
+    /// Names the failed tests, not the reason.
     Summary,
     /// A defect where one is expected.
     Cause,
-    /// What made everything after it fail.
+    /// Made everything after it fail.
     Root,
-    /// What somebody who was asked says.
+    /// The answer of a tie breaker.
     Decided,
 }
 
-/// A finding and how much it explains here.
+/// A finding with its level at this position.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ranked<'a> {
     pub(super) finding: &'a Finding,
     pub(super) level: Level,
 }
 
-/// The findings that count, the most telling first.
+/// Returns the relevant findings, the most informative first.
 pub(super) fn ranked<'a>(
     log: &Log,
     findings: &'a [Finding],
@@ -66,15 +66,14 @@ pub(super) fn ranked<'a>(
     ranked
 }
 
-/// What the findings say together.
+/// The facts that all findings establish together.
 struct Context<'a> {
-    /// Blocks of failed tests.
     failed_tests: Vec<Range<usize>>,
-    /// The tools that reported them.
+    /// The tools that reported the failed tests.
     test_tools: HashSet<&'a str>,
     /// The last line that names a defect.
     last_cause: Option<usize>,
-    /// The step's last lines begin here.
+    /// The first of the step's last lines.
     ending: usize,
 }
 
@@ -105,8 +104,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A defect that no test reports, in a run whose tests do report defects. What the test tool
-    /// itself reports beside its tests (a file it could not load) is none.
+    /// Returns `true` for a defect that no test reports, in a run whose tests report defects.
+    /// Errors that the test tool reports beside its tests (a file it could not load) don't count.
     fn is_aside(&self, finding: &Finding) -> bool {
         finding.tests.is_empty()
             && !self.failed_tests.is_empty()
@@ -114,7 +113,8 @@ impl<'a> Context<'a> {
             && !self.in_failed_test(finding.line)
     }
 
-    /// Trouble outside that the run seems to have got over: other defects came long after it.
+    /// Returns `true` for a failure outside the code that the run seems to have survived: other
+    /// defects came long after it.
     fn got_over(&self, finding: &Finding) -> bool {
         const LONG: usize = 50;
         finding.category == Category::NetworkOrFlaky
@@ -129,7 +129,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Ranges in order, those that touch made one.
+/// Merges ranges that touch, in order.
 fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     let mut all: Vec<Range<usize>> = ranges.collect();
     all.sort_unstable_by_key(|range| range.start);
@@ -143,8 +143,8 @@ fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// Where nobody knows the tool, what was said last counts: a script stops at its first failure. Of
-/// several error lines that stand together the first is the cause.
+/// Prefers the last line of an unknown tool, because a script stops at its first failure. Of
+/// several error lines in a row the first is the cause.
 fn prefer_last_words(ranked: &mut [Ranked<'_>]) {
     const TOGETHER: usize = 6;
     let Some(best) = ranked.first().map(|one| one.level) else { return };

@@ -1,7 +1,7 @@
-//! What kind of failure it is, what to do about it, how sure that is, and why.
+//! Category, verdict, confidence and reason.
 //!
-//! When unsure: `investigate`. Running a real defect again costs a day of somebody's trust, looking
-//! at a flaky test costs minutes.
+//! When unsure, the verdict is `investigate`: re-running a real defect costs a day of trust,
+//! looking at a flaky test costs minutes.
 
 use crate::contract::{Category, Verdict};
 use crate::finding::Finding;
@@ -10,7 +10,7 @@ use crate::log::Log;
 use super::ranking::{Level, Ranked};
 use super::step::Scene;
 
-/// The judgement on a log.
+/// The category and verdict for a log.
 pub(super) struct Judged {
     pub(super) category: Category,
     pub(super) verdict: Verdict,
@@ -18,10 +18,10 @@ pub(super) struct Judged {
     pub(super) reason: String,
 }
 
-/// Below this nobody should act without having looked.
+/// The confidence below which no one should act without looking.
 const SURE_ENOUGH: f64 = 0.5;
 
-/// Judges by what was chosen and what stands beside it.
+/// Decides from the chosen findings and their surroundings.
 pub(super) fn judge(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Judged {
     let Some(chosen) = ranked.first() else { return nothing_found() };
     let category = category(log, ranked, scene);
@@ -47,8 +47,8 @@ fn nothing_found() -> Judged {
     }
 }
 
-/// The chosen finding's, with two exceptions: whatever went wrong while an image was built is the
-/// image's failure, and where no tool is known the step's command may say what it was about.
+/// Returns the chosen finding's category, with two exceptions: a failure during an image's build
+/// belongs to the image, and for an unknown tool the step's command may name the category.
 fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
     let chosen = ranked[0].finding;
     let builds_image = |one: &&Ranked<'_>| {
@@ -65,8 +65,8 @@ fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
     }
 }
 
-/// What the failed step's command is for, where one of its words says so. Words that mean anything
-/// (`build`, `check`, `make`) say nothing.
+/// Returns the category that a word of the failed step's command names. Ambiguous words (`build`,
+/// `check`, `make`) don't count.
 fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
     const PURPOSES: [(&[&str], Category); 4] = [
         (&["lint", "prettier", "eslint", "fmt", "clippy", "ruff", "flake8"], Category::LintError),
@@ -84,7 +84,8 @@ fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
     PURPOSES.iter().find(|(words, _)| words.iter().any(|name| word(name))).map(|(_, kind)| *kind)
 }
 
-/// How sure, from where the headline came from; less if others of its level say something else.
+/// Returns the confidence by the origin of the headline, reduced if findings of the same level
+/// disagree.
 fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) -> f64 {
     let base = match chosen.level {
         Level::Decided => 0.8,
@@ -104,7 +105,7 @@ fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) ->
     (base * (1.0 - 0.4 * doubt) * 100.0).round() / 100.0
 }
 
-/// The usual thing to do. A failed image says by its inner cause what to do.
+/// Returns the usual verdict of a category. A failed image takes the verdict of its inner cause.
 fn usual(inner: Category, outer: Category) -> Verdict {
     match if inner == Category::Unknown { outer } else { inner } {
         Category::CompileError

@@ -1,12 +1,12 @@
-//! The zip of a run, as GitHub gives it: the log of each job.
+//! The zip of a run's logs, as GitHub provides it.
 //!
-//! It holds a whole log per job (`0_test (3.12).txt`) and the same once more in pieces, one per step
-//! (`test (3.12)/3_Run tests.txt`). The whole one is read, the pieces only where it is missing. A zip
-//! that somebody packed by hand has a job per text file.
+//! It holds a whole log per job (`0_test (3.12).txt`) and the same in pieces, one per step (`test
+//! (3.12)/3_Run tests.txt`). The pieces are read only if the whole log is missing. A zip that a
+//! person packed has a job per text file.
 //!
-//! - The names in a zip name jobs, never files: nothing is unpacked, nothing is written.
-//! - What cannot be read (encrypted, damaged, a zip in the zip, more bytes than any log has) is an
-//!   error that names it; the other jobs can still be read.
+//! - Names in a zip name jobs, never files: nothing is unpacked or written.
+//! - An unreadable entry (encrypted, damaged, a nested zip, more bytes than any log has) is an
+//!   error that names it; the other jobs stay readable.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroU32;
@@ -16,42 +16,39 @@ use zip::ZipArchive;
 
 use super::Reader;
 
-/// Why a zip, or one log of it, cannot be read.
+/// The reason why a zip, or one log of it, can't be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Unreadable {
-    /// It is none, or its directory is damaged.
+    /// Not a zip, or its directory is damaged.
     #[error("this is no zip that can be read")]
     NoZip(#[source] io::Error),
-    /// No run has so many jobs and steps.
+    /// More entries than any run has.
     #[error("the zip has more entries than the zip of any run")]
     TooManyEntries,
-    /// A log is encrypted.
     #[error("`{entry}` is encrypted")]
     Encrypted {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
     },
-    /// A zip in the zip.
     #[error("`{entry}` is a zip itself; unpack it first")]
     Nested {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
     },
     /// More bytes than any log has: a zip may hold a thousand times its own size.
     #[error("`{entry}` has more than {most} bytes, or all logs together have too many")]
     TooLarge {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
-        /// The most bytes that a log may have.
+        /// The limit in bytes.
         most: u64,
     },
-    /// Its bytes are not what the zip says of them.
+    /// The content does not match the zip's directory.
     #[error("`{entry}` is damaged, or packed in a way that is not known here")]
     Damaged {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
-        /// What was wrong.
         source: io::Error,
     },
 }
@@ -63,7 +60,7 @@ pub struct Archive<R> {
     /// The entries' names, by index.
     names: Vec<String>,
     jobs: Vec<Job>,
-    /// How many more bytes may come out of it.
+    /// The number of bytes that may still be unpacked.
     left: u64,
     most: u64,
 }
@@ -72,12 +69,12 @@ pub struct Archive<R> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     name: String,
-    /// Its entries by index: one, or one per step.
+    /// Indexes of its entries: one, or one per step.
     entries: Vec<usize>,
 }
 
 impl Job {
-    /// The job's name, as far as GitHub can write it into a file's name.
+    /// Returns the job's name, as far as GitHub can write it in a file name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -85,14 +82,14 @@ impl Job {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// The most bytes that one log may have, and that all logs may have together.
+    /// The most bytes of one log, and of all logs together.
     const MOST: (u64, u64) = (4 << 30, 16 << 30);
 
     /// Opens a zip and finds its jobs.
     ///
     /// # Errors
     ///
-    /// It is no zip, or one with more entries than any run has.
+    /// When it is not a zip, or has more entries than any run.
     pub fn open(source: R) -> Result<Self, Unreadable> {
         Self::with(source, Self::MOST)
     }
@@ -106,7 +103,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, names, jobs, left, most })
     }
 
-    /// The jobs, in the run's order.
+    /// Returns the jobs in the run's order.
     pub fn jobs(&self) -> &[Job] {
         &self.jobs
     }
@@ -115,7 +112,7 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     ///
-    /// The log cannot be read; that of another job perhaps can.
+    /// When the log can't be read; others may still be readable.
     pub fn read(&mut self, job: &Job) -> Result<Reader, Unreadable> {
         let mut reader = Reader::new();
         for &entry in &job.entries {
@@ -164,7 +161,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// Looks at a zip's end, before its directory is read into memory.
+/// Checks a zip's end before its directory is read into memory.
 fn refuse_crowd(source: &mut (impl Read + Seek)) -> Result<(), Unreadable> {
     const ENTRIES: u16 = 20_000;
     const DIRECTORY: u32 = 8 << 20;
@@ -183,7 +180,7 @@ fn refuse_crowd(source: &mut (impl Read + Seek)) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// The bytes in which a zip's last record must be.
+/// Returns the bytes that must hold a zip's last record.
 fn last_bytes(source: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     const RECORD: u64 = 22 + u16::MAX as u64;
     let size = source.seek(SeekFrom::End(0))?;
@@ -194,7 +191,7 @@ fn last_bytes(source: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// The jobs among a zip's entries.
+/// Returns the jobs among a zip's entries.
 fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Job> {
     let mut whole: Vec<(NonZeroU32, Job)> = Vec::new();
     let mut steps: Vec<(String, Vec<(NonZeroU32, usize)>)> = Vec::new();
@@ -224,21 +221,21 @@ fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Job> {
     jobs
 }
 
-/// A name without what is written differently as a file's and as a folder's.
+/// Returns a name without the characters that files and folders spell differently.
 fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|char| char.is_alphanumeric())
 }
 
-/// What an entry's name says it is.
+/// The meaning of an entry's name.
 #[derive(Debug, PartialEq, Eq)]
 enum Entry<'a> {
     /// `0_test (3.12).txt`
     Whole { place: NonZeroU32, job: &'a str },
     /// `test (3.12)/3_Run tests.txt`
     Step { job: &'a str, place: NonZeroU32 },
-    /// A log, by its name, or a zip that can't be read.
+    /// A log by its name, or an unreadable zip.
     Other { job: &'a str },
-    /// A folder, the runner's own log, something else.
+    /// A folder, the runner's own log, or something else.
     Nothing,
 }
 
@@ -261,7 +258,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// `3_Run tests` into its place (from 1) and its name.
+/// Splits `3_Run tests` into its place (from 1) and its name.
 fn placed(file: &str) -> Option<(NonZeroU32, &str)> {
     let (place, name) = file.split_once('_')?;
     let digits = place.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,16 +1,16 @@
-//! A line of any length in a bounded amount of memory: of a very long one, its beginning and its end.
+//! Lines of any length in bounded memory: a very long line keeps its beginning and its end.
 
 use std::borrow::Cow;
 
 use super::ansi::{self, Shown};
 
-/// Of a line longer than twice this, only so much of its beginning and of its end is looked at.
+/// The bytes that are held of each end of a line longer than twice this.
 const HELD: usize = 64 * 1024;
-/// A shown text longer than both together is cut to its beginning and its end.
+/// A longer visible text is cut to its beginning and its end.
 const BEGINNING: usize = 8 * 1024;
 const END: usize = 1024;
 
-/// The bytes of a line that is not yet complete.
+/// The bytes of an incomplete line.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     held: Vec<u8>,
@@ -22,7 +22,7 @@ pub(super) struct Partial {
 pub(super) struct Raw<'a> {
     /// The whole line, or its beginning.
     pub(super) head: &'a [u8],
-    /// How many bytes were lost after the beginning, and the line's end.
+    /// The number of bytes lost after the beginning, and the line's end.
     pub(super) rest: Option<(u64, &'a [u8])>,
 }
 
@@ -44,7 +44,7 @@ impl Partial {
         self.total += bytes.len() as u64;
     }
 
-    /// The line as it is now. What is held of it does not depend on the pieces it came in.
+    /// Returns the current line. The result does not depend on the pieces in which it came.
     pub(super) fn line(&self) -> Raw<'_> {
         match self.total.checked_sub(Self::WHOLE as u64) {
             None | Some(0) => Raw { head: &self.held, rest: None },
@@ -62,13 +62,13 @@ impl Partial {
 }
 
 impl<'a> Raw<'a> {
-    /// What the line shows, cut when it is very long.
+    /// Returns the visible text, cut if it is very long.
     pub(super) fn shown(&self) -> Shown<'a> {
         let Shown { text, width } = ansi::shown(self.head);
         let Some((lost, end)) = self.rest else { return Shown { text: short(text), width } };
         let last = ansi::shown(end);
         let width = width.saturating_add(lost as usize).saturating_add(last.width);
-        // The last state of a progress bar takes the place of what was before it.
+        // The last state of a progress bar replaces the text before it.
         let begins_anew = end.trim_ascii_end().contains(&b'\r') && !last.text.is_empty();
         let text = if begins_anew {
             short(last.text)
@@ -87,7 +87,7 @@ fn short(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(joined(beginning, 0, rest))
 }
 
-/// The first bytes of one and the last bytes of the other, with a mark of how much is lost between.
+/// Joins the first bytes of one text and the last bytes of another, with a mark for the lost bytes.
 fn joined(first: &str, lost: u64, last: &str) -> String {
     let beginning = &first[..first.floor_char_boundary(BEGINNING)];
     let end = &last[last.ceil_char_boundary(last.len().saturating_sub(END))..];

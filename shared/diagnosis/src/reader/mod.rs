@@ -1,11 +1,11 @@
-//! Bytes in, a [`Log`] out, in a bounded amount of memory.
+//! Reads bytes into a [`Log`] in bounded memory.
 //!
-//! - Lines end at LF and are counted from 1, as in the bytes that were given.
-//! - A line loses the stamp of the runner, what only a terminal understands, and white space at its
-//!   end; of a progress bar the last state stays. Bytes that are no UTF-8 become U+FFFD.
-//! - A very long line is cut to its beginning and its end, and a log too large to be kept to the
-//!   lines that matter (see `store`). A log of up to 12 MiB of text is kept whole.
-//! - The log does not depend on the pieces it was pushed in.
+//! - Lines end at LF and count from 1, as in the original bytes.
+//! - A line loses the runner's timestamp, terminal sequences and trailing white space; of a
+//!   progress bar the last state stays. Invalid UTF-8 becomes U+FFFD.
+//! - A very long line is cut to its beginning and its end, and a log too large to keep is cut to
+//!   the relevant lines (see `store`). A log of up to 12 MiB of text is kept whole.
+//! - The log does not depend on the pieces in which it was pushed.
 
 pub mod archive;
 
@@ -30,7 +30,7 @@ pub struct Reader {
     total: u64,
 }
 
-/// The first lines wait until they have said which stamp the log has.
+/// The first lines wait until they show which timestamp the log has.
 #[derive(Debug)]
 enum Opening {
     Waiting(Vec<Vec<u8>>),
@@ -48,7 +48,7 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// A reader that has seen nothing.
+    /// Creates a reader without input.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -63,7 +63,7 @@ impl Reader {
         }
     }
 
-    /// Takes the next bytes of the log; they may end anywhere, within a character too.
+    /// Takes the next bytes of the log; they may end anywhere, even inside a character.
     pub fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
@@ -79,7 +79,7 @@ impl Reader {
         self.partial.push(rest);
     }
 
-    /// The log as far as it was pushed.
+    /// Returns the log as far as it was pushed.
     #[must_use]
     pub fn finish(mut self) -> Log {
         if !self.partial.is_empty() {

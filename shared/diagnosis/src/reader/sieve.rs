@@ -1,26 +1,26 @@
-//! What is worth keeping of a log that is too large to be kept.
+//! Selects the lines to keep of a log that is too large to keep.
 //!
-//! Lines that say that something went wrong, and their neighbours. The words are those that
-//! failures share whatever the tool; they are looked for everywhere at once, so they are few.
+//! These are lines that report a failure, and their neighbors. The words are those that failures
+//! share whatever the tool. They are searched everywhere at once, so they are few.
 
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-/// How much a line is worth, the most first.
+/// The value of a line, the highest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Worth {
-    /// The runner's words: a step's begin and its script, its end.
+    /// The runner's lines: a step's heading and script, its end.
     Frame,
-    /// Says in so many words that something failed.
+    /// Reports a failure explicitly.
     Failure,
-    /// Near one of those.
+    /// Near a failure.
     NearFailure,
-    /// Has a word that failures have, among others.
+    /// Holds a word that failures have, among others.
     Hint,
-    /// Near one of those.
+    /// Near a hint.
     NearHint,
-    /// Nothing points to it.
+    /// Shows no sign of a failure.
     Plain,
 }
 
@@ -29,7 +29,7 @@ impl Worth {
         [Self::Frame, Self::Failure, Self::NearFailure, Self::Hint, Self::NearHint, Self::Plain];
 }
 
-/// How many lines around a line are worth keeping with it.
+/// The number of lines to keep around a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around {
     pub(super) before: usize,
@@ -37,7 +37,7 @@ pub(super) struct Around {
 }
 
 impl Worth {
-    /// The worth of a line's neighbours, and how far it reaches.
+    /// Returns the value of a line's neighbors and their number.
     pub(super) fn around(self) -> Option<(Self, Around)> {
         match self {
             Self::Frame => Some((Self::NearFailure, Around { before: 0, after: 30 })),
@@ -48,8 +48,8 @@ impl Worth {
     }
 }
 
-/// Parts of words, without their first letter where it may be small or large. Each has three bytes
-/// or more that noise rarely has: with these, a search goes through text many bytes at a time.
+/// Parts of words, without a first letter that may be upper or lower case. Each has at least three
+/// bytes that are rare in noise, so that a search reads many bytes at a time.
 const HINTS: [&str; 42] = [
     "rror",
     "RROR",
@@ -95,7 +95,7 @@ const HINTS: [&str; 42] = [
     "●",
 ];
 
-/// Of a line with a hint, what makes it a failure.
+/// Words that make a line with a hint a failure.
 const FAILURES: [&str; 60] = [
     "error: ",
     "Error: ",
@@ -170,8 +170,8 @@ static WORDS: LazyLock<(AhoCorasick, AhoCorasick)> = LazyLock::new(|| {
     (search(&HINTS), search(&FAILURES))
 });
 
-/// Calls `hit` for each line of a text that hints at a failure, in order, with the place of its
-/// first byte or one after it, and what the line is worth.
+/// Calls `hit` for each line that hints at a failure, in order, with the position of its first byte
+/// or one after it, and the line's value.
 pub(super) fn hits(text: &[u8], mut hit: impl FnMut(usize, Worth)) {
     let (hints, failures) = &*WORDS;
     let mut from = 0;

@@ -1,30 +1,31 @@
-//! The times that CI systems put before each line.
+//! Timestamps that CI systems put before each line.
 //!
 //! GitHub and Azure write `2026-05-07T11:59:42.4565285Z `, GitLab adds the stream
-//! (`2024-01-01T00:00:00.000000Z 00O `), Jenkins and Buildkite put it in brackets, and
-//! `gh run view --log` puts the job's and the step's name before it.
+//! (`2024-01-01T00:00:00.000000Z 00O `), Jenkins and Buildkite use brackets, and `gh run view
+//! --log` adds the names of job and step.
 //!
-//! A program that runs in the job may print times of its own, and a test may print a whole log. So a
-//! log's opening lines decide which kind its runner writes, if any, and of each line only one stamp
-//! of that kind is taken off: what is left is what the job printed.
+//! A program in the job may print its own times, and a test may print a whole log. The log's first
+//! lines therefore decide which kind the runner writes, and only one timestamp of that kind is
+//! removed per line.
 
-/// Who puts times before a log's lines.
+/// The kinds of timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stamp {
-    /// GitHub, Azure and others: `2026-05-07T11:59:42.4565285Z said`, or with an offset for the `Z`.
+    /// GitHub, Azure and others: `2026-05-07T11:59:42.4565285Z text`, or with an offset instead of
+    /// `Z`.
     Plain,
-    /// GitLab: `2024-01-01T00:00:00.000000Z 00O said`; `+` for the space goes on with a line.
+    /// GitLab: `2024-01-01T00:00:00.000000Z 00O text`; `+` instead of the space continues a line.
     GitLab,
-    /// Jenkins, Buildkite: `[2024-01-01T00:00:00.000Z] said`.
+    /// Jenkins, Buildkite: `[2024-01-01T00:00:00.000Z] text`.
     Bracketed,
-    /// `gh run view --log`: `job⇥step⇥2026-05-07T11:59:42.4565285Z said`.
+    /// `gh run view --log`: `job⇥step⇥2026-05-07T11:59:42.4565285Z text`.
     Tabbed,
 }
 
 impl Stamp {
     const ALL: [Self; 4] = [Self::GitLab, Self::Plain, Self::Bracketed, Self::Tabbed];
 
-    /// The kind that at least half of these lines begin with.
+    /// Returns the kind that at least half of these lines begin with.
     pub(super) fn of<'a>(opening: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Self> {
         let said = opening.filter(|line| !line.trim_ascii().is_empty());
         let all = said.clone().count();
@@ -34,7 +35,7 @@ impl Stamp {
         })
     }
 
-    /// What follows the stamp; nothing if the line has none of this kind.
+    /// Returns the text after the timestamp, or `None` if the line has none of this kind.
     pub(super) fn after(self, line: &[u8]) -> Option<&[u8]> {
         let line = without_bom(line);
         match self {
@@ -50,12 +51,12 @@ impl Stamp {
     }
 }
 
-/// The line without a byte-order mark: each file that was joined into a log may begin with one.
+/// Removes a byte-order mark: each file that was joined into a log may begin with one.
 pub(super) fn without_bom(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
-/// After `2026-05-07T11:59:42`, a fraction, and `Z` or an offset.
+/// Skips `2026-05-07T11:59:42`, a fraction, and `Z` or an offset.
 fn after_time(line: &[u8]) -> Option<&[u8]> {
     const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
     let (time, rest) = line.split_at_checked(SHAPE.len())?;
@@ -90,7 +91,7 @@ fn after_zone(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// One space, or nothing on an empty line whose space somebody trimmed.
+/// Skips one space, or nothing on an empty line with a trimmed space.
 fn after_space(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [] | [b'\r', ..] => Some(rest),
@@ -99,7 +100,7 @@ fn after_space(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// GitLab's `00O `: a stream's number in two hexadecimal digits, and whether it is output or error.
+/// Skips GitLab's `00O `: the stream's number in two hexadecimal digits, and output or error.
 fn after_stream(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [one, two, b'O' | b'E', tail @ ..] if [one, two].iter().all(|b| b.is_ascii_hexdigit()) => {
@@ -113,7 +114,7 @@ fn after_stream(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// After `job⇥step⇥`.
+/// Skips `job⇥step⇥`.
 fn after_names(line: &[u8]) -> Option<&[u8]> {
     const LONGEST: usize = 512;
     let near = &line[..line.len().min(LONGEST)];

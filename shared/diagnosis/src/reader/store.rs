@@ -1,13 +1,12 @@
-//! The lines that are kept, in a bounded amount of memory.
+//! Stores the kept lines in bounded memory.
 //!
-//! A log that fits is kept whole. When it no longer fits, lines that nothing points to make room:
-//! kept are the log's first and last lines, what the runner says about its steps, and lines that
-//! speak of failures with their neighbours (see `sieve`). Where even those are too many, the first
-//! quarter and the last three quarters of what fits stay.
+//! A log that fits is kept whole. When it no longer fits, irrelevant lines are dropped. Kept are
+//! the first and last lines, the runner's lines, and lines that report failures with their
+//! neighbors (see `sieve`). If even those are too many, the first quarter and the last three
+//! quarters of the limit stay.
 //!
-//! - The last lines are never lost: [`Limits::last`] of them, as long as they have less than
-//!   [`Limits::last_cost`] bytes.
-//! - What is kept depends on the log alone, not on the pieces it came in.
+//! - The last lines are never lost: [`Limits::last`] of them, up to [`Limits::last_cost`] bytes.
+//! - The kept lines depend on the log alone, not on the pieces in which it came.
 
 use std::ops::Range;
 
@@ -16,22 +15,21 @@ use crate::steps;
 
 use super::sieve::{self, Worth};
 
-/// How much is kept.
+/// The limits of a store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Bytes of text.
     text: usize,
-    /// Lines.
     lines: usize,
-    /// What is never lost of the log's beginning.
+    /// The part of the beginning that is never lost.
     first: Share,
-    /// What is never lost of its end.
+    /// The part of the end that is never lost.
     last: Share,
-    /// What all between may cost after room was made.
+    /// The limit for all lines in between, after a cut.
     between: usize,
 }
 
-/// A stretch of lines with a limit on what they cost.
+/// A number of lines with a limit on their bytes.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     lines: usize,
@@ -39,7 +37,7 @@ struct Share {
 }
 
 impl Limits {
-    /// Together with all else that a diagnosis takes, well under 64 MB.
+    /// The default. With everything else that a diagnosis needs, it stays well under 64 MB.
     pub(super) const USUAL: Self = Self {
         text: 12 << 20,
         lines: 384 << 10,
@@ -49,31 +47,30 @@ impl Limits {
     };
 }
 
-/// The kept lines.
 #[derive(Debug)]
 pub(super) struct Store {
     limits: Limits,
     text: Vec<u8>,
     lines: Vec<Line>,
-    /// What each line is worth, as far as they were searched.
+    /// The value of each line that was searched.
     worth: Vec<Worth>,
-    /// For how many lines after those that were searched something before them still counts.
+    /// The number of lines after the searched ones for which an earlier line still counts.
     reach: Reach,
 }
 
-/// How many lines to come are near something.
+/// The number of following lines that are near a relevant one.
 #[derive(Debug, Default, Clone, Copy)]
 struct Reach {
     failure: usize,
     hint: usize,
 }
 
-/// A line to be kept: where it stood, and what it was like.
+/// The original position and properties of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     pub(super) number: u64,
     pub(super) width: usize,
-    /// Whether it has the runner's stamp, in a log where all that the runner writes has one.
+    /// It has the runner's timestamp, in a log where every line of the runner has one.
     pub(super) stamped: bool,
 }
 
@@ -88,7 +85,7 @@ impl Store {
         }
     }
 
-    /// Adds the next line; those that it takes the place of are the least worth.
+    /// Adds the next line; the least valuable lines make room for it.
     pub(super) fn push(&mut self, text: &str, origin: Origin) {
         let full = self.text.len() + text.len() + 1 > self.limits.text;
         if full || self.lines.len() == self.limits.lines {
@@ -105,7 +102,7 @@ impl Store {
         self.text.push(b'\n');
     }
 
-    /// The log of what was kept, of so many lines.
+    /// Returns the log of the kept lines. `total` is the number of original lines.
     pub(super) fn into_log(self, total: u64) -> Log {
         let text = String::from_utf8(self.text).expect("whole texts went in, whole ones went out");
         Log::new(text, self.lines, total)
@@ -118,7 +115,7 @@ impl Store {
         self.keep(|at, worth| !between.contains(&at) || choice.wants(at, worth));
     }
 
-    /// Says what the lines are worth that were not searched before.
+    /// Rates the lines that were not searched before.
     fn search(&mut self) {
         let from = self.worth.len();
         let Some(begin) = self.lines.get(from).map(|line| line.start as usize) else { return };
@@ -142,7 +139,7 @@ impl Store {
         self.reach = next;
     }
 
-    /// The lines that are neither first nor last.
+    /// Returns the lines that belong to neither the beginning nor the end.
     fn between(&self) -> Range<usize> {
         let Limits { first, last, .. } = self.limits;
         let first = spent(self.costs(0..self.lines.len()), first);
@@ -150,7 +147,7 @@ impl Store {
         first..self.lines.len() - last
     }
 
-    /// What to keep of a stretch.
+    /// Decides which lines of a range to keep.
     fn choice(&self, between: Range<usize>) -> Choice {
         let mut left = self.limits.between;
         for worth in Worth::ALL {
@@ -164,7 +161,7 @@ impl Store {
         Choice { worth: Worth::Plain, dropped: 0..0 }
     }
 
-    /// All but the first quarter and the last three quarters of what may be spent on these lines.
+    /// Returns the range beyond the first quarter and before the last three quarters of the limit.
     fn ends_of(
         &self,
         lines: impl DoubleEndedIterator<Item = usize> + Clone,
@@ -175,7 +172,7 @@ impl Store {
         from..to
     }
 
-    /// The first of the lines that no longer fits.
+    /// Returns the first line that exceeds the limit.
     fn first_beyond(
         &self,
         mut lines: impl Iterator<Item = usize>,
@@ -213,13 +210,13 @@ impl Store {
         lines.map(|at| self.cost(at))
     }
 
-    /// What keeping a line takes.
+    /// Returns the memory that keeping a line takes.
     fn cost(&self, at: usize) -> usize {
         self.lines[at].length as usize + 1 + size_of::<Line>() + size_of::<Worth>()
     }
 }
 
-/// How many lines fit a share.
+/// Returns the number of lines that fit a share.
 fn spent(costs: impl Iterator<Item = usize>, share: Share) -> usize {
     let sums = costs.scan(0, |sum, cost| {
         *sum += cost;
@@ -228,7 +225,8 @@ fn spent(costs: impl Iterator<Item = usize>, share: Share) -> usize {
     sums.take(share.lines).take_while(|&sum| sum <= share.cost).count()
 }
 
-/// Which lines stay: those worth more than `worth`, and of those worth just as much all but a stretch.
+/// The lines that stay: those of a higher value than `worth`, and of those with that value all but
+/// a range.
 #[derive(Debug, Clone)]
 struct Choice {
     worth: Worth,
@@ -241,13 +239,14 @@ impl Choice {
     }
 }
 
-/// What lines are worth, raised by what is found near them.
+/// The values of lines, raised by relevant lines near them.
 struct Neighbours<'a> {
     worth: &'a mut [Worth],
 }
 
 impl Neighbours<'_> {
-    /// Marks a line and those around it. Returns how far it reaches beyond the last line.
+    /// Marks a line and its neighbors. Returns the number of lines that it reaches beyond the last
+    /// one.
     fn found(&mut self, at: usize, worth: Worth) -> Reach {
         self.mark(at..at + 1, worth);
         let Some((near, around)) = worth.around() else { return Reach::default() };

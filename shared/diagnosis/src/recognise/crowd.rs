@@ -1,16 +1,16 @@
-//! Findings in bounded memory: a log may consist of nothing but errors.
+//! Bounds the findings: a log may consist of errors only.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::finding::{Finding, Strength};
 
-/// More findings than this say nothing new. Twice as many are held before the weakest go.
+/// Further findings add nothing. Twice as many are held before the weakest are dropped.
 const MOST: usize = 5_000;
-/// The longest message and name of a test. A tool's line may be longer, its gist is not.
+/// The longest message and test name. A tool's line may be longer, but its beginning explains it.
 const LONGEST: usize = 1_000;
 
-/// Keeps what was just found short, and all that was found few.
+/// Cuts the new findings' texts, and drops findings beyond the limit.
 pub(super) fn contain(found: &mut Vec<Finding>, new: usize) {
     for finding in found.iter_mut().skip(new) {
         shorten(&mut finding.message);
@@ -27,7 +27,7 @@ fn shorten(text: &mut String) {
     text.shrink_to_fit();
 }
 
-/// The weaker go before the stronger. Of those as strong as the last that can stay, the first
+/// Drops the weaker findings first. Of those with the strength of the last that fits, the first
 /// quarter and the last three quarters stay.
 fn thin(found: &mut Vec<Finding>) {
     let mut order: Vec<(Reverse<Strength>, usize)> =

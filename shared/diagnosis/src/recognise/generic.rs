@@ -1,9 +1,9 @@
-//! Errors of tools that nobody here knows: the last resort, weaker than anything else.
+//! Errors of unknown tools: the last resort, weaker than anything else.
 //!
 //! ```text
 //! error: relation "invoices" does not exist          an error, by its first word
 //! ##[error]docs/a.md links to b.md, which is gone    an annotation by a script of the project's own
-//! pages: template footer.html is missing             the last words before something gives up:
+//! pages: template footer.html is missing             the last line before a tool gives up:
 //! make: *** [Makefile:6: pages] Error 2
 //! ##[error]Process completed with exit code 2.
 //! ```
@@ -26,7 +26,7 @@ pub(super) const RECOGNISERS: &[Recogniser] = &[
 
 const EXIT: &str = "Process completed with exit code ";
 
-/// A line whose first words say that it is an error.
+/// Reports a line whose first words announce an error.
 fn error_line(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let line = pattern!(
         r"^\s*(?:\[[^\]]+\]\s*)?(?:[[:word:]./-]+: )?(?:(?i:fatal error|fatal|error|panic)(?:\[[^\]]+\])?!?: *|(?:ERROR|FATAL|Error)[: -] *|\[(?i:error|fatal)\] *|(?:[a-zA-Z_$][[:word:]$]*\.)*[A-Z][[:word:]]*(?:Error|Exception): )(\S.*)$"
@@ -43,7 +43,7 @@ fn error_line(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// A workflow command that a script of the project's own wrote, or what the runner made of it.
+/// Reports a workflow command that the project's own script wrote, or the runner's rendering of it.
 fn annotation(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let text = log.text(at);
     if let Some(hit) = pattern!(r"^::error ?([^:]*)::(.+)$").captures(text) {
@@ -59,8 +59,7 @@ fn annotation(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The runner keeps the place of an annotation to itself; a file that the text names is a hint that
-/// somebody checked files.
+/// The runner hides the place of an annotation. A file in the text suggests a check of files.
 fn annotated(at: usize, said: &str) -> Finding {
     let names_file = pattern!(
         r"(?:^|[\s`'(])[[:word:]@./-]*[[:word:]]\.(?:[a-z]{1,5}|toml|json)(?::[0-9]+)*[\s`',:)]"
@@ -74,7 +73,7 @@ fn annotated(at: usize, said: &str) -> Finding {
     }
 }
 
-/// From `file=a.md,line=3,col=1`.
+/// Parses `file=a.md,line=3,col=1`.
 fn place_of_command(properties: &str) -> Option<Location> {
     let get = |name: &str| {
         properties.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
@@ -82,7 +81,8 @@ fn place_of_command(properties: &str) -> Option<Location> {
     Some(Location::new(get("file")?, get("line"), get("col")))
 }
 
-/// The end of a step: its last words may say why, and if it had none, this line is all there is.
+/// Reports the end of a step: its last lines may give the reason; if there are none, this line is
+/// all.
 fn exit_code(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let Some(said) = log.text(at).strip_prefix("##[error]").filter(|said| said.starts_with(EXIT))
     else {
@@ -97,7 +97,7 @@ fn exit_code(log: &Log, at: usize, found: &mut Vec<Finding>) {
     last_words(log, at, found);
 }
 
-/// What a target said before make gave up on it.
+/// Reports a target's last line before make gave up.
 fn before_make(log: &Log, at: usize, found: &mut Vec<Finding>) {
     if log.said(at).contains("] Error ") {
         last_words(log, at, found);
@@ -117,7 +117,7 @@ fn last_words(log: &Log, before: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// Lines that only say that something ended, or where.
+/// Returns `true` for lines that only report an end or its place.
 pub(super) fn is_echo(said: &str) -> bool {
     pattern!(
         r"(?i-u)^\s*$|^make(?:\[[0-9]+\])?: |^npm (?:ERR!|error|notice)|^ELIFECYCLE|^\s*at |^##\[|^(?:\+ )?exit [0-9]|^Waiting for|^[-=*_\s]+$|^\[command\]"
@@ -125,8 +125,8 @@ pub(super) fn is_echo(said: &str) -> bool {
     .is_match(said)
 }
 
-/// Words that make a last line more than the end of a report. A list is quicker to be had than a
-/// pattern of so many, and this is asked of almost every log.
+/// Returns `true` if the words make a last line more than the end of a report. A list is faster
+/// than a pattern of so many words, and almost every log asks.
 pub(super) fn complains(said: &str) -> bool {
     const WORDS: [&str; 38] = [
         "fail",
@@ -186,7 +186,7 @@ pub(super) fn complains(said: &str) -> bool {
     complaint && !counts_none
 }
 
-/// The end of a step's output, its script at most in part.
+/// Returns the end of a step's output, with at most a part of its script.
 fn last_lines(log: &Log, at: usize) -> std::ops::Range<usize> {
     const SHOWN: usize = 15;
     let start = log.step_of(at).map_or(0, |step| log.steps()[step].lines.start);

@@ -1,17 +1,18 @@
-//! The recognisers: each knows what one tool prints, and nothing else.
+//! Recognizers: each knows the output of one tool, and nothing else.
 //!
-//! A recogniser names literals of which a line must hold one (its triggers), and a function that
-//! looks at such a line, and at its neighbours, and says what it found. One automaton over all
-//! triggers finds the lines in a single pass, so a recogniser whose tool did not run costs nothing.
+//! A recognizer declares literals (its triggers) and a function. The function receives a line with
+//! a trigger, reads its neighbors, and adds findings. One automaton over all triggers finds the
+//! lines in a single pass, so a recognizer whose tool did not run costs nothing.
 //!
-//! - A recogniser says what it sees; it does not ask whether it matters. Choosing is `choose`'s.
-//! - It looks at [`Log::said`], never at raw text, and looks at most some hundred lines around.
-//! - It is called at most once per line, in the order of lines. The same complaint found twice (from
-//!   two of its lines) is one finding: equal tool and line, the stronger stays.
-//! - Lines of a step's script are not looked at: they are shown, not said.
-//! - Tools that can be known by a pattern of one line are data: see `rules`.
+//! - A recognizer reports what it sees; it does not decide whether it matters. `choose` does.
+//! - It reads [`Log::said`], never raw text, and at most some hundred lines around.
+//! - It is called at most once per line, in the order of lines. Findings of the same tool on the
+//!   same line are merged; the strongest stays.
+//! - Lines of a step's script are skipped: the runner shows them before they run.
+//! - A tool that a pattern of one line recognizes is data: see `rules`.
 //!
-//! A new tool: a module with its recogniser, a line in the folder's `RECOGNISERS`, and a fixture.
+//! A new tool takes a module with its recognizer, a line in the folder's `RECOGNISERS`, and a
+//! fixture.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -41,17 +42,16 @@ mod sayings;
 mod shell;
 mod tools;
 
-/// Knows what one tool prints.
+/// Recognizes the output of one tool.
 pub(crate) struct Recogniser {
-    /// The tool's name.
     pub(crate) name: &'static str,
-    /// Literals; a line that holds none of them is not looked at. The rarer the better.
+    /// Literals: lines without any of them are skipped. Rare literals are better.
     pub(crate) triggers: &'static [&'static str],
-    /// Looks at the line with this index and adds what it finds.
+    /// Reads the line with this index and adds its findings.
     pub(crate) look: fn(&Log, usize, &mut Vec<Finding>),
 }
 
-/// Those of tools that we know, the preferred first.
+/// The recognizers of known tools, the preferred ones first.
 static TOOLS: &[&[Recogniser]] = &[
     github::RECOGNISERS,
     network::RECOGNISERS,
@@ -69,7 +69,7 @@ static TOOLS: &[&[Recogniser]] = &[
     tools::RECOGNISERS,
 ];
 
-/// Whom to ask about a line.
+/// A recognizer in code, or a rule.
 enum Expert {
     Code(&'static Recogniser),
     Rule(Arc<Rule>),
@@ -93,18 +93,18 @@ impl fmt::Debug for Expert {
     }
 }
 
-/// Knows whom to ask about which line.
+/// Maps lines to the recognizers and rules to call.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     experts: Vec<Expert>,
     automaton: AhoCorasick,
-    /// For each trigger, the expert whose it is.
+    /// The expert of each trigger.
     owner: Vec<usize>,
 }
 
 impl Dispatch {
-    /// The preferred first: a repository's own rules (the first `own`), what is code, the other
-    /// rules, and last what looks for errors of unknown tools.
+    /// Orders by preference: a repository's own rules (the first `own`), recognizers in code, the
+    /// other rules, and last the search for errors of unknown tools.
     pub(crate) fn of(rules: &[Arc<Rule>], own: usize) -> Self {
         let (own, builtin) = rules.split_at(own);
         let rules =
@@ -130,7 +130,7 @@ impl Dispatch {
         Self { experts, automaton, owner }
     }
 
-    /// Calls `ask` with each line that holds a trigger, in order, and the experts to ask about it.
+    /// Calls `ask` with each line that holds a trigger, in order, and the experts for it.
     fn lines_to_look_at(&self, log: &Log, mut ask: impl FnMut(usize, &[usize])) {
         let mut experts: Vec<usize> = Vec::new();
         let mut line = 0;
@@ -155,13 +155,13 @@ fn flush(experts: &mut Vec<usize>, ask: impl FnOnce(&[usize])) {
     }
 }
 
-/// Everything that the code and the built-in rules find, by line.
+/// Returns all findings of code and built-in rules, by line.
 #[cfg(test)]
 pub(crate) fn findings_in(log: &Log) -> Vec<Finding> {
     findings_by(log, &RuleSet::builtin())
 }
 
-/// What one tool is found to say in a text.
+/// Returns one tool's findings in a text, for tests.
 #[cfg(test)]
 pub(crate) fn found_by(tool: &str, text: &str) -> Vec<Finding> {
     let mut found = findings_in(&crate::log_of(text));
@@ -169,9 +169,9 @@ pub(crate) fn found_by(tool: &str, text: &str) -> Vec<Finding> {
     found
 }
 
-/// Everything that the code and these rules find, by line.
+/// Returns all findings of code and these rules, by line.
 ///
-/// A step's script is shown before it runs; what is written there has not happened.
+/// Lines of a step's script are skipped: the runner shows them before they run.
 pub(crate) fn findings_by(log: &Log, rules: &RuleSet) -> Vec<Finding> {
     let dispatch = rules.dispatch();
     let mut found = Vec::new();
@@ -191,7 +191,7 @@ fn is_script(log: &Log, at: usize) -> bool {
     log.step_of(at).is_some_and(|step| log.steps()[step].script.contains(&at))
 }
 
-/// By line, the strongest first, of equally strong ones the preferred; one per tool and line.
+/// Sorts by line, strength and preference; keeps one finding per tool and line.
 fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by_key(|finding| (finding.line, Reverse(finding.strength)));
     let mut kept: Vec<Finding> = Vec::with_capacity(found.len());
@@ -211,10 +211,10 @@ fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
-/// A regular expression compiled when first used.
+/// A regular expression that is compiled on first use.
 ///
-/// `pattern!("…")` gives a `&'static Regex`. Patterns are ASCII by habit: `[0-9]` and not `\d`.
-/// One that does not compile is refused by clippy (`invalid_regex`), before it can panic.
+/// `pattern!("…")` gives a `&'static Regex`. Patterns use ASCII classes: `[0-9]` instead of `\d`.
+/// Clippy (`invalid_regex`) rejects one that does not compile, before it can panic.
 macro_rules! pattern {
     ($text:expr) => {{
         static PATTERN: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
@@ -231,7 +231,7 @@ mod tests {
     use crate::log::work::LINES;
     use crate::rules::RuleSet;
 
-    /// The lines that an expert reads for each line of a log that holds nothing but this one.
+    /// Counts the lines that an expert reads per line of a log that repeats this one.
     fn reads(expert: &Expert, line: &str, lines: usize) -> u64 {
         let log = crate::log_of(&format!("{line}\n").repeat(lines));
         let mut found = Vec::new();

@@ -1,29 +1,26 @@
-//! Lines that say it all: for tools of which a failure is known by how one line begins.
+//! Line prefixes: for tools whose failure shows in the beginning of one line.
 //!
-//! A table of [`Saying`]s is all that such a tool needs. The first that fits speaks.
+//! A table of [`Saying`]s is all that such a tool needs. The first match counts.
 
 use crate::contract::Category;
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 
-/// How a line begins, and what it means then.
+/// A line's beginning and its meaning.
 pub(super) struct Saying {
-    /// Who says it.
     pub(super) tool: &'static str,
     /// The line's beginning, after blanks.
     pub(super) begins: &'static str,
-    /// What must be somewhere behind it; empty when the beginning suffices.
+    /// Text that must follow; empty if the beginning suffices.
     pub(super) holds: &'static str,
-    /// The kind of failure.
     pub(super) category: Category,
-    /// How much it explains.
     pub(super) strength: Strength,
-    /// How many lines belong to it, fewer if a blank line comes first.
+    /// The number of lines that belong to it, fewer if a blank line comes first.
     pub(super) lines: usize,
 }
 
 impl Saying {
-    /// A line that names the defect, with what follows it.
+    /// Declares a line that names the defect, with the lines after it.
     pub(super) const fn cause(
         tool: &'static str,
         begins: &'static str,
@@ -34,7 +31,7 @@ impl Saying {
         Self { tool, begins, holds, category, strength: Strength::Cause, lines }
     }
 
-    /// A line that only says that something failed.
+    /// Declares a line that only reports a failure.
     pub(super) const fn echo(
         tool: &'static str,
         begins: &'static str,
@@ -49,7 +46,7 @@ impl Saying {
     }
 }
 
-/// Adds what the first fitting saying means.
+/// Adds the finding of the first match.
 pub(super) fn recognise(sayings: &[Saying], log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at).trim_start();
     let Some(saying) = sayings.iter().find(|saying| saying.fits(said)) else { return };

@@ -1,7 +1,7 @@
-//! Rules out of TOML. Faults say where they are and what would mend them.
+//! Parses rules from TOML. Errors name their place and remedy.
 //!
-//! Read by hand and not by serde: every value keeps its place, and the built-in rules, which every
-//! start reads, are not copied more often than needed.
+//! The parser does not use serde: every value keeps its place, and the built-in rules, which every
+//! start reads, are copied no more than needed.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::{sample, suggestion};
 use crate::contract::{Category, Verdict};
 use crate::finding::Strength;
 
-/// The most bytes a file of rules may have.
+/// The most bytes of a rules file.
 const LARGEST: usize = 1 << 20;
-/// The most rules it may hold.
+/// The most rules of a file.
 const MOST: usize = 1_000;
-/// A shorter trigger is in so many lines that every log would be slow.
+/// A shorter trigger occurs in so many lines that every log would be slow.
 const SHORTEST_TRIGGER: usize = 3;
-/// The most lines a block may have on either side.
+/// The most lines of a block on either side.
 const LONGEST_BLOCK: usize = 400;
 
 const STRENGTHS: [(&str, Strength); 5] = [
@@ -34,9 +34,9 @@ const STRENGTHS: [(&str, Strength); 5] = [
 
 type Read<T> = Result<T, Fault>;
 
-/// Rules of this project, whose patterns and samples a test has checked.
+/// Parses this project's rules, whose patterns and samples a test has checked.
 ///
-/// Only people and tests read the samples, which are the greater part of the file.
+/// Samples, the larger part of the file, are skipped: only people and tests read them.
 pub(super) fn trusted(text: &str) -> Read<Vec<Arc<Rule>>> {
     let mut sample = false;
     let needed = text.lines().filter(|line| {
@@ -50,7 +50,7 @@ pub(super) fn trusted(text: &str) -> Read<Vec<Arc<Rule>>> {
     read(&needed, false)
 }
 
-/// Rules of somebody else.
+/// Parses and checks a repository's rules.
 pub(super) fn checked(text: &str) -> Read<Vec<Arc<Rule>>> {
     if text.len() > LARGEST {
         return Err(Fault::new(0..0, format!("a file of rules has at most {LARGEST} bytes")));
@@ -162,7 +162,7 @@ fn refuse_namesake(rules: &[Arc<Rule>], rule: &Rule, fields: &Fields<'_>) -> Rea
     Ok(())
 }
 
-/// What reading a rule does not show: whether its patterns compile and do what its sample says.
+/// Checks that a rule's patterns compile and match its sample.
 fn check_rule(rule: &Rule, fields: &Fields<'_>, text: &str) -> Read<()> {
     let broken = |at: &str, error: &regex::Error| {
         Fault::new(fields.span_of(at), format!("the pattern can't be used: {}", plain(error)))
@@ -200,7 +200,8 @@ fn check_sample(rule: &Rule, fields: &Fields<'_>, text: &str) -> Read<()> {
     }
 }
 
-/// Where a line of a multi-line literal stands in the file. Its first line follows the quotes.
+/// Returns the position of a line of a multi-line literal in the file. Its first line follows the
+/// quotes.
 fn place_in(text: &str, literal: Range<usize>, line: usize) -> Range<usize> {
     let written = text.get(literal.clone()).unwrap_or_default();
     let multi = written.starts_with("'''\n") || written.starts_with("\"\"\"\n");
@@ -209,7 +210,7 @@ fn place_in(text: &str, literal: Range<usize>, line: usize) -> Range<usize> {
     literal.start + start..literal.end
 }
 
-/// The last line of the message: the ones before draw the pattern.
+/// Returns the last line of the message: the lines before draw the pattern.
 fn plain(error: &regex::Error) -> String {
     let all = error.to_string();
     all.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()

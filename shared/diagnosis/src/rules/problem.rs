@@ -1,22 +1,22 @@
-//! What is wrong with a file of rules, and where.
+//! Errors in a rules file, with their place.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A fault in a file of rules: `rules.toml:12:5: unknown field "tigger"; did you mean "trigger"?`
+/// An error in a rules file: `rules.toml:12:5: unknown field "tigger"; did you mean "trigger"?`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleError {
     /// The file, as its reader named it.
     pub file: String,
-    /// The line, counted from 1.
+    /// Counts from 1.
     pub line: usize,
-    /// The column in characters, counted from 1.
+    /// Counts characters from 1.
     pub column: usize,
-    /// What is wrong, and what would mend it.
+    /// The error and its remedy.
     pub message: String,
 }
 
-/// A fault at a place in the text, in bytes.
+/// An error at a byte range of the text.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) span: Range<usize>,

@@ -1,14 +1,14 @@
-//! The log that taught a rule, with marks: `=> ` before each line that it matches, `‹›` around what
-//! it captures there.
+//! Samples: the log that taught a rule, with `=> ` before each line that it matches and `‹›` around
+//! its captures.
 
 use regex::Captures;
 
 use super::rule::Rule;
 
-/// What stands before a line that the rule must match.
+/// The mark before a line that the rule must match.
 pub(super) const MARK: &str = "=> ";
 
-/// The line with each named capture in `‹›`.
+/// Returns the line with each named capture in `‹›`.
 pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
     let mut edges: Vec<(usize, bool, usize)> = Vec::new();
     for name in Rule::GROUPS {
@@ -17,8 +17,7 @@ pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
             edges.push((group.end(), false, usize::MAX - group.start()));
         }
     }
-    // Where one capture ends and the next begins, the end comes first; of nested ones the longer is
-    // outside.
+    // At the same position an end precedes a beginning; of nested captures the longer is outside.
     edges.sort_unstable();
     let mut out = String::with_capacity(line.len() + edges.len() * 3);
     let mut done = 0;
@@ -31,7 +30,7 @@ pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
     out
 }
 
-/// The first line of a sample on which the rule does not do what the marks say, and why.
+/// Returns the first line of a sample on which the rule contradicts the marks, with the reason.
 pub(super) fn fault(rule: &Rule, sample: &str) -> Option<(usize, String)> {
     let mut matched = false;
     for (at, line) in sample.lines().enumerate() {

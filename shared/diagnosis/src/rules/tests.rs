@@ -1,4 +1,5 @@
-//! The built-in rules keep their samples, and faulty rules are refused with a reason.
+//! Tests that the built-in rules match their samples, and that invalid rules are refused with a
+//! reason.
 
 use super::{BUILTIN, Rule, RuleSet};
 use crate::contract::Category;

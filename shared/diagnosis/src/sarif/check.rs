@@ -1,7 +1,7 @@
-//! Reading a SARIF file as GitHub's code scanning does, and saying what it will stumble over.
+//! Checks a SARIF file as GitHub's code scanning reads it.
 //!
-//! What goes wrong at a thousand places in the same way is one complaint that counts them and names
-//! the first: a file with 25,000 results without a place needs one mend, not 25,000 lines.
+//! The same error at a thousand places is one complaint with a count and the first place: a file
+//! with 25,000 results without a location needs one remedy, not 25,000 lines.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
@@ -17,7 +17,7 @@ use crate::show::in_repository;
 
 type Object = Map<String, Value>;
 
-/// Everything that is wrong, what GitHub refuses first.
+/// Returns every complaint, first those for which GitHub refuses the file.
 #[must_use]
 pub fn check(file: &[u8]) -> Vec<Complaint> {
     let (text, encoding) = match decoded(file) {
@@ -41,13 +41,14 @@ pub fn check(file: &[u8]) -> Vec<Complaint> {
     complaints
 }
 
-/// What is wrong with a file that is not there: tools that crash write none.
+/// Returns the complaint about a missing file: tools that crash write none.
 #[must_use]
 pub fn missing() -> Complaint {
     complaint(Kind::Missing, "", "", 1)
 }
 
-/// The text of a file, and what is wrong with how it is written down. An error: it is none.
+/// Returns the text of a file, and a complaint about its encoding. Returns an error if it is not
+/// text.
 pub(super) fn decoded(file: &[u8]) -> Result<(String, Option<Complaint>), Box<Complaint>> {
     let encoding = |detail: &str| complaint(Kind::Encoding, "", detail, 1);
     let (text, wrong) = match file {
@@ -74,12 +75,12 @@ fn of_utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-/// Takes the place off that serde puts at the end of its messages.
+/// Removes the place that serde puts at the end of its messages.
 fn without_place(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(says, _)| says).to_owned()
 }
 
-/// How many bytes GitHub would get: uploads are compressed with gzip.
+/// Returns the size of the upload, which is compressed with gzip.
 pub(super) fn compressed(text: &str) -> u64 {
     struct Count(u64);
     impl Write for Count {
@@ -111,7 +112,7 @@ fn complaint(kind: Kind, pointer: &str, detail: &str, count: usize) -> Complaint
     }
 }
 
-/// Where each kind of complaint was seen first, and how often.
+/// The first place of each kind of complaint, and its count.
 #[derive(Debug, Default)]
 pub(super) struct Seen(BTreeMap<Kind, (String, String, usize)>);
 
@@ -126,7 +127,7 @@ impl Seen {
     }
 
     fn weigh(&mut self, text: &str) {
-        // What is small as it is does not grow by more than some bytes.
+        // A file that is small uncompressed grows by only some bytes.
         if text.len() as u64 > limits::COMPRESSED {
             let size = compressed(text);
             if size > limits::COMPRESSED {
@@ -143,7 +144,7 @@ impl Seen {
         self.0.into_iter().map(whole).collect()
     }
 
-    /// A field that must have a type, if it is there.
+    /// Returns a field, which must have this type if it is present.
     fn field<'a, T>(
         &mut self,
         (object, at): (&'a Object, &str),
@@ -187,13 +188,13 @@ impl Seen {
     }
 }
 
-/// The properties that the schema does not know for this object.
+/// Returns the properties that the schema does not define for this object.
 pub(super) fn unknown_properties(object: &Object, names: &str) -> Vec<String> {
     let known: HashSet<&str> = names.split_whitespace().chain(["properties"]).collect();
     object.keys().filter(|name| !known.contains(name.as_str())).cloned().collect()
 }
 
-/// What the schema knows, by object. Others are not checked for what they don't know.
+/// The schema's properties by object. Other objects are not checked for unknown properties.
 pub(super) mod properties {
     pub(in crate::sarif) const LOG: &str = "$schema inlineExternalProperties runs version";
     pub(in crate::sarif) const RUN: &str = "addresses artifacts automationDetails baselineGuid \
@@ -257,7 +258,7 @@ fn or_none(category: &str) -> String {
     if category.is_empty() { "no category".to_owned() } else { format!("category {category:?}") }
 }
 
-/// What tells runs apart: the tool, and the category, which is the id up to its last slash.
+/// Returns the identity of a run: the tool, and the category, which is the id up to its last slash.
 pub(super) fn identity(run: &Object) -> (String, String) {
     let text = |pointer: [&str; 3]| {
         let mut value = run.get(pointer[0])?;
@@ -306,7 +307,7 @@ fn one_run(seen: &mut Seen, it: (&Object, &str)) {
     }
 }
 
-/// Checks the rules of a tool or an extension; how many there are.
+/// Checks the rules of a tool or an extension, and returns their number.
 fn component(seen: &mut Seen, it: (&Object, &str)) -> usize {
     let rules = seen.array(it, "rules").map_or(&[][..], Vec::as_slice);
     let mut ids = HashSet::new();
@@ -387,7 +388,7 @@ pub(super) fn is_level(level: &Value) -> bool {
     matches!(level.as_str(), Some("none" | "note" | "warning" | "error"))
 }
 
-/// A result names its rule by id, by index, or by a reference that may lead into an extension.
+/// A result refers to its rule by id, by index, or by a reference that may lead into an extension.
 fn rule_of(seen: &mut Seen, it: (&Object, &str), rules: usize) {
     let (result, at) = it;
     seen.text(it, "ruleId");
@@ -401,7 +402,7 @@ fn rule_of(seen: &mut Seen, it: (&Object, &str), rules: usize) {
 }
 
 pub(super) fn is_index(index: &Value, rules: usize, result: &Object) -> bool {
-    // With a reference to an extension, the index counts that one's rules.
+    // With a reference to an extension, the index refers to that extension's rules.
     let elsewhere = result.get("rule").is_some_and(|rule| rule.get("toolComponent").is_some());
     match index.as_i64() {
         Some(-1) => true,
@@ -455,7 +456,7 @@ pub(super) fn counts_from_1(number: &Value) -> bool {
     number.as_u64().is_some_and(|number| number > 0)
 }
 
-/// What is wrong with the address of a file.
+/// Returns the error in a file's address.
 pub(super) fn wrong_with(uri: &str) -> Option<Kind> {
     let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
     let absolute = uri.starts_with('/') || uri.get(1..2) == Some(":") || scheme.is_some();

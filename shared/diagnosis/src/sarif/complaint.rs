@@ -1,39 +1,37 @@
-//! What is wrong with a SARIF file, in words that say how to mend it.
+//! Complaints about a SARIF file, with their remedies.
 
 use serde::Serialize;
 
 use super::limits;
 
-/// What GitHub makes of it.
+/// The consequence on GitHub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weight {
     /// The upload fails, and nothing of the file is shown.
     Refused,
-    /// The upload succeeds; a part of it is not shown, or shown wrong.
+    /// The upload succeeds; a part of it is missing or wrong.
     Lost,
 }
 
-/// Something wrong, at one or many places of a file.
+/// An error at one or many places of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Complaint {
-    /// What.
     pub kind: Kind,
-    /// What comes of it.
     pub weight: Weight,
     /// The first place, as a JSON pointer.
     pub pointer: String,
     /// The line of that place, from 1.
     pub line: Option<usize>,
-    /// The column, for text that is no JSON.
+    /// The column, for text that is not JSON.
     pub column: Option<usize>,
-    /// How many places.
+    /// The number of places.
     pub count: usize,
-    /// What is wrong, as a sentence without its end.
+    /// The error as a sentence without its period.
     pub says: String,
-    /// What to do about it.
+    /// The remedy.
     pub mend: &'static str,
-    /// Whether `--repair` does it.
+    /// `--repair` fixes it.
     pub can_be_repaired: bool,
 }
 
@@ -41,15 +39,15 @@ pub struct Complaint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
     /// No bytes, or only blanks.
     Empty,
-    /// UTF-16, a byte-order mark, or no text at all.
+    /// UTF-16, a byte-order mark, or not text.
     Encoding,
     /// A syntax error.
     NotJson,
-    /// JSON, and no object.
+    /// JSON, but not an object.
     NotAnObject,
     /// No version, or another one.
     Version,
@@ -57,9 +55,9 @@ pub enum Kind {
     NoRuns,
     /// More runs than GitHub takes.
     TooManyRuns,
-    /// Something is of another type than the schema says.
+    /// A value of another type than the schema's.
     WrongType,
-    /// A property that the schema does not know.
+    /// A property that the schema does not define.
     UnknownProperty,
     /// A run without a tool's name.
     NoTool,
@@ -101,7 +99,7 @@ pub enum Kind {
     TooManyFlowLocations,
     /// More locations of code flows than GitHub shows.
     FlowLocationsNotShown,
-    /// Lines or columns that are no numbers from 1.
+    /// Lines or columns that don't count from 1.
     Region,
     /// A file outside of the repository.
     OutsidePath,
@@ -114,7 +112,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What comes of it.
     #[must_use]
     pub const fn weight(self) -> Weight {
         match self {
@@ -131,7 +128,7 @@ impl Kind {
         }
     }
 
-    /// Whether `--repair` mends it. Some of a kind may be left: a repair says which.
+    /// Returns `true` if `--repair` fixes it. A repair lists the remaining places of a kind.
     #[must_use]
     pub const fn can_be_repaired(self) -> bool {
         !matches!(
@@ -146,7 +143,6 @@ impl Kind {
         )
     }
 
-    /// What to do about it.
     #[must_use]
     pub const fn mend(self) -> &'static str {
         match self {
@@ -196,7 +192,7 @@ impl Kind {
         }
     }
 
-    /// What is wrong. `count` places have it; `detail` is about the first.
+    /// Describes the error. `count` places have it; `detail` concerns the first.
     pub(super) fn says(self, count: usize, detail: &str) -> String {
         let these = |one: &str, many: &str| match count {
             1 => format!("a {one}"),

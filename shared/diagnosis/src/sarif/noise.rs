@@ -1,6 +1,6 @@
-//! Text that does not compress, for tests of sizes.
+//! Incompressible text, for tests of sizes.
 
-/// So many letters, the same for the same seed.
+/// Returns `length` letters that depend only on the seed.
 pub(super) fn noise(seed: u64, length: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut state = seed;

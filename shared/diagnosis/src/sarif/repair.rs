@@ -1,8 +1,8 @@
-//! Mending a SARIF file so that GitHub takes it.
+//! Repairs a SARIF file so that GitHub accepts it.
 //!
-//! - Nothing is invented: what a tool did not say is left out, or named as unknown.
-//! - What is lost is told. Where something has to go, the least severe goes first.
-//! - What is sound stays as it is, but for the order of an object's fields.
+//! - Nothing is invented: missing information is left out, or marked as unknown.
+//! - Losses are reported. If something must be dropped, the least severe goes first.
+//! - Valid parts stay as they are, except for the order of an object's fields.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,20 +18,19 @@ use crate::show::in_repository;
 
 type Object = Map<String, Value>;
 
-/// A file that was mended as far as it can be.
+/// A repaired file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
-    /// The file.
     pub text: String,
-    /// What was done, a sentence each.
+    /// The repairs, one sentence each.
     pub did: Vec<String>,
-    /// What is still wrong.
+    /// The remaining complaints.
     pub left: Vec<Complaint>,
 }
 
-/// A file that says that nothing was found, for where a tool wrote none.
+/// Returns a file without results, for a tool that wrote none.
 ///
-/// Its category is its own: it closes no alerts of anybody.
+/// Its category is its own, so that it closes no alerts of other tools.
 #[must_use]
 pub fn empty() -> String {
     let run = json!({
@@ -46,7 +45,11 @@ pub fn empty() -> String {
     }))
 }
 
-/// Mends what can be mended. An error: the file can't be read as JSON, so nothing can.
+/// Repairs a file as far as possible.
+///
+/// # Errors
+///
+/// When the file is not JSON.
 pub fn repair(file: &[u8]) -> Result<Repaired, Vec<Complaint>> {
     let (text, encoding) = match check::decoded(file) {
         Ok(it) => it,
@@ -70,7 +73,7 @@ pub fn repair(file: &[u8]) -> Result<Repaired, Vec<Complaint>> {
     Ok(Repaired { text, did: done.sentences(), left })
 }
 
-/// How often each kind was mended.
+/// The number of repairs of each kind.
 #[derive(Debug, Default)]
 struct Done(BTreeMap<Kind, usize>);
 
@@ -148,7 +151,7 @@ fn mend_log(log: &mut Value, done: &mut Done) {
     tell_runs_apart(runs, done);
 }
 
-/// Moves what the schema does not know to where it allows anything.
+/// Moves unknown properties to `properties`, where the schema allows anything.
 fn keep_unknown(object: &mut Object, known: &str, done: &mut Done) {
     for name in unknown_properties(object, known) {
         let Some(value) = object.remove(&name) else { continue };
@@ -160,7 +163,7 @@ fn keep_unknown(object: &mut Object, known: &str, done: &mut Done) {
     }
 }
 
-/// Of too many runs those without results go.
+/// Drops runs without results if there are too many runs.
 fn drop_empty_runs(runs: &mut Vec<Value>, done: &mut Done) {
     let mut over = runs.len().saturating_sub(limits::RUNS);
     let before = runs.len();
@@ -173,7 +176,7 @@ fn drop_empty_runs(runs: &mut Vec<Value>, done: &mut Done) {
     done.times(Kind::TooManyRuns, before - runs.len());
 }
 
-/// Gives runs of one tool and category a number each, after the first.
+/// Numbers runs of the same tool and category, except the first.
 fn tell_runs_apart(runs: &mut [Value], done: &mut Done) {
     let mut taken: HashSet<(String, String)> =
         runs.iter().filter_map(|run| run.as_object().map(identity)).collect();
@@ -184,7 +187,7 @@ fn tell_runs_apart(runs: &mut [Value], done: &mut Done) {
             continue;
         }
         let id = run.get("automationDetails").and_then(|it| it.get("id")).and_then(Value::as_str);
-        // Without a slash all of an id names the run, and nothing the category.
+        // Without a slash, the whole id names the run, and the category is empty.
         let own = id.map_or("", |id| id.rsplit_once('/').map_or(id, |(_, own)| own)).to_owned();
         let stem = if category.is_empty() { slug(&tool) } else { category };
         let free = (2..)
@@ -224,10 +227,10 @@ fn mend_run(run: &mut Object, done: &mut Done) {
     done.times(Kind::TooManyResults, dropped);
 }
 
-/// What there is to know about the rules of a run's driver.
+/// The known facts about the rules of a run's driver.
 struct Rules {
     ids: Vec<Option<String>>,
-    /// By id: how severe a result is that says nothing itself.
+    /// By id: the severity of a result that names none itself.
     severity: HashMap<String, (u8, u32)>,
 }
 
@@ -273,7 +276,7 @@ fn rank(level: &str) -> u8 {
     }
 }
 
-/// Keeps so many, the others in their order; how many went.
+/// Keeps the `most` most severe results in their order, and returns the number of dropped ones.
 fn keep_most_severe(results: &mut Vec<Value>, most: usize, rules: &Rules) -> usize {
     let over = results.len().saturating_sub(most);
     if over == 0 {
@@ -290,8 +293,8 @@ fn keep_most_severe(results: &mut Vec<Value>, most: usize, rules: &Rules) -> usi
     over
 }
 
-/// Drops rules that are listed twice, and cuts tags. For each old index of the driver's rules the
-/// new one.
+/// Drops duplicate rules and cuts tags. Returns the new index for each old index of the driver's
+/// rules.
 fn mend_rules(run: &mut Object, done: &mut Done) -> Vec<usize> {
     let rules = run.get_mut("tool").and_then(|tool| tool.pointer_mut("/driver/rules"));
     let Some(rules) = rules.and_then(Value::as_array_mut) else { return Vec::new() };
@@ -369,7 +372,7 @@ fn mend_rule_of(result: &mut Object, rules: &Rules, moved: &[usize], done: &mut 
     }
 }
 
-/// What other formats call their levels.
+/// Maps the levels of other formats.
 fn nearest_level(level: &str) -> &'static str {
     match level.to_ascii_lowercase().as_str() {
         "error" | "critical" | "high" | "fatal" | "failure" => "error",
@@ -415,13 +418,13 @@ fn mend_place(location: &mut Value, done: &mut Done) {
     region.retain(|name, number| !check::REGION.contains(&name.as_str()) || counts_from_1(number));
     done.times(Kind::Region, before - region.len());
     if !region.contains_key("startLine") && before > region.len() {
-        // Without its first line a region says nothing, or something else.
+        // Without its first line a region has no meaning, or another one.
         region.clear();
         region.insert("startLine".to_owned(), json!(1));
     }
 }
 
-/// The text, after as many results went as it takes to fit.
+/// Returns the text after dropping as many results as needed to fit.
 fn fitting(log: &mut Value, done: &mut Done) -> String {
     let mut text = pretty(log);
     while text.len() as u64 > limits::COMPRESSED {
@@ -435,7 +438,8 @@ fn fitting(log: &mut Value, done: &mut Done) -> String {
     text
 }
 
-/// Leaves this share of each run's results, and a little less. False: there is nothing to drop.
+/// Reduces each run's results to slightly less than this share. Returns `false` if there is nothing
+/// to drop.
 fn shrink(log: &mut Value, share: f64, done: &mut Done) -> bool {
     let mut dropped = 0;
     for run in log["runs"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {

@@ -1,11 +1,11 @@
-//! From a JSON pointer to the line that it points to.
+//! Finds the line of a JSON pointer.
 
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-/// The line on which the value stands, from 1; where the pointer leads nowhere, that of the last
-/// value on its way. None for a text that is no JSON.
+/// Returns the line of the value, from 1. If the pointer leads nowhere, it is the line of the last
+/// value on its path. Returns `None` for text that is not JSON.
 pub(super) fn line_of(text: &str, pointer: &str) -> Option<usize> {
     let mut value: &RawValue = serde_json::from_str(text).ok()?;
     for name in pointer.split('/').skip(1) {
@@ -14,7 +14,7 @@ pub(super) fn line_of(text: &str, pointer: &str) -> Option<usize> {
             None => break,
         }
     }
-    // Raw values are pieces of the text that they were read from.
+    // Raw values are slices of the text that they were read from.
     let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
     Some(text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1)
 }

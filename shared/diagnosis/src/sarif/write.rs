@@ -1,10 +1,10 @@
-//! Problems as SARIF.
+//! Writes problems as SARIF.
 //!
-//! - One run, with a category of its own, so that two uploads for a commit don't replace each other.
-//! - A result has a place in the repository: GitHub refuses a file with one that has none. What has
-//!   no place is a notification of the run, where SARIF keeps what is about no file.
-//! - The fingerprint has a name of its own. `primaryLocationLineHash`, the one that GitHub uses, is
-//!   made from the source by `upload-sarif`, which warns about any that was made otherwise.
+//! - One run, with its own category, so that two uploads for a commit don't replace each other.
+//! - A result has a place in the repository: GitHub refuses a file with a result without one. A
+//!   problem without a place is a notification of the run, which SARIF defines for this.
+//! - The fingerprint has its own name. `upload-sarif` computes GitHub's `primaryLocationLineHash`
+//!   from the source, and warns about other values.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::limits;
 use crate::show::{Diagnosed, Place, Problem, problems, stripped};
 
-/// A SARIF log, as far as we write it.
+/// A SARIF log, as far as Greenline writes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sarif {
     #[serde(rename = "$schema")]
@@ -132,13 +132,14 @@ struct Region {
 const ROOT: &str = "%SRCROOT%";
 const FINGERPRINT: &str = "greenlineSignature/v1";
 
-/// The category of a job's results. GitHub reads it up to the last slash.
+/// Returns the category of a job's results. GitHub reads it up to the last slash.
 #[must_use]
 pub fn category(name: &str) -> String {
     format!("greenline/{}/", stripped(name).trim_matches('/'))
 }
 
-/// The problems of these logs. `id` is the category, with a slash at its end (see [`category`]).
+/// Returns the problems of these logs. `id` is the category, with a trailing slash (see
+/// [`category`]).
 #[must_use]
 pub fn sarif(logs: &[Diagnosed], id: &str) -> Sarif {
     let mut rules = Rules::default();
@@ -179,7 +180,7 @@ struct Rules {
 }
 
 impl Rules {
-    /// Where a rule stands; it is added when it is new.
+    /// Returns the index of a rule, adding it if it is new.
     fn index_of(&mut self, id: &str) -> usize {
         if let Some(known) = self.index.get(id) {
             return *known;
@@ -234,8 +235,8 @@ fn message(text: String) -> Message {
     Message { text }
 }
 
-/// The failure's signature where the problem is the failure; else what does not change between
-/// runs: rule, file, and the message without its numbers.
+/// Returns the failure's signature if the problem is the failure; otherwise the parts that stay the
+/// same between runs: rule, file, and the message without its numbers.
 fn fingerprint(problem: &Problem, place: &Place, log: &Diagnosed) -> String {
     if let (true, Some(signature)) = (problem.is_headline, &log.diagnosis.signature) {
         return signature.clone();
@@ -247,7 +248,7 @@ fn fingerprint(problem: &Problem, place: &Place, log: &Diagnosed) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A path as a relative URI.
+/// Converts a path to a relative URI.
 fn uri(path: &str) -> String {
     let mut uri = String::with_capacity(path.len());
     for byte in path.bytes() {

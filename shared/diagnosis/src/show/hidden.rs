@@ -1,12 +1,12 @@
-//! Characters that a reader does not see, or that change what the reader sees.
+//! Characters that are invisible, or that change how text appears.
 //!
-//! Control characters move a terminal's cursor; bidirectional overrides show text in another order
-//! than it has; characters without width hide words from a reader and not from a model.
+//! Control characters move a terminal's cursor; bidirectional overrides reorder text; zero-width
+//! characters hide words from a reader but not from a model.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text with hidden characters as `<U+202E>`, and tabs as spaces. Line ends stay.
+/// Shows hidden characters as `<U+202E>`, and tabs as spaces. Line ends stay.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(|letter| letter == '\t' || is_hidden(letter)) {
@@ -18,7 +18,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
             '\t' => shown.push_str("    "),
             _ if only_varies(letter) => {}
             _ if is_hidden(letter) => {
-                // Writing into a String can't fail.
+                // Writing to a `String` can't fail.
                 let _written = write!(shown, "<U+{:04X}>", u32::from(letter));
             }
             _ => shown.push(letter),
@@ -27,7 +27,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The text without hidden characters. Line ends and tabs stay.
+/// Removes hidden characters. Line ends and tabs stay.
 #[must_use]
 pub fn stripped(text: &str) -> Cow<'_, str> {
     if text.contains(is_hidden) {
@@ -37,7 +37,7 @@ pub fn stripped(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Chooses among the shapes of the character before it, as in many emoji: no loss, no danger.
+/// Selects a variant of the preceding character, as in many emoji: harmless.
 fn only_varies(letter: char) -> bool {
     matches!(letter, '\u{fe00}'..='\u{fe0f}')
 }

@@ -1,9 +1,9 @@
-//! A diagnosis in markdown, for a pull request's comment or a job's summary.
+//! Renders a diagnosis as Markdown, for a pull request's comment or a job's summary.
 //!
-//! - The answer stands first, in one line; what proves it follows, folded.
-//! - Whatever was quoted from a log is in a code span or a fenced block that its text can't end, and
-//!   has no hidden characters. There, GitHub sees no markup, links, mentions or references.
-//! - It fits a comment (65,536 characters): lists are cut, and say so.
+//! - The answer comes first, in one line; the evidence follows, folded.
+//! - Text from a log is in a code span or a fenced block that it can't end, without hidden
+//!   characters. GitHub sees no markup, links, mentions or references there.
+//! - The result fits a comment (65,536 characters): long lists are cut with a note.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ use crate::cut;
 
 /// The most rows of a list.
 const ROWS: usize = 20;
-/// The most bytes of a text that stands in a line with others.
+/// The most bytes of a text inside a line.
 const INLINE: usize = 200;
 
-/// The page for these logs: the most telling one, then the others in a list.
+/// Renders the page for these logs: the most informative one, then the others in a list.
 #[must_use]
 pub fn markdown(logs: &[Diagnosed]) -> String {
     let mut page = String::new();
@@ -47,7 +47,7 @@ fn one(page: &mut String, log: &Diagnosed) {
     proof(page, it);
 }
 
-/// Where it fails: the first place that is known, by a test or a tool's complaint.
+/// Returns the first known place, of a test or a tool's complaint.
 fn place(diagnosis: &Diagnosis) -> Option<String> {
     let place = super::problems(diagnosis).into_iter().find_map(|problem| problem.place)?;
     Some(code(&written(&place)))
@@ -129,7 +129,7 @@ fn and_more(page: &mut String, all: usize) {
 }
 
 fn put(page: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing into a String can't fail.
+    // Writing to a `String` can't fail.
     let _written = page.write_fmt(text);
 }
 
@@ -138,7 +138,7 @@ fn capital(words: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// One line without hidden characters, not too long.
+/// Returns one line without hidden characters, cut to a limit.
 fn inline(text: &str) -> String {
     let text = stripped(text);
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -147,7 +147,7 @@ fn inline(text: &str) -> String {
     if short.len() < line.len() { format!("{short}…") } else { line }
 }
 
-/// A code span that its text can't end: one line without hidden characters, not too long.
+/// Returns a code span that its text can't end: one line without hidden characters, cut to a limit.
 #[must_use]
 pub fn code(text: &str) -> String {
     let text = inline(text);
@@ -159,8 +159,9 @@ pub fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// A code span in a table. A `|` would end the cell, and can't be escaped for all renderers within
-/// a span: then it is an element, with all that is not a letter or a digit as a character reference.
+/// Returns a code span for a table. A `|` would end the cell, and no renderer-independent escape
+/// exists inside a span: then it becomes an element whose non-alphanumeric characters are character
+/// references.
 fn cell(text: &str) -> String {
     let line = inline(text);
     if !line.contains('|') {
@@ -177,14 +178,14 @@ fn cell(text: &str) -> String {
     element + "</code>"
 }
 
-/// A sentence of ours, unless something from a log is in it: then a code span.
+/// Returns a sentence as it is, or as a code span if it holds text from a log.
 fn prose(text: &str) -> String {
     let text = inline(text.trim_end_matches('.'));
     let plain = |letter: char| letter.is_alphanumeric() || " ,;'()%-".contains(letter);
     if text.chars().all(plain) { text } else { code(&text) }
 }
 
-/// A block that its text can't end, without hidden characters.
+/// Returns a fenced block that its text can't end, without hidden characters.
 #[must_use]
 pub fn fenced(text: &str) -> String {
     let text = stripped(text);
@@ -248,7 +249,7 @@ mod tests {
         assert!(!page.contains(['\x1b', '\u{202e}', '\u{2069}']));
     }
 
-    /// The page without what GitHub shows as code, by the rules of CommonMark for both kinds.
+    /// Returns the page without GitHub's code spans and blocks, by CommonMark's rules for both.
     fn outside_of_code(page: &str) -> String {
         let mut rest = String::new();
         let mut block: Option<usize> = None;

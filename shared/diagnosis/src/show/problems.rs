@@ -1,22 +1,22 @@
-//! A diagnosis as a list of problems, each with a place where one is known: what SARIF, a pull
-//! request's diff and an editor can show.
+//! A diagnosis as a list of problems, each with its place if known, for SARIF, a pull request's
+//! diff and an editor.
 
 use crate::contract::{Annotation, Diagnosis, FailedTest, Location, Quote};
 
 use super::in_repository;
 
-/// One thing to mend.
+/// One problem to fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of complaint, the same on every run: `rustc`, `pytest/failed-test`.
+    /// The kind of complaint, the same on every run: `rustc`, `pytest/failed-test`.
     pub rule: String,
-    /// What it is about, in a few words.
+    /// The subject in a few words.
     pub title: String,
-    /// What is wrong; may have several lines.
+    /// May have several lines.
     pub message: String,
-    /// Where. None outside of the repository, or when the log does not say.
+    /// `None` outside of the repository, or if the log names no place.
     pub place: Option<Place>,
-    /// Whether it is what the headline says.
+    /// The headline reports this problem.
     pub is_headline: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of a location, if it is in the repository.
+    /// Returns the place of a location, if it is in the repository.
     #[must_use]
     pub fn of(location: &Location) -> Option<Self> {
         let line = location.line.filter(|line| *line > 0);
@@ -41,8 +41,8 @@ impl Place {
     }
 }
 
-/// The problems, what the headline says first. A test and a complaint about the same line are one.
-/// Where there is only a headline, it is the problem; without one there is none.
+/// Returns the problems, the headline's first. A test and a complaint about the same line are one
+/// problem. If there is only a headline, it is the problem; without one there is none.
 #[must_use]
 pub fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
     let framework = diagnosis.framework.as_deref();

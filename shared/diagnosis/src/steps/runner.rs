@@ -1,12 +1,12 @@
 //! The marks of the CI systems.
 //!
-//! - GitHub writes `##[group]Run …` at a step's begin, then its script and settings, `##[endgroup]`,
-//!   what it printed, and `##[error]Process completed with exit code 1.` if it failed. Jobs open
-//!   groups as well, so a heading counts only with what a runner puts under it.
-//! - Azure has `##[section]Starting: …`, GitLab and Buildkite have headings, act and Gitea `⭐ Run …`,
-//!   Jenkins stages, Travis a line after each command. What a system says only at the end of the job
-//!   is put down to the last step that worked.
-//! - Marks count only at the begin of a line, directly after the runner's stamp.
+//! - GitHub writes `##[group]Run …` at a step's start, then its script and settings,
+//!   `##[endgroup]`, the output, and `##[error]Process completed with exit code 1.` if it failed.
+//!   Jobs open groups as well, so a heading counts only with a runner's content under it.
+//! - Azure has `##[section]Starting: …`, GitLab and Buildkite have headings, act and Gitea `⭐ Run
+//!   …`, Jenkins stages, Travis a line after each command. A verdict at the end of the job applies
+//!   to the last working step.
+//! - Marks count only at the start of a line, directly after the runner's timestamp.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::log::Log;
 
 use super::{Step, StepKind};
 
-/// Who ran the job.
+/// The CI system that ran the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runner {
     GitHub,
@@ -27,22 +27,21 @@ pub(super) enum Runner {
     Buildkite,
 }
 
-/// What a line says about steps.
+/// The meaning of a line for the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
-    /// A step begins here.
     Begins(StepKind),
     /// The step failed.
     Failed,
-    /// A step failed, which one is not said.
+    /// A step failed; the line does not name it.
     JobFailed,
-    /// The runner speaks, about something else.
+    /// A line of the runner about something else.
     Aside,
-    /// It is not the runner who speaks.
+    /// Not a line of the runner.
     Nothing,
 }
 
-/// Whether a line may be a mark of any CI system.
+/// Returns `true` if a line may be a mark of any CI system.
 pub(crate) fn is_frame(line: &[u8]) -> bool {
     const MARKS: [&[u8]; 13] = [
         b"##[group]Run ",
@@ -76,7 +75,7 @@ fn after_act(line: &[u8]) -> Option<&[u8]> {
 }
 
 impl Runner {
-    /// Known by how the log opens; GitHub if nothing says otherwise.
+    /// Identifies the CI system by the log's first lines; GitHub by default.
     pub(super) fn of(log: &Log) -> Self {
         const OPENING: usize = 300;
         let known = |at: usize| Self::by_line(log.text(at)).filter(|_| log.is_stamped(at));
@@ -104,12 +103,12 @@ impl Runner {
         sign.map(|(_, runner)| *runner).or_else(|| by_act().map(|_| Self::Act))
     }
 
-    /// Whether nothing follows this runner's verdict in a step.
+    /// Returns `true` if this runner's verdict is the last line of a step.
     pub(super) fn speaks_last(self) -> bool {
         self == Self::GitHub
     }
 
-    /// What a line says about steps.
+    /// Interprets a line.
     pub(super) fn says(self, log: &Log, at: usize) -> Says {
         let line = log.text(at);
         match self {
@@ -125,7 +124,7 @@ impl Runner {
         }
     }
 
-    /// The lines that show a step's script, from its heading.
+    /// Returns the lines that show a step's script, from its heading.
     pub(super) fn script(self, log: &Log, at: usize) -> Range<usize> {
         // The longest script that people write fits.
         const LONGEST: usize = 2_000;
@@ -174,8 +173,8 @@ fn github(log: &Log, at: usize, line: &str) -> Says {
     }
 }
 
-/// Whether a group is a step's heading: it shows a shell, inputs or an environment, or belongs to an
-/// action that needs none of them. A job's own `::group::Run tests` has none.
+/// Returns `true` if a group is a step's heading: it shows a shell, inputs or an environment, or
+/// belongs to an action that needs none of them. A job's own `::group::Run tests` has none.
 fn is_heading(log: &Log, at: usize) -> bool {
     const LONGEST: usize = 2_000;
     for line in at + 1..log.len().min(at + LONGEST) {
@@ -201,8 +200,8 @@ fn is_action(heading: &str) -> bool {
     !what.contains(' ') && (path || (what.contains('/') && what.contains('@')))
 }
 
-/// What an action failed with, and what stopped a job before its first step: the last line, where no
-/// shell would give its exit code.
+/// Returns the last line of a failed action, or of a job that stopped before its first step, where
+/// no shell reports an exit code.
 pub(super) fn last_words(log: &Log, step: &Step) -> Option<usize> {
     let by_shell = step.script.clone().any(|at| log.text(at).starts_with("shell: "));
     let speaks = |&at: &usize| {
@@ -307,7 +306,7 @@ fn circle(line: &str) -> Says {
     }
 }
 
-/// Travis says of each command how it ended; what comes next is the next command's.
+/// Travis reports the end of each command; the following lines belong to the next one.
 fn travis(log: &Log, at: usize, line: &str) -> Says {
     let verdict = |line: &str| {
         let rest = line.strip_prefix("The command \"")?;

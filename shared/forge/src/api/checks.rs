@@ -1,4 +1,4 @@
-//! Check runs and commit statuses, and the check run of our own.
+//! Check runs, commit statuses, and Greenline's own check run.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -10,17 +10,18 @@ use crate::model::{Annotation, CheckRun, CheckRunDraft, CommitStatus, Listed};
 use crate::names::{CheckRunId, RepoName, Sha};
 use crate::paging::{CheckRuns, PER_PAGE};
 
-/// GitHub lists check runs of the newest 1,000 suites of a commit; more of them are not read.
+/// GitHub lists the check runs of a commit's newest 1,000 suites. Check runs beyond this number are
+/// not read.
 const MOST_CHECKS: usize = 3_000;
 
-/// GitHub takes no more annotations in one request.
+/// The most annotations that GitHub accepts in one request.
 const ANNOTATIONS_AT_ONCE: usize = 50;
 
-/// GitHub takes no longer text in a check run's output.
+/// The longest text that GitHub accepts in a check run's output.
 const LONGEST_TEXT: usize = 65_535;
 
 impl Forge {
-    /// The newest check run of each name on a commit.
+    /// Lists the newest check run of each name on a commit.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs`
     pub async fn check_runs_of(
@@ -33,7 +34,8 @@ impl Forge {
         self.core.pages::<CheckRuns>(&Call::get(repo, path, purpose), MOST_CHECKS).await
     }
 
-    /// The check runs of one name on a commit, newest first: how to find our own again.
+    /// Lists the check runs of one name on a commit, newest first. Greenline finds its own check
+    /// run this way.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs?check_name={name}`
     pub async fn check_runs_named(
@@ -49,7 +51,7 @@ impl Forge {
         Ok(self.core.pages::<CheckRuns>(&call, PER_PAGE).await?.items)
     }
 
-    /// One check run.
+    /// Returns a check run.
     ///
     /// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}`
     pub async fn check_run(&self, repo: &RepoName, id: CheckRunId) -> Result<CheckRun, ForgeError> {
@@ -57,7 +59,7 @@ impl Forge {
         self.core.json(&Call::get(repo, format!("/check-runs/{id}"), purpose)).await
     }
 
-    /// The remarks of a check run at places in files, up to `most`.
+    /// Lists the annotations of a check run, up to `most`.
     ///
     /// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations`
     pub async fn annotations_of(
@@ -71,8 +73,8 @@ impl Forge {
         self.core.pages::<Vec<Annotation>>(&Call::get(repo, path, purpose), most).await
     }
 
-    /// The statuses of a commit, newest first: all that were ever set, so the first of each
-    /// context holds.
+    /// Lists every status that was ever set on a commit, newest first. The first of each context is
+    /// the current one.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}/statuses`
     pub async fn statuses_of(
@@ -85,12 +87,12 @@ impl Forge {
         self.core.pages::<Vec<CommitStatus>>(&call, MOST_CHECKS).await
     }
 
-    /// Makes a check run of our own; only an app may. Look with [`Forge::check_runs_named`]
-    /// before doing it again. With more than 50 annotations it is several requests: if a later
-    /// one fails, the check run is there, with fewer of them.
+    /// Creates a check run; only an app may. Look with [`Forge::check_runs_named`] before repeating
+    /// the call. More than 50 annotations take several requests: if a later one fails, the check
+    /// run exists with fewer annotations.
     ///
-    /// `POST /repos/{owner}/{repo}/check-runs`, then
-    /// `PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}`
+    /// `POST /repos/{owner}/{repo}/check-runs`, then `PATCH
+    /// /repos/{owner}/{repo}/check-runs/{check_run_id}`
     pub async fn create_check_run(
         &self,
         repo: &RepoName,
@@ -108,8 +110,8 @@ impl Forge {
         Ok(made)
     }
 
-    /// Brings a check run of our own up to date. GitHub adds the annotations to those that are
-    /// there; it never takes any away.
+    /// Updates Greenline's own check run. GitHub appends the annotations to the existing ones and
+    /// never removes any.
     ///
     /// `PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}`
     pub async fn update_check_run(
@@ -146,7 +148,7 @@ impl Forge {
     ) -> Result<CheckRun, ForgeError> {
         let purpose = format!("update check run {id} of {repo}");
         let mut call = Call::of(Method::PATCH, repo, format!("/check-runs/{id}"), purpose);
-        // Annotations are added, so sending them twice shows them twice.
+        // Annotations are appended, so sending them twice shows them twice.
         call.repeatable = annotations.is_empty();
         self.core.json(&call.with(body)?).await
     }

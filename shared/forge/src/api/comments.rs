@@ -10,12 +10,12 @@ use crate::model::{Comment, Issue, Listed, Reaction};
 use crate::names::{CommentId, PullNumber, RepoName};
 use crate::paging::PER_PAGE;
 
-/// More comments than this are not read.
+/// Comments beyond this number are not read.
 const MOST_COMMENTS: usize = 2_000;
 
 impl Forge {
-    /// The comments of an issue or pull request, oldest first. Remarks on lines are not among
-    /// them.
+    /// Lists the comments of an issue or pull request, oldest first, without review comments on
+    /// lines.
     ///
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}/comments`
     pub async fn comments(
@@ -28,8 +28,8 @@ impl Forge {
         self.core.pages::<Vec<Comment>>(&call, MOST_COMMENTS).await
     }
 
-    /// The oldest comment that `ours` says is ours and that begins with a hidden mark. Anyone can
-    /// write a mark, so `ours` looks at the author.
+    /// Returns the oldest comment that begins with a hidden mark and for which `ours` returns
+    /// `true`. Anyone can write a mark, so `ours` checks the author.
     ///
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}/comments`
     pub async fn comment_marked(
@@ -44,7 +44,7 @@ impl Forge {
         Ok(comments.into_iter().find(|comment| marked(comment) && ours(comment)))
     }
 
-    /// One comment.
+    /// Returns a comment.
     ///
     /// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}`
     pub async fn comment(&self, repo: &RepoName, id: CommentId) -> Result<Comment, ForgeError> {
@@ -52,7 +52,7 @@ impl Forge {
         self.core.json(&Call::get(repo, format!("/issues/comments/{id}"), purpose)).await
     }
 
-    /// Writes a comment. Look with [`Forge::comment_marked`] before doing it again.
+    /// Creates a comment. Look with [`Forge::comment_marked`] before repeating the call.
     ///
     /// `POST /repos/{owner}/{repo}/issues/{issue_number}/comments`
     pub async fn create_comment(
@@ -66,7 +66,7 @@ impl Forge {
         self.core.json(&call.with(&json!({ "body": body }))?).await
     }
 
-    /// Rewrites a comment of our own.
+    /// Replaces the text of Greenline's own comment.
     ///
     /// `PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}`
     pub async fn update_comment(
@@ -80,7 +80,7 @@ impl Forge {
         self.core.json(&call.with(&json!({ "body": body }))?).await
     }
 
-    /// Reacts to a comment. Doing it twice is as doing it once.
+    /// Adds a reaction to a comment. Repeating the call changes nothing.
     ///
     /// `POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions`
     pub async fn react(
@@ -111,8 +111,8 @@ impl Forge {
         self.core.json(&call.with(&issue)?).await
     }
 
-    /// The open issues with a label, newest first: how to find our own again. Pull requests are
-    /// left out.
+    /// Lists the open issues with a label, newest first, without pull requests. Greenline finds its
+    /// own issue this way.
     ///
     /// `GET /repos/{owner}/{repo}/issues?labels={label}&state=open`
     pub async fn open_issues_labelled(
@@ -127,7 +127,7 @@ impl Forge {
         Ok(issues.into_iter().filter(|issue| !issue.is_pull_request()).collect())
     }
 
-    /// Rewrites an issue, and closes it where `close` says so.
+    /// Updates an issue, and closes it if `close` is set.
     ///
     /// `PATCH /repos/{owner}/{repo}/issues/{issue_number}`
     pub async fn update_issue(

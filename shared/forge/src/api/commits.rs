@@ -1,4 +1,4 @@
-//! Commits, branches, and what protects them.
+//! Commits, branches, and branch protection.
 
 use http::Method;
 use serde::Deserialize;
@@ -11,11 +11,11 @@ use crate::model::{
 };
 use crate::names::{RepoName, Sha};
 
-/// More commits than this are not listed.
+/// Commits beyond this number are not listed.
 const MOST_COMMITS: usize = 500;
 
 impl Forge {
-    /// A commit with what it changes; `at` is a branch, tag or commit.
+    /// Returns a commit with its changed files. `at` is a branch, tag or commit.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}`
     pub async fn commit(&self, repo: &RepoName, at: &str) -> Result<Commit, ForgeError> {
@@ -23,7 +23,7 @@ impl Forge {
         self.core.json(&Call::get(repo, path, format!("read commit {at} of {repo}"))).await
     }
 
-    /// The newest commits of a branch, newest first.
+    /// Lists the newest commits of a branch, newest first.
     ///
     /// `GET /repos/{owner}/{repo}/commits?sha={branch}`
     pub async fn commits_of(
@@ -38,7 +38,7 @@ impl Forge {
         self.core.pages::<Vec<Commit>>(&call, most.min(MOST_COMMITS)).await
     }
 
-    /// How `head` stands to `base`; both are branches or commits.
+    /// Compares `head` with `base`; both are branches or commits.
     ///
     /// `GET /repos/{owner}/{repo}/compare/{base}...{head}`
     pub async fn compare(
@@ -52,7 +52,7 @@ impl Forge {
         self.core.json(&Call::get(repo, path, purpose)).await
     }
 
-    /// The pull requests that a commit is part of.
+    /// Lists the pull requests that contain a commit.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{sha}/pulls`
     pub async fn pulls_of_commit(
@@ -65,11 +65,11 @@ impl Forge {
         self.core.json(&call).await
     }
 
-    /// What protects a branch, as far as these credentials may know. Both the classic protection
-    /// and the rules that apply are read; neither needs a permission of an administrator.
+    /// Returns the protection of a branch, as far as these credentials can see it. Reads both the
+    /// classic protection and the rulesets; neither needs an administrator's permission.
     ///
-    /// `GET /repos/{owner}/{repo}/branches/{branch}`,
-    /// `GET /repos/{owner}/{repo}/rules/branches/{branch}`
+    /// `GET /repos/{owner}/{repo}/branches/{branch}`, `GET
+    /// /repos/{owner}/{repo}/rules/branches/{branch}`
     pub async fn protection(
         &self,
         repo: &RepoName,
@@ -93,7 +93,7 @@ impl Forge {
         Ok(self.core.pages::<Vec<Rule>>(&call, 1_000).await?.items)
     }
 
-    /// What is not there or not allowed is not known; anything else is an error.
+    /// Maps a missing or forbidden resource to `None`, and keeps every other error.
     #[expect(clippy::unused_self, reason = "reads as one of the steps")]
     fn if_allowed<T>(&self, read: Result<T, ForgeError>) -> Result<Option<T>, ForgeError> {
         match read {
@@ -161,7 +161,7 @@ fn protection(branch: Option<Branch>, rules: Option<Vec<Rule>>) -> Protection {
     Protection { protected, required: known.then_some(required) }
 }
 
-/// `checks` says the same as `contexts`, with the app; old servers have only the latter.
+/// `checks` repeats `contexts` and adds the app; old servers have only `contexts`.
 fn classic(protection: Classic) -> Vec<RequiredCheck> {
     let ClassicChecks { contexts, checks } = protection.required_status_checks;
     if checks.is_empty() {

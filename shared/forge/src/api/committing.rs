@@ -1,5 +1,5 @@
-//! A commit on a branch, written by GitHub itself: signed, as the app, and only where the branch
-//! is still where it was expected. Nothing is cloned, nothing is pushed, nothing is forced.
+//! Commits that GitHub itself writes on a branch: signed as the app, and only if the branch is
+//! still at the expected commit. Nothing is cloned, pushed or forced.
 
 use std::sync::Arc;
 
@@ -15,34 +15,30 @@ use crate::graphql::{Asking, Said};
 use crate::model::or_none;
 use crate::names::{RepoName, Sha};
 
-/// A commit as it should be.
+/// The content of a commit to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCommit {
-    /// The branch, without `refs/heads/`.
+    /// Without `refs/heads/`.
     pub branch: String,
-    /// Where the branch must be.
+    /// The commit that the branch must be at.
     pub expected_head: Sha,
-    /// The first line.
     pub headline: String,
-    /// The rest.
     pub body: String,
-    /// What changes.
     pub edits: Vec<FileEdit>,
 }
 
-/// What a commit does with one file.
+/// A change to one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileEdit {
-    /// Its whole content from now on.
+    /// Creates or replaces the file.
     Write {
-        /// The file, from the root of the repository.
+        /// From the root of the repository.
         path: String,
-        /// The content.
         content: Vec<u8>,
     },
-    /// It goes.
+    /// Deletes the file.
     Delete {
-        /// The file, from the root of the repository.
+        /// From the root of the repository.
         path: String,
     },
 }
@@ -68,9 +64,9 @@ struct Oid {
 }
 
 impl Forge {
-    /// Commits on a branch, if it is still where it was expected, and says the commit's name. A
-    /// branch that moved is [`ForgeError::HeadMoved`], and nothing was written. Modes of files
-    /// stay as they are; new files can be run by nobody.
+    /// Commits to a branch if it is still at the expected commit, and returns the new commit. A
+    /// branch that moved is [`ForgeError::HeadMoved`], and nothing was written. File modes stay
+    /// unchanged; new files are not executable.
     ///
     /// GraphQL `createCommitOnBranch`
     pub async fn create_commit_on_branch(

@@ -12,7 +12,8 @@ use crate::model::or_default;
 use crate::names::RepoName;
 
 impl Forge {
-    /// A file at a branch, tag or commit, up to `cap` bytes; none if it is not there.
+    /// Returns a file at a branch, tag or commit, up to `cap` bytes. Returns `None` if it does not
+    /// exist.
     ///
     /// `GET /repos/{owner}/{repo}/contents/{path}?ref={ref}`
     pub async fn file_at(
@@ -32,8 +33,8 @@ impl Forge {
         }
     }
 
-    /// The names of what a folder holds at a branch, tag or commit, at most 1,000 of them; nothing
-    /// if it is not there.
+    /// Lists the names in a folder at a branch, tag or commit, at most 1,000. The list is empty if
+    /// the folder does not exist.
     ///
     /// `GET /repos/{owner}/{repo}/contents/{path}?ref={ref}`
     pub async fn names_in(
@@ -53,7 +54,7 @@ impl Forge {
     }
 }
 
-/// A server that knows no raw kind sends the file within JSON.
+/// A server that does not know the raw media type sends the file inside JSON.
 fn unwrapped(bytes: Bytes) -> Bytes {
     if !bytes.starts_with(b"{") {
         return bytes;
@@ -66,7 +67,7 @@ fn unwrapped(bytes: Bytes) -> Bytes {
     content.map_or(bytes, Bytes::from)
 }
 
-/// A file within JSON. All of it has to be there: a file may itself be JSON.
+/// A file inside JSON. Every field is required, because a file may itself be JSON.
 #[derive(Deserialize)]
 struct Wrapped {
     #[serde(rename = "type")]
@@ -77,7 +78,7 @@ struct Wrapped {
     _git_url: Option<String>,
 }
 
-/// What a folder holds.
+/// An entry of a folder.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(default, deserialize_with = "or_default")]

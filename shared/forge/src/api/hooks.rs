@@ -1,4 +1,4 @@
-//! What became of webhooks, and how to have them sent again.
+//! Webhook deliveries, and how to request them again.
 
 use http::Method;
 
@@ -10,7 +10,7 @@ use crate::model::{Delivery, Hook, Listed};
 use crate::names::{DeliveryId, HookId, RepoName};
 
 impl Forge {
-    /// The app's deliveries, newest first, up to `most`.
+    /// Lists the app's deliveries, newest first, up to `most`.
     ///
     /// `GET /app/hook/deliveries`
     pub async fn app_deliveries(&self, most: usize) -> Result<Listed<Delivery>, ForgeError> {
@@ -19,7 +19,7 @@ impl Forge {
         self.core.pages::<Vec<Delivery>>(&call, most).await
     }
 
-    /// Sends one of the app's deliveries again.
+    /// Requests one of the app's deliveries again.
     ///
     /// `POST /app/hook/deliveries/{delivery_id}/attempts`
     pub async fn redeliver_to_app(&self, id: DeliveryId) -> Result<(), ForgeError> {
@@ -28,7 +28,7 @@ impl Forge {
         self.core.done(&Call::new(Method::POST, About::App, path, purpose)).await
     }
 
-    /// The webhooks of a repository.
+    /// Lists the webhooks of a repository.
     ///
     /// `GET /repos/{owner}/{repo}/hooks`
     pub async fn hooks(&self, repo: &RepoName) -> Result<Vec<Hook>, ForgeError> {
@@ -36,7 +36,7 @@ impl Forge {
         self.core.json(&call).await
     }
 
-    /// The deliveries of a repository's webhook, newest first, up to `most`.
+    /// Lists the deliveries of a repository's webhook, newest first, up to `most`.
     ///
     /// `GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries`
     pub async fn hook_deliveries(
@@ -50,7 +50,7 @@ impl Forge {
         self.core.pages::<Vec<Delivery>>(&call, most).await
     }
 
-    /// Sends a delivery of a repository's webhook again.
+    /// Requests a delivery of a repository's webhook again.
     ///
     /// `POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts`
     pub async fn redeliver(

@@ -1,4 +1,4 @@
-//! Merging, now or when everything required is green.
+//! Merges: at once, or when every required check passes.
 
 use http::Method;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::graphql::Asking;
 use crate::model::{MergeMethod, PullRequest, or_none};
 use crate::names::{PullNumber, RepoName, Sha};
 
-/// What a merge made.
+/// The result of a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Merged {
     /// The commit on the base branch.
@@ -21,8 +21,8 @@ pub struct Merged {
 }
 
 impl Forge {
-    /// Merges a pull request, if its head is still `expected`. A head that moved is
-    /// [`ForgeError::HeadMoved`]; what can't be merged is [`ForgeError::Conflict`].
+    /// Merges a pull request if its head is still `expected`. Returns [`ForgeError::HeadMoved`] if
+    /// the head moved, and [`ForgeError::Conflict`] if the pull request can't be merged.
     ///
     /// `PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge`
     pub async fn merge(
@@ -35,7 +35,7 @@ impl Forge {
         let purpose: Purpose = format!("merge {repo}#{number}").into();
         let path = format!("/pulls/{number}/merge");
         let mut call = Call::of(Method::PUT, repo, path, std::sync::Arc::clone(&purpose));
-        // A second merge is refused, which would hide that the first one was done.
+        // GitHub refuses a second merge, which would hide the success of the first.
         call.repeatable = false;
         let call = call.with(&json!({ "sha": expected, "merge_method": method }))?;
         match self.core.json(&call).await {
@@ -46,8 +46,8 @@ impl Forge {
         }
     }
 
-    /// Lets GitHub merge a pull request as soon as everything required is green, if its head is
-    /// then still `expected`.
+    /// Lets GitHub merge a pull request as soon as every required check passes, if its head is then
+    /// still `expected`.
     ///
     /// GraphQL `enablePullRequestAutoMerge`
     pub async fn enable_auto_merge(

@@ -10,11 +10,11 @@ use crate::model::{FileChange, Label, Listed, PullRequest};
 use crate::names::{PullNumber, RepoName};
 use crate::paging::PER_PAGE;
 
-/// GitHub lists no more files of a pull request.
+/// The most files of a pull request that GitHub lists.
 const MOST_FILES: usize = 3_000;
 
 impl Forge {
-    /// A pull request.
+    /// Returns a pull request.
     ///
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}`
     pub async fn pull(
@@ -26,7 +26,7 @@ impl Forge {
         self.core.json(&Call::get(repo, format!("/pulls/{number}"), purpose)).await
     }
 
-    /// The files that a pull request changes, up to `most`.
+    /// Lists the files that a pull request changes, up to `most`.
     ///
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}/files`
     pub async fn files_of_pull(
@@ -40,7 +40,7 @@ impl Forge {
         self.core.pages::<Vec<FileChange>>(&call, most.min(MOST_FILES)).await
     }
 
-    /// Adds labels; those that it has stay. A label that the repository lacks is made.
+    /// Adds labels and keeps the existing ones. GitHub creates labels that the repository lacks.
     ///
     /// `POST /repos/{owner}/{repo}/issues/{issue_number}/labels`
     pub async fn add_labels(
@@ -51,12 +51,12 @@ impl Forge {
     ) -> Result<(), ForgeError> {
         let purpose = format!("label {repo}#{number}");
         let mut call = Call::of(Method::POST, repo, format!("/issues/{number}/labels"), purpose);
-        // Adding a label twice adds it once.
+        // Adding a label twice has the effect of adding it once.
         call.repeatable = true;
         self.core.done(&call.with(&json!({ "labels": labels }))?).await
     }
 
-    /// Removes a label; one that it does not have is fine.
+    /// Removes a label. Succeeds if the label is not set.
     ///
     /// `DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}`
     pub async fn remove_label(
@@ -73,7 +73,7 @@ impl Forge {
         }
     }
 
-    /// The labels of an issue or pull request.
+    /// Lists the labels of an issue or pull request.
     ///
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}/labels`
     pub async fn labels(
@@ -87,7 +87,7 @@ impl Forge {
         Ok(labels.into_iter().map(|label| label.name).collect())
     }
 
-    /// Asks people for a review. Whoever was asked before is not asked twice.
+    /// Requests reviews. GitHub ignores people who were already asked.
     ///
     /// `POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers`
     pub async fn request_reviewers(

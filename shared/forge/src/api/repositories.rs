@@ -1,4 +1,4 @@
-//! Repositories, who may do what with them, and where the app is installed.
+//! Repositories, people's permissions on them, and the app's installations.
 
 use http::Method;
 use serde::Deserialize;
@@ -12,10 +12,10 @@ use crate::model::{Installation, Listed, Permission, Repository, Role, User, or_
 use crate::names::{InstallationId, RepoName};
 use crate::paging::Repositories;
 
-/// More repositories of one account than this are not listed.
+/// Repositories of one account beyond this number are not listed.
 const MOST_REPOSITORIES: usize = 5_000;
 
-/// Whose token it is, by GraphQL.
+/// The token's owner, in GraphQL.
 #[derive(Debug, Deserialize)]
 struct Viewing {
     #[serde(default, deserialize_with = "or_none")]
@@ -23,15 +23,15 @@ struct Viewing {
 }
 
 impl Forge {
-    /// A repository: default branch, private, archived. One that was renamed is found under its
-    /// old name: see [`Repository::renamed_from`].
+    /// Returns a repository. A renamed repository is found under its old name: see
+    /// [`Repository::renamed_from`].
     ///
     /// `GET /repos/{owner}/{repo}`
     pub async fn repo(&self, repo: &RepoName) -> Result<Repository, ForgeError> {
         self.core.json(&Call::get(repo, "", format!("read repository {repo}"))).await
     }
 
-    /// The repositories that an installation of the app sees.
+    /// Lists the repositories that an installation of the app can see.
     ///
     /// `GET /installation/repositories`
     pub async fn repos_of_installation(
@@ -44,7 +44,7 @@ impl Forge {
         self.core.pages::<Repositories>(&call, MOST_REPOSITORIES).await
     }
 
-    /// The repositories that the token's owner has to do with.
+    /// Lists the repositories that the token's owner has access to.
     ///
     /// `GET /user/repos`
     pub async fn repos_of_token(&self) -> Result<Listed<Repository>, ForgeError> {
@@ -53,7 +53,7 @@ impl Forge {
         self.core.pages::<Vec<Repository>>(&call, MOST_REPOSITORIES).await
     }
 
-    /// Where the app is installed, and with which permissions.
+    /// Lists the app's installations with their permissions.
     ///
     /// `GET /app/installations`
     pub async fn installations(&self) -> Result<Listed<Installation>, ForgeError> {
@@ -62,8 +62,8 @@ impl Forge {
         self.core.pages::<Vec<Installation>>(&call, MOST_REPOSITORIES).await
     }
 
-    /// Who we are: the token's owner. An app is nobody's user; its name is [`Forge::app_slug`].
-    /// The token of a workflow may not ask `/user`, but is told by GraphQL whose it is.
+    /// Returns the token's owner. An app has no user; its name is [`Forge::app_slug`]. A workflow's
+    /// token may not call `/user`, but GraphQL names its owner.
     ///
     /// `GET /user`, `viewer`
     pub async fn viewer(&self) -> Result<User, ForgeError> {
@@ -88,7 +88,7 @@ impl Forge {
         }
     }
 
-    /// The app's name in URLs; it writes comments as `SLUG[bot]`.
+    /// Returns the app's name in URLs; it comments as `SLUG[bot]`.
     ///
     /// `GET /app`
     pub async fn app_slug(&self) -> Result<String, ForgeError> {
@@ -96,7 +96,7 @@ impl Forge {
         self.core.json::<crate::model::App>(&call).await.map(|app| app.slug)
     }
 
-    /// What a person may do with a repository; somebody who is not there may do nothing.
+    /// Returns a person's permission on a repository; `Permission::None` for an unknown person.
     ///
     /// `GET /repos/{owner}/{repo}/collaborators/{username}/permission`
     pub async fn permission_of(

@@ -1,14 +1,15 @@
-//! All open pull requests with all their checks, fifty at a time.
+//! All open pull requests with all their checks, fifty per page.
 //!
-//! One query gives what would take a hundred REST calls. By GitHub's formula a page costs about
-//! one point: the pull requests, the last commit of each, the checks of each, and the default
-//! branch are 1 + 50 + 50 + 1 requests, and a hundred of them are a point. Labels would be fifty
-//! more; they are read with the pull request, where something is red.
+//! One query replaces a hundred REST calls. By GitHub's formula a page costs about one point: the
+//! pull requests, the last commit of each, the checks of each, and the default branch are 1 + 50 +
+//! 50 + 1 requests, and a hundred requests are a point. Labels would add fifty more; they are read
+//! with the pull request when a check fails.
 //!
-//! - A pull request with more than a hundred checks is read on, up to a bound; `complete` says
-//!   whether these are all.
-//! - What can't be seen is left out and told in `problems`; the rest of the page counts.
-//! - A page that is too much work for GitHub is asked for again, smaller.
+//! - A pull request with more than a hundred checks is read further, up to a bound; `complete` is
+//!   `false` if some are missing.
+//! - Entries that these credentials can't see are left out and named in `problems`; the rest of the
+//!   page counts.
+//! - A page that exceeds GitHub's time limit is requested again in a smaller size.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,110 +25,89 @@ use crate::model::{Conclusion, Progress, StatusState, list, or_default, or_none}
 use crate::names::{CheckRunId, CheckSuiteId, PullNumber, RepoName, RunId, Sha};
 use crate::time::Moment;
 
-/// Pull requests of a page; fewer where GitHub does not manage as many in its time.
+/// Pull requests per page. The smaller sizes are for pages that exceed GitHub's time limit.
 const PAGE_SIZES: [usize; 3] = [50, 20, 5];
 
-/// Pages of a hundred checks that are read of one head beyond the first.
+/// Pages of a hundred checks to read for one head after the first.
 const MORE_CHECKS: usize = 9;
 
 /// One page of open pull requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
-    /// The pull requests, oldest first.
+    /// Oldest first.
     pub pulls: Vec<SweptPull>,
-    /// The default branch; none if the repository is empty.
+    /// `None` if the repository is empty.
     pub default_branch: Option<SweptHead>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page.
     pub next: Option<String>,
-    /// Points that this page cost, with what was read on.
+    /// Points that this page cost, including additional pages of checks.
     pub cost: u64,
-    /// Points that are left, if GitHub says.
+    /// Points that are left, if GitHub reports it.
     pub remaining: Option<u64>,
-    /// What could not be seen.
+    /// Entries that could not be read.
     pub problems: Vec<String>,
 }
 
 /// An open pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweptPull {
-    /// Its number.
     pub number: PullNumber,
-    /// Its title.
     pub title: String,
-    /// Not ready for review.
     pub draft: bool,
-    /// Whether its head is in another repository.
+    /// The head is in another repository.
     pub from_fork: bool,
-    /// The branch that it should be merged into.
+    /// The target branch.
     pub base: String,
-    /// Who opened it; empty for an account that is gone.
+    /// Empty for a deleted account.
     pub author: String,
-    /// When it last changed.
     pub updated_at: Option<Moment>,
-    /// Its head, with checks.
     pub head: SweptHead,
 }
 
 /// The newest commit of a branch, with its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweptHead {
-    /// The branch.
     pub branch: String,
-    /// The commit.
     pub sha: Sha,
-    /// All of them together, in one word; none without checks.
+    /// The summary of all checks; `None` without checks.
     pub state: Option<StatusState>,
-    /// The newest of each name.
+    /// The newest check of each name.
     pub checks: Vec<SweptCheck>,
-    /// Whether these are all.
+    /// `checks` holds every check.
     pub complete: bool,
 }
 
 /// A check run or a commit status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SweptCheck {
-    /// A check run.
     Run {
-        /// Its id.
         id: CheckRunId,
-        /// What it is called.
         name: String,
-        /// How far it is.
         status: Progress,
-        /// How it ended.
         conclusion: Option<Conclusion>,
-        /// Where its app shows it.
+        /// The page that its app links to.
         details_url: String,
-        /// When it began.
         started_at: Option<Moment>,
-        /// When it ended.
         completed_at: Option<Moment>,
-        /// The app that it comes from, such as `github-actions`.
+        /// The app that created it, such as `github-actions`.
         app: String,
-        /// Its suite.
         suite: Option<CheckSuiteId>,
-        /// The run of a workflow that it is a job of.
+        /// The workflow run, if the check is a job.
         run: Option<RunId>,
-        /// That workflow's name.
+        /// The workflow's name.
         workflow: String,
     },
-    /// A commit status.
     Status {
-        /// What it is about.
         context: String,
-        /// What it says.
         state: StatusState,
-        /// Where more is to be seen.
         target_url: String,
-        /// One line.
         description: String,
-        /// When it was set.
         created_at: Option<Moment>,
     },
 }
 
 impl SweptCheck {
-    /// Whether it is red: something for Greenline to look at.
+    /// Returns `true` if the check failed and Greenline should look at it.
     #[must_use]
     pub fn is_red(&self) -> bool {
         match self {
@@ -136,7 +116,6 @@ impl SweptCheck {
         }
     }
 
-    /// What it is called.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -151,7 +130,6 @@ const CONTEXTS: &str = "pageInfo { hasNextPage endCursor } nodes { __typename \
     checkSuite { databaseId app { slug } workflowRun { databaseId workflow { name } } } } \
     ... on StatusContext { context state targetUrl description createdAt } }";
 
-/// The query for a page.
 fn page_query() -> String {
     format!(
         "query($owner: String!, $name: String!, $size: Int!, $after: String) {{ \
@@ -169,7 +147,7 @@ fn page_query() -> String {
     )
 }
 
-/// The query for more checks of one rollup.
+/// Builds the query for more checks of one commit.
 fn more_query() -> String {
     format!(
         "query($id: ID!, $after: String) {{ rateLimit {{ cost remaining }} \
@@ -179,8 +157,8 @@ fn more_query() -> String {
 }
 
 impl Forge {
-    /// A page of open pull requests with their checks, and the default branch with its own;
-    /// `after` is the [`Sweep::next`] of the page before.
+    /// Returns a page of open pull requests with their checks, and the default branch with its
+    /// checks. `after` is the [`Sweep::next`] of the previous page.
     ///
     /// GraphQL `repository.pullRequests`, `statusCheckRollup`
     pub async fn sweep_pulls(
@@ -214,7 +192,7 @@ impl Forge {
         Ok(sweep)
     }
 
-    /// A page, the largest that GitHub manages.
+    /// Requests a page in the largest size that GitHub answers in time.
     async fn page(
         &self,
         repo: &RepoName,
@@ -252,7 +230,8 @@ impl Forge {
         sweep: &mut Sweep,
     ) -> Result<Option<SweptPull>, ForgeError> {
         let Some(sha) = pull.head_ref_oid else { return Ok(None) };
-        // The commit list may lag behind a push; checks of another commit are not this head's.
+        // The commit list may lag behind a push; checks of another commit don't belong to this
+        // head.
         let commit = pull.commits.nodes.into_iter().map(|node| node.commit);
         let rollup = commit.filter(|commit| commit.oid == sha).find_map(|commit| commit.rollup);
         let head = self.head(repo, pull.head_ref_name, sha, rollup, sweep).await?;
@@ -278,7 +257,7 @@ impl Forge {
         self.head(repo, branch.name, commit.oid, commit.rollup, sweep).await.map(Some)
     }
 
-    /// A head with all its checks, those beyond the first hundred asked for one by one.
+    /// Returns a head with all its checks, reading further pages if there are more than a hundred.
     async fn head(
         &self,
         repo: &RepoName,
@@ -329,7 +308,7 @@ impl Sweep {
     }
 }
 
-/// At most ten: one missing permission says the same for every check.
+/// Keeps at most ten: one missing permission repeats the same problem for every check.
 fn problems(faults: Vec<Fault>) -> Vec<String> {
     let mut problems: Vec<String> = faults.into_iter().map(line).collect();
     problems.sort();
@@ -341,7 +320,7 @@ fn problems(faults: Vec<Fault>) -> Vec<String> {
 fn line(fault: Fault) -> String {
     let mut line = fault.message;
     if !fault.kind.is_empty() {
-        // Writing to a String can't fail.
+        // Writing to a `String` can't fail.
         let _ = write!(line, " ({})", fault.kind);
     }
     line
@@ -477,7 +456,7 @@ impl PageInfo {
     }
 }
 
-/// A check run or a status; which one is in `typename`.
+/// A check run or a status, as `typename` says.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContextNode {
@@ -538,7 +517,7 @@ struct Workflow {
 }
 
 impl ContextNode {
-    /// The check; none of a kind that we don't know.
+    /// Returns the check, or `None` for an unknown kind.
     fn check(self) -> Option<SweptCheck> {
         match self.typename.as_str() {
             "CheckRun" => Some(SweptCheck::Run {

@@ -1,11 +1,11 @@
-//! What GitHub answers, as far as Greenline reads it.
+//! GitHub's responses, as far as Greenline reads them.
 //!
-//! - A field that the published description lets be null or missing never fails a parse: it is
+//! - A field that the published description allows to be null or missing never fails a parse: it is
 //!   `None`, empty, or its type's default.
-//! - A word that is not known yet is kept, as `Other`.
-//! - Only what names a thing is asked for: without its id a check run is none.
+//! - An unknown word of a list is kept as `Other`.
+//! - Only a thing's identity is required: a check run without an id is an error.
 //!
-//! Fields that nobody reads are left out, and ignored when they come.
+//! Fields that Greenline does not read are left out and ignored.
 
 mod branches;
 mod checks;

@@ -1,10 +1,11 @@
-//! Words from lists that GitHub may make longer any day.
+//! Enums over word lists that GitHub may extend.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An enum over words, in any case: GraphQL shouts what REST says. Others are kept.
+/// Defines an enum over words in any case: GraphQL uses upper case, REST lower case. Unknown words
+/// are kept.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ })+) => {$(
         $(#[$doc])*
@@ -12,12 +13,12 @@ macro_rules! words {
         #[serde(from = "String", into = "String")]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
-            /// A word that this version does not know, in lower case.
+            /// An unknown word, in lower case.
             Other(String),
         }
 
         impl $name {
-            /// The word, in lower case.
+            /// Returns the word in lower case.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -44,7 +45,7 @@ macro_rules! words {
         }
 
         impl Default for $name {
-            /// Nothing was said.
+            /// The value for a missing word.
             fn default() -> Self {
                 Self::Other(String::new())
             }
@@ -59,9 +60,9 @@ macro_rules! words {
 }
 
 words! {
-    /// How far a check run, job or run is.
+    /// The progress of a check run, job or run.
     Progress {
-        /// Asked for.
+        /// Requested, not yet queued.
         Requested = "requested",
         /// Waits for a runner.
         Queued = "queued",
@@ -75,15 +76,15 @@ words! {
         Completed = "completed",
     }
 
-    /// How a check run, job, step or run ended.
+    /// The result of a check run, job, step or run.
     Conclusion {
-        /// Green.
+        /// Passed.
         Success = "success",
-        /// Red.
+        /// Failed.
         Failure = "failure",
-        /// Neither.
+        /// Neither passed nor failed.
         Neutral = "neutral",
-        /// Stopped by someone or by a newer run.
+        /// Stopped by a person or a newer run.
         Cancelled = "cancelled",
         /// Not run.
         Skipped = "skipped",
@@ -91,19 +92,19 @@ words! {
         TimedOut = "timed_out",
         /// Waits for a person.
         ActionRequired = "action_required",
-        /// GitHub heard nothing for 14 days.
+        /// GitHub received no update for 14 days.
         Stale = "stale",
         /// The workflow could not even start.
         StartupFailure = "startup_failure",
     }
 
-    /// What a commit status says.
+    /// The state of a commit status.
     StatusState {
         /// Not yet known.
         Pending = "pending",
-        /// Green.
+        /// Passed.
         Success = "success",
-        /// Red.
+        /// Failed.
         Failure = "failure",
         /// The reporter itself failed.
         Error = "error",
@@ -111,37 +112,37 @@ words! {
         Expected = "expected",
     }
 
-    /// Whether a pull request is open.
+    /// The state of a pull request.
     PullState {
         /// Open.
         Open = "open",
-        /// Closed, or merged where REST says it.
+        /// Closed. REST also reports merged pull requests as closed.
         Closed = "closed",
-        /// Merged, as GraphQL says it.
+        /// Merged; GraphQL only.
         Merged = "merged",
     }
 
-    /// Whether a pull request could be merged now.
+    /// The readiness of a pull request for merging.
     MergeState {
-        /// The base has moved on, and the branch must follow first.
+        /// The branch must be updated from its base first.
         Behind = "behind",
         /// Reviews or checks are missing.
         Blocked = "blocked",
-        /// Could be merged.
+        /// Ready to merge.
         Clean = "clean",
         /// Conflicts.
         Dirty = "dirty",
         /// A draft.
         Draft = "draft",
-        /// Could be merged; a hook will look at it.
+        /// Ready to merge; a pre-receive hook will check it.
         HasHooks = "has_hooks",
         /// GitHub has not computed it yet.
         Unknown = "unknown",
-        /// Could be merged, but a check that is not required is red or not done.
+        /// Ready to merge, but an optional check failed or is not done.
         Unstable = "unstable",
     }
 
-    /// What somebody may do with a repository.
+    /// A person's permission on a repository.
     Permission {
         /// Everything.
         Admin = "admin",
@@ -151,19 +152,19 @@ words! {
         Write = "write",
         /// Sort issues and pull requests.
         Triage = "triage",
-        /// Look.
+        /// Read.
         Read = "read",
         /// Nothing.
         None = "none",
     }
 
-    /// How an author stands to the repository.
+    /// The relation of an author to the repository.
     Association {
-        /// It is theirs.
+        /// Owns the repository.
         Owner = "owner",
-        /// Of the organisation.
+        /// Member of the organization.
         Member = "member",
-        /// Invited.
+        /// Invited to collaborate.
         Collaborator = "collaborator",
         /// Has contributed.
         Contributor = "contributor",
@@ -171,21 +172,21 @@ words! {
         FirstTimeContributor = "first_time_contributor",
         /// Has not contributed anywhere before.
         FirstTimer = "first_timer",
-        /// Nothing of these.
+        /// None of these.
         None = "none",
     }
 
-    /// What kind of account it is.
+    /// The kind of an account.
     UserKind {
         /// A person.
         User = "user",
         /// An app.
         Bot = "bot",
-        /// An organisation.
+        /// An organization.
         Organization = "organization",
     }
 
-    /// How two commits stand to each other.
+    /// The relation of two commits.
     CompareState {
         /// The head has commits that the base lacks, and no others.
         Ahead = "ahead",
@@ -193,31 +194,31 @@ words! {
         Behind = "behind",
         /// Both have commits that the other lacks.
         Diverged = "diverged",
-        /// They are one commit.
+        /// Both are the same commit.
         Identical = "identical",
     }
 
-    /// What happened to a file.
+    /// The change to a file.
     FileState {
         /// New.
         Added = "added",
-        /// Gone.
+        /// Deleted.
         Removed = "removed",
         /// Changed.
         Modified = "modified",
-        /// Moved, perhaps changed.
+        /// Moved, possibly also changed.
         Renamed = "renamed",
         /// Copied from another.
         Copied = "copied",
         /// Its mode or type changed.
         Changed = "changed",
-        /// The same.
+        /// Not changed.
         Unchanged = "unchanged",
     }
 }
 
 impl Conclusion {
-    /// Whether it is red: something for Greenline to look at.
+    /// Returns `true` if it failed and Greenline should look at it.
     #[must_use]
     pub fn is_red(&self) -> bool {
         matches!(self, Self::Failure | Self::TimedOut | Self::StartupFailure)
@@ -225,7 +226,7 @@ impl Conclusion {
 }
 
 impl StatusState {
-    /// Whether it is red: something for Greenline to look at.
+    /// Returns `true` if it failed and Greenline should look at it.
     #[must_use]
     pub fn is_red(&self) -> bool {
         matches!(self, Self::Failure | Self::Error)
@@ -233,7 +234,7 @@ impl StatusState {
 }
 
 impl Permission {
-    /// Whether it is enough to push.
+    /// Returns `true` if it allows pushing.
     #[must_use]
     pub fn can_write(&self) -> bool {
         matches!(self, Self::Admin | Self::Maintain | Self::Write)

@@ -1,4 +1,4 @@
-//! Webhooks: whether one is from GitHub, and what it says. Nothing is received or answered here.
+//! Webhooks: signature check and event parsing. Receiving them is not done here.
 
 mod event;
 mod signature;

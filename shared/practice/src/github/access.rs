@@ -1,8 +1,8 @@
-//! Who asks, and what they may: tokens of people, Apps that prove themselves by a signed JWT, and
-//! the short-lived tokens of their installations.
+//! Callers and their rights: personal tokens, Apps that sign a JWT, and short-lived tokens of their
+//! installations.
 //!
-//! Permissions are checked as GitHub does: a caller who may not see a repository is told that it
-//! does not exist, one who may see it but lacks a permission is told so with 403.
+//! Permissions are checked as GitHub does: a caller who may not see a repository gets 404, one who
+//! may see it but lacks a permission gets 403.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::answer::Refusal;
 use super::state::State;
 
-/// What a token may be allowed to touch, by GitHub's names.
+/// A permission of a token, by GitHub's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "they are GitHub's names")]
 pub enum Permission {
@@ -68,7 +68,7 @@ impl Permission {
     }
 }
 
-/// How far a permission goes.
+/// The level of a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// To look.
@@ -86,7 +86,7 @@ impl Access {
     }
 }
 
-/// What a token may.
+/// The permissions of a token.
 pub type Permissions = BTreeMap<Permission, Access>;
 
 /// Every permission, to write.
@@ -95,7 +95,7 @@ pub fn everything() -> Permissions {
     Permission::ALL.into_iter().map(|permission| (permission, Access::Write)).collect()
 }
 
-/// What someone may do in a repository.
+/// The role of a person in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "they are GitHub's names")]
 pub enum Role {
@@ -193,7 +193,7 @@ impl Installation {
     }
 }
 
-/// What stands behind the text of a token.
+/// The identity behind a token.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
     pub(crate) owner: TokenOwner,
@@ -209,7 +209,7 @@ pub(crate) enum TokenOwner {
     Installation(u64),
 }
 
-/// Who asks.
+/// The caller of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
     Nobody,
@@ -283,7 +283,7 @@ impl Caller {
         !repo.private || self.reaches(state, repo)
     }
 
-    /// Whether the token is for this repository, seen or not.
+    /// Returns true if the token covers this repository, visible or not.
     fn reaches(&self, state: &State, repo: &super::state::Repo) -> bool {
         let Self::Token { token, login, .. } = self else { return false };
         if token.repos.as_ref().is_some_and(|repos| !repos.contains(&repo.id)) {
@@ -297,7 +297,7 @@ impl Caller {
         }
     }
 
-    /// Whether it is one of those that the caller owns or was invited to.
+    /// Returns true if the caller owns the repository or was invited to it.
     pub(crate) fn works_on(&self, state: &State, repo: &super::state::Repo) -> bool {
         let Self::Token { login, .. } = self else { return false };
         let invited = repo.owner == *login || repo.collaborators.contains_key(login);
@@ -328,7 +328,7 @@ impl Caller {
     }
 }
 
-/// What a person may in a repository.
+/// Returns the role of a person in a repository.
 pub(crate) fn role(repo: &super::state::Repo, login: &str) -> Role {
     if repo.owner == login {
         return Role::Admin;

@@ -1,4 +1,4 @@
-//! What GitHub says: JSON, pages with their `Link`, and refusals in GitHub's own words.
+//! Answers: JSON, pages with their `Link` header, and refusals in GitHub's own words.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::access::{Access, Permission};
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(crate) type Answer = Result<Response, Refusal>;
 
 pub(crate) fn ok(body: &Value) -> Answer {
@@ -110,7 +110,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Which page of a list is asked for.
+/// The requested page of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Paging {
     page: usize,

@@ -1,8 +1,8 @@
-//! What was done from outside, in the world's own terms, so that a test can say "one comment, one
+//! The changes made through the API, in terms of the fake, so that a test can say "one comment, one
 //! check run".
 //!
-//! A deed is a call that changed something. What was refused is none; what took effect and whose
-//! answer was lost is one. What a test or the story itself lets happen ([`RepoHandle`]) is none.
+//! A deed is a call that changed something. A refused call is none. A call that took effect and
+//! whose answer was lost is one. Changes that a test or a script makes ([`RepoHandle`]) are none.
 //!
 //! [`RepoHandle`]: super::RepoHandle
 
@@ -12,7 +12,7 @@ use super::journal::{Call, Who};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mark(pub(crate) usize);
 
-/// What kind of thing was done.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeedKind {
     /// A comment was written.
@@ -56,7 +56,6 @@ pub enum DeedKind {
 /// Something that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deed {
-    /// What kind of thing.
     pub kind: DeedKind,
     /// To what: a number, an id, a commit or a branch, as the call named it.
     pub to: String,

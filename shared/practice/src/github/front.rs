@@ -1,5 +1,5 @@
-//! What every call passes on its way in and out: the journal, troubles, who asks, limits, names
-//! that changed, and ETags.
+//! The layers that every call passes: journal, injected faults, authentication, limits, renamed
+//! repositories, and ETags.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::render::Render;
 use super::state::{Repo, State};
 use super::world::{World, refuses};
 
-/// What a handler knows of the call.
+/// The context of a call.
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) world: Arc<World>,
@@ -99,7 +99,7 @@ pub(crate) fn guard(inner: Router<Arc<World>>, world: Arc<World>) -> Router {
         .layer(from_fn_with_state(world, pass))
 }
 
-/// What a call looks like before anything is done with it.
+/// A call before it is handled.
 struct Seen {
     method: Method,
     path: String,
@@ -125,7 +125,7 @@ impl Seen {
         Self { method: parts.method.clone(), path, full_path, body, roots, resource, line }
     }
 
-    /// Whether it counts as creating content.
+    /// Returns true if the call counts as creating content.
     fn writes(&self) -> bool {
         match self.resource {
             Resource::Graphql => self.roots.iter().any(|root| graphql::is_mutation(root)),
@@ -298,7 +298,7 @@ fn route(world: &World, caller: &Caller, parts: &mut Parts) -> Result<Option<u64
     Ok(Some(id))
 }
 
-/// What stands before the paths of an Enterprise Server.
+/// The path prefix of an Enterprise Server.
 #[derive(Clone)]
 struct Prefix(String);
 

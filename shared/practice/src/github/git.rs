@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::state::{Commit, FileChange, Signature};
 
-/// Why git did not do it.
+/// The reason why a git command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// It could not be started.
@@ -20,7 +20,7 @@ pub enum GitError {
     Refused {
         /// Its first argument.
         command: String,
-        /// What it printed.
+        /// Its output.
         said: String,
     },
     /// It said something that was not expected.
@@ -28,7 +28,7 @@ pub enum GitError {
     Unreadable(String),
 }
 
-/// What a commit changes.
+/// The change of one file in a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The file is to hold this.
@@ -37,7 +37,6 @@ pub enum Change {
         path: String,
         /// Its bytes.
         content: Vec<u8>,
-        /// Whether it can be run.
         executable: bool,
     },
     /// The file is to go.
@@ -55,7 +54,7 @@ impl Change {
         Self::Write { path: path.to_owned(), content: text.into(), executable }
     }
 
-    /// Whether it touches a workflow.
+    /// Returns true if it touches a workflow.
     pub(crate) fn is_of_workflow(&self) -> bool {
         let (Self::Write { path, .. } | Self::Delete { path }) = self;
         path.starts_with(".github/workflows/")
@@ -285,12 +284,12 @@ pub(crate) async fn history(repo: &Path, sha: &str) -> Result<Vec<String>, GitEr
         .collect())
 }
 
-/// Whether one commit is behind another.
+/// Returns true if `old` is an ancestor of `new`.
 pub(crate) async fn is_ancestor(repo: &Path, old: &str, new: &str) -> bool {
     run(repo, &["merge-base", "--is-ancestor", old, new], b"").await.is_ok()
 }
 
-/// Where two histories part.
+/// Returns the merge base of two commits.
 pub(crate) async fn merge_base(repo: &Path, one: &str, other: &str) -> Result<String, GitError> {
     text(repo, &["merge-base", one, other]).await
 }
@@ -321,7 +320,7 @@ pub(crate) async fn fetch(
     run(repo, &["fetch", "--quiet", "--no-tags", &from, &spec], b"").await.map(drop)
 }
 
-/// How a pull request is merged.
+/// The merge method of a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MergeKind {
     Merge,
@@ -411,7 +410,7 @@ fn parse_raw(raw: &str) -> Vec<FileChange> {
     files
 }
 
-/// What is at a path of a commit.
+/// The object at a path of a commit.
 pub(crate) enum Entry {
     File { sha: String, bytes: Vec<u8> },
     Folder(Vec<(String, String, String)>),
@@ -441,7 +440,7 @@ pub(crate) async fn entry(repo: &Path, sha: &str, path: &str) -> Result<Option<E
 /// A request of a git client, as CGI wants it.
 pub(crate) struct SmartRequest<'a> {
     pub(crate) method: &'a str,
-    /// What follows the repository's name.
+    /// The path after the repository's name.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     pub(crate) content_type: &'a str,

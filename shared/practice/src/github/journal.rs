@@ -1,8 +1,8 @@
-//! What was asked: every call, with who made it, how it ended and what it cost.
+//! The journal: every call with its caller, status and cost.
 
 use serde_json::Value;
 
-/// Who made a call.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
     /// No credential was sent, or one that nobody has.
@@ -24,20 +24,19 @@ pub struct Call {
     pub path: String,
     /// Names of the fields that a GraphQL document asks of its root.
     pub graphql: Vec<String>,
-    /// Who asked.
     pub who: Who,
-    /// What was sent, if it was JSON.
+    /// The request body, if it was JSON.
     pub body: Option<Value>,
-    /// How it was answered.
     pub status: u16,
-    /// Whether that was all of what was asked; GraphQL says 200 beside its errors.
+    /// True if all of the request was answered; GraphQL says 200 beside its errors.
     pub whole: bool,
-    /// What it cost on the hourly limit.
+    /// The cost on the hourly limit.
     pub points: u64,
 }
 
 impl Call {
-    /// Whether it changed something. One that took effect and whose answer was lost did.
+    /// Returns true if the call changed something. A call that took effect and whose answer was
+    /// lost did.
     #[must_use]
     pub fn is_write(&self) -> bool {
         let changes = match self.path.split('?').next().unwrap_or_default() {
@@ -54,7 +53,7 @@ impl Call {
         self.graphql.iter().any(|field| !queries.contains(&field.as_str()))
     }
 
-    /// What misbehaviours and tests look for words in.
+    /// Returns the text that faults and tests match against.
     #[must_use]
     pub fn line(&self) -> String {
         line(&self.method, &self.path, &self.graphql)

@@ -1,7 +1,7 @@
-//! How much one may ask: GitHub's hourly limit, its limit on points of GraphQL, and the secondary
-//! limits on writing and on bursts.
+//! GitHub's limits: requests per hour, points of GraphQL, and the secondary limits on writes and
+//! bursts.
 //!
-//! The hour is one of the clock that was handed in, and starts with the first call.
+//! The hour follows the clock that is passed in, and starts with the first call.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -13,7 +13,7 @@ use super::answer::Refusal;
 const HOUR_MS: u64 = 3_600_000;
 const MINUTE_MS: u64 = 60_000;
 
-/// What each caller may use.
+/// The limits of each caller.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     /// REST calls in an hour.
@@ -43,7 +43,7 @@ impl Default for Budget {
     }
 }
 
-/// Which limit a call counts on.
+/// The limit that a call counts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Resource {
     Core,
@@ -79,7 +79,7 @@ struct Recent {
     content: bool,
 }
 
-/// Where a caller stands.
+/// The use of a limit by a caller.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) limit: u64,
@@ -206,7 +206,7 @@ impl Limits {
     }
 }
 
-/// What one call cost.
+/// The cost of one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spent {
     pub(crate) resource: Resource,

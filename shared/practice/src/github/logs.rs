@@ -15,18 +15,17 @@ use axum::routing::get;
 use super::misbehave::{self, Trouble};
 use super::world::World;
 
-/// What the host of the logs was asked.
+/// A request to the log host.
 #[derive(Debug, Clone)]
 pub struct LogRequest {
     /// The path.
     pub path: String,
     /// A credential that should not have been sent.
     pub authorization: Option<String>,
-    /// How it was answered.
     pub status: u16,
 }
 
-/// What a link leads to.
+/// The target of a signed link.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     pub(crate) bytes: Bytes,

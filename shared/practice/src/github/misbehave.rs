@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What goes wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// It is answered so, and nothing else happens: 500, 502, 503.
@@ -78,7 +78,7 @@ pub(crate) fn take(troubles: &mut Vec<Misbehaviour>, line: &str) -> Option<Troub
     Some(trouble)
 }
 
-/// What goes wrong with the next webhook.
+/// A fault of the next webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookTrouble {
     /// It is listed as delivered with an error, and never arrives.

@@ -48,16 +48,15 @@ pub const ACTIONS_APP: u64 = 15_368;
 /// The private key of every practice App. It opens nothing but this.
 pub const PRIVATE_KEY: &str = include_str!("practice-app.pem");
 
-/// What a branch asks of those who write to it.
+/// The protection rules of a branch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Protection {
     /// The checks that have to be green.
     pub required_checks: Vec<String>,
-    /// How many people have to approve.
     pub required_reviews: u64,
 }
 
-/// How a job ended, and its log.
+/// The end of a job, and its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEnd {
     /// It went well.

@@ -1,4 +1,4 @@
-//! What a test or the demo lets happen on the practice GitHub.
+//! The scripting interface for tests and the demo.
 
 use std::sync::Arc;
 
@@ -114,17 +114,14 @@ impl AppHandle {
 pub struct NewPull<'a> {
     /// Its title.
     pub title: &'a str,
-    /// What it says.
     pub body: &'a str,
-    /// Who opens it.
     pub author: &'a str,
     /// Its branch.
     pub branch: &'a str,
-    /// What it changes, on top of the base.
+    /// The changes on top of the base.
     pub changes: Vec<Change>,
     /// The account whose fork it comes from, if not from the repository itself.
     pub fork: Option<&'a str>,
-    /// Whether it is a draft.
     pub draft: bool,
     /// Its labels.
     pub labels: Vec<&'a str>,
@@ -164,7 +161,7 @@ pub struct NewCheck<'a> {
     pub name: &'a str,
     /// The App it is of.
     pub app: &'a AppHandle,
-    /// How it ended; `None` while it runs.
+    /// `None` while it runs.
     pub conclusion: Option<&'a str>,
     /// Title and summary, if it says anything.
     pub output: Option<(&'a str, &'a str)>,
@@ -217,7 +214,7 @@ impl RepoHandle {
         self.id
     }
 
-    /// Where its bare repository is on disk.
+    /// Returns the path of its bare repository.
     #[must_use]
     pub fn git_folder(&self) -> std::path::PathBuf {
         self.world.git_of(self.id)
@@ -227,13 +224,13 @@ impl RepoHandle {
         self.world.state().now_ms()
     }
 
-    /// Where a branch is.
+    /// Returns the head commit of a branch.
     #[must_use]
     pub fn head(&self, branch: &str) -> Option<String> {
         self.world.state().repos.get(&self.id)?.resolve(branch)
     }
 
-    /// Where a pull request's head is.
+    /// Returns the head commit of a pull request.
     #[must_use]
     pub fn pull_head(&self, number: u64) -> Option<String> {
         let state = self.world.state();
@@ -509,7 +506,7 @@ impl RepoHandle {
         }
     }
 
-    /// Whether a pull request can be merged; `None` while GitHub does not know yet.
+    /// Sets `mergeable` of a pull request; `None` while GitHub does not know yet.
     pub fn set_mergeable(&self, number: u64, mergeable: Option<bool>) {
         let mut state = self.world.state();
         let found = state.repos.get_mut(&self.id).and_then(|repo| repo.pulls.get_mut(&number));

@@ -20,12 +20,12 @@ use super::webhooks::{self, Delivery, Hook, HookOwner};
 use super::world::World;
 use super::{ACTIONS_APP, Change, GitError, PRIVATE_KEY, front, rest};
 
-/// What it is started with.
+/// The start options.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Its clock.
     pub clock: Clock,
-    /// What each caller may use.
+    /// The limits of each caller.
     pub budget: Budget,
 }
 
@@ -35,7 +35,7 @@ impl Default for Setup {
     }
 }
 
-/// Why it could not be started.
+/// The reason why the fake could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("could not start the practice GitHub")]
 pub struct StartError(#[from] std::io::Error);
@@ -161,7 +161,7 @@ impl GitHub {
         Mark(self.world.state().journal.len())
     }
 
-    /// What was done from outside since then, in order.
+    /// Returns the changes since the mark, in order.
     #[must_use]
     pub fn deeds_since(&self, mark: Mark) -> Vec<Deed> {
         self.world.state().journal.iter().skip(mark.0).filter_map(Deed::of).collect()
@@ -172,7 +172,7 @@ impl GitHub {
         self.world.state().journal.clear();
     }
 
-    /// What the host of the logs was asked.
+    /// Returns the requests to the log host.
     #[must_use]
     pub fn log_requests(&self) -> Vec<LogRequest> {
         self.world.state().log_requests.clone()

@@ -38,11 +38,11 @@ pub(crate) struct State {
     pub(crate) held: Vec<u64>,
     /// Pull requests that can be merged now and were told to be, and by whom.
     pub(crate) merges_due: Vec<(u64, u64, String)>,
-    /// Whether one is on its way.
+    /// True while a webhook is being sent.
     pub(crate) sending: bool,
     /// Rung when there is one to send.
     pub(crate) bell: std::sync::Arc<tokio::sync::Notify>,
-    /// Where the API and the pages are.
+    /// Base address of API and pages.
     pub(crate) url: String,
     pub(crate) log_requests: Vec<super::logs::LogRequest>,
     pub(crate) log_tickets: HashMap<String, super::logs::Ticket>,
@@ -162,7 +162,7 @@ pub(crate) struct Repo {
     pub(crate) collaborators: BTreeMap<String, super::Role>,
     pub(crate) labels: BTreeMap<String, u64>,
     pub(crate) auto_merge_allowed: bool,
-    /// What the next attempt of a job of that name will come to.
+    /// The scripted ends of the next attempts of a job, by name.
     pub(crate) next_attempts: HashMap<String, VecDeque<super::JobEnd>>,
 }
 

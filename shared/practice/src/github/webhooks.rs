@@ -43,11 +43,10 @@ pub struct Delivery {
     pub event: String,
     /// Its `action`, if it has one.
     pub action: Option<String>,
-    /// What is sent.
     pub payload: Arc<str>,
-    /// How it was answered; 0 before that.
+    /// 0 before an answer.
     pub status_code: u16,
-    /// Whether it was asked for by hand.
+    /// True if it was requested by hand.
     pub redelivery: bool,
     pub(crate) hook: u64,
     pub(crate) repo: Option<u64>,
@@ -56,7 +55,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// What was sent, read again.
+    /// Parses the payload.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.payload).unwrap_or_default()

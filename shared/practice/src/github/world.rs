@@ -1,4 +1,4 @@
-//! What all handlers share: the state behind its lock, and where the servers are.
+//! The state that all handlers share: the data behind its lock, and the servers' addresses.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-/// What stands in the way of a call before it is looked at.
+/// Returns the refusal that a fault causes before the call is handled.
 pub(crate) fn refuses(trouble: Option<&Trouble>) -> Option<Response> {
     match trouble? {
         Trouble::Status(status) => Some(bad_gateway(*status)),

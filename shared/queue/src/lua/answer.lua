@@ -1,12 +1,12 @@
--- answer.lua: a person's yes or no; approve and reject are this script.
+-- answer.lua: a person's answer; approve and reject use this script.
 --
 -- ARGV[3] approval   ARGV[4] hash of the content that was shown
 -- ARGV[5] who   ARGV[6] 'approved' or 'rejected'   ARGV[7] why
 --
--- Returns 'approved' or 'rejected'; or, with nothing changed: 'unknown',
--- 'expired', 'mismatch' (something else would happen than was shown), or
--- 'answered:STATE'.
--- A yes before running moves the task on; a no cancels it.
+-- Returns 'approved' or 'rejected'; or, with nothing changed: 'unknown', 'expired', 'mismatch' (the
+-- content has changed since it was shown), or 'answered:STATE'.
+--
+-- An approval before running moves the task on; a rejection cancels it.
 local id, state = ARGV[3], ARGV[6]
 local key = P .. 'approval:' .. id
 ask_if_missing(id)
@@ -20,14 +20,14 @@ local task, fields = asked[5], nil
 if asked[4] == 'run' then
   fields = fields_of(task, 'status', 'depends_on', unpack(FINISH))
   if fields[1] ~= 'awaiting_approval' then
-    -- Called off, by somebody who may not write approvals.
+    -- Cancelled by a caller that may not write approvals.
     call('HSET', key, 'state', 'withdrawn', 'answered_at', NOW)
     return 'answered:withdrawn'
   end
 end
 
--- First, so that who may not answer moves nothing. Should the rest break off,
--- the task is asked for again.
+-- Written first, so that a caller without the permission moves nothing. If the rest breaks off, the
+-- approval is requested again.
 call('HSET', key, 'state', state, 'answered_by', ARGV[5], 'answered_at', NOW, 'why', ARGV[7])
 if not fields then
   event(state, {task}, ARGV[5], id)

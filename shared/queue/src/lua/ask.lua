@@ -1,10 +1,10 @@
--- ask.lua: asks people for a yes before something is published.
+-- ask.lua: requests an approval before something is published.
 --
--- ARGV[3] approval   ARGV[4] task   ARGV[5] content hash   ARGV[6] what is shown
--- ARGV[7] who asks   ARGV[8] ms it expires at
+-- ARGV[3] approval   ARGV[4] task   ARGV[5] content hash   ARGV[6] the shown text
+-- ARGV[7] who asks   ARGV[8] expiry in ms
 --
--- Returns 'open', or the state that it has if it was asked before. Asked again
--- with other content, it is a new question: an old answer does not count.
+-- Returns 'open', or the state of an earlier request. A request with other content is new: an old
+-- answer does not count.
 local key = P .. 'approval:' .. ARGV[3]
 local old = call('HMGET', key, 'state', 'content_hash')
 if old[1] and old[2] == ARGV[5] then return old[1] end

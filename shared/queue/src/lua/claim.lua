@@ -33,7 +33,7 @@ local known = words()
 local short = words()
 local _, routes = words()
 
--- What is read of each task.
+-- The fields to read of each task.
 local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'approval_hash'}
 if ARGV[11] == '1' then WANTED[7] = 'signature' end
 local FENCE, LEASE_END = int(now_us), int(now + lease)
@@ -43,8 +43,8 @@ local tasks, foreign = {}, {}
 local claimed, claimed_words, taken = {}, {}, {}
 local count = 0
 
--- The answer is what was read of the task, with what is known already instead of
--- its status and attempt: a table less for each.
+-- Reuses the table of the read fields for the reply, with known values in place of status and
+-- attempt: one table less per task.
 local function give(id, task, words)
   task[1], task[3] = id, words
   tasks[#tasks + 1] = task
@@ -53,7 +53,7 @@ local function answer(more, alone)
   return {more, call('HLEN', TASKS .. 'routes'), alone, foreign, tasks, NOW}
 end
 
--- The answer to this claim was lost: give it again, as far as it still holds.
+-- The reply to this claim was lost: return it again, as far as its claims still hold.
 local me = P .. 'worker:' .. worker
 local last = call('HMGET', me, 'claim_seq', 'claimed')
 if last[1] == sequence then
@@ -65,8 +65,7 @@ if last[1] == sequence then
   end
   return answer(0, 0)
 end
--- A call that was long under way: its worker has asked again since, and would
--- never hear what it was given.
+-- A delayed call: its worker has asked again since, and would never receive this reply.
 if num(sequence) < num(last[1]) then
   return answer(0, 0)
 end
@@ -82,26 +81,25 @@ if paused['all'] then return answer(0, 0) end
 local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
 for i = 1, #limits, 2 do per_minute[limits[i]] = tonumber(limits[i + 1]) end
 
--- Puts a time in front of the last `n` of its kind.
+-- Prepends a time to the last `n` of its kind.
 local function note_time(key, n, ms)
   call('LPUSH', key, int(ms))
   call('LTRIM', key, 0, n - 1)
   call('PEXPIRE', key, int(ms - now + 60000))
 end
 
--- The earliest time that is a minute after the `n`th last one of `key`.
+-- Returns the earliest time that is a minute after the `n`th last one of `key`.
 local function minute_after(key, n)
   local nth = num(call('LINDEX', key, n - 1))
   return nth > 0 and nth + 60000 or 0
 end
 
--- When a task of a limited type may start. One that comes too early takes its
--- place in a row, so that those that wait come back one after the other; when
--- it does, only the starts that there were count, so that no minute sees more
--- than `n`.
+-- Returns the time at which a task of a limited type may start. An early task reserves a place in a
+-- queue, so that waiting tasks return one after the other. When it returns, only actual starts
+-- count, so that no minute has more than `n`.
 local function start_time(kind, n, has_place)
   local row, starts = TASKS .. 'rate:' .. kind, TASKS .. 'rate:' .. kind .. ':starts'
-  -- The clock was set back: what it says of the past is worth nothing.
+  -- The clock was set back: recorded times are invalid.
   if num(call('LINDEX', starts, 0)) > now then call('DEL', row, starts) end
   local start = math.max(now, minute_after(starts, n))
   if not has_place then
@@ -111,8 +109,8 @@ local function start_time(kind, n, has_place)
   return start
 end
 
--- Meanwhile another of its concurrency key may run: perhaps from a list that
--- was empty when this call looked.
+-- Meanwhile another task of its concurrency key may run: perhaps from a list that was empty when
+-- this call looked.
 local freed = false
 local function later(id, ms, fields)
   freed = true
@@ -121,15 +119,15 @@ local function later(id, ms, fields)
   free_slot(id, call('HGET', TASK .. id, 'concurrency_key'))
 end
 
--- Takes note that a marked entry has left its list.
+-- Records that a marked entry has left its list.
 local function unmark(list)
   if call('HINCRBY', TASKS .. 'marked', list, -1) < 1 then
     call('HDEL', TASKS .. 'marked', list)
   end
 end
 
--- Deals with one entry of a list, whose task is at `key`. True if it is to be
--- claimed; otherwise it has been put where it belongs.
+-- Handles one entry of a list, whose task is at `key`. Returns true if it is to be claimed;
+-- otherwise the task has been moved to where it belongs.
 local function consider(id, key, list, route, task)
   local kind = task[2]
   if taken[id] then return false end
@@ -137,7 +135,7 @@ local function consider(id, key, list, route, task)
     if task[1] then
       if call('HDEL', key, 'marked') == 1 then unmark(list) end
     elseif call('HEXISTS', TASKS .. 'marked', list) == 1 then
-      -- Marked as cancelled, and forgotten since.
+      -- Marked as cancelled, and deleted since.
       unmark(list)
     else
       put_aside(id, 'there is no hash ' .. key)
@@ -187,15 +185,14 @@ local function consider(id, key, list, route, task)
   return true
 end
 
--- A foreign entry is read by a program, not by Lua: it waits in `adopting`.
+-- Rust, not Lua, parses a foreign entry: it waits in `adopting`.
 local function is_foreign(entry)
   return #entry > 128 or not string.find(entry, '^[%w._-]+$')
 end
 
 local examined = 0
 
--- Claims up to `n` tasks of one list. Returns how many, and whether the list
--- may hold more.
+-- Claims up to `n` tasks of one list. Returns their number, and whether the list may hold more.
 local function serve(list, route, n)
   local got, alone = 0, string.sub(route, 1, 1) == '!'
   while got < n and examined < 1000 do
@@ -253,8 +250,8 @@ local function serve(list, route, n)
   return got, got >= n or examined >= 1000
 end
 
--- A task that may have killed its workers runs alone: only a worker that runs
--- nothing takes it; one that does is asked to come back empty, one at a time.
+-- A task that may have killed its workers runs alone: only an idle worker takes it. One busy worker
+-- at a time is asked to return when idle.
 local come_alone = 0
 local function serve_alone(route)
   for _, priority in ipairs({'critical', 'high', 'normal', 'low'}) do
@@ -278,8 +275,8 @@ for _, route in ipairs(routes) do
   end
 end
 
--- The others: 8 of critical for 4 of high, 2 of normal and 1 of low; then
--- whatever there is. Routes take turns with the list of all workers.
+-- The other tasks: 8 critical for 4 high, 2 normal and 1 low; then any that are left. Routes
+-- alternate with the shared lists.
 local ROW = 'chcnchcchcnchcl'
 local NAMES = {c = 'critical', h = 'high', n = 'normal', l = 'low'}
 local wanted = limit + prefetch
@@ -291,7 +288,7 @@ for _, route in ipairs(routes) do
   end
 end
 
--- The routes whose lists of a priority hold anything, from this call's turn on.
+-- The routes with tasks of a priority, in an order that rotates with each call.
 local turn = tonumber(sequence) % #lists
 local function filled(letter)
   local some = {}
@@ -321,7 +318,7 @@ local function serve_all()
       order[#order + 1] = letter
     end
   end
-  -- Mostly there is one: who shares with nobody takes all at once.
+  -- Usually only one priority has tasks: then skip the 8:4:2:1 split.
   if #order > 1 then
     local share = {c = 0, h = 0, n = 0, l = 0}
     local place = tonumber(ARGV[9])
@@ -340,7 +337,7 @@ local function serve_all()
   end
 end
 if not alone then
-  -- A broken key ends this call, not what it has claimed so far.
+  -- A broken key ends this call, but keeps its claims so far.
   local whole, problem = pcall(serve_all)
   if not whole and count == 0 and #foreign == 0 then error(problem) end
 end
@@ -350,7 +347,7 @@ redis.pcall('PEXPIRE', me, ARGV[10])
 if count > 0 then
   event('claimed', claimed, worker)
 elseif not more and not freed and #foreign == 0 then
-  -- Nothing for this worker: tokens that are left would only wake others in vain.
+  -- There is nothing for this worker: leftover tokens would only wake others in vain.
   call('DEL', TASKS .. 'wake')
   for _, route in ipairs(routes) do call('DEL', TASKS .. 'wake@' .. route) end
 end

@@ -1,12 +1,13 @@
--- enqueue.lua: files new tasks, all that come in one call.
+-- enqueue.lua: stores new tasks, all tasks of one call.
 --
 -- ARGV[3] and on: the tasks, in groups as parts/file.lua describes them
 --
--- Returns for each: its status, or 'exists:STATUS', 'duplicate:ID' (its
--- dedup_key is that task's), 'orphan:ID' (no such parent), 'routes' (there are
--- 256 routes), 'wrongtype' (its key holds something else).
--- Writes the task's hash and whatever lists it; the id before the hash, so that
--- a list of the wrong type leaves no task that nobody would ever run.
+-- Returns for each: its status, or 'exists:STATUS', 'duplicate:ID' (that task holds its dedup_key),
+-- 'orphan:ID' (no such parent), 'routes' (there are 256 routes), 'wrongtype' (its key holds
+-- something else).
+--
+-- Writes the task's hash and its lists; the id before the hash, so that a list of the wrong type
+-- leaves no task that never runs.
 local results, groups, starts, keys = {}, {}, {}, {}
 local count, at, last = 0, 3, #ARGV
 while at <= last do
@@ -23,7 +24,7 @@ end
 local all_fresh = call('EXISTS', unpack(keys)) == 0
 local seen, plain, order, filed, accepted = {}, {}, {}, {}, 0
 
--- Parents may stand before their children in one call: they are filed first.
+-- Parents may come before their children in one call: they are stored first.
 local function file_plain()
   for _, list in ipairs(order) do
     local some = plain[list]
@@ -39,7 +40,7 @@ local function add_plain(id, i, list, route)
     some = {route = route, ids = {}, places = {}, count = 0}
     plain[list] = some
     order[#order + 1] = list
-    -- At once, so that the next one of this call sees how many there are.
+    -- Written at once, so that the next task of this call sees the number of routes.
     if route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
   end
   local n = some.count + 1

@@ -1,11 +1,11 @@
 -- fail.lua: a worker's tasks did not succeed.
 --
--- ARGV[3] worker   ARGV[4] how many retries a task has
--- then for each task: id, fence, error (text), error (JSON), 1 if it may be
--- retried, ms until it is, result (JSON or '')
+-- ARGV[3] worker   ARGV[4] the number of retries of a task
+-- then for each task: id, fence, error (text), error (JSON), 1 if it may be retried, ms until the
+-- retry, result (JSON or '')
 --
--- Returns for each: 'scheduled', 'failed', 'cancelled' (that was asked for),
--- 'already' or 'lost'.
+-- Returns for each: 'scheduled', 'failed', 'cancelled' (a cancellation was requested), 'already' or
+-- 'lost'.
 local worker, retries = ARGV[3], tonumber(ARGV[4])
 local results, ids, ended = {}, {}, {}
 for i = 5, #ARGV, 7 do

@@ -1,4 +1,4 @@
--- leave.lua: a worker ends and is not to be waited for.
+-- leave.lua: removes a worker's registration at its end.
 --
 -- ARGV[3] worker
 call('ZREM', P .. 'workers', ARGV[3])

@@ -1,9 +1,9 @@
--- purge.lua: forgets tasks that have ended, with all they left.
+-- purge.lua: deletes ended tasks and everything they left.
 --
--- ARGV[3] 1 to forget also what the lead has not acknowledged   then ids
+-- ARGV[3] 1 to delete also tasks that the lead has not acknowledged   then ids
 --
--- Returns for each: 'purged', 'live:STATUS', 'unacknowledged', 'needed:ID' (that
--- task waits, and has to know how this one ended) or 'unknown'.
+-- Returns for each: 'purged', 'live:STATUS', 'unacknowledged', 'needed:ID' (that task waits and
+-- needs the result of this one) or 'unknown'.
 local results = {}
 for i = 4, #ARGV do
   local id = ARGV[i]

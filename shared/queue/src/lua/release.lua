@@ -1,9 +1,10 @@
--- release.lua: a worker hands tasks back; it costs them nothing.
+-- release.lua: a worker returns tasks; it costs them nothing.
 --
 -- ARGV[3] worker   ARGV[4] why (JSON)   then id, fence, and so on
 --
--- Returns for each: 'ok', 'cancelled' (that was asked for), 'already', 'lost'.
--- They go where the next claim looks.
+-- Returns for each: 'ok', 'cancelled' (a cancellation was requested), 'already', 'lost'.
+--
+-- The tasks go where the next claim looks.
 local worker = ARGV[3]
 local results, ids, back, cancelled = {}, {}, {}, {}
 for i = 5, #ARGV, 2 do

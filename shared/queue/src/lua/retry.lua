@@ -1,17 +1,15 @@
--- retry.lua: a task that ended without success runs once more, with all its
--- tries; by hand.
+-- retry.lua: an operator retries a task that ended without success, with all its retries.
 --
--- ARGV[3] who   ARGV[4] 1 to bring back the children that were cancelled with it
+-- ARGV[3] who   ARGV[4] 1 to restore the children that were cancelled with it
 -- then ids
 --
--- Returns for each: its new status, 'final:success', 'live:STATUS',
--- 'duplicate:ID' (its dedup_key is another's by now), 'orphan:ID' (this parent
--- did not succeed and does not run) or 'unknown'.
+-- Returns for each: its new status, 'final:success', 'live:STATUS', 'duplicate:ID' (that task holds
+-- its dedup_key), 'orphan:ID' (this parent did not succeed and does not run) or 'unknown'.
 local results, again = {}, {}
 local revive = ARGV[4] == '1'
 
--- A task that has to be approved, and was not, is asked for once more, with as
--- much time as at first.
+-- Requests the approval of a task again that was not approved, with the original time for an
+-- answer.
 local function ask_again(id)
   local task = fields_of(id, 'approval_hash', 'approval_expires', 'enqueued_at', 'payload')
   if not task[1] then return false end
@@ -40,7 +38,7 @@ local function start_over(id)
   if not status then return 'unknown' end
   if status == 'success' then return 'final:success' end
   if status ~= 'failed' and status ~= 'cancelled' then return 'live:' .. status end
-  -- One that failed has run: its parents succeeded, and may be forgotten by now.
+  -- A failed task has run: its parents succeeded, and may be deleted by now.
   local parents = status == 'cancelled' and task[3]
   local parent = hopeless(parents)
   if parent then return 'orphan:' .. parent end
@@ -50,7 +48,7 @@ local function start_over(id)
     call('SET', TASKS .. 'dedup:' .. task[2], id)
   end
   local key = TASK .. id
-  -- It may run among others again: what it did to its workers is forgiven.
+  -- It may run among others again: its crashes are reset.
   if task[4] and string.sub(task[4], 1, 1) == '!' then
     local plain = string.sub(task[4], 2)
     if call('HGET', key, 'type') == plain then plain = '' end
@@ -98,7 +96,7 @@ local function retry(at)
   results[at - 4] = result
 end
 for i = 5, #ARGV do retry(i) end
--- A parent may stand behind its child.
+-- A parent may come after its child.
 local before
 repeat
   before = #again

@@ -1,5 +1,5 @@
--- start.lua: a worker says which of its prefetched tasks it starts, before it
--- does: if it dies, only these have cost it its life.
+-- start.lua: a worker marks prefetched tasks as started, before they run. If it dies, only started
+-- tasks are charged a crash.
 --
 -- ARGV[3] id, ARGV[4] fence, and so on
 --

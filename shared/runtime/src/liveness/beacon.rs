@@ -1,8 +1,8 @@
-//! The file that says "I am here".
+//! The file that shows that a process lives.
 //!
-//! One file per process, `{role}-{pid}.json` in the state directory, replaced whole at each beat
-//! and removed when the process ends well. What a killed process left behind is told apart by its
-//! age, and cleared away by the next process of that role.
+//! There is one file per process, `{role}-{pid}.json` in the state directory. Each beat replaces it
+//! as a whole, and a clean exit removes it. The file of a killed process is recognized by its age,
+//! and the next process of that role deletes it.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::{Role, say};
 
-/// What a beacon file holds. Read by healthchecks of other versions: names stay.
+/// The content of a beacon file. Health checks of other versions read it: names stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sign {
     pid: u32,
@@ -27,28 +27,22 @@ struct Sign {
     detail: String,
 }
 
-/// Why a beacon can't be lit.
+/// The reason why a beacon can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum BeaconError {
-    /// The directory is missing and can't be made, or can't be written.
+    /// The directory can't be created or written.
     #[error("failed to write to the state directory {}; set GREENLINE_STATE_DIR to one that can be written", .path.display())]
     Unwritable {
         /// The directory or the file in it.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
-    /// Somebody else made the directory, perhaps to mislead us.
+    /// Another user created the directory, perhaps to mislead.
     #[error("the state directory {} belongs to user {owner}; remove it or set GREENLINE_STATE_DIR to another one", .path.display())]
-    Foreign {
-        /// The directory.
-        path: PathBuf,
-        /// Whose it is.
-        owner: u32,
-    },
+    Foreign { path: PathBuf, owner: u32 },
 }
 
-/// A running process's sign of life.
+/// The sign of life of a running process.
 #[derive(Debug)]
 pub struct Beacon {
     role: Role,
@@ -57,8 +51,8 @@ pub struct Beacon {
 }
 
 impl Beacon {
-    /// Makes the state directory if need be, clears away what dead processes of this role left,
-    /// and beats for the first time.
+    /// Creates the state directory if needed, deletes the files of dead processes of this role, and
+    /// beats for the first time.
     ///
     /// # Errors
     ///
@@ -67,7 +61,7 @@ impl Beacon {
         prepare(state_dir)?;
         for (path, sign) in signs(state_dir, role) {
             if !is_running(sign.pid) {
-                // If it stays, it only looks old: nobody is misled.
+                // A file that stays only looks old, which misleads no one.
                 let _ = fs::remove_file(path);
             }
         }
@@ -77,7 +71,7 @@ impl Beacon {
         Ok(beacon)
     }
 
-    /// Says that the process is alive, and in `detail` what it is doing.
+    /// Records that the process lives; `detail` describes its activity.
     ///
     /// # Errors
     ///
@@ -91,7 +85,7 @@ impl Beacon {
         };
         let unwritable = |source| BeaconError::Unwritable { path: self.file.clone(), source };
         let text = serde_json::to_vec(&sign).map_err(|error| unwritable(error.into()))?;
-        // Readers see the old file or the new one, never half of one.
+        // Readers see the old file or the new one, never a part of one.
         let draft = self.file.with_extension("tmp");
         fs::write(&draft, text).map_err(unwritable)?;
         fs::rename(&draft, &self.file).map_err(unwritable)
@@ -100,7 +94,7 @@ impl Beacon {
 
 impl Drop for Beacon {
     fn drop(&mut self) {
-        // If it stays, it grows stale and the next process clears it away.
+        // A file that stays grows stale, and the next process deletes it.
         let _ = fs::remove_file(&self.file);
     }
 }
@@ -109,7 +103,7 @@ fn prepare(directory: &Path) -> Result<(), BeaconError> {
     let unwritable = |source| BeaconError::Unwritable { path: directory.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unwritable)?;
     let owner = fs::symlink_metadata(directory).map_err(unwritable)?.uid();
-    // Root's may be a volume that was mounted for us.
+    // A directory of root may be a mounted volume.
     if owner == 0 || owner == nix::unistd::geteuid().as_raw() {
         Ok(())
     } else {
@@ -117,7 +111,7 @@ fn prepare(directory: &Path) -> Result<(), BeaconError> {
     }
 }
 
-/// The readable signs of this role; what is not readable is not a sign.
+/// Returns the readable beacon files of this role.
 fn signs(directory: &Path, role: Role) -> Vec<(PathBuf, Sign)> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let read = |path: PathBuf| {
@@ -136,19 +130,19 @@ fn is_running(pid: u32) -> bool {
     kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
 }
 
-/// What a healthcheck learns. Prints as a sentence.
+/// The result of a health check. It prints as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// A process of that role has beaten lately.
+    /// A process of that role has beaten recently.
     Healthy(String),
-    /// There was one, but it has not beaten for too long.
+    /// A process of that role has not beaten for too long.
     Stale(String),
-    /// There is none.
+    /// There is no process of that role.
     Missing(String),
 }
 
 impl Health {
-    /// Whether all is well: what the exit code of a healthcheck says.
+    /// Returns `true` if healthy; decides the exit code of a health check.
     pub fn is_healthy(&self) -> bool {
         matches!(self, Self::Healthy(_))
     }
@@ -161,7 +155,7 @@ impl std::fmt::Display for Health {
     }
 }
 
-/// Whether a process of this role is alive, by the freshest sign in the state directory.
+/// Checks a role by its newest beacon file in the state directory.
 pub fn check(state_dir: &Path, role: Role, max_age: Duration, clock: &Clock) -> Health {
     let signs = signs(state_dir, role);
     let Some(sign) = signs.into_iter().map(|(_, sign)| sign).max_by_key(|sign| sign.beat_at_ms)

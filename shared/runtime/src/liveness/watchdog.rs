@@ -1,4 +1,4 @@
-//! Notices a main loop that no longer turns.
+//! Detects a main loop that no longer iterates.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::say;
 
-/// The main loop's side: it beats at every turn. Dropping the last clone ends the watch.
+/// The main loop's side: it beats in every iteration. Dropping the last clone ends the watch.
 #[derive(Debug, Clone)]
 pub struct Pulse(Arc<Heart>);
 
@@ -20,21 +20,21 @@ struct Heart {
 }
 
 impl Pulse {
-    /// The main loop still turns. Cheap enough for every turn.
+    /// Records an iteration. Cheap enough for every one.
     pub fn beat(&self) {
         self.0.last_beat_ms.store(steady_ms(&self.0.clock), Ordering::Relaxed);
     }
 }
 
-/// A main loop that has not turned for too long.
+/// A main loop that has not iterated for too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the main loop of {what} has not turned for {}, {} is allowed", say::duration(*.silent), say::duration(*.allowed))]
 pub struct Stuck {
-    /// Which loop.
+    /// The name of the loop.
     pub what: String,
-    /// For how long it has been silent.
+    /// The time since the last beat.
     pub silent: Duration,
-    /// For how long it may be.
+    /// The longest allowed time between beats.
     pub allowed: Duration,
 }
 
@@ -49,7 +49,7 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// A watchdog over the loop called `what`, and the pulse that keeps it quiet. The first
+    /// Creates a watchdog over the loop called `what`, and the pulse that keeps it quiet. The first
     /// period begins now.
     pub fn new(what: impl Into<String>, allowed: Duration, clock: Clock) -> (Self, Pulse) {
         let now = clock.steady();
@@ -61,11 +61,11 @@ impl Watchdog {
         (Self { what: what.into(), allowed, heart, clock, last_look: now }, pulse)
     }
 
-    /// Resolves when the loop is stuck, or with none when its pulse was dropped. What to do then
-    /// is the caller's decision.
+    /// Resolves when the loop is stuck, or with `None` when its pulse was dropped. The caller
+    /// decides what to do.
     ///
-    /// On the loop's own thread this notices a loop that waits forever, but not one that blocks
-    /// the thread: for that there is [`Watchdog::on_own_thread`].
+    /// On the loop's own thread this detects a loop that waits forever, but not one that blocks the
+    /// thread: use [`Watchdog::on_own_thread`] for that.
     pub async fn stuck(mut self) -> Option<Stuck> {
         loop {
             tokio::time::sleep(self.pause()).await;
@@ -77,12 +77,12 @@ impl Watchdog {
         }
     }
 
-    /// Watches from a thread of its own, which a blocked runtime can't hold up, and hands a stuck
-    /// loop to `act`: log it and exit. The thread ends when the pulse is dropped.
+    /// Watches from a separate thread, which a blocked runtime can't hold up, and passes a stuck
+    /// loop to `act`. The thread ends when the pulse is dropped.
     ///
     /// # Errors
     ///
-    /// When the system has no thread left to give.
+    /// When the system can't start a thread.
     pub fn on_own_thread(mut self, act: impl FnOnce(Stuck) + Send + 'static) -> io::Result<()> {
         let watch = move || {
             loop {
@@ -107,7 +107,7 @@ impl Watchdog {
         let slept = now.saturating_sub(self.last_look);
         self.last_look = now;
         if slept > self.allowed / 2 {
-            // The watchdog was held up itself, so the whole process was: start over.
+            // The watchdog itself was suspended, so the whole process was: start a new period.
             heart.last_beat_ms.store(steady_ms(&self.clock), Ordering::Relaxed);
             return Look::Fine;
         }
@@ -139,7 +139,7 @@ mod tests {
 
     const ALLOWED: Duration = Duration::from_secs(30);
 
-    /// Lets time pass in steps in which the watchdog looks.
+    /// Advances the clock in steps in which the watchdog looks.
     fn pass(manual: &ManualClock, dog: &mut Watchdog, seconds: u64) -> Option<Stuck> {
         for _ in 0..seconds {
             manual.advance(Duration::from_secs(1));
@@ -210,7 +210,7 @@ mod tests {
         let (dog, pulse) = Watchdog::new("a blocked loop", allowed, Clock::system());
         let (tell, told) = mpsc::channel();
         dog.on_own_thread(move |stuck| tell.send(stuck).unwrap()).unwrap();
-        // This thread blocks, as a loop would that waits for something that never comes.
+        // This thread blocks like a loop that waits for something that never comes.
         let stuck = told.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(stuck.silent > allowed);
         drop(pulse);

@@ -1,8 +1,8 @@
-//! greenline.toml, taken apart into texts that know where they stand.
+//! greenline.toml, split into texts with their places.
 //!
-//! Which names exist comes from the table; what a text means is judged later, in the same way
-//! for a file, the environment and a flag. A file that is broken in one line is still read in the
-//! others, so that all of its problems are told at once.
+//! The table defines the valid names. Values are checked later, in the same way for a file, the
+//! environment and a flag. A file with one broken line is still read in the others, so that all of
+//! its problems are reported at once.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,11 +15,11 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{Fault, Place, Problem, nearest};
 use super::table::{SETTINGS, Setting};
 
-/// The texts of one greenline.toml by `section.key`, and what is wrong with its shape.
+/// The texts of one greenline.toml by `section.key`, and the problems of its structure.
 #[derive(Default)]
 pub(super) struct File {
     entries: BTreeMap<String, Entry>,
-    /// Lines that are not TOML: what was read from them anyway is not worth a second complaint.
+    /// Lines that are not TOML: values read from them cause no second complaint.
     broken_lines: BTreeSet<usize>,
     pub(super) problems: Vec<Problem>,
 }
@@ -48,7 +48,7 @@ impl File {
         file
     }
 
-    /// Whether this place is in a line that is not TOML.
+    /// Returns `true` if this place is in a line that is not TOML.
     pub(super) fn is_broken_at(&self, place: &Place) -> bool {
         place.is_on(&self.broken_lines)
     }
@@ -105,7 +105,7 @@ impl File {
     }
 }
 
-/// The setting that this key belongs to: by its own name, or as the file of a secret.
+/// Returns the setting of this key: by its own name, or as the file of a secret.
 fn find(section: &str, key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().copied().filter(|setting| setting.in_file).find(|setting| {
         setting.section() == section
@@ -145,7 +145,7 @@ fn unknown(section: &str, key: &str) -> Fault {
     Fault::new(says, mend)
 }
 
-/// The value as it would be written in the environment.
+/// Returns the value as it would be written in the environment.
 fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<String, Fault> {
     match value {
         DeValue::String(text) => Ok(text.to_string()),

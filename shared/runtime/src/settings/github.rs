@@ -1,7 +1,7 @@
-//! Which GitHub, as whom, which repositories, and who may send webhooks.
+//! Settings of GitHub: address, credentials, repositories, webhook secrets.
 //!
-//! An app wins over a token: people have `GITHUB_TOKEN` in their environment for other reasons.
-//! Whether GitHub takes the credentials is for `greenline doctor`.
+//! An app takes precedence over a token, because many environments hold a `GITHUB_TOKEN` for other
+//! purposes. `greenline doctor` checks whether GitHub accepts the credentials.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,31 +13,29 @@ use super::secret::Secret;
 use super::table;
 use super::value::{Parsed, items, long_secret, quoted};
 
-/// What the lead knows of GitHub.
+/// The settings of GitHub.
 #[derive(Debug, Clone)]
 pub struct GitHubSettings {
-    /// Where its API is, as it was written.
+    /// The API's address as it was written.
     pub api_url: String,
-    /// As whom it is called; none if nothing is set.
+    /// `None` if no credentials are set.
     pub login: Option<GitHubLogin>,
-    /// The repositories to watch. With an app, none means all that it is installed in.
+    /// The repositories to watch. With an app, an empty set means every installation.
     pub repos: BTreeSet<RepoPath>,
-    /// How often GitHub is asked for what has changed.
+    /// The interval of polling.
     pub poll_interval: Duration,
-    /// What webhooks are signed with: the new secret and the one before it.
+    /// The secrets of webhooks: the new one and the one before it.
     pub webhook_secrets: Vec<Secret>,
 }
 
-/// As whom GitHub is called.
+/// The credentials for GitHub.
 #[derive(Debug, Clone)]
 pub enum GitHubLogin {
-    /// With a token.
     Token(Secret),
-    /// As an app.
     App {
-        /// Its id or client id.
+        /// The id or client id.
         id: String,
-        /// Its private key, PEM.
+        /// In PEM format.
         private_key: Secret,
     },
 }
@@ -47,7 +45,7 @@ pub enum GitHubLogin {
 pub struct RepoPath(String);
 
 impl RepoPath {
-    /// Owner and name, with a slash between.
+    /// Returns owner and name, separated by a slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -85,7 +83,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> GitHubSettings {
     }
 }
 
-/// An app has both: an id alone would silently be no app at all.
+/// An app needs both: an id alone would silently be ignored.
 fn check_app_is_whole(
     reader: &mut Reader<'_>,
     id: &Read<Option<String>>,
@@ -103,7 +101,7 @@ fn check_app_is_whole(
     reader.object(place, "is only one half of a GitHub app", format!("set {missing} too"));
 }
 
-/// What needs somebody to be, for a process that would watch: a worker may share the file.
+/// Requires credentials for a process that watches. A worker may share the file without them.
 fn check_login<T>(reader: &mut Reader<'_>, set: &Read<Option<T>>) {
     if set.value.is_some() {
         let says = "is set, but nothing that GitHub would know this lead by";
@@ -143,7 +141,7 @@ pub(super) fn poll_interval(text: &str) -> Parsed<Duration> {
     Ok(length)
 }
 
-/// The key as GitHub gives it. In one line, as some vaults keep it, its ends of lines are `\n`.
+/// Accepts the key as GitHub provides it. In one line, as some vaults store it, line ends are `\n`.
 pub(super) fn private_key(text: &str) -> Parsed<Secret> {
     let key = text.trim().replace("\\n", "\n");
     if key.starts_with("-----BEGIN ") && key.ends_with("-----") {

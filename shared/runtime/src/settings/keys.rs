@@ -1,22 +1,20 @@
-//! Keys for services outside, under the names that people know.
+//! Keys for outside services, under their common names.
 
 use super::reader::Reader;
 use super::secret::Secret;
 use super::table::{self, Key};
 
-/// Which keys are at hand. Without any, Greenline still runs and says what it leaves undone.
+/// The keys that are set. Without any, Greenline still runs and reports what it leaves undone.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
     /// One entry per model provider whose key is set, in the order of the settings page.
     pub models: Vec<ModelKey>,
 }
 
-/// A key for one model provider.
 #[derive(Debug, Clone)]
 pub struct ModelKey {
     /// The environment variable, such as `OPENAI_API_KEY`.
     pub env: &'static str,
-    /// The key.
     pub key: Secret,
 }
 

@@ -1,4 +1,4 @@
-//! Where the lead listens, and whom it lets in.
+//! Settings of the lead: its address and its tokens.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,18 +8,17 @@ use super::reader::{Read, Reader};
 use super::secret::Secret;
 use super::table;
 
-/// The lead's settings.
 #[derive(Debug, Clone)]
 pub struct LeadSettings {
-    /// Where it answers HTTP.
+    /// The address of the HTTP server.
     pub listen: SocketAddr,
-    /// Lets its bearer read.
+    /// Allows reading.
     pub viewer_token: Option<Secret>,
-    /// Lets its bearer read, change and approve.
+    /// Allows reading, changing and approving.
     pub operator_token: Option<Secret>,
-    /// How long leadership holds without being renewed.
+    /// The time for which leadership holds without renewal.
     pub leader_lease: Duration,
-    /// Who is told when a person has to look.
+    /// Receives a message when a person has to look.
     pub notify_webhook: Option<Secret>,
     /// Signs the actions that the lead writes down before it does them.
     pub intent_key: Option<Secret>,
@@ -55,8 +54,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
     }
 }
 
-/// Whoever can reach the port can try the doors, so a door that others reach needs a lock. Only
-/// for a process that listens: a worker may share the file and need not hold the lead's token.
+/// Requires a token if other machines can reach the port. Applies only to a process that listens: a
+/// worker may share the file without the lead's token.
 fn check_reach(
     reader: &mut Reader<'_>,
     listen: &Read<SocketAddr>,

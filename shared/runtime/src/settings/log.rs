@@ -1,4 +1,4 @@
-//! How events are logged.
+//! Settings of logging.
 
 use super::reader::Reader;
 use super::table;
@@ -7,15 +7,13 @@ use super::value::{LogFilter, Parsed, one_of};
 /// The settings of [`crate::logging`].
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// How events are written.
     pub format: LogFormat,
-    /// Which events are written.
     pub filter: LogFilter,
-    /// Whether the user asked for no colour anywhere (`NO_COLOR`).
+    /// The user disabled colors (`NO_COLOR`).
     pub no_color: bool,
 }
 
-/// How events are written.
+/// The format of log events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people: a sentence and its fields.

@@ -1,22 +1,21 @@
-//! What is wrong with the settings, where, and how to mend it.
+//! Problems of settings: the error, its place, and its remedy.
 //!
-//! A [`Fault`] is a judgement on a value alone. With the [`Place`] it came from it is a
-//! [`Problem`]. All problems of one load are reported together, as [`Problems`].
+//! A [`Fault`] concerns a value alone. With its [`Place`] it becomes a [`Problem`]. All problems of
+//! one load are reported together, as [`Problems`].
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value was written.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// A spot in greenline.toml; lines and columns count from 1.
+    /// A position in greenline.toml; lines and columns count from 1.
     File {
         /// The file as the user named it.
         path: PathBuf,
-        /// The line.
         line: usize,
-        /// The column, in characters.
+        /// Counts characters.
         column: usize,
     },
     /// A file as a whole.
@@ -25,17 +24,17 @@ pub enum Place {
     Flag(String),
     /// An environment variable.
     Environment(String),
-    /// Nowhere: it is the default.
+    /// The default applies.
     Default,
 }
 
 impl Place {
-    /// This place, or the other one if nobody wrote anything here.
+    /// Returns this place, or the other one if this is the default.
     pub(super) fn or_if_default(self, other: Self) -> Self {
         if self == Self::Default { other } else { self }
     }
 
-    /// The line in greenline.toml.
+    /// Returns the line in greenline.toml.
     pub(super) fn line(&self) -> Option<usize> {
         match self {
             Self::File { line, .. } => Some(*line),
@@ -43,7 +42,7 @@ impl Place {
         }
     }
 
-    /// Whether this is in one of these lines of greenline.toml.
+    /// Returns `true` if this is in one of these lines of greenline.toml.
     pub(super) fn is_on(&self, lines: &BTreeSet<usize>) -> bool {
         self.line().is_some_and(|line| lines.contains(&line))
     }
@@ -60,7 +59,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a value, and the mend.
+/// An error of a value with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     says: String,
@@ -77,14 +76,13 @@ impl Fault {
     }
 }
 
-/// Something wrong at a place, in two lines: what, and how to mend it. Never shows a secret.
+/// An error at a place, in two lines: the error and its remedy. Never shows a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it was written.
     pub place: Place,
-    /// What is wrong.
+    /// The error.
     pub says: String,
-    /// What to write instead.
+    /// The remedy.
     pub mend: String,
 }
 
@@ -95,7 +93,7 @@ impl Problem {
     }
 }
 
-/// Everything that keeps the program from starting, as `error: place: what` and the mend below.
+/// All problems that keep the program from starting, as `error: place: what` with the remedy below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -107,7 +105,7 @@ impl fmt::Display for Problems {
     }
 }
 
-/// What looks like a mistake but stops nothing, as `warning: place: what` and the mend below.
+/// Probable mistakes that stop nothing, as `warning: place: what` with the remedy below.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Warnings(pub Vec<Problem>);
 
@@ -127,7 +125,7 @@ fn write_all(f: &mut fmt::Formatter<'_>, problems: &[Problem], severity: &str) -
     Ok(())
 }
 
-/// The candidate that was most likely meant, if one is near enough to say so.
+/// Returns the candidate that was most likely meant, if one is near enough.
 pub(super) fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,

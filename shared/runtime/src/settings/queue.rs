@@ -1,4 +1,4 @@
-//! What the queue promises: leases, retries, sizes, retention.
+//! Settings of the queue: leases, retries, sizes, retention.
 
 use std::time::Duration;
 
@@ -9,26 +9,24 @@ use super::table;
 use super::value::{Parsed, items, one_of};
 use crate::{Role, say};
 
-/// The queue's settings.
 #[derive(Debug, Clone)]
 pub struct QueueSettings {
-    /// How long a claim holds without being renewed.
+    /// The time for which a claim holds without renewal.
     pub lease: Duration,
-    /// How often claims are renewed. Three of these fit into a lease.
+    /// The interval of renewals. Three of these fit into a lease.
     pub heartbeat: Duration,
-    /// How often a failed task is tried again.
     pub max_retries: u32,
-    /// How many lost workers a task may cost.
+    /// The number of lost workers after which a task fails for good.
     pub max_crashes: u32,
     /// The wait before the first retry.
     pub retry_backoff: Duration,
     /// The longest wait before a retry.
     pub retry_backoff_max: Duration,
-    /// The largest task, in bytes.
+    /// The largest task in bytes.
     pub payload_max: u64,
-    /// How many finished tasks are kept.
+    /// The number of finished tasks to keep.
     pub retention_tasks: u32,
-    /// How long finished tasks are kept.
+    /// The time to keep finished tasks.
     pub retention_age: Duration,
     /// The private key that tasks are signed with: 64 hexadecimal digits.
     pub task_key: Option<Secret>,
@@ -96,7 +94,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> QueueSettings {
             say::duration(lease.value / 3),
             say::duration(heartbeat.value * 3)
         );
-        // The one that somebody wrote is the one to point at.
+        // The error names the setting that the user wrote.
         let place = heartbeat.place.or_if_default(lease.place);
         reader.object(&place, says, mend);
     }

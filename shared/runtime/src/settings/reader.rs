@@ -1,8 +1,8 @@
-//! Which text wins: a flag over the environment over greenline.toml over the default.
+//! Precedence: a flag over the environment over greenline.toml over the default.
 //!
-//! The reader parses what it finds, and collects problems instead of stopping at the first. A
-//! setting that does not parse reads as its default and as not *sound*, so that rules across
-//! settings can leave it out instead of complaining about it twice.
+//! The reader parses values and collects problems instead of stopping at the first. A setting that
+//! does not parse reads as its default and as not *sound*, so that rules across settings can skip
+//! it instead of complaining twice.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -12,11 +12,11 @@ use super::problem::{Fault, Place, Problem, nearest};
 use super::table::{Fallback, Key, SETTINGS, Setting};
 use super::{Effective, Sources};
 
-/// A value and where it came from.
+/// A value with its source.
 pub(super) struct Read<T> {
     pub(super) value: T,
     pub(super) place: Place,
-    /// False when what was written had to be set aside.
+    /// `false` if the written value was invalid and the default applies.
     pub(super) sound: bool,
 }
 
@@ -27,14 +27,14 @@ pub(super) struct Reader<'a> {
     pub(super) effective: Vec<Effective>,
 }
 
-/// A text that was found, before it is parsed.
+/// A text before it is parsed.
 struct Found {
     text: String,
     place: Place,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads flags and environment; the file joins once it is known which one it is.
+    /// Reads flags and environment; the file joins once its path is known.
     pub(super) fn new(sources: &'a Sources) -> Self {
         Self { sources, file: File::default(), problems: Vec::new(), effective: Vec::new() }
     }
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         self.sources
     }
 
-    /// Reads a setting that has a default.
+    /// Reads a setting with a default.
     pub(super) fn value<T>(&mut self, key: &'static Key<T>) -> Read<T> {
         let Read { value, place, sound } = self.optional(key);
         let value = value.unwrap_or_else(|| default(key));
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A secret is given as itself or by a file, not both.
+/// A secret is given directly or by a file, not both.
 fn one_of_both(
     plain: Option<Found>,
     named: Option<Found>,
@@ -181,7 +181,7 @@ fn one_of_both(
     }
 }
 
-/// The table's own default. That every one parses is a test below.
+/// Returns the table's default. A test below checks that every default parses.
 fn default<T>(key: &Key<T>) -> T {
     let Fallback::Value(text) = key.setting.fallback else {
         unreachable!("{} is read as if it had a default", key.setting.name);
@@ -199,13 +199,13 @@ fn fallback_text(setting: &Setting) -> Option<String> {
     }
 }
 
-/// Kubernetes tells every container about every service: one named `redis` puts
-/// `REDIS_PORT=tcp://10.0.0.1:6379` into the environment, which is not meant for us.
+/// Kubernetes adds variables about every service to each container: a service named `redis` sets
+/// `REDIS_PORT=tcp://10.0.0.1:6379`, which is not a setting.
 fn from_service_link(name: &str, text: &str) -> bool {
     name.ends_with("_PORT") && (text.starts_with("tcp://") || text.starts_with("udp://"))
 }
 
-/// Variables that look like ours, are not, and may be a slip of the pen: with what was meant.
+/// Returns variables that look like misspelled settings, with the name that was probably meant.
 pub(super) fn unknown_variables<'a>(
     environment: impl Iterator<Item = (&'a String, &'a OsString)>,
 ) -> Vec<Problem> {

@@ -1,4 +1,4 @@
-//! Where Redis is and how to speak to it.
+//! Settings of the connection to Redis.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,37 +11,34 @@ use super::secret::Secret;
 use super::table;
 use super::value::{Name, Parsed, items, port};
 
-/// The connection to Redis, checked as far as that goes without connecting.
+/// The connection to Redis, checked as far as possible without connecting.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
-    /// Where it is.
     pub source: RedisSource,
     /// The ACL user, unless the URL names one.
     pub username: Option<String>,
     /// The password, unless the URL has one.
     pub password: Option<Secret>,
-    /// The database number: the URL's if it names one.
+    /// The URL's database if it names one.
     pub database: u16,
-    /// What goes before every key and channel.
+    /// The prefix of every key and channel.
     pub namespace: Option<Name>,
     /// Present when the connection is encrypted.
     pub tls: Option<TlsFiles>,
 }
 
-/// Where Redis is.
+/// The location of Redis.
 #[derive(Debug, Clone)]
 pub enum RedisSource {
-    /// Nothing was set. `greenline up` then starts a Redis of its own; others refuse.
+    /// Not set. `greenline up` then starts its own Redis; other commands refuse.
     Embedded,
     /// One server.
     Server(RedisUrl),
-    /// Whatever the sentinels call the master.
+    /// The master that the sentinels name.
     Sentinel {
-        /// The sentinels to ask.
         hosts: Vec<SentinelHost>,
-        /// The master's name among them.
         master: String,
-        /// Their own password.
+        /// The sentinels' own password.
         password: Option<Secret>,
     },
 }
@@ -49,7 +46,7 @@ pub enum RedisSource {
 /// A URL with the scheme redis, rediss, unix or redis+unix. Prints as the address alone.
 #[derive(Debug, Clone)]
 pub struct RedisUrl {
-    /// The whole URL, perhaps with a password in it.
+    /// The whole URL, possibly with a password.
     pub url: Secret,
     /// `host:port` or the path of the socket.
     pub address: String,
@@ -61,12 +58,11 @@ impl fmt::Display for RedisUrl {
     }
 }
 
-/// One sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentinelHost {
-    /// Its host name or IP address, without brackets.
+    /// A host name or an IP address without brackets.
     pub host: String,
-    /// Its port; 26379 unless written.
+    /// 26379 by default.
     pub port: u16,
 }
 
@@ -79,7 +75,7 @@ impl fmt::Display for SentinelHost {
     }
 }
 
-/// The files of an encrypted connection. None of them means: trust the usual public certificates.
+/// The files of an encrypted connection. Without any, the system's public certificates are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     /// Certificates to trust.
@@ -88,12 +84,10 @@ pub struct TlsFiles {
     pub client: Option<ClientCertificate>,
 }
 
-/// A certificate to show to Redis.
+/// A certificate to present to Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The certificate file.
     pub cert: PathBuf,
-    /// The key file.
     pub key: PathBuf,
 }
 
@@ -110,7 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> RedisSettings {
         let says = format!("is set, and so are sentinels ({})", sentinels.place);
         reader.object(&url.place, says, "keep one of them");
     }
-    // A URL that was set aside still means that there is one: no second complaint about it.
+    // An invalid URL still shows that there is one: no second complaint about it.
     let encrypted = server.as_ref().map_or(wants_tls, |server| server.encrypted) || !url.sound;
     let sentinel = sentinel_source(reader, sentinels);
     let named = host.value.map(|host| Server::of_host(&host, port, wants_tls, database));
@@ -193,7 +187,7 @@ fn check_file(reader: &mut Reader<'_>, file: &Read<Option<PathBuf>>, encrypted: 
     }
 }
 
-/// What a URL or a host says, on the way to [`RedisSettings`].
+/// The content of a URL or host, on the way to [`RedisSettings`].
 struct Server {
     url: RedisUrl,
     database: u16,
@@ -237,7 +231,7 @@ pub(super) fn redis_url(text: &str) -> Parsed<Secret> {
 }
 
 impl UrlParts {
-    /// Takes the URL apart. What is wrong is said without quoting it: it may hold a password.
+    /// Parses the URL. Errors don't quote it, because it may hold a password.
     fn of(text: &str) -> Parsed<Self> {
         let url = Url::parse(text).map_err(|error| {
             let mend = match error {

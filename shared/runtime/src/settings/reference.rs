@@ -1,4 +1,4 @@
-//! The page of settings, written from the table.
+//! The settings page, written from the table.
 
 use std::fmt::Write;
 
@@ -29,7 +29,7 @@ const COLUMNS: &str = "\
 |---|---|---|---|
 ";
 
-/// The whole of docs/settings.md, in Markdown.
+/// Returns the whole of docs/settings.md, in Markdown.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
     let mut section = None;

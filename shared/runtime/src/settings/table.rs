@@ -1,7 +1,7 @@
 //! The one table of settings.
 //!
-//! The loader reads by it, unknown names are judged by it, and docs/settings.md and
-//! `greenline settings` are written from it. A setting that is not here does not exist.
+//! The loader and the check of unknown names use it, and docs/settings.md and `greenline settings`
+//! are written from it. A setting that is not here does not exist.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -24,33 +24,31 @@ use super::value::{
 use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
-/// One setting, as people read about it.
+/// The documentation of one setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// `section.key` as in greenline.toml, which is also how flags refer to it.
+    /// `section.key` as in greenline.toml; flags use the same name.
     pub name: &'static str,
-    /// The environment variable.
     pub env: &'static str,
-    /// What it is for, in one sentence.
+    /// The purpose in one sentence.
     pub about: &'static str,
-    /// What holds when it is not set.
+    /// The value when it is not set.
     pub fallback: Fallback,
-    /// Whether greenline.toml may hold it; if not, only the environment or a flag.
+    /// greenline.toml may hold it; otherwise only the environment or a flag.
     pub in_file: bool,
     /// Whether it is a secret: never shown, and readable from a file.
     pub secret: bool,
     /// Whether it can be read from a file named by `{env}_FILE`.
     pub from_file: bool,
-    /// Whether it is a list: comma-separated in the environment, an array in greenline.toml.
+    /// Comma-separated in the environment, an array in greenline.toml.
     pub list: bool,
 }
 
-/// What holds when a setting is not set.
+/// The value of a setting that is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
-    /// This value.
     Value(&'static str),
-    /// No value; these words say what that means.
+    /// No value; the text explains the meaning.
     Unset(&'static str),
 }
 
@@ -99,12 +97,12 @@ impl Setting {
         self
     }
 
-    /// The section in greenline.toml; empty for what stands above all sections.
+    /// Returns the section in greenline.toml; empty for settings above all sections.
     pub fn section(&self) -> &'static str {
         self.name.split_once('.').map_or("", |(section, _)| section)
     }
 
-    /// The key within its section.
+    /// Returns the key within its section.
     pub fn key(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(_, key)| key)
     }
@@ -115,7 +113,7 @@ impl Setting {
     }
 }
 
-/// A setting and how its text becomes a value.
+/// A setting with the parser of its value.
 pub(super) struct Key<T> {
     pub(super) setting: Setting,
     pub(super) parse: fn(&str) -> Parsed<T>,
@@ -125,7 +123,7 @@ macro_rules! table {
     ($($name:ident: $value:ty = $parse:expr, $setting:expr;)*) => {
         $(pub(super) static $name: Key<$value> = Key { setting: $setting, parse: $parse };)*
 
-        /// Every setting, in the order in which the page of settings shows them.
+        /// Every setting, in the order of the settings page.
         pub static SETTINGS: &[&Setting] = &[$(&$name.setting),*];
     };
 }

@@ -1,8 +1,7 @@
-//! From text to a value: durations, sizes, counts, switches, names, lists.
+//! Parsers of values: durations, sizes, counts, switches, names, lists.
 //!
-//! Every parser says what is wrong and what to write instead. Numbers that measure something
-//! need a unit: `15` alone would be milliseconds to one reader and minutes to another. Parsers of
-//! secrets never repeat what they read.
+//! Every parser reports the error and what to write instead. Quantities need a unit: `15` alone
+//! could mean milliseconds or minutes. Parsers of secrets never repeat their input.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,7 +25,6 @@ pub(super) type Parsed<T> = Result<T, Fault>;
 pub struct Name(String);
 
 impl Name {
-    /// The word itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,7 +46,7 @@ pub(super) fn name(text: &str) -> Parsed<Name> {
     Err(Fault::new(says, "write 1 to 64 of A-Z a-z 0-9 . _ -"))
 }
 
-/// The parts of a list written as `a, b, c`.
+/// Splits a list written as `a, b, c`.
 pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
@@ -78,7 +76,7 @@ pub(super) fn positive_duration(text: &str) -> Parsed<Duration> {
     Ok(length)
 }
 
-/// A size in bytes.
+/// Parses a size in bytes.
 pub(super) fn size(text: &str) -> Parsed<u64> {
     const MEND: &str = "write a size such as 256KiB or 10GiB";
     if is_number(text) {
@@ -166,7 +164,7 @@ pub(super) fn host_patterns(text: &str) -> Parsed<Vec<HostPattern>> {
     items(text).map(named).collect()
 }
 
-/// Paths that mean the same wherever they are used.
+/// Parses paths that don't depend on the working directory.
 pub(super) fn absolute_paths(text: &str) -> Parsed<Vec<PathBuf>> {
     let absolute = |text: &str| match PathBuf::from(text) {
         path if path.is_absolute() && path.parent().is_some() => Ok(path),
@@ -224,7 +222,7 @@ pub(super) fn secret(text: &str) -> Parsed<Secret> {
     }
 }
 
-/// A secret that we ask people to make up, and so one that must not be guessable.
+/// Parses a secret that people make up, and rejects a guessable one.
 pub(super) fn long_secret(text: &str) -> Parsed<Secret> {
     const LEAST: usize = 16;
     match text.chars().count() {
@@ -236,7 +234,7 @@ pub(super) fn long_secret(text: &str) -> Parsed<Secret> {
     }
 }
 
-/// One of a few words.
+/// Parses one of a few words.
 pub(super) fn one_of<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Parsed<T> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
@@ -250,13 +248,13 @@ pub(super) fn one_of<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Parsed
     Err(Fault::new(says, mend))
 }
 
-/// Which log events to write: a level for all, or for the modules that are named. What `EnvFilter`
-/// adds, fields of spans, is left out: it brings an automaton of its own into every pattern.
+/// The log events to write: a level for all, or for named modules. Fields of spans, which
+/// `EnvFilter` adds, are left out: they add an automaton to every pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogFilter(Targets);
 
 impl LogFilter {
-    /// The filter that this text describes.
+    /// Builds the filter.
     pub fn build(&self) -> Targets {
         self.0.clone()
     }
@@ -273,7 +271,7 @@ impl FromStr for LogFilter {
 pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-    // The filter's own parser takes a misspelt level for the name of a module, and then shows
+    // The filter's own parser takes a misspelled level for the name of a module, and then shows
     // nothing at all.
     for word in items(text).filter(|word| !word.contains(['=', '[', ':']) && !is_level(word)) {
         if let Some(level) = nearest(word, LEVELS) {

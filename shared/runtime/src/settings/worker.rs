@@ -1,4 +1,4 @@
-//! What a worker takes on, and within which limits.
+//! Settings of a worker: its tasks and limits.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -11,40 +11,39 @@ use super::secret::Secret;
 use super::table;
 use super::value::Name;
 
-/// A worker's settings.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// How many tasks run at once.
+    /// The number of tasks that run at once.
     pub slots: NonZeroUsize,
-    /// What this worker offers.
+    /// The labels that this worker offers.
     pub labels: BTreeSet<Name>,
-    /// The types of task it takes; all that it knows when absent.
+    /// The task types to take; `None` for every known type.
     pub types: Option<BTreeSet<Name>>,
     /// Variables of this process that commands see too.
     pub pass_env: BTreeSet<Name>,
-    /// Whether short tasks are claimed ahead of a free slot.
+    /// Short tasks are claimed ahead of a free slot.
     pub prefetch: bool,
-    /// How long running tasks may finish after a stop.
+    /// The time for running tasks to finish after a stop.
     pub grace: Duration,
-    /// The directory in which tasks work, as it was written.
+    /// The directory of the workspaces as it was written.
     pub workspace: PathBuf,
-    /// How many bytes all workspaces may take on disk.
+    /// The disk limit of all workspaces in bytes.
     pub workspace_limit: u64,
     /// How many files and directories one task's workspace may hold.
     pub workspace_entries: u32,
-    /// How many bytes of memory one task may use.
+    /// The memory limit of one task in bytes.
     pub memory_limit: u64,
-    /// How many bytes of a command's output its result keeps.
+    /// The bytes of a command's output that its result keeps.
     pub output_tail: u64,
-    /// How many bytes of output a task's log keeps.
+    /// The bytes of output that a task's log keeps.
     pub output_log: u64,
-    /// What sandboxed commands may read beside the usual.
+    /// Additional paths that sandboxed commands may read.
     pub sandbox_read: Vec<PathBuf>,
     /// Where sandboxed `setup` commands may connect to without namespaces.
     pub sandbox_ports: Vec<u16>,
-    /// Whether the operator's own commands are sandboxed too.
+    /// The operator's own commands run in the sandbox too.
     pub sandbox_commands: bool,
-    /// Whether other people's code runs where there is no sandbox.
+    /// Other people's code runs even without a sandbox.
     pub without_isolation: bool,
     /// Reads private repositories.
     pub checkout_token: Option<Secret>,
@@ -87,7 +86,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
     }
 }
 
-/// Whether a variable holds one of our own secrets, or the file of one.
+/// Returns `true` if a variable holds one of Greenline's own secrets, or the file of one.
 fn is_secret(name: &str) -> bool {
     let mut secrets = table::SETTINGS.iter().filter(|setting| setting.secret);
     secrets.any(|setting| setting.env == name || setting.env_file() == name)

@@ -1,4 +1,4 @@
-//! A RUN that failed.
+//! Failed RUN instructions.
 //!
 //! ```text
 //! #12 [stage 3/5] RUN make
@@ -16,8 +16,8 @@
 //! ERROR: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2
 //! ```
 //!
-//! The command's own words are the cause; other recognisers see them too, and know the tool better.
-//! What no other knows is what the command said last.
+//! The command's own output is the cause; recognizers of its tool see it too, and know it better.
+//! This one adds the command's last line.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ use crate::log::Log;
 use crate::recognise::generic::{complains, is_echo};
 use crate::recognise::pattern;
 
-/// How far a failed instruction's output is followed back.
+/// The number of lines of a failed instruction's output to read back.
 const OUTPUT: usize = 60;
 
 pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -56,7 +56,7 @@ fn said_by_docker(log: &Log, at: usize, message: &str, strength: Strength) -> Fi
         .at(place_in_dockerfile(log, at))
 }
 
-/// The lines of one instruction: `#12 ` begins each, the first names it.
+/// Returns the lines of one instruction: each begins with `#12 `, the first names it.
 fn output_of(log: &Log, at: usize, number: &str) -> Range<usize> {
     let own = |line: usize| {
         log.text(line)
@@ -68,8 +68,8 @@ fn output_of(log: &Log, at: usize, number: &str) -> Range<usize> {
     start.unwrap_or(at)..at + 1
 }
 
-/// The last of the command's words that complain: what it writes to its two outputs arrives in any
-/// order. With trouble of the network among them, it is that.
+/// Returns the last line that complains, because the command's two outputs arrive in any order. A
+/// network failure among them takes precedence.
 fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
     let network = pattern!(
         r"(?i)server returned error: .*(?-u:\b)(?:5[0-9][0-9]|429)(?-u:\b)|could not resolve|temporary failure|bad gateway|service unavailable|gateway time-?out|connection (?:reset|refused|timed out)|timed out|tls handshake"
@@ -94,7 +94,7 @@ fn last_said(log: &Log, at: usize, output: Range<usize>) -> Option<Finding> {
     })
 }
 
-/// `Dockerfile:7`, which stands near the end of what BuildKit prints.
+/// Returns `Dockerfile:7`, which stands near the end of BuildKit's output.
 fn place_in_dockerfile(log: &Log, at: usize) -> Option<Location> {
     const NEAR: usize = 40;
     let place = pattern!(r"^([[:word:]./-]*[Dd]ockerfile[[:word:].-]*):([0-9]+)$");

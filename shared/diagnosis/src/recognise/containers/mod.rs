@@ -1,5 +1,5 @@
-//! `docker build`, BuildKit and classic: which instruction failed, and what its command said last.
-//! Images that can't be had, Dockerfiles that don't parse and the daemon's words are rules.
+//! `docker build`, BuildKit and classic: the instruction that failed, and its command's last line.
+//! Unavailable images, Dockerfiles that don't parse and errors of the daemon are rules.
 
 mod build;
 

@@ -24,7 +24,7 @@ use crate::log::Log;
 use crate::recognise::pattern;
 
 const TOOL: &str = "dotnet test";
-/// A test's message, its stack and its output.
+/// Longest block: a test's message, stack and output.
 const LONGEST: usize = 60;
 
 pub(super) fn vstest(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -76,7 +76,7 @@ fn failed(log: &Log, at: usize, name: &str) -> Finding {
         .with_test(test)
 }
 
-/// From the test's name to the next one, or to the end of the report.
+/// Returns the lines from the test's name to the next one, or to the end of the report.
 fn block(log: &Log, at: usize) -> Range<usize> {
     let next = pattern!(
         r"^\s+(?:Failed|Passed|Skipped|X|√|V|!) \S.* \[|^(?:failed|passed|skipped) \S.* \(|^(?:Failed|Passed)!  - |^Test [Rr]un |^Total tests: |^[0-9]+\) |^\[xUnit\.net |^##\[|^Results File: "
@@ -84,14 +84,14 @@ fn block(log: &Log, at: usize) -> Range<usize> {
     log.block(at, LONGEST, |line| next.is_match(line))
 }
 
-/// The first line of the message; the test's name where there is none.
+/// Returns the first line of the message, or the test's name if there is none.
 fn message_line(log: &Log, block: Range<usize>) -> usize {
     let label = pattern!(r"^\s*(?:Error Message:|Message:)?\s*$");
     let mut rest = block.start + 1..block.end;
     rest.find(|&at| !label.is_match(log.said(at))).unwrap_or(block.start)
 }
 
-/// The first frame that has a place in a source file.
+/// Returns the first frame with a place in a source file.
 fn place(log: &Log, mut block: Range<usize>) -> Option<Location> {
     let frame = pattern!(r"^\s+at .+ in (.+):line ([0-9]+)");
     block.find_map(|at| {

@@ -1,4 +1,4 @@
-//! A gate: a job that only looks at the results of other jobs, and fails if one of them did.
+//! Gates: jobs that only check the results of other jobs, and fail if one of them failed.
 //!
 //! ```text
 //! ##[group]Run if [[ "failure" == "success" || "failure" == "skipped" ]]; then
@@ -10,8 +10,9 @@
 //! ##[error]Process completed with exit code 1.
 //! ```
 //!
-//! Nothing is wrong in this job: the log of the job that failed says more. It is known by a result
-//! that the runner put into the script or that the script printed, and by printing little else.
+//! Nothing is wrong in this job: the log of the failed job explains more. A gate is recognized by a
+//! result that the runner put into the script or that the script printed, and by little other
+//! output.
 
 use std::ops::Range;
 
@@ -20,9 +21,9 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// More output than this, and the step does something of its own.
+/// A step with more output does work of its own.
 const LONGEST_OUTPUT: usize = 30;
-/// A longer script does something of its own, too.
+/// A step with a longer script does work of its own.
 const LONGEST_SCRIPT: usize = 80;
 
 pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -43,7 +44,7 @@ pub(super) fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// A result of another job in what the step printed: `test: failure`, `"result": "cancelled"`.
+/// Returns another job's result in the step's output: `test: failure`, `"result": "cancelled"`.
 fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
     let result = pattern!(
         r#"^[^:=#]+(?:: | ?= ?|=> ?|\()['"]?(?:failure|cancelled)['"]?\)?,?$|"result": ?"(?:failure|cancelled)""#
@@ -51,8 +52,8 @@ fn printed(log: &Log, mut output: Range<usize>) -> Option<usize> {
     output.find(|&at| result.is_match(log.said(at).trim()))
 }
 
-/// A result of another job in the script, where the step itself printed no reason. The value stands
-/// on the left (`"failure" == "success"`): on the right it is what a variable is compared with.
+/// Returns another job's result in the script, if the step itself printed no reason. The value
+/// stands on the left (`"failure" == "success"`): on the right it is the value to compare with.
 fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Option<usize> {
     let result = pattern!(
         r#"(?:\[|test|\(|&&|\|\||^|if)\s*['"]?(?:failure|cancelled)['"]? *[!=]=? |"result": ?"(?:failure|cancelled)"|^\s+[[:word:]]+: ?(?:\S+=[[:word:]]+ )*(?:\S+=)?(?:failure|cancelled)(?-u:\b)"#
@@ -63,7 +64,7 @@ fn asked(log: &Log, mut script: Range<usize>, mut output: Range<usize>) -> Optio
     script.find(|&at| result.is_match(log.text(at)))
 }
 
-/// Whether a line of output is a reason of its own.
+/// Returns `true` if a line of output is a reason of its own.
 fn speaks(said: &str) -> bool {
     pattern!(r"(?i-u)^(?:error|fatal)\b|: (?:error|fatal)\b|\bpanic|Traceback|not found")
         .is_match(said)

@@ -1,4 +1,4 @@
-//! GitHub itself. Most of it is rules; what needs a step's script is here.
+//! Errors of GitHub itself. Most are rules; those that need a step's script are here.
 
 mod gate;
 

@@ -1,4 +1,4 @@
-//! `go build`, and vet where it speaks for the compiler.
+//! `go build`, and vet in the compiler's role.
 //!
 //! ```text
 //! # example.com/acme/store
@@ -7,7 +7,7 @@
 //! FAIL    example.com/acme/store [build failed]
 //! ```
 //!
-//! Linters write the same shape; they are told apart by the package's heading and by their words.
+//! Linters write the same form; the package's heading and their words distinguish them.
 
 use crate::contract::{Category, Location};
 use crate::finding::{Finding, Strength};
@@ -24,7 +24,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
 
 const TOOL: &str = "go build";
 
-/// What the compiler says and no linter does.
+/// Messages that only the compiler writes.
 const COMPILER: &str = r"^(?:undefined: |syntax error|cannot use |cannot convert |cannot assign |cannot range |cannot infer |cannot call |declared (?:and|but) not used|missing return|missing (?:function|method)|not enough arguments|too many arguments|too many errors|invalid (?:operation|argument|character|recursive|use|receiver)|assignment mismatch|non-boolean|no new variables|duplicate |unknown field|undefined \(|unreachable method|ambiguous selector|other declaration|use of |method |impossible type|mismatched types|first argument|import cycle|expected |found packages|imported and not used|label |break |continue |type |type-checking|x declared|pattern \S+: no matching files|.* (?:imported and not used|declared and not used|declared but not used|redeclared in this block|redeclared|is not a type|undefined \(type|does not implement |not exported by package|is not an expression|must be |has no field or method|imported as \S+ and not used))";
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -49,12 +49,12 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// Modules that are missing are `modules`'.
+/// Missing modules belong to `modules`.
 fn is_about_modules(message: &str) -> bool {
     pattern!(r"^no required module provides|^cannot find (?:package|module)|^package \S+ is not in |missing go\.sum entry|^module \S+ provides").is_match(message)
 }
 
-/// The place and the words of a line that complains about a Go file.
+/// Parses a line that complains about a Go file into its place and message.
 pub(super) fn complaint(said: &str) -> Option<(Location, &str)> {
     let pattern = pattern!(
         r"^(?:vet: |# )?((?:\.{1,2}[/\\]|[A-Za-z]:\\|/)?[[:word:]@+./\\~-]*[[:word:]]\.go):([0-9]+)(?::([0-9]+))?: (\S.*)$"
@@ -64,7 +64,7 @@ pub(super) fn complaint(said: &str) -> Option<(Location, &str)> {
     Some((location, hit.get(4)?.as_str()))
 }
 
-/// Who stands over a list of complaints.
+/// The author of a list of complaints.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heading {
     /// `# package`: the compiler.
@@ -73,7 +73,7 @@ pub(super) enum Heading {
     Vet,
 }
 
-/// The heading over a list of complaints, if the lines up to it all belong to the list.
+/// Returns the heading of a list of complaints, if all lines up to it belong to the list.
 pub(super) fn headed(log: &Log, at: usize) -> Option<Heading> {
     const LONGEST_LIST: usize = 30;
     for line in (at.saturating_sub(LONGEST_LIST)..at).rev() {
@@ -91,7 +91,7 @@ pub(super) fn headed(log: &Log, at: usize) -> Option<Heading> {
     None
 }
 
-/// `(errcheck)` or `[SA4006]` at the end: a linter, whatever it says.
+/// Returns `true` for a linter's message, which ends with `(errcheck)` or `[SA4006]`.
 pub(super) fn is_linters(message: &str) -> bool {
     pattern!(r" \(([a-z][a-z0-9_-]+|[A-Z]{1,4}[0-9]{3,5})\)$|\[[A-Z]{1,4}[0-9]{3,5}\]$")
         .is_match(message)

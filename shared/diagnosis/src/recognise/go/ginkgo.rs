@@ -33,7 +33,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The section of one failed spec: its words come after `[FAILED]`, or indented in old versions.
+/// Reads the section of one failed spec: its message comes after `[FAILED]`, or indented in old
+/// versions.
 fn section(log: &Log, at: usize) -> Option<Finding> {
     let block = log.block(at, 120, |line| line.starts_with("-----") || line.starts_with('•'));
     let told = |line: &usize| {

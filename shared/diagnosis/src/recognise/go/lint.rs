@@ -56,7 +56,7 @@ fn lint(log: &Log, at: usize, location: Location, message: &str) -> Option<Findi
     Some(finding.with_block(block).at(Some(location)))
 }
 
-/// staticcheck writes a code, golangci-lint the name of the linter it ran.
+/// Returns the linter: staticcheck writes a code, golangci-lint the name of the linter.
 fn linter(message: &str) -> &'static str {
     if pattern!(r"\([A-Z]+[0-9]+\)$|\[[A-Z]+[0-9]+\]$").is_match(message) {
         "staticcheck"
@@ -65,7 +65,7 @@ fn linter(message: &str) -> &'static str {
     }
 }
 
-/// vet under a compiler's heading, in Go before 1.21 and in `go test`.
+/// Recognizes vet under a compiler's heading, in Go before 1.21 and in `go test`.
 pub(super) fn is_vets(message: &str) -> bool {
     pattern!(
         r"(?:^| )(?:(?:[[:word:]]+\.)?[[:word:]]+ (?:format %|call (?:has|needs)|arg list ends)|result of .* call not used|struct field tag|unreachable code|unkeyed fields|passes lock by value|possible misuse|self-assignment|suspicious|should have signature|loop variable .* captured|the cancel function|non-constant format string|using \S+ before checking for errors|unusedresult|copies lock value)"

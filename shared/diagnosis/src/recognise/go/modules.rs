@@ -1,4 +1,4 @@
-//! Go's modules: what can't be found, fetched or verified.
+//! Go modules that can't be found, fetched or verified.
 //!
 //! ```text
 //! main.go:4:2: no required module provides package github.com/pkg/errors; to add it:

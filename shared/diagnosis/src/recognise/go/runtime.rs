@@ -54,14 +54,14 @@ fn is_goroutine(line: &str) -> bool {
     pattern!(r"^\s*goroutine [0-9]+ .*\[.*\]:$").is_match(line)
 }
 
-/// A test's panic is preceded by its result.
+/// A test's panic comes after its result.
 fn failed_before(log: &Log, at: usize) -> Option<(usize, String)> {
     let line = log.back(at, 6, |line| line.trim_start().starts_with("--- FAIL: "))?;
     let name = log.said(line).trim_start().strip_prefix("--- FAIL: ")?.split(' ').next()?;
     Some((line, name.to_owned()))
 }
 
-/// The first frame in code that is neither Go's own nor a dependency's.
+/// Returns the first frame in code that belongs neither to Go nor to a dependency.
 fn frame(log: &Log, block: &Range<usize>) -> Option<Location> {
     let foreign = ["/usr/local/go/", "/hostedtoolcache/", "/pkg/mod/", "/vendor/", "/usr/lib/go"];
     block.clone().find_map(|line| {
@@ -89,8 +89,7 @@ fn race(log: &Log, at: usize) -> Finding {
         .at(location)
 }
 
-/// The tests that were running are listed under the panic since Go 1.20; before, only their frames
-/// tell.
+/// Go 1.20 and later list the running tests under the panic; before, only the frames name them.
 fn timed_out(log: &Log, at: usize) -> Finding {
     let message = log.said(at);
     let mut finding = Finding::new("go test", Category::TimeoutOrOom, Strength::Cause, at, message)

@@ -8,8 +8,8 @@
 //! FAIL    example.com/acme/sums    0.004s
 //! ```
 //!
-//! With `-v` a test's words come before its result, under `=== RUN   TestAdds/negative`. A test that
-//! only carries failed subtests is not named: the subtests are.
+//! With `-v` a test's output comes before its result, under `=== RUN   TestAdds/negative`. A test
+//! that only contains failed subtests is not reported: the subtests are.
 
 use std::ops::Range;
 
@@ -62,7 +62,7 @@ fn failed(log: &Log, at: usize, name: &str, found: &mut Vec<Finding>) {
     }
 }
 
-/// A test that said why it failed.
+/// Builds the finding of a test with a reason.
 fn caused(name: &str, block: Range<usize>, told: testify::Assertion) -> Finding {
     let test = FailedTest::named(name)
         .saying(&told.message)
@@ -74,7 +74,7 @@ fn caused(name: &str, block: Range<usize>, told: testify::Assertion) -> Finding 
         .with_test(test)
 }
 
-/// What stands under the result, up to the next result.
+/// Returns the lines from the result to the next result.
 fn words_after(log: &Log, at: usize) -> Range<usize> {
     log.block(at, 300, |line| {
         let said = line.trim_start();
@@ -88,7 +88,7 @@ fn words_after(log: &Log, at: usize) -> Range<usize> {
     })
 }
 
-/// With `-v`: what stands between the test's start and its result.
+/// Returns the lines between the test's start and its result, with `-v`.
 fn words_before(log: &Log, at: usize, name: &str) -> Option<Range<usize>> {
     let begins = |line: &str| {
         line.strip_prefix("=== ")
@@ -101,7 +101,7 @@ fn words_before(log: &Log, at: usize, name: &str) -> Option<Range<usize>> {
     begins(log.said(start)).then(|| start..log.block(start, 400, others).end.min(at))
 }
 
-/// Whether failed subtests stand under this result.
+/// Returns `true` if failed subtests follow this result.
 fn carries_subtests(log: &Log, at: usize, name: &str) -> bool {
     let sub = |line: &str| {
         line.trim_start()
@@ -116,7 +116,7 @@ fn carries_subtests(log: &Log, at: usize, name: &str) -> bool {
     log.ahead(at, 200, |line| sub(line) || ends(line)).is_some_and(|line| sub(log.said(line)))
 }
 
-/// The first complaint among a test's lines: testify's, or `file_test.go:12: words`.
+/// Returns the first complaint among a test's lines: testify's, or `file_test.go:12: text`.
 fn complaint(log: &Log, lines: Range<usize>) -> Option<testify::Assertion> {
     testify::assertion(log, lines.clone())
         .or_else(|| lines.clone().find_map(|line| logged(log, line)))
@@ -139,7 +139,7 @@ fn logged(log: &Log, line: usize) -> Option<testify::Assertion> {
     })
 }
 
-/// An example whose output differs has `got:` and `want:`.
+/// Reads an example whose output differs: `got:` and `want:`.
 fn example(log: &Log, lines: Range<usize>) -> Option<testify::Assertion> {
     let got = lines.clone().find(|&line| log.said(line) == "got:")?;
     let want = (got..lines.end).find(|&line| log.said(line) == "want:")?;
@@ -152,7 +152,7 @@ fn example(log: &Log, lines: Range<usize>) -> Option<testify::Assertion> {
     })
 }
 
-/// gocheck: `FAIL: a_test.go:12: Suite.TestName`, then the place and what was compared.
+/// Reads gocheck: `FAIL: a_test.go:12: Suite.TestName`, then the place and the compared values.
 fn gocheck(log: &Log, at: usize, name: &str, location: Location) -> Finding {
     let block = log.block(at, 60, |line| line.starts_with("-----") || line.starts_with("FAIL: "));
     let reason = block.clone().find(|&line| log.said(line).starts_with("... "));

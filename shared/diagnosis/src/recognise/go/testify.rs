@@ -14,7 +14,7 @@ use crate::contract::Location;
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// What an assertion of testify says.
+/// The content of a testify assertion.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Assertion {
     pub(super) line: usize,
@@ -24,7 +24,7 @@ pub(super) struct Assertion {
     pub(super) actual: Option<String>,
 }
 
-/// The first assertion within a test's lines.
+/// Returns the first assertion within a test's lines.
 pub(super) fn assertion(log: &Log, lines: Range<usize>) -> Option<Assertion> {
     let trace = lines.clone().find(|&line| log.said(line).contains("Error Trace:"))?;
     let end = lines.end.min(trace + 60);
@@ -50,7 +50,7 @@ fn place(said: &str) -> Option<Location> {
     Some(Location::new(&hit[1], Some(&hit[2]), None))
 }
 
-/// `Received unexpected error:` and the like say the rest on the next line.
+/// Adds the next line to messages such as `Received unexpected error:` that continue there.
 fn with_next(log: &Log, line: usize, message: String) -> String {
     if message.ends_with(':') {
         format!("{message} {}", log.said(line + 1).trim())

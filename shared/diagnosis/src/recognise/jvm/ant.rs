@@ -81,13 +81,13 @@ fn failed(log: &Log, at: usize, name: &str, class: &str, block: std::ops::Range<
         .with_test(test)
 }
 
-/// The suite under whose heading a test case stands.
+/// Returns the suite whose heading precedes a test case.
 fn suite(log: &Log, at: usize) -> Option<&str> {
     let heading = log.back(at, 300, |line| bare(line).starts_with("Testsuite: "))?;
     bare(log.said(heading)).strip_prefix("Testsuite: ").map(str::trim)
 }
 
-/// The line under `BUILD FAILED` says what gave up, and where in the build file.
+/// The line under `BUILD FAILED` names the failed task and its place in the build file.
 fn build_failed(log: &Log, at: usize) -> Option<Finding> {
     let said = |line: usize| log.said(line);
     let line =

@@ -1,4 +1,4 @@
-//! Bazel: what did not build, and which test targets failed.
+//! Bazel: failed actions, and failed test targets.
 //!
 //! ```text
 //! ERROR: /work/store/BUILD:3:10: Compiling store/open.cc failed: (Exit 1): gcc failed

@@ -1,4 +1,4 @@
-//! An exception as the JVM prints it: the part that all of its test runners share.
+//! Exceptions as the JVM prints them: the part that all of its test runners share.
 //!
 //! ```text
 //! org.opentest4j.AssertionFailedError: expected: <2> but was: <3>
@@ -13,10 +13,10 @@ use crate::contract::{FailedTest, Location};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// What stands under a failed test.
+/// An exception under a failed test.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Exception {
-    /// The line that says it best.
+    /// The most informative line.
     pub(super) line: usize,
     pub(super) message: String,
     pub(super) location: Option<Location>,
@@ -25,7 +25,7 @@ pub(super) struct Exception {
 }
 
 impl Exception {
-    /// The first exception within these lines. `class` is the test's, to find its frame.
+    /// Returns the first exception within these lines. `class` is the test's, to find its frame.
     pub(super) fn within(log: &Log, lines: Range<usize>, class: &str) -> Option<Self> {
         let line = lines.clone().find(|&line| names_exception(log.said(line)))?;
         let message = words(log, line, lines.end);
@@ -34,7 +34,7 @@ impl Exception {
         Some(Self { line, message, location, expected, actual })
     }
 
-    /// The test as this exception describes it.
+    /// Describes the test by this exception.
     pub(super) fn describes(&self, name: &str) -> FailedTest {
         FailedTest::named(name)
             .saying(&self.message)
@@ -43,7 +43,7 @@ impl Exception {
     }
 }
 
-/// Without what Maven and Ant put before each line of a test's report.
+/// Removes the prefix that Maven and Ant put before each line of a test's report.
 fn bare(said: &str) -> &str {
     let said = said.trim_start();
     let said = ["[junit]", "[java]", "[testng]", "[ERROR]", "[error]", "[info]", "=>"]
@@ -59,7 +59,7 @@ fn names_exception(said: &str) -> bool {
     .is_match(bare(said))
 }
 
-/// The exception's message; where it begins on the next line, that line as well.
+/// Returns the exception's message, with the next line if the message begins there.
 fn words(log: &Log, line: usize, end: usize) -> String {
     let first = bare(log.said(line));
     let next = bare(log.said(line + 1));
@@ -75,7 +75,7 @@ fn is_frame(said: &str) -> bool {
     said.starts_with("at ") || said.starts_with("... ") || said.starts_with("Caused by: ")
 }
 
-/// The frame in the test's own class, or the first that is not a library's.
+/// Returns the frame in the test's own class, or the first that is not a library's.
 fn frame(log: &Log, lines: &Range<usize>, class: &str) -> Option<Location> {
     let simple = class.rsplit(['.', '$']).next().unwrap_or(class);
     let mut own = None;
@@ -130,7 +130,7 @@ fn is_library(method: &str) -> bool {
     known.iter().any(|start| method.starts_with(start))
 }
 
-/// What was expected and what came, in the words of JUnit, TestNG, AssertJ and Hamcrest.
+/// Returns the expected and actual value, in the notation of JUnit, TestNG, AssertJ and Hamcrest.
 fn compared(log: &Log, lines: Range<usize>) -> (Option<String>, Option<String>) {
     let said: Vec<&str> = lines.map(|line| bare(log.said(line))).collect();
     let text = said.join("\n");

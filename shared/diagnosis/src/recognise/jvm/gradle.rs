@@ -1,4 +1,4 @@
-//! Gradle itself: what went wrong, in its own words.
+//! Gradle's own summary of a failure.
 //!
 //! ```text
 //! * What went wrong:
@@ -9,7 +9,7 @@
 //!          project :
 //! ```
 //!
-//! Failing tests and compilers have said more before: then this is their echo.
+//! For failed tests and compilers it is an echo: they explained more before.
 
 use std::ops::Range;
 
@@ -45,7 +45,7 @@ fn went_wrong(log: &Log, at: usize) -> Finding {
         .with_block(block)
 }
 
-/// Each line is caused by the one that stands deeper; the last of them before `Required by:` says it.
+/// Each line is caused by a deeper one; the last before `Required by:` holds the reason.
 fn reason(log: &Log, block: &Range<usize>) -> usize {
     let deeper = |line: &usize| log.said(*line).trim_start().starts_with("> ");
     let end = block.clone().find(|&line| log.said(line).trim() == "Required by:");
@@ -53,7 +53,7 @@ fn reason(log: &Log, block: &Range<usize>) -> usize {
     chain.rfind(deeper).unwrap_or(block.start + 1)
 }
 
-/// Whose failure this is. What nobody here knows is a summary: its own words, of an unknown kind.
+/// Returns the category and strength. An unknown reason is a summary of an unknown kind.
 fn judged(log: &Log, block: &Range<usize>) -> (Category, Strength) {
     let says = |words: &[&str]| {
         block.clone().any(|line| words.iter().any(|word| log.said(line).contains(word)))

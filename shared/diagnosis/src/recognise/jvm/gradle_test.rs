@@ -47,8 +47,8 @@ fn reported(said: &str) -> Option<&str> {
     (!task && (nested || dotted.is_match(path))).then_some(path)
 }
 
-/// The parts of a path without what Gradle puts around TestNG's suites; the last one that names a
-/// method, with the class before it where it has none of its own.
+/// Returns the test's name without the parts that Gradle adds for TestNG's suites: the last part
+/// that names a method, with the class before it if it has none.
 fn name_of(path: &str) -> String {
     let parts: Vec<&str> =
         path.split(" > ").filter(|part| !matches!(*part, "Gradle suite" | "Gradle test")).collect();
@@ -79,7 +79,7 @@ fn name_of(path: &str) -> String {
     }
 }
 
-/// The test-logger plugin indents tests under the class.
+/// The test-logger plugin indents tests under their class.
 fn logged(said: &str) -> Option<&str> {
     let pattern = pattern!(r"^ {2,6}(?:Test |✘ )(\S.*?)(?: FAILED)?(?: \([0-9.]+m?s\))?$");
     let test = pattern.captures(said)?.get(1)?.as_str();

@@ -1,4 +1,4 @@
-//! A Java program that ends with an exception nobody caught.
+//! Java programs that end with an uncaught exception.
 //!
 //! ```text
 //! Exception in thread "main" java.lang.IllegalStateException: import failed

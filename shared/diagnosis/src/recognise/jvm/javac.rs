@@ -45,7 +45,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The next complaint, the count, or the build tool speaking again.
+/// Matches the next complaint, the count, or a line of the build tool.
 fn ends(line: &str) -> bool {
     let bare = line.trim_start();
     let bare = bare.strip_prefix("[javac] ").unwrap_or(bare).trim_start();

@@ -1,4 +1,4 @@
-//! Maven itself: what did not compile, what could not be resolved, which plugin gave up.
+//! Maven's own errors: compilation, resolution, failed plugins.
 //!
 //! ```text
 //! [ERROR] COMPILATION ERROR :
@@ -68,7 +68,7 @@ fn compiler(log: &Log, at: usize, message: &str) -> Option<Finding> {
         r"^\s*(?:file://)?(\S.*?\.(?:java|groovy|scala|aj)):\[([0-9]+),([0-9]+)\] (?:error: )?(\S.*)$"
     );
     let hit = pattern.captures(message)?;
-    // Checkstyle writes the same, with a category before or a rule behind the words.
+    // Checkstyle writes the same form, with a category before the message or a rule after it.
     if pattern!(r"^\([[:word:]]+\) [[:word:]]+:|\[[[:word:]]+\]$").is_match(&hit[4]) {
         return None;
     }
@@ -85,7 +85,7 @@ fn dependency(log: &Log, at: usize, message: &str) -> Finding {
         .with_block(log.block(at, 12, closing))
 }
 
-/// The line on which Maven gives up, by what it says after the project's name.
+/// Reads the line on which Maven gives up, by the text after the project's name.
 fn goal(log: &Log, at: usize, message: &str) -> Finding {
     let block = log.block(at, 40, closing);
     let (category, strength, line) = if is_about_dependencies(message) {
@@ -108,7 +108,7 @@ fn goal(log: &Log, at: usize, message: &str) -> Finding {
     Finding::new(TOOL, category, strength, line, log.said(line)).with_block(block)
 }
 
-/// The test plugin could not run the tests at all.
+/// The test plugin could not run the tests.
 fn surefire_reason(log: &Log, block: &Range<usize>, message: &str) -> Option<usize> {
     if !message.contains("-surefire-plugin:") && !message.contains("-failsafe-plugin:") {
         return None;
@@ -125,7 +125,7 @@ fn enforcer(log: &Log, at: usize) -> Finding {
         .with_block(block)
 }
 
-/// Where an error's own words end and Maven's advice begins.
+/// Matches the end of an error's own text, where Maven's advice begins.
 fn closing(line: &str) -> bool {
     let bare = line.strip_prefix("[ERROR]").unwrap_or(line).trim();
     bare.starts_with("To see the full stack trace")

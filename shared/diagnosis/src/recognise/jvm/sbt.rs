@@ -45,7 +45,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// Without sbt's marks; a build that is tested by a build has two.
+/// Removes sbt's prefix; a build tested by another build has two.
 fn bare(said: &str) -> &str {
     let mut said = said;
     for _ in 0..3 {
@@ -130,7 +130,7 @@ fn munit(log: &Log, at: usize, said: &str) -> Option<Finding> {
     Some(failed("munit", at, block, FailedTest::named(&hit[1]).saying(told)))
 }
 
-/// specs2: `x the example`, then what was compared, with its place.
+/// specs2: `x the example`, then the compared values with their place.
 fn specs2(log: &Log, at: usize, said: &str) -> Option<Finding> {
     let name = said.trim_start().strip_prefix("x ").filter(|_| is_error(log.said(at)))?;
     let place = pattern!(r"\(([[:word:]$]+\.scala):([0-9]+)\)");

@@ -36,7 +36,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// A test as Surefire names it.
+/// A test in Surefire's notation.
 #[derive(Debug, PartialEq)]
 struct TestCase {
     class: String,
@@ -67,7 +67,8 @@ impl TestCase {
         })
     }
 
-    /// Between 2.22 and 3.0-M4 JUnit 5's tests stand without their class under the suite's count.
+    /// Between 2.22 and 3.0-M4, JUnit 5 tests are printed without their class, under the suite's
+    /// count.
     fn within(self, log: &Log, at: usize) -> Self {
         if !self.method.is_empty()
             || pattern!(r"^(?:[a-z_][[:word:]]*\.)+[A-Z]").is_match(&self.class)
@@ -82,7 +83,7 @@ impl TestCase {
         Self { class, method }
     }
 
-    /// A nested class is only in the stack: `at com.acme.WordsTest$Empty.refusesNull(…`.
+    /// A nested class appears only in the stack: `at com.acme.WordsTest$Empty.refusesNull(…`.
     fn nested(&self, log: &Log, block: &Range<usize>) -> Self {
         let inner = |line: usize| {
             let rest =

@@ -11,8 +11,8 @@
 //! [INFO]   Run 2: PASS
 //! ```
 //!
-//! Old versions wrote `Failed tests:` and `Tests in error:`, the first name on the same line. A flake
-//! failed first and passed when tried again: what was found about it before is withdrawn.
+//! Old versions wrote `Failed tests:` and `Tests in error:`, with the first name on the same line.
+//! A flake failed first and passed when retried: earlier findings about it are withdrawn.
 
 use super::surefire::TOOL;
 use crate::contract::{Category, FailedTest, Location};
@@ -26,7 +26,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
     look,
 };
 
-/// Lists longer than this say nothing new.
+/// Longer lists add nothing.
 const LONGEST: usize = 400;
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -79,7 +79,7 @@ fn ends_list(line: &str) -> bool {
         || bare.starts_with("Tests in error:")
 }
 
-/// The test of an entry, and its place where the entry has a line number.
+/// Returns the test of an entry, and its place if the entry has a line number.
 fn entry_of(entry: &str) -> Option<(String, Option<Location>)> {
     let old = pattern!(
         r"^([[:word:]$][^\s(]*(?:\[.*?\])?)\(((?:[a-z_][[:word:]$]*\.)+[A-Z][[:word:]$]*)\)(?::|$)"
@@ -104,7 +104,7 @@ fn entry_of(entry: &str) -> Option<(String, Option<Location>)> {
     Some((format!("{}.{}", &hit[1], &hit[2]), place))
 }
 
-/// The name with its package, if the test was seen to fail before.
+/// Returns the name with its package, if the test failed earlier in the log.
 fn fuller(name: &str, found: &[Finding]) -> String {
     const RECENT: usize = 500;
     let suffix = format!(".{name}");

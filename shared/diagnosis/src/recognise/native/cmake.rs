@@ -1,4 +1,4 @@
-//! CMake while it configures.
+//! CMake's configuration errors.
 //!
 //! ```text
 //! CMake Error at CMakeLists.txt:12 (find_package):
@@ -25,7 +25,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The words stand under the place, indented, with empty lines between.
+/// The message stands under the place, indented, with empty lines between.
 fn error(log: &Log, at: usize) -> Finding {
     let block = log.block(at, 40, |line| !line.starts_with(' ') && !line.trim().is_empty());
     let told = block.clone().skip(1).find(|&line| log.said(line).starts_with("  "));

@@ -1,4 +1,4 @@
-//! gcc, clang and those that write like them: nvcc, swiftc, gfortran's newer form.
+//! gcc, clang and compilers with the same output: nvcc, swiftc, gfortran's newer form.
 //!
 //! ```text
 //! In file included from src/store.cc:3:
@@ -52,13 +52,13 @@ fn is_echo(said: &str) -> bool {
     .is_match(said)
 }
 
-/// Only files of these languages: others' compilers write `file:1:2: error: ` as well.
+/// Accepts files of these languages only: other compilers also write `file:1:2: error: `.
 fn complaint(said: &str) -> Option<(Location, &str)> {
     let pattern = pattern!(
         r"^\s*(?:ERROR: )?(\S[^:]*?(?:[A-Za-z]:[^:]*)?\.(?:c|C|cc|cpp|cxx|c\+\+|h|H|hh|hpp|hxx|h\+\+|inl|ipp|inc|tcc|tpp|m|mm|cu|cuh|cl|S|s|y|l|ll|def|swift|pyx|f|F|f90|F90|ino|rc|proto)):([0-9]+):(?:([0-9]+):)? (?:fatal )?error: (\S.*)$"
     );
     let hit = pattern.captures(said)?;
-    // FileCheck names its directive; it is no compiler.
+    // FileCheck names its directive; it is not a compiler.
     if pattern!(r"^[A-Z][A-Za-z0-9_-]*: (?:expected|excluded)").is_match(&hit[4]) {
         return None;
     }
@@ -66,7 +66,7 @@ fn complaint(said: &str) -> Option<(Location, &str)> {
     Some((location, hit.get(4)?.as_str()))
 }
 
-/// Both compilers write errors alike, but not what they say at the end.
+/// Both compilers write errors alike, but end differently.
 fn speaker(log: &Log, at: usize, category: Category, message: &str) -> &'static str {
     const FAR: usize = 80;
     if message.contains("-Wclang-format-violations") {
@@ -95,7 +95,7 @@ fn category(message: &str) -> Category {
     }
 }
 
-/// The files it was included from and the function it is in, the code, and the notes.
+/// Returns the including files and the enclosing function, the code, and the notes.
 fn block(log: &Log, at: usize) -> Range<usize> {
     let leads = |line: &str| {
         line.starts_with("In file included from ")

@@ -46,7 +46,7 @@ fn error(log: &Log, at: usize, said: &str) -> Finding {
         .with_block(at.saturating_sub(3)..block.end)
 }
 
-/// The harness counts below the results of each test.
+/// The harness prints its totals below the results of each test.
 fn harness(log: &Log, at: usize) -> Finding {
     let mut finding =
         Finding::new("automake", Category::TestAssertion, Strength::Summary, at, log.said(at));

@@ -1,4 +1,4 @@
-//! Programs that die: failed `assert`, uncaught exceptions, signals, and the JVM's own crash.
+//! Programs that crash: failed `assert`, uncaught exceptions, signals, and crashes of the JVM.
 //!
 //! ```text
 //! store: store.c:12: open: Assertion `size > 0' failed.
@@ -51,7 +51,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// How shells and the C library tell of a signal; not a program that speaks about one.
+/// Matches the form in which shells and the C library report a signal, not text about one.
 fn is_signal(said: &str) -> bool {
     pattern!(
         r"^(?:\S.*: line [0-9]+: +)?(?:[0-9]+ )?(?:Segmentation fault|Aborted|Bus error|Illegal instruction|Floating point exception|Trace/breakpoint trap)(?: +\(core dumped\).*)?$|^\*\*\* stack smashing detected \*\*\*|^(?:free\(\): )?double free or corruption|: +[0-9]+ (?:Segmentation fault|Aborted)(?: *: [0-9]+)?"

@@ -42,8 +42,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// What a failed test printed, where CTest was asked to show it: the line that sounds like a reason,
-/// or the last.
+/// Returns a failed test's output, if CTest shows it: the line that gives a reason, or the last.
 fn output(log: &Log, name: &str, block: Range<usize>) -> Option<Finding> {
     let reason = pattern!(r"(?i)error|fail|expected|want|assert|exception|mismatch");
     let mut told = block.clone().skip(1).filter(|&line| !log.said(line).trim().is_empty());

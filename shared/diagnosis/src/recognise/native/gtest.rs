@@ -55,7 +55,7 @@ fn assertion(log: &Log, at: usize, location: Location) -> Finding {
         Some((line, name))
     });
     let (expected, actual) = compared(log, &block);
-    // The line under the place says what was wanted; the place itself says only `Failure`.
+    // The line under the place holds the expectation; the place itself ends with `Failure`.
     let line = if at + 1 < block.end { at + 1 } else { at };
     let finding = Finding::new(TOOL, Category::TestAssertion, Strength::Cause, at, log.said(line))
         .at(Some(location.clone()));
@@ -68,7 +68,7 @@ fn assertion(log: &Log, at: usize, location: Location) -> Finding {
     finding.with_block(start..block.end).with_test(test)
 }
 
-/// Both sides of an equality, or the words of `Expected:` and `Actual:`.
+/// Returns both sides of an equality, or the values after `Expected:` and `Actual:`.
 fn compared(log: &Log, block: &Range<usize>) -> (Option<String>, Option<String>) {
     let after = |name: &str| {
         block.clone().find_map(|line| {

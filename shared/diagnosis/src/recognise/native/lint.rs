@@ -6,7 +6,7 @@
 //! src/open.cc:12:5: error: Null pointer dereference: p [nullPointer]
 //! ```
 //!
-//! Errors with a rule behind them come through `compiler`; here is what has another form.
+//! `compiler` reads errors with a rule after them; this module reads the other forms.
 
 use crate::contract::Category;
 use crate::finding::{Finding, Strength};

@@ -1,4 +1,4 @@
-//! make and ninja: mostly the echo of what they ran.
+//! make and ninja: mostly echoes of the commands they ran.
 //!
 //! ```text
 //! make[1]: *** [Makefile:12: store.o] Error 1

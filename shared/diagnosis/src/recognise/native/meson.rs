@@ -45,7 +45,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// What a failed test printed, shown by `--print-errorlogs` between two rules.
+/// Returns a failed test's output, which `--print-errorlogs` shows between two rules.
 fn output(log: &Log, name: &str, block: Range<usize>) -> Option<Finding> {
     let errors = block.clone().find(|&line| log.said(line) == "stderr:")?;
     let line = (errors + 1..block.end).find(|&line| !log.said(line).trim().is_empty())?;

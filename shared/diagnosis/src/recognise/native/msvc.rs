@@ -20,7 +20,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
         r"^\s*(?:[0-9]+>)?(\S.*?)(?:\(([0-9]+)(?:,([0-9]+))?\))? ?: (?:fatal )?error ((?:C|LNK|D)[0-9]{4,5}): (\S.*)$"
     );
     let Some(hit) = pattern.captures(said) else { return };
-    // LNK1120 counts the others, C1903 gives up after them.
+    // LNK1120 counts the others; C1903 stops after them.
     let echo = matches!(&hit[4], "LNK1120" | "LNK1169" | "C1903" | "C2220");
     let strength = if echo { Strength::Echo } else { Strength::Cause };
     let number = |at| hit.get(at).map(|it| it.as_str());

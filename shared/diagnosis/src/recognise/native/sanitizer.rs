@@ -51,7 +51,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The first frame with a source file that belongs neither to the sanitizer nor to the system.
+/// Returns the first frame in a source file that belongs neither to the sanitizer nor to the
+/// system.
 fn frame(log: &Log, block: &Range<usize>) -> Option<Location> {
     block.clone().find_map(|line| {
         let pattern = pattern!(r"^\s*#[0-9]+ .* (\S+?):([0-9]+)(?::([0-9]+))?$");

@@ -1,5 +1,5 @@
-//! The network, where a rule can't know whether an attempt was the last, and where its word goes
-//! before that of the tool which repeats it. The rest is rules.
+//! Network failures for which a rule is not enough: it can't tell whether an attempt was the last,
+//! or must precede the tool that repeats the message. The rest are rules.
 
 mod retries;
 mod transfer;

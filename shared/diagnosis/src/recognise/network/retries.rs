@@ -1,11 +1,11 @@
-//! Python's urllib3, which says when it has given up, under whatever uses it.
+//! Python's urllib3, which reports when it has given up, under any tool that uses it.
 //!
 //! ```text
 //! ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='files.pythonhosted.org',
 //! port=443): Max retries exceeded with url: /packages/a.whl (Caused by ResponseError('too many 503 …'))
 //! ```
 //!
-//! A service of the job's own that does not listen is no trouble of the network.
+//! A service of the job's own that does not listen is not a network failure.
 
 use crate::contract::Category;
 use crate::finding::{Finding, Strength};

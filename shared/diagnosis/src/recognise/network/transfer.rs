@@ -1,4 +1,4 @@
-//! curl and wget: what their exit says, and whether they try again.
+//! curl and wget: the meaning of their exit, and whether they retry.
 //!
 //! ```text
 //! curl: (22) The requested URL returned error: 503
@@ -14,7 +14,7 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// Where curl says that it will try again: among the next lines.
+/// curl announces a retry within this many lines.
 const SOON: usize = 2;
 
 pub(super) fn curl(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -45,18 +45,18 @@ pub(super) fn wget(log: &Log, at: usize, found: &mut Vec<Finding>) {
     found.push(trouble.finding("wget", log, at, &hit[1], false));
 }
 
-/// What a failed transfer means.
+/// The meaning of a failed transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
-    /// The way there, or the server.
+    /// The connection or the server.
     Network,
     /// The server's certificate.
     Trust,
-    /// The server wants a login, or does not allow it.
+    /// The server requires a login, or denies access.
     Rights,
-    /// Nothing is at that address.
+    /// The address does not exist.
     Absent,
-    /// A wrong use of the program, a file that can't be written.
+    /// Wrong usage, or a file that can't be written.
     Other,
 }
 
@@ -92,7 +92,7 @@ impl Trouble {
     }
 }
 
-/// The status in `returned error: 503`, `ERROR 503:`, `HTTP/1.1 502`.
+/// Parses the status in `returned error: 503`, `ERROR 503:` or `HTTP/1.1 502`.
 fn http_status(said: &str) -> Option<u16> {
     let hit =
         pattern!(r"(?:error: |ERROR |HTTP/[0-9.]+ )([1-5][0-9][0-9])(?-u:\b)").captures(said)?;

@@ -1,4 +1,4 @@
-//! Tests in browsers: Playwright, Karma, Jasmine, Cypress's table; and AVA's list.
+//! Browser tests: Playwright, Karma, Jasmine, Cypress's table; and AVA's list.
 //!
 //! ```text
 //!   1) [chromium] › tests/a.spec.ts:10:5 › cart › adds ──────────
@@ -14,7 +14,7 @@
 //!   ✖ [fail]: cart › adds Difference
 //! ```
 //!
-//! Playwright's blocks tell flaky tests as well, so its names come from the list behind `N failed`.
+//! Playwright's blocks include flaky tests, so its names come from the list after `N failed`.
 
 use super::super::{Recogniser, pattern};
 use super::trace;
@@ -42,7 +42,7 @@ fn cause(tool: &'static str, line: usize, message: &str) -> Finding {
     Finding::new(tool, Category::TestAssertion, Strength::Cause, line, message)
 }
 
-/// Place and title of Playwright's test.
+/// Returns the place and title of a Playwright test.
 fn spec(line: &str) -> Option<(Location, String)> {
     let form = pattern!(
         r"^\s+(?:[0-9]+\) )?(?:\[[^\]]+\] › )?([^\s›]+\.[cm]?[jt]sx?):([0-9]+):([0-9]+) › (.+?)\s*─*\s*$"

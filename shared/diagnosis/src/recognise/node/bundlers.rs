@@ -112,7 +112,7 @@ fn esbuild(log: &Log, at: usize, said: &str) -> Option<Finding> {
     Some(built("esbuild", log, at, lines).at(location))
 }
 
-/// Next.js: the file stands over the message, one or two lines below.
+/// Next.js: the file stands above the message, which follows one or two lines below.
 fn next(log: &Log, at: usize, said: &str) -> Option<Finding> {
     if !matches!(said, "Failed to compile." | "Failed to compile") {
         return None;

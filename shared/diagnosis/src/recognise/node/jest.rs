@@ -17,10 +17,10 @@
 //! Tests:       1 failed, 3 skipped, 431 passed, 435 total
 //! ```
 //!
-//! - A matcher's name explains nothing, and neither does one side of a comparison: the test's name is
-//!   the telling line then, and the message says which matcher.
+//! - A matcher's name explains nothing, nor does one side of a comparison: then the test's name is
+//!   the headline, and the message names the matcher.
 //! - Bullets of captured consoles, warnings and obsolete snapshots are no failures.
-//! - Jest repeats all failures at the end of a long run; the repetition has the same names.
+//! - Jest repeats all failures at the end of a long run, with the same names.
 
 use std::ops::Range;
 
@@ -68,7 +68,7 @@ fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// The name after a bullet, if it is a test's.
+/// Returns the name after a bullet, if it is a test.
 fn heading(line: &str) -> Option<&str> {
     const OTHERS: [&str; 8] = [
         "Console",
@@ -96,7 +96,7 @@ fn bounds(log: &Log, at: usize) -> Range<usize> {
     lines.start..last.map_or(lines.end, |last| last + 1)
 }
 
-/// The line of a block that explains best.
+/// Returns the most informative line of a block.
 fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
     let said = |at: usize| log.said(at).trim_start();
     let first = (lines.start + 1..lines.end).find(|&at| !said(at).is_empty())?;
@@ -112,7 +112,8 @@ fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
     Some(first)
 }
 
-/// The telling line; of a comparison the test and the matcher, for it is the same on every run.
+/// Returns the most informative line; for a comparison the test and the matcher, which are the same
+/// on every run.
 fn message(log: &Log, title: &str, line: usize, lines: &Range<usize>) -> String {
     if line != lines.start {
         return log.said(line).trim().to_owned();
@@ -132,7 +133,7 @@ fn name(log: &Log, at: usize, title: &str) -> String {
     }
 }
 
-/// The file in ` FAIL  e2e  test/a.ts (17.8 s)`.
+/// Returns the file in ` FAIL  e2e  test/a.ts (17.8 s)`.
 fn file_of(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix("FAIL ")?;
     let rest = rest.split(" (").next().unwrap_or(rest);

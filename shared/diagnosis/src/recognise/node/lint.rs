@@ -9,7 +9,7 @@
 //! src/a.ts:1:2 lint/style/useConst  FIXABLE  ━━━━━━━━━━━━━━━━
 //! ```
 //!
-//! Warnings are no findings: they fail a run only where a limit is set, and then ESLint says so.
+//! Warnings are no findings: they fail a run only with a limit, and then ESLint reports the limit.
 
 use super::super::{Recogniser, pattern};
 use crate::contract::{Category, Location};
@@ -39,13 +39,13 @@ fn complaint(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// A complaint below its file.
+/// Reads a complaint below its file.
 fn stylish(log: &Log, at: usize, said: &str) -> Option<Finding> {
     let form = pattern!(
         r"^\s+([0-9]+):([0-9]+)\s+(error|✖)\s+(\S.*?)(?:\s{2,}([A-Za-z@][A-Za-z0-9@/_-]*))?\s*$"
     );
     let hit = form.captures(said)?;
-    // yamllint draws the same table, with its rules in parentheses.
+    // yamllint prints the same table, with its rules in parentheses.
     if pattern!(r"\s\([a-z-]+\)$").is_match(said.trim_end()) {
         return None;
     }
@@ -58,7 +58,7 @@ fn stylish(log: &Log, at: usize, said: &str) -> Option<Finding> {
     Some(lint(tool, at, &message, location).with_block(near..at + 1))
 }
 
-/// The nearest line above that is no complaint, if it is a path.
+/// Returns the nearest line above that is no complaint, if it is a path.
 fn file_above(log: &Log, at: usize) -> Option<usize> {
     const MOST: usize = 120;
     let complaint = pattern!(r"^\s+[0-9]+:[0-9]+\s");
@@ -67,7 +67,7 @@ fn file_above(log: &Log, at: usize) -> Option<usize> {
     (path.contains(['/', '\\', '.']) && path.len() > 2 && !path.contains(": ")).then_some(above)
 }
 
-/// A complaint that names its file itself.
+/// Reads a complaint that names its file itself.
 fn placed(at: usize, said: &str) -> Option<Finding> {
     let compact = pattern!(r"^(\S.*): line ([0-9]+), col ([0-9]+), Error - (.+)$");
     let unix = pattern!(r"^(\S[^:]*):([0-9]+):([0-9]+): (.+) \[Error/\S+\]$");
@@ -102,7 +102,7 @@ fn total(log: &Log, at: usize, found: &mut Vec<Finding>) {
         () if said.starts_with("Oops! Something went wrong! :(") => Strength::Cause,
         () => return,
     };
-    // ESLint's own crash says why some lines below.
+    // When ESLint itself crashes, the reason follows some lines below.
     let why =
         log.ahead(at, 6, |line| line.contains("Error: ") || line.starts_with("ESLint couldn't"));
     let line = if said.starts_with("Oops!") { why.unwrap_or(at) } else { at };

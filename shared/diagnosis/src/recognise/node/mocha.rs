@@ -1,4 +1,4 @@
-//! Mocha, and Cypress, which prints as Mocha does.
+//! Mocha, and Cypress, which prints like Mocha.
 //!
 //! ```text
 //!   130 passing (3s)
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A title has one line per suite and ends with a colon; old versions write it on one line. The
-//! message follows. Failures are read from the list behind `N failing`, never from the progress.
+//! message follows. Failures are read from the list after `N failing`, never from the progress.
 
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ fn list(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let mut from = at + 1;
     for number in 1..=count {
         let wanted = |line: usize| numbered(log.said(line), number).is_some();
-        // The next list is another run's.
+        // The next list belongs to another run.
         let other = |line: usize| failing(log.said(line)).is_some();
         let Some(start) = (from..end).take_while(|&line| !other(line)).find(|&line| wanted(line))
         else {
@@ -51,7 +51,7 @@ fn failing(line: &str) -> Option<u32> {
     hit[1].parse().ok()
 }
 
-/// What follows `12) `.
+/// Returns the text after `12) `.
 fn numbered(line: &str, number: u32) -> Option<&str> {
     let rest = line.trim_start();
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -81,7 +81,7 @@ fn failure(log: &Log, lines: Range<usize>, number: u32) -> Option<Finding> {
     let first = numbered(log.said(lines.start), number)?.trim();
     let mut title = vec![first];
     let mut at = lines.start;
-    // A title of one line without a colon has its message below, no deeper than a suite would be.
+    // A one-line title without a colon has its message below, no deeper than a suite.
     while !title.last().is_some_and(|last| last.ends_with(':')) && title.len() < DEEPEST {
         at += 1;
         let said = log.said(at).trim();
@@ -115,7 +115,7 @@ fn failure(log: &Log, lines: Range<usize>, number: u32) -> Option<Finding> {
     )
 }
 
-/// Of a difference, the first line only expected and the first only got.
+/// Returns the first line that is only expected and the first that is only actual.
 fn difference<'a>(log: &'a Log, lines: &Range<usize>) -> (Option<&'a str>, Option<&'a str>) {
     let Some(legend) = lines.clone().find(|&at| log.said(at).contains("+ expected - actual"))
     else {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Mostly they only report that a script failed (`ELIFECYCLE`, `Command failed with exit code 1.`),
-//! after the script said why: an echo.
+//! after the script's own message: an echo.
 
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ pub(super) const BUN: Recogniser = Recogniser {
     look: |log, at, found| recognise(BUN_SAYS, log, at, found),
 };
 
-/// One report of npm is one finding: looked at from its first line.
+/// A report of npm is one finding, read from its first line.
 fn npm(log: &Log, at: usize, found: &mut Vec<Finding>) {
     const LONGEST: usize = 60;
     let reports = |line: &str| after_mark(line).is_some();
@@ -55,7 +55,8 @@ fn npm(log: &Log, at: usize, found: &mut Vec<Finding>) {
     found.push(mendable(finding.with_block(lines)));
 }
 
-/// A script that is not there is the workflow's fault or the package's; the repository mends both.
+/// A missing script is an error of the workflow or of the package; a change of the repository fixes
+/// both.
 fn mendable(finding: Finding) -> Finding {
     match finding.category {
         GithubActionsConfig => finding.with_verdict(Verdict::Fixable),
@@ -113,7 +114,7 @@ fn meaning(log: &Log, lines: &Range<usize>) -> Meaning {
     }
 }
 
-/// A report whose code says nothing.
+/// Interprets a report whose code is unspecific.
 fn unnamed(log: &Log, lines: &Range<usize>) -> Meaning {
     let said = |at: usize| after_mark(log.said(at)).unwrap_or_default();
     let find = |form: &regex::Regex| lines.clone().find(|&at| form.is_match(said(at)));
@@ -167,7 +168,7 @@ fn yarn(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// Yarn's codes are for warnings too; those below stop an install.
+/// Yarn uses codes for warnings too; these stop an install.
 fn berry(log: &Log, at: usize, code: &str, message: &str) -> Option<Finding> {
     let category = match code {
         "YN0028" | "YN0018" | "YN0027" | "YN0035" | "YN0016" | "YN0082" | "YN0009" => {

@@ -1,4 +1,4 @@
-//! Prettier, and scripts around it that tell people to run it.
+//! Prettier, and scripts around it that ask people to run it.
 //!
 //! ```text
 //! Checking formatting...
@@ -19,7 +19,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
     look,
 };
 
-/// A file list and the end of a script are at most so far away.
+/// The largest distance between a file list and the end of a script.
 const NEAR: usize = 200;
 
 fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -50,7 +50,7 @@ fn complaint(at: usize, message: &str) -> Finding {
     Finding::new("prettier", Category::LintError, Strength::Cause, at, message)
 }
 
-/// The lines above that name files.
+/// Returns the lines above that name files.
 fn listed(log: &Log, at: usize) -> std::ops::Range<usize> {
     let first = log.back(at, NEAR, |line| listed_file(line).is_none());
     first.map_or(at, |above| above + 1)..at + 1
@@ -61,7 +61,7 @@ fn listed_file(line: &str) -> Option<&str> {
     (file.contains('.') && !file.contains(' ')).then_some(file)
 }
 
-/// Whether a script's own words ask for Prettier to be run.
+/// Returns `true` if a script's own message asks to run Prettier.
 fn advises(said: &str) -> bool {
     pattern!(r"(?i)^[^|$>#]*\b(?:uses prettier to format|(?:please|must|to fix[a-z,]*) run .*prettier|not (?:formatted|prettified) (?:with|by|using) prettier)\b")
         .is_match(said)

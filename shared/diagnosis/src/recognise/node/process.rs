@@ -1,4 +1,4 @@
-//! Node itself: errors that nobody caught, modules that are not there, a full heap.
+//! Node itself: uncaught errors, missing modules, a full heap.
 //!
 //! ```text
 //! Error: Cannot find module '@hapi/wreck'
@@ -9,7 +9,7 @@
 //! FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
 //! ```
 //!
-//! Tests print errors that they expect, so an error is the cause only where Node ended with it
+//! Tests print errors that they expect, so an error is the cause only if Node ended with it
 //! (`Node.js v…` below, or the step's failure close by).
 
 use super::super::{Recogniser, pattern};
@@ -38,7 +38,7 @@ fn uncaught(log: &Log, at: usize, found: &mut Vec<Finding>) {
     if !pattern!(r"^\s*Node\.js v[0-9]+\.[0-9]+\.[0-9]+$").is_match(log.said(at)) {
         return;
     }
-    // Of an error and its causes the first stands unindented, over its stack.
+    // Of an error and its causes, the first stands unindented above its stack.
     let begins = |line: &str| {
         pattern!(r"^(?:Uncaught )?[A-Za-z_$]*(?:Error|Exception)(?: \[[A-Z0-9_]+\])?(?:: |$)")
             .is_match(line)
@@ -73,7 +73,7 @@ fn category(message: &str) -> Category {
     }
 }
 
-/// Whether what is missing is a package, and not a file of the project.
+/// Returns `true` if the missing module is a package, not a file of the project.
 fn missing_package(message: &str) -> bool {
     let form = pattern!(r"Cannot find (?:module|package) '([^']+)'");
     form.captures(message)

@@ -1,4 +1,5 @@
-//! Test runners of any language that print TAP (tap, tape, `node --test`, bats), and what `node --test` prints to people.
+//! Test runners that print TAP (tap, tape, `node --test`, bats), and the human-readable output of
+//! `node --test`.
 //!
 //! ```text
 //! not ok 3 - adds
@@ -13,7 +14,7 @@
 //!   AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
 //! ```
 //!
-//! A suite whose only fault is a failed test in it is no failed test. `# TODO` and `# SKIP` are none.
+//! A suite that fails only through its tests is no failed test, nor are `# TODO` and `# SKIP`.
 
 use super::super::{Recogniser, pattern};
 use super::trace;
@@ -74,7 +75,7 @@ fn place(text: &str) -> Option<Location> {
     Some(Location::new(hit[1].trim_start_matches("file://"), Some(&hit[2]), Some(&hit[3])))
 }
 
-/// `test at a.js:5:1` over `✖ name (1ms)` over the error.
+/// Reads `test at a.js:5:1`, then `✖ name (1ms)`, then the error.
 fn spec(log: &Log, at: usize, found: &mut Vec<Finding>) {
     const LONGEST: usize = 100;
     let Some(place) = log.said(at).trim().strip_prefix("test at ").and_then(place) else { return };
@@ -95,7 +96,7 @@ fn spec(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// A test's name behind those of its suites, as far as the report above shows them.
+/// Returns a test's name after those of its suites, as far as the report above shows them.
 fn path(log: &Log, at: usize, name: &str) -> String {
     const MOST: usize = 400;
     let indent = |line: &str| line.len() - line.trim_start().len();

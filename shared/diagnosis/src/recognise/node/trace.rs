@@ -1,4 +1,4 @@
-//! What stack traces of JavaScript are made of. No recogniser; several need it.
+//! Parts of JavaScript stack traces. Not a recognizer; several use it.
 
 use std::ops::Range;
 
@@ -6,7 +6,8 @@ use super::super::pattern;
 use crate::contract::Location;
 use crate::log::Log;
 
-/// The place in `at f (src/a.js:85:18)`, `at src/a.js:85:18` and vitest's `❯ f src/a.ts:5:15`.
+/// Parses the place in `at f (src/a.js:85:18)`, `at src/a.js:85:18` and vitest's `❯ f
+/// src/a.ts:5:15`.
 pub(super) fn frame(line: &str) -> Option<Location> {
     let form = pattern!(
         r"^\s*(?:at |❯ )(?:.*[( ])?((?:file://)?(?:[A-Za-z]:)?[^\s():]+\.[A-Za-z]{1,6}):([0-9]+):([0-9]+)\)?\s*$"
@@ -16,12 +17,12 @@ pub(super) fn frame(line: &str) -> Option<Location> {
     Some(Location::new(file, Some(&hit[2]), Some(&hit[3])))
 }
 
-/// Whether a file is Node's or an installed package's rather than the project's.
+/// Returns `true` if a file belongs to Node or an installed package.
 pub(super) fn is_library(file: &str) -> bool {
     ["node_modules", "node:", "internal/"].iter().any(|home| file.contains(home))
 }
 
-/// The first frame of the project in some lines, or the first of all.
+/// Returns the first frame of the project in some lines, or the first of all.
 pub(super) fn innermost(log: &Log, lines: Range<usize>) -> Option<Location> {
     let mut first = None;
     for location in lines.filter_map(|at| frame(log.said(at))) {
@@ -33,7 +34,7 @@ pub(super) fn innermost(log: &Log, lines: Range<usize>) -> Option<Location> {
     first
 }
 
-/// Whether a line is an error as JavaScript prints it: `TypeError: …`, `Error [ERR_X]: …`.
+/// Returns `true` for an error as JavaScript prints it: `TypeError: …`, `Error [ERR_X]: …`.
 pub(super) fn is_error(line: &str) -> bool {
     pattern!(
         r"^(?:Uncaught )?(?:[A-Za-z_$][A-Za-z0-9_$.]*)?(?:Error|Exception)(?: \[[A-Za-z_0-9]+\])?: "
@@ -41,7 +42,7 @@ pub(super) fn is_error(line: &str) -> bool {
     .is_match(line)
 }
 
-/// Whether a step's failure comes at most `most` lines after a line.
+/// Returns `true` if a step's failure follows within `most` lines.
 pub(super) fn fails_within(log: &Log, at: usize, most: usize) -> bool {
     let Some(step) = log.step_of(at).map(|step| &log.steps()[step]) else { return false };
     match step.failed {

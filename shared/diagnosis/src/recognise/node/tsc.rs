@@ -45,8 +45,8 @@ fn complaint(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// What belongs to a complaint: its indented continuation, and in the pretty form the code frame
-/// behind one blank line.
+/// Returns the rest of a complaint: its indented continuation, and in the pretty form the code
+/// frame after one blank line.
 fn details(log: &Log, at: usize, pretty: bool) -> std::ops::Range<usize> {
     const LONGEST: usize = 25;
     let indent = |line: &str| line.len() - line.trim_start().len();

@@ -14,7 +14,7 @@
 //!  Test Files  1 failed | 2 passed (3)
 //! ```
 //!
-//! Tests that fail alike stand above one message. A suite that did not load is a failed file.
+//! Tests with the same failure share one message. A suite that did not load is a failed file.
 
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ pub(super) const TOTALS: Recogniser = Recogniser {
 
 fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let Some(name) = heading(log.said(at)) else { return };
-    // Of tests that fail alike the last stands above the message.
+    // Of tests that share a message, the last stands above it.
     let Some(line) = (at + 1..at + 30).find(|&line| heading(log.said(line)).is_none()) else {
         return;
     };
@@ -66,7 +66,8 @@ fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// The name in ` FAIL  src/a.test.ts > sum > adds`: file first, as Vitest writes it.
+/// Returns the name in ` FAIL  src/a.test.ts > sum > adds`, with the file first, as Vitest writes
+/// it.
 fn heading(line: &str) -> Option<&str> {
     let hit = pattern!(
         r"^\s?FAIL  (?:\|[^|]+\| |\[[^\]]+\] )?(\S+\.[cm]?[jt]sx?(?: > .+| \[ .+ \])?)\s*$"
@@ -88,7 +89,7 @@ fn bounds(log: &Log, at: usize) -> Range<usize> {
     })
 }
 
-/// Both sides of `expected 3 to be 4`.
+/// Returns both sides of `expected 3 to be 4`.
 fn sides(message: &str) -> (Option<&str>, Option<&str>) {
     let form = pattern!(
         r"^AssertionError: expected (.+?) to (?:be|equal|deeply equal|strictly equal) (.+?)(?: //.*)?$"

@@ -1,4 +1,4 @@
-//! What runs scripts of many packages, and says only that one failed: Lerna, Turborepo, Nx, Rush.
+//! Monorepo runners that only report which script failed: Lerna, Turborepo, Nx, Rush.
 //!
 //! ```text
 //! lerna ERR! npm run test exited 1 in '@acme/web'

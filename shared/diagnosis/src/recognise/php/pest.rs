@@ -1,4 +1,4 @@
-//! Pest, and `artisan test`, which prints alike.
+//! Pest, and `artisan test`, which prints the same form.
 //!
 //! ```text
 //!    FAILED  Tests\SumTest > empty is zero

@@ -16,7 +16,7 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// Rows of one file that are read.
+/// The most rows to read of one file.
 const MOST: usize = 200;
 
 pub(super) fn table(log: &Log, at: usize, found: &mut Vec<Finding>) {

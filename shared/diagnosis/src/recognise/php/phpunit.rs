@@ -76,7 +76,7 @@ fn message_line(log: &Log, block: Range<usize>) -> usize {
     rest.find(|&at| !log.said(at).trim().is_empty()).unwrap_or(block.start)
 }
 
-/// The last frame: the test itself, below the libraries that it called.
+/// Returns the last frame: the test itself, below the libraries that it called.
 fn place(log: &Log, block: Range<usize>) -> Option<Location> {
     let frame = pattern!(r"^(\S+\.php):([0-9]+)$");
     let frames = || block.clone().filter_map(|at| frame.captures(log.said(at)));
@@ -84,7 +84,7 @@ fn place(log: &Log, block: Range<usize>) -> Option<Location> {
     Some(Location::new(&own[1], Some(&own[2]), None))
 }
 
-/// From the sentence, or from the diff below it.
+/// Reads the values from the sentence, or from the diff below it.
 fn compared(log: &Log, message: &str, block: Range<usize>) -> (Option<String>, Option<String>) {
     let sentence = pattern!(
         r"^Failed asserting that (.+) (?:matches expected|is identical to|equals) (.+?)\.?$"

@@ -1,4 +1,4 @@
-//! The interpreter itself dies, or shows where it hangs: faulthandler and pytest-timeout.
+//! Crashes and hangs of the interpreter: faulthandler and pytest-timeout.
 //!
 //! ```text
 //! tests/test_native.py ...Fatal Python error: Segmentation fault
@@ -9,7 +9,7 @@
 //!   File "/v/site-packages/_pytest/python.py", line 166 in pytest_pyfunc_call
 //! ```
 //!
-//! The test that ran is the frame of a test file with a function named like a test.
+//! The running test is the frame of a test file whose function is named like a test.
 
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ fn timeout(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
     let block = dump(log, at);
     let test = running_test(log, &block);
-    // pytest-timeout closes the dump with the banner that began it.
+    // pytest-timeout closes the dump with the banner that opened it.
     if block.clone().any(|at| trace::frame(log.said(at)).is_some()) {
         push(log, at, block, (Category::TimeoutOrOom, "Timeout"), test, found);
     }
@@ -71,7 +71,7 @@ fn push(
     found.push(finding);
 }
 
-/// From the first word to the end of the frames: other lines than those of a dump end it.
+/// Returns the lines from the first message to the end of the frames.
 fn dump(log: &Log, at: usize) -> Range<usize> {
     let belongs = |line: &str| {
         pattern!(r#"^(?:$|\s+File "|\s{2,}\S|Python runtime state|Current thread|Thread 0x|Stack |[~+]{3,}|Captured |<no Python frame>|  \.\.\.)"#)
@@ -83,8 +83,8 @@ fn dump(log: &Log, at: usize) -> Range<usize> {
     at..frame.map_or(at + 1, |last| last + 1)
 }
 
-/// The node id: what pytest had printed before the interpreter died, else what the stack tells
-/// (the class of a test is not in it).
+/// Returns the node id: from pytest's output before the crash, else from the stack, which lacks the
+/// test's class.
 fn running_test(log: &Log, block: &Range<usize>) -> Option<FailedTest> {
     let (location, function) = block.clone().find_map(|at| {
         let (location, function) = trace::frame(log.said(at))?;
@@ -100,7 +100,7 @@ fn running_test(log: &Log, block: &Range<usize>) -> Option<FailedTest> {
     Some(FailedTest::named(&name).at(Some(location)))
 }
 
-/// The file below the checkout or the place of installed packages.
+/// Returns the file below the checkout or the directory of installed packages.
 fn relative(location: &Location) -> &str {
     let file = location.file.as_str();
     let home = pattern!(

@@ -12,7 +12,7 @@
 //! **********************************************************************
 //! ```
 //!
-//! The line that explains says which example it is: what was expected means little without it.
+//! The headline is the example: the expected value alone explains little.
 
 use super::super::{Recogniser, pattern};
 use super::trace;

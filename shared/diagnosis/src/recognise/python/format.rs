@@ -1,4 +1,4 @@
-//! Formatters that were asked whether they would change anything: black, ruff format, isort, yapf.
+//! Formatters in check mode: black, ruff format, isort, yapf.
 //!
 //! ```text
 //! would reformat /w/shape.py
@@ -29,7 +29,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at).trim();
     if let Some(file) = reformatted(said) {
         let tool = if said.starts_with("Would") { "ruff" } else { "black" };
-        // The first of a list stands for all of it.
+        // The first file of a list stands for all.
         let listed = at > 0 && reformatted(log.said(at - 1).trim()).is_some();
         let most = if listed { 1 } else { 200 };
         let block = log.block(at, most, |line| reformatted(line.trim()).is_none());

@@ -1,4 +1,4 @@
-//! Installers: pip, uv, poetry, conda and its kin.
+//! Installers: pip, uv, poetry, conda and its variants.
 //!
 //! ```text
 //! ERROR: Could not find a version that satisfies the requirement iniconfig==99.1.0 (from versions: …)
@@ -8,8 +8,9 @@
 //! pyproject.toml changed significantly since poetry.lock was last generated. Run `poetry lock`.
 //! ```
 //!
-//! What pip says about conflicts among packages that it did install anyway ("pip's dependency
-//! resolver does not currently take into account …") is a warning, though it begins with `ERROR:`.
+//! pip's message about conflicts among packages that it installed anyway ("pip's dependency
+//! resolver does not currently take into account …") is a warning, although it begins with
+//! `ERROR:`.
 
 use std::ops::Range;
 
@@ -51,7 +52,7 @@ pub(super) const BUILDS: Recogniser = Recogniser {
 };
 
 const SAYINGS: &[Saying] = &[
-    // "No matching distribution" follows and says the same in fewer words.
+    // "No matching distribution" follows and repeats it in fewer words.
     Saying {
         tool: "pip",
         begins: "ERROR: Could not find a version that satisfies the requirement ",
@@ -142,7 +143,7 @@ const SAYINGS: &[Saying] = &[
     ),
 ];
 
-/// A package's build under pip: its own last words say more than pip's.
+/// Reads a failed build of a package under pip: the build's last lines explain more than pip's.
 fn build(log: &Log, at: usize, found: &mut Vec<Finding>) {
     const LONGEST: usize = 400;
     let ends = |line: &str| {

@@ -8,8 +8,8 @@
 //! src/a.py:12:0: C0114: Missing module docstring (missing-module-docstring)
 //! ```
 //!
-//! ruff took flake8's form and codes. What tells them apart: ruff begins a sentence with a capital
-//! or with a name in backticks, pycodestyle and pyflakes do not.
+//! ruff uses flake8's form and codes. It begins a sentence with a capital or with a name in
+//! backticks; pycodestyle and pyflakes do not.
 
 use super::super::{Recogniser, pattern};
 use crate::contract::{Category, Location};
@@ -58,7 +58,7 @@ fn speaker(code: &str, fixable: bool, sentence: &str) -> &'static str {
     if ruffs_own || shared || family == "RUF" { "ruff" } else { "flake8" }
 }
 
-/// A line of the code frame below a complaint.
+/// Matches a line of the code frame below a complaint.
 fn is_frame(line: &str) -> bool {
     pattern!(r"^\s*(?:[0-9]+ )?\s*(?:\||= help:|help: )").is_match(line)
 }
@@ -73,7 +73,7 @@ fn pylint(at: usize, said: &str) -> Option<Finding> {
     Some(finding.at(Some(location)))
 }
 
-/// ruff's full form: the complaint stands above its place.
+/// Reads ruff's full form: the complaint stands above its place.
 fn framed(log: &Log, at: usize, said: &str) -> Option<Finding> {
     let place = pattern!(r"^\s*--> (\S[^:]*\.(?:pyi?|ipynb)(?::cell [0-9]+)?):([0-9]+):([0-9]+)$");
     let place = place.captures(said)?;

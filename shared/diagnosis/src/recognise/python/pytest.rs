@@ -14,13 +14,13 @@
 //! FAILED tests/test_parse.py::TestParse::test_empty[utf-8] - assert None == []
 //! ```
 //!
-//! - A block's heading has the test's name without its file. The node id comes from the short
-//!   summary when there is one, else from the first place the block names.
-//! - The line that explains is the first of the last exception's `E` lines: what was raised, not
-//!   what it was raised instead of. An exception without words gives way to its next line.
-//! - A module that can't be collected is a finding and no failed test.
+//! - A block's heading holds the test's name without its file. The node id comes from the short
+//!   summary if there is one, else from the first place in the block.
+//! - The headline is the first of the last exception's `E` lines: the exception that was raised,
+//!   not the one it replaced. An exception without a message gives way to its next line.
+//! - A module that can't be collected is a finding, but no failed test.
 //!
-//! The one-line sayings of pytest are in `pytest_lines`.
+//! `pytest_lines` reads pytest's one-line messages.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -34,7 +34,7 @@ use crate::log::Log;
 pub(super) const RECOGNISER: Recogniser =
     Recogniser { name: "pytest", triggers: &["= FAILURES =", "= ERRORS ="], look: section };
 
-/// Node ids that the short summary names, by the name a heading has.
+/// Node ids of the short summary, by the name in a heading.
 type Ids = HashMap<String, VecDeque<String>>;
 
 fn section(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -52,7 +52,7 @@ fn section(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The title in `==== title ====`.
+/// Returns the title in `==== title ====`.
 pub(super) fn banner(line: &str) -> Option<&str> {
     let hit = pattern!(r"^={1,} (.+?) ={1,}$").captures(line)?;
     hit.get(1).map(|title| title.as_str())
@@ -62,7 +62,7 @@ fn is_failures(title: &str) -> bool {
     matches!(title, "FAILURES" | "ERRORS")
 }
 
-/// Banners of pytest's own; a captured output may draw others.
+/// Matches pytest's own banners; captured output may print others.
 fn ends_section(line: &str) -> bool {
     if line.starts_with("##[") || line.starts_with("!!!!!") {
         return line.starts_with("##[group]Run ")
@@ -75,7 +75,7 @@ fn ends_section(line: &str) -> bool {
     .is_match(line)
 }
 
-/// The name in `____ name ____`; the `_ _ _` between two frames is none.
+/// Returns the name in `____ name ____`; the `_ _ _` between two frames does not match.
 fn heading(line: &str) -> Option<&str> {
     let name = line.strip_prefix('_')?.strip_suffix('_')?.trim_matches('_');
     let name = name.strip_prefix(' ')?.strip_suffix(' ')?;
@@ -83,10 +83,10 @@ fn heading(line: &str) -> Option<&str> {
     (!blank && !name.starts_with("coverage: ")).then_some(name)
 }
 
-/// The ids in the short summary of the same session.
+/// Returns the ids in the short summary of the same session.
 ///
-/// Looking stops at the next section of the same kind, so a log of nothing but sections is read
-/// once and not once per section.
+/// The search stops at the next section of the same kind, so that a log of nothing but sections is
+/// read once, not once per section.
 fn ids_after(log: &Log, from: usize, title: &str) -> Ids {
     let mut ids = Ids::new();
     for line in from..log.len() {
@@ -110,7 +110,8 @@ fn ends_session(line: &str, title: &str) -> bool {
         })
 }
 
-/// The node id in a line of the short summary: `FAILED tests/a.py::test_b[x - y] - message`.
+/// Returns the node id in a line of the short summary: `FAILED tests/a.py::test_b[x - y] -
+/// message`.
 pub(super) fn node_id(line: &str) -> Option<&str> {
     let rest = ["FAILED ", "ERROR ", "SUBFAIL ", "SUBFAILED ", "SUBFAILED"]
         .iter()
@@ -124,16 +125,16 @@ pub(super) fn node_id(line: &str) -> Option<&str> {
     (is_path && !path.ends_with(':')).then_some(id)
 }
 
-/// A node id as headings write it: `TestA.test_b[x]`.
+/// Returns a node id in the notation of headings: `TestA.test_b[x]`.
 fn dotted(id: &str) -> String {
     let name = id.split_once("::").map_or(id, |(_, name)| name);
     let (name, parameters) = name.split_at(name.find('[').unwrap_or(name.len()));
     format!("{}{parameters}", name.replace("::", "."))
 }
 
-/// What a block is about.
+/// The subject of a block.
 enum Subject<'a> {
-    /// A test, by the name in the heading.
+    /// A test by the name in its heading.
     Test(&'a str),
     /// An example in a document or docstring.
     Doctest(&'a str),
@@ -154,7 +155,7 @@ fn subject(name: &str) -> Subject<'_> {
 
 fn block(log: &Log, lines: Range<usize>, ids: &mut Ids) -> Option<Finding> {
     let title = heading(log.said(lines.start))?;
-    // What a fixture needs may be missing on the machine and not in the code.
+    // A fixture may need something that the machine lacks, not the code.
     let in_fixture = title.starts_with("ERROR at ");
     let subject = subject(title);
     let own = lines.start..captured_from(log, &lines);
@@ -195,7 +196,7 @@ fn id_of(name: &str, ids: &mut Ids) -> Option<String> {
     if let Some(id) = ids.get_mut(name).and_then(VecDeque::pop_front) {
         return Some(id);
     }
-    // A subtest's heading has its values behind the name.
+    // A subtest's heading holds its values after the name.
     let test = name.split([' ', '(']).next().unwrap_or(name);
     ids.get(test).and_then(|same| same.front()).cloned()
 }
@@ -209,7 +210,7 @@ fn built_id(name: &str, place: Option<&Location>, path: impl Fn(&str) -> String)
     }
 }
 
-/// Where the captured output begins: it may hold tracebacks that are not the test's.
+/// Returns the start of the captured output, which may hold unrelated tracebacks.
 fn captured_from(log: &Log, lines: &Range<usize>) -> usize {
     let captured = |&at: &usize| {
         pattern!(r"^-{2,} ?(?:Captured|live) [a-z]+ ?[a-z]* ?-{2,}$").is_match(log.said(at))
@@ -217,7 +218,7 @@ fn captured_from(log: &Log, lines: &Range<usize>) -> usize {
     lines.clone().find(captured).unwrap_or(lines.end)
 }
 
-/// The text of an `E` line, without the mark.
+/// Returns the text of an `E` line without the mark.
 fn after_mark(line: &str) -> Option<&str> {
     let rest = line.strip_prefix('E')?;
     (rest.is_empty() || rest.starts_with("  ")).then(|| rest.trim_start())
@@ -227,7 +228,7 @@ fn words(line: &str) -> &str {
     after_mark(line).unwrap_or(line)
 }
 
-/// The line of a block that explains best.
+/// Returns the most informative line of a block.
 fn telling(log: &Log, own: &Range<usize>) -> Option<usize> {
     let marked: Vec<usize> = own.clone().filter(|&at| after_mark(log.said(at)).is_some()).collect();
     if !marked.is_empty() {
@@ -240,7 +241,7 @@ fn telling(log: &Log, own: &Range<usize>) -> Option<usize> {
     })
 }
 
-/// The numbers at the end that follow one another.
+/// Returns the longest run of consecutive numbers at the end.
 fn last_run(marked: &[usize]) -> &[usize] {
     let breaks = marked.windows(2).rposition(|pair| pair[0] + 1 != pair[1]);
     &marked[breaks.map_or(0, |at| at + 1)..]
@@ -276,8 +277,8 @@ fn category(log: &Log, own: &Range<usize>, message: &str, subject: &Subject<'_>)
     }
 }
 
-/// Whether a module that can't be collected needs a package that is not there. A part of a package
-/// that is there, or a name that the project's own paths have, is a defect of the code.
+/// Returns `true` if a module can't be collected because a package is missing. A missing part of an
+/// installed package, or a name from the project's own paths, is a defect of the code.
 fn lacks_package(log: &Log, own: &Range<usize>, message: &str) -> bool {
     let form = pattern!(r"^ModuleNotFoundError: No module named '([A-Za-z0-9_]+)'");
     let Some(hit) = form.captures(message) else { return false };
@@ -286,15 +287,15 @@ fn lacks_package(log: &Log, own: &Range<usize>, message: &str) -> bool {
     !own.clone().filter_map(|at| place(log.said(at))).any(is_path)
 }
 
-/// `tests/a.py:12: AssertionError`, `tests/a.py:12: in test_b`.
+/// Parses `tests/a.py:12: AssertionError` and `tests/a.py:12: in test_b`.
 fn place(line: &str) -> Option<Location> {
     let hit = pattern!(r"^(\S[^:]*(?::[\\/][^:]*)?\.(?:pyx?|rst|txt|md|ipynb)):([0-9]+):(?: |$)")
         .captures(line)?;
     Some(Location::new(&hit[1], Some(&hit[2]), None))
 }
 
-/// Both sides of `assert a == b`: pytest shows the left one first, and people write what they got
-/// on the left.
+/// Returns both sides of `assert a == b`: pytest shows the left one first, and most people write
+/// the actual value on the left.
 pub(super) fn compared(message: &str) -> (Option<&str>, Option<&str>) {
     let message = message.strip_prefix("AssertionError: ").unwrap_or(message);
     let sides = message.strip_prefix("assert ").and_then(|sides| sides.split_once(" == "));
@@ -304,7 +305,7 @@ pub(super) fn compared(message: &str) -> (Option<&str>, Option<&str>) {
     }
 }
 
-/// A failure under `--tb=line`: place and message.
+/// Reads a failure under `--tb=line`: place and message.
 fn one_liner(log: &Log, at: usize) -> Option<Finding> {
     let said = log.said(at);
     let location = place(said)?;

@@ -1,4 +1,4 @@
-//! pytest: what it says in single lines.
+//! pytest's one-line messages.
 //!
 //! ```text
 //! FAILED tests/test_a.py::test_b[1] - assert 1 == 2
@@ -10,8 +10,8 @@
 //! ========================= 1 failed, 2 passed in 0.75s ==========================
 //! ```
 //!
-//! They name the tests also where no block was printed (`--tb=no`, a killed run). `RERUN` is no
-//! failure, and neither are `0 failed` and the failures that were expected.
+//! They name the tests even where no block was printed (`--tb=no`, a killed run). `RERUN`, `0
+//! failed` and expected failures are no failures.
 
 use super::super::sayings::{Saying, recognise};
 use super::super::{Recogniser, pattern};
@@ -64,7 +64,7 @@ fn name(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let said = log.said(at);
     let Some(id) = node_id(said).or_else(|| progress(said)) else { return };
     let finding = Finding::new("pytest", Category::TestAssertion, Strength::Summary, at, said);
-    // A file without a test in it could not be collected.
+    // A file without a test name could not be collected.
     found.push(match id.contains("::") {
         true => finding.with_test(FailedTest::named(id).saying(reason(said, id))),
         false => finding,
@@ -75,7 +75,7 @@ fn reason<'a>(said: &'a str, id: &str) -> &'a str {
     said.split_once(id).and_then(|(_, rest)| rest.strip_prefix(" - ")).unwrap_or("")
 }
 
-/// The id in a line that `-v` prints while tests run.
+/// Returns the id in a line that `-v` prints while tests run.
 fn progress(line: &str) -> Option<&str> {
     let usual =
         pattern!(r"^(\S+\.py::\S.*?) (?:FAILED|ERROR) *(?:\[ *[0-9]+%\]|\[[0-9]+/[0-9]+\])?$");
@@ -110,7 +110,7 @@ fn crashed(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// The last line of pytest's own traceback says what went wrong in it.
+/// The last line of pytest's own traceback holds the reason.
 fn internal(log: &Log, at: usize, found: &mut Vec<Finding>) {
     const MARK: &str = "INTERNALERROR> ";
     const LONGEST: usize = 400;

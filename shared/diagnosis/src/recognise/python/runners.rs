@@ -1,4 +1,4 @@
-//! What runs other tools and says only that one of them failed: tox, nox, pre-run scripts of hatch.
+//! Runners that only report which tool failed: tox, nox, pre-run scripts of hatch.
 //!
 //! ```text
 //! ERROR:   py39: commands failed

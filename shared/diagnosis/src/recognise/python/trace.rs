@@ -1,18 +1,18 @@
-//! What tracebacks are made of: frames and exceptions. No recogniser; several need it.
+//! Parts of tracebacks: frames and exceptions. Not a recognizer; several use it.
 
 use crate::contract::{Category, Location};
 
 use super::super::pattern;
 
-/// A frame's file, line and function: `File "a.py", line 3, in f`, the dump of a dying interpreter
-/// (without the second comma) included.
+/// Returns a frame's file, line and function: `File "a.py", line 3, in f`, including the dump of a
+/// crashing interpreter, which lacks the second comma.
 pub(super) fn frame(line: &str) -> Option<(Location, &str)> {
     let hit = pattern!(r#"^[\s|]*File "([^"]+)", line ([0-9]+),? in (\S+)"#).captures(line)?;
     let function = hit.get(3).map_or("", |name| name.as_str());
     Some((Location::new(&hit[1], Some(&hit[2]), None), function))
 }
 
-/// Whether a file belongs to Python or an installed package rather than to the project.
+/// Returns `true` if a file belongs to Python or an installed package.
 pub(super) fn is_library(file: &str) -> bool {
     const HOMES: [&str; 7] = [
         "site-packages",
@@ -26,7 +26,7 @@ pub(super) fn is_library(file: &str) -> bool {
     HOMES.iter().any(|home| file.contains(home))
 }
 
-/// The innermost frame of the project, or of anything if there is none.
+/// Returns the innermost frame of the project, or of any code if there is none.
 pub(super) fn innermost<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> Option<Location> {
     let mut innermost = None;
     for (location, _) in lines.rev().filter_map(frame) {
@@ -38,35 +38,35 @@ pub(super) fn innermost<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> 
     innermost
 }
 
-/// Whether a line is an exception as Python prints it: `pkg.mod.Error: message`, or the bare name.
+/// Returns `true` for an exception as Python prints it: `pkg.mod.Error: message`, or the bare name.
 pub(super) fn is_exception(line: &str) -> bool {
     pattern!(r"^(?:[A-Za-z_][A-Za-z0-9_<>]*\.)*[A-Z][A-Za-z0-9_]*(?:: .*|:?$)").is_match(line)
 }
 
-/// The exception's class without its module: `DockerException`.
+/// Returns the exception's class without its module: `DockerException`.
 pub(super) fn class(exception: &str) -> &str {
     let path = exception.split(':').next().unwrap_or("");
     path.rsplit('.').next().unwrap_or(path).trim()
 }
 
-/// Whether it is an exception without a word of explanation.
+/// Returns `true` for an exception without a message.
 pub(super) fn is_bare(exception: &str) -> bool {
     let words = exception.split_once(':').map_or("", |(_, words)| words);
     is_exception(exception) && words.trim().is_empty()
 }
 
-/// Whether the source could not even be parsed.
+/// Returns `true` if the source could not be parsed.
 pub(super) fn is_syntax(exception: &str) -> bool {
     matches!(class(exception), "SyntaxError" | "IndentationError" | "TabError")
 }
 
-/// Whether code could not be loaded: it does not parse, or names what is not there.
+/// Returns `true` if code could not be loaded: it does not parse, or names a missing object.
 pub(super) fn is_unloadable(exception: &str) -> bool {
     is_syntax(exception)
         || matches!(class(exception), "ImportError" | "ModuleNotFoundError" | "NameError")
 }
 
-/// What kind of failure an exception speaks for, where it says more than that code went wrong.
+/// Returns the category of an exception that is more specific than a defect in the code.
 pub(super) fn category(exception: &str) -> Option<Category> {
     match class(exception) {
         "SyntaxError" | "IndentationError" | "TabError" | "NameError" => {

@@ -1,4 +1,4 @@
-//! Tracebacks of programs that no test framework ran, and files that Python can't parse.
+//! Tracebacks of programs outside test frameworks, and files that Python can't parse.
 //!
 //! ```text
 //! Traceback (most recent call last):
@@ -7,9 +7,9 @@
 //! MigrationError: row 2 is broken
 //! ```
 //!
-//! Programs log tracebacks and go on, tests most of all. So a traceback is a suspicion, and the
-//! cause only where the step fails right after it. A program that reports that another program
-//! failed (`CalledProcessError`) is an echo.
+//! Programs log tracebacks and continue, tests most of all. A traceback is therefore a suspicion,
+//! and a cause only if the step fails right after it. A program that reports another program's
+//! failure (`CalledProcessError`) is an echo.
 
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ pub(super) const SYNTAX: Recogniser = Recogniser {
 pub(super) const MODULES: Recogniser =
     Recogniser { name: "python -m", triggers: &[": No module named "], look: no_module };
 
-/// A program's last words are at most so far from the end of its step.
+/// The largest distance between a program's last lines and the end of its step.
 const LAST_WORDS: usize = 15;
 
 fn traceback(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -63,11 +63,11 @@ fn traceback(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// Between two tracebacks of which the second was raised because of the first.
+/// The text between two tracebacks of which the first caused the second.
 const LINKS: [&str; 2] =
     ["During handling of the above exception", "The above exception was the direct cause"];
 
-/// Where the chain that a traceback ends begins.
+/// Returns the start of the chain that a traceback ends.
 fn chain(log: &Log, at: usize) -> usize {
     const LONGEST: usize = 80;
     let links = |line: &str| LINKS.iter().any(|link| line.trim().starts_with(link));
@@ -76,18 +76,18 @@ fn chain(log: &Log, at: usize) -> usize {
     earlier.and_then(|link| log.back(link, LONGEST, first)).unwrap_or(at)
 }
 
-/// What may stand before a traceback: blanks, and the bars of an exception group.
+/// Matches the text that may precede a traceback: blanks, and the bars of an exception group.
 fn is_margin(before: &str) -> bool {
     before.len() <= 12 && before.bytes().all(|byte| b" |+E>".contains(&byte))
 }
 
-/// What a line says behind the traceback's margin, as far as it has one.
+/// Returns the text after the traceback's margin, as far as the line has one.
 fn past(line: &str, margin: usize) -> &str {
     let blank = line.bytes().take(margin).take_while(|byte| b" |+E>".contains(byte)).count();
     &line[blank..]
 }
 
-/// The frames, and the line of the exception.
+/// Returns the frames, and the line of the exception.
 fn bounds(log: &Log, at: usize, margin: usize) -> Option<(Range<usize>, usize)> {
     const LONGEST: usize = 300;
     let unindented = |line: &str| !past(line, margin).starts_with([' ', '\t']);
@@ -96,7 +96,7 @@ fn bounds(log: &Log, at: usize, margin: usize) -> Option<(Range<usize>, usize)> 
     trace::is_exception(past(log.said(end), margin)).then_some((at..end, end))
 }
 
-/// Whether somebody else's failure is reported.
+/// Returns `true` if the message reports another program's failure.
 fn is_echo(message: &str) -> bool {
     matches!(
         trace::class(message),
@@ -108,8 +108,8 @@ fn is_echo(message: &str) -> bool {
     ) || message.contains("returned non-zero exit status")
 }
 
-/// Whether the program ended with it and the step with the program. A test framework's total below
-/// means that the traceback is a test's.
+/// Returns `true` if the program ended with it and the step with the program. A test framework's
+/// total below means that the traceback belongs to a test.
 fn ends_step(log: &Log, line: usize) -> bool {
     let total = pattern!(r"^(?:Ran [0-9]+ tests? in |FAILED \(|=+ .* in [0-9.]+s.* =+$)");
     if log.ahead(line, LAST_WORDS, |line| total.is_match(line)).is_some() {

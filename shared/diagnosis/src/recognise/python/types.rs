@@ -47,7 +47,7 @@ fn complaint(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The notes, code frame or continuation under a complaint.
+/// Returns the notes, code frame or continuation under a complaint.
 fn details(log: &Log, at: usize, tool: &str, file: &str) -> std::ops::Range<usize> {
     let indent = indent(log.said(at));
     log.block(at, 12, |line| {

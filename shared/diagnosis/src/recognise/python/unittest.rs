@@ -16,8 +16,8 @@
 //! FAILED (failures=1)
 //! ```
 //!
-//! - Tests are named `tests.test_stack.StackTest.test_pop` whatever Python's version: what
-//!   `python -m unittest` takes. Python before 3.11 writes the class alone in the brackets.
+//! - Tests are named `tests.test_stack.StackTest.test_pop` in every version of Python, as `python
+//!   -m unittest` accepts them. Python before 3.11 writes only the class in the brackets.
 //! - A heading counts only between its two rules: logs are full of `ERROR: …`.
 
 use std::ops::Range;
@@ -40,7 +40,7 @@ pub(super) const TOTALS: Recogniser = Recogniser {
     look: summary,
 };
 
-/// Beyond the longest traceback that anybody reads.
+/// Longer tracebacks are cut.
 const LONGEST: usize = 400;
 
 fn block(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -76,7 +76,7 @@ fn heading(line: &str) -> Option<&str> {
     ["FAIL: ", "ERROR: ", "UNEXPECTED SUCCESS: "].iter().find_map(|word| line.strip_prefix(word))
 }
 
-/// The block of a heading, if there is a rule before and one soon after it.
+/// Returns the block of a heading, if there is a rule before it and one soon after.
 fn bounds(log: &Log, at: usize) -> Option<Range<usize>> {
     let above = at.checked_sub(1)?;
     if !is_rule(log.said(above), '=') {
@@ -98,7 +98,7 @@ fn is_rule(line: &str, mark: char) -> bool {
     line.len() >= 40 && line.chars().all(|each| each == mark)
 }
 
-/// The line of the exception that was raised: the first unindented one after the last traceback.
+/// Returns the line of the raised exception: the first unindented one after the last traceback.
 fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
     let traceback =
         lines.clone().rev().find(|&at| log.said(at).starts_with("Traceback (most recent"))?;
@@ -108,7 +108,7 @@ fn telling(log: &Log, lines: &Range<usize>) -> Option<usize> {
     Some(if trace::is_bare(log.said(line)) && says_more { line + 1 } else { line })
 }
 
-/// `test_pop (tests.test_stack.StackTest)` as a dotted name; what has another form stays.
+/// Returns `test_pop (tests.test_stack.StackTest)` as a dotted name; other forms stay unchanged.
 fn named(title: &str) -> String {
     let Some(hit) = pattern!(r"^(\S+) \(([A-Za-z_][A-Za-z0-9_.<>-]*)\)").captures(title) else {
         return title.to_owned();

@@ -31,7 +31,7 @@ pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
     if !log.said(at).trim_start().starts_with("Failure/Error: ") {
         return;
     }
-    // `1.1) Failure/Error:` of several errors stands on the same line as its number.
+    // Of several errors, `1.1) Failure/Error:` stands on the same line as its number.
     let head = pattern!(r"^\s+[0-9]+\) (\S.*)$");
     let start = log.back(at, 8, |line| head.is_match(line)).unwrap_or(at);
     let name = head.captures(log.said(start)).map(|hit| hit[1].to_owned());
@@ -73,7 +73,7 @@ pub(super) fn summary(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// A file of examples that could not be loaded.
+/// Reads a file of examples that could not be loaded.
 pub(super) fn outside(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let Some(hit) = pattern!(r"^An error occurred while loading (\S+?)\.?(?: - Did you mean\?)?$")
         .captures(log.said(at))
@@ -91,13 +91,13 @@ pub(super) fn outside(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// The next failure, or what follows them all.
+/// Matches the next failure, or the end of the list.
 fn ends(line: &str) -> bool {
     pattern!(r"^\s+[0-9]+\) \S|^Finished in |^Failed examples:|^[0-9]+ examples?, |^##\[")
         .is_match(line)
 }
 
-/// What was expected; of an exception its message; else the code that failed.
+/// Returns the expectation, an exception's message, or else the code that failed.
 fn telling_line(log: &Log, at: usize, block: Range<usize>) -> usize {
     let wanted = pattern!(r"^\s+(?:expected(?::| )|Expected )");
     let error = pattern!(r"^\s*[A-Z][[:word:]:]*(?:Error|Exception|Invalid|NotFound|Timeout):$");
@@ -107,7 +107,7 @@ fn telling_line(log: &Log, at: usize, block: Range<usize>) -> usize {
     expected.or_else(raised).filter(|&line| line < block.end).unwrap_or(at)
 }
 
-/// The first frame of the project.
+/// Returns the first frame of the project.
 fn place(log: &Log, mut block: Range<usize>) -> Option<Location> {
     let frame = pattern!(r"^\s+# (\./[^\s:]+):([0-9]+)");
     block.find_map(|at| {

@@ -1,5 +1,5 @@
 //! cargo before it compiles: dependencies, manifests, build scripts, toolchains, and the tools that
-//! judge dependencies (cargo-deny, cargo-audit).
+//! check dependencies (cargo-deny, cargo-audit).
 //!
 //! ```text
 //! error: failed to select a version for `serde`.
@@ -22,7 +22,7 @@ pub(super) const RECOGNISER: Recogniser = Recogniser {
 
 const TOOL: &str = "cargo";
 
-/// How cargo begins when packages are the trouble.
+/// Prefixes of cargo's messages about packages.
 const DEPENDENCIES: &[&str] = &[
     "failed to select a version for",
     "failed to get `",
@@ -89,18 +89,18 @@ fn is_about_dependencies(message: &str) -> bool {
         || message.contains("is not supported by the following package")
 }
 
-/// cargo's chain of causes has empty lines in it, but ends before the next step or error.
+/// cargo's chain of causes contains empty lines, but ends before the next step or error.
 fn paragraph(log: &Log, at: usize) -> Range<usize> {
     log.block(at, 25, |line| line.starts_with("##[") || line.starts_with("error"))
 }
 
-/// What a build script printed; its last words say why it gave up.
+/// Reads a build script's output; its last lines give the reason.
 fn build_script(log: &Log, at: usize, package: &str) -> Finding {
     let block = log.block(at, 300, |line| {
         line.starts_with("##[") || line.starts_with("warning: build failed, waiting")
     });
     let line = reason(log, &block).unwrap_or(at);
-    // A package of the workspace has its path behind it; others came from a registry.
+    // A workspace package has its path after it; others came from a registry.
     let own = package.contains(" (/") || pattern!(r" \([A-Za-z]:").is_match(package);
     let category = if own { Category::CompileError } else { Category::DependencyInstall };
     Finding::new(TOOL, category, Strength::Cause, line, log.said(line)).with_block(block)
@@ -128,7 +128,7 @@ fn reason(log: &Log, block: &Range<usize>) -> Option<usize> {
     .or_else(|| rest.clone().find(says))
 }
 
-/// cargo-deny draws its frames with lines that rustc doesn't use.
+/// cargo-deny draws its frames with characters that rustc doesn't use.
 fn is_deny(log: &Log, at: usize) -> bool {
     (at + 1..at + 4).any(|line| {
         let said = log.said(line).trim_start();

@@ -1,4 +1,4 @@
-//! rustc's own suite beyond what libtest prints: FileCheck's complaints, and bootstrap's last word.
+//! rustc's own suite beyond libtest's output: FileCheck's complaints, and bootstrap's last line.
 //!
 //! ```text
 //! tests/codegen/a.rs:38:12: error: CHECK: expected string not found in input
@@ -8,7 +8,7 @@
 //! Bootstrap failed while executing `--stage 2 test tests/ui`
 //! ```
 //!
-//! FileCheck is LLVM's: its own suites show the same lines.
+//! FileCheck is part of LLVM, whose own suites print the same lines.
 
 use crate::contract::{Category, Location};
 use crate::finding::{Finding, Strength};
@@ -34,7 +34,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The place of a directive that did not hold.
+/// Returns the place of a directive that failed.
 fn complaint(said: &str) -> Option<Location> {
     let pattern = pattern!(
         r"^(\S.*?):([0-9]+):([0-9]+): error: [A-Z][A-Za-z0-9_-]*: (?:expected string not found|excluded string found|is not on the (?:same|next) line)"

@@ -1,4 +1,4 @@
-//! `cargo test`: unit, integration and documentation tests, and what rustc's own suite prints.
+//! `cargo test`: unit, integration and documentation tests, and the output of rustc's own suite.
 //!
 //! ```text
 //! test tests::adds ... FAILED
@@ -59,7 +59,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// The whole process dies, and with it what libtest would have said about the test.
+/// The whole process dies, so libtest prints nothing about the test.
 fn overflowed(log: &Log, at: usize, thread: &str) -> Finding {
     let block = log.block(at, 8, |line| line.starts_with("##["));
     let finding = Finding::new(TOOL, Category::TestAssertion, Strength::Cause, at, log.said(at))
@@ -80,7 +80,7 @@ fn plain(name: &str) -> &str {
     })
 }
 
-/// One failed test with all it printed.
+/// Reads one failed test with its whole output.
 fn failed(log: &Log, at: usize, name: &str) -> Finding {
     let block = log.block(at, 600, |line| {
         (line.starts_with("---- ") && line.ends_with(" ----"))
@@ -103,7 +103,8 @@ fn failed(log: &Log, at: usize, name: &str) -> Finding {
         .with_test(test)
 }
 
-/// In a documentation test, and in tests of compilers, the first error is more than the panic.
+/// In a documentation test, and in tests of compilers, the first error explains more than the
+/// panic.
 fn compiler_says(log: &Log, block: &Range<usize>) -> Option<usize> {
     let doctest = pattern!(r"^---- \S+ - .*\(line [0-9]+\)").is_match(log.said(block.start));
     let compiletest = log.said(block.start).starts_with("---- [");
@@ -122,7 +123,7 @@ fn returned_error(log: &Log, block: &Range<usize>) -> Option<usize> {
     block.clone().find(|&line| log.said(line).starts_with("Error: "))
 }
 
-/// The end of a test binary's run, with the list of names above it.
+/// Reads the end of a test binary's run, with the list of names above it.
 fn result(log: &Log, at: usize) -> Finding {
     let names: Vec<usize> = (at.saturating_sub(1_000)..at)
         .rev()
@@ -141,7 +142,7 @@ fn result(log: &Log, at: usize) -> Finding {
     finding
 }
 
-/// A panic outside of a failed test's section: of a program, or of a test that nobody captures.
+/// Reads a panic outside of a failed test's section: of a program, or of a test without capture.
 fn lone_panic(log: &Log, at: usize) -> Option<Finding> {
     let said = log.said(at);
     let name = pattern!(r"^\s*thread '([^']+)'").captures(said)?.get(1)?.as_str();
@@ -160,7 +161,7 @@ fn lone_panic(log: &Log, at: usize) -> Option<Finding> {
     )
 }
 
-/// With `--nocapture` a test that should panic shows its panic, and passes.
+/// With `--nocapture`, a test that should panic prints its panic and passes.
 fn expected(log: &Log, at: usize, name: &str) -> bool {
     log.ahead(at, 40, |line| {
         line.starts_with("test ") && line.contains(name) && line.ends_with("should panic ... ok")
@@ -168,7 +169,7 @@ fn expected(log: &Log, at: usize, name: &str) -> bool {
     .is_some()
 }
 
-/// nextest shows libtest's words, indented or after a heading, and names the test itself.
+/// nextest prints libtest's output, indented or after a heading, and names the test itself.
 fn within_nextest(log: &Log, at: usize) -> bool {
     let heading = |line: &str| {
         line.starts_with("--- STD") || line.ends_with("stdout ───") || line.ends_with("stderr ───")

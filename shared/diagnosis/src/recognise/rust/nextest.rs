@@ -12,8 +12,8 @@
 //! error: test run failed
 //! ```
 //!
-//! Before 0.9.90 output was not indented, under `--- STDERR:  acme::math tests::adds ---`.
-//! A `TRY 1 FAIL` may have been followed by a pass; only the closing list says which one counts.
+//! Before 0.9.90 output was not indented, under `--- STDERR:  acme::math tests::adds ---`. A `TRY 1
+//! FAIL` may precede a pass; only the closing list counts.
 
 use std::ops::Range;
 
@@ -66,7 +66,7 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     found.push(failed(log, at, &status, &name, block));
 }
 
-/// A test that passed when tried again did not fail.
+/// A test that passed when retried did not fail.
 fn withdraw(name: &str, found: &mut Vec<Finding>) {
     found.retain(|finding| {
         finding.tool != TOOL
@@ -75,7 +75,7 @@ fn withdraw(name: &str, found: &mut Vec<Finding>) {
     });
 }
 
-/// The status and the test's name, if the line reports a failure.
+/// Returns the status and the test's name, if the line reports a failure.
 fn failure(said: &str) -> Option<(String, String)> {
     let hit = pattern!(STATUS).captures(said)?;
     let bad = ["FAIL", "TIMEOUT", "ABORT", "SIG", "LEAK-FAIL", "XFAIL", "EXECFAIL"];
@@ -92,7 +92,7 @@ fn ends(line: &str) -> bool {
         || line.starts_with("##[")
 }
 
-/// A signal or a time limit needs no words of the test.
+/// A signal or a time limit needs no message from the test.
 fn told_by_itself(status: &str) -> bool {
     !status.starts_with("FAIL")
 }
@@ -118,7 +118,7 @@ fn failed(log: &Log, at: usize, status: &str, name: &str, block: Range<usize>) -
     if told_by_itself(status) { finding.with_verdict(Verdict::Investigate) } else { finding }
 }
 
-/// The closing count, with the names under it.
+/// Reads the closing count, with the names under it.
 fn summary(log: &Log, at: usize) -> Finding {
     let block = log.block(at, 2_000, |line| !pattern!(STATUS).is_match(line));
     let mut finding =

@@ -1,4 +1,4 @@
-//! A panic's words: what failed, where, and what was compared.
+//! Panics: the message, the place, and the compared values.
 //!
 //! ```text
 //! thread 'tests::adds' (4711) panicked at src/lib.rs:12:9:
@@ -7,18 +7,18 @@
 //!  right: 4
 //! ```
 //!
-//! Before Rust 1.73 message and place were on one line, the other way round:
-//! `thread 'tests::adds' panicked at 'assertion failed: …', src/lib.rs:12:9`.
+//! Before Rust 1.73 message and place were on one line, in the opposite order: `thread
+//! 'tests::adds' panicked at 'assertion failed: …', src/lib.rs:12:9`.
 
 use crate::contract::{Category, FailedTest, Location};
 use crate::finding::Strength;
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// What a panic said.
+/// The content of a panic.
 #[derive(Debug, PartialEq)]
 pub(super) struct Panic {
-    /// The line that says it best.
+    /// The most informative line.
     pub(super) line: usize,
     pub(super) message: String,
     pub(super) location: Option<Location>,
@@ -35,21 +35,21 @@ impl Panic {
         Some(panic.with_sides(log))
     }
 
-    /// A snapshot that no longer fits says so by a panic.
+    /// A changed snapshot is reported by a panic.
     pub(super) fn category(&self) -> Category {
         let snapshot = self.message.starts_with("snapshot assertion for ")
             || self.message.starts_with("inline snapshot assertion for ");
         if snapshot { Category::SnapshotDiff } else { Category::TestAssertion }
     }
 
-    /// trybuild counts its cases in a panic of its own, after it has said which and why.
+    /// trybuild counts its cases in a panic of its own, after it has named them with their reasons.
     pub(super) fn strength(&self) -> Strength {
         let counts = pattern!(r"^[0-9]+ of [0-9]+ tests failed$").is_match(&self.message);
         if counts { Strength::Summary } else { Strength::Cause }
     }
 
-    /// The test as this panic describes it. In `assert_eq!` left and right have no fixed meaning;
-    /// most people write what they got first.
+    /// Describes the test by this panic. In `assert_eq!` left and right have no fixed meaning; most
+    /// people write the actual value first.
     pub(super) fn describes(&self, name: &str) -> FailedTest {
         FailedTest::named(name)
             .saying(&self.message)

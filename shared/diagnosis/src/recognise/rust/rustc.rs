@@ -1,4 +1,4 @@
-//! What rustc says, and clippy and miri through it: an error with the frame of code under it.
+//! Errors of rustc, clippy and miri: a message with the frame of code under it.
 //!
 //! ```text
 //! error[E0308]: mismatched types
@@ -10,7 +10,8 @@
 //! error: could not compile `crate` (lib) due to 1 previous error
 //! ```
 //!
-//! An error without a frame may be any tool's, and is left to others, but for what only rustc says.
+//! An error without a frame may come from any tool, and is left to others unless only rustc writes
+//! it.
 
 use std::ops::Range;
 
@@ -46,7 +47,8 @@ fn is_echo(message: &str) -> bool {
         || message.starts_with("process didn't exit successfully: ")
 }
 
-/// Where the frame under a message points to. Messages of more than one line are rare, but exist.
+/// Returns the place of the frame under a message. Messages of more than one line are rare, but
+/// exist.
 fn frame(log: &Log, at: usize) -> Option<Location> {
     const LONGEST_MESSAGE: usize = 4;
     (at + 1..=at + LONGEST_MESSAGE).find_map(|line| {
@@ -55,7 +57,7 @@ fn frame(log: &Log, at: usize) -> Option<Location> {
     })
 }
 
-/// The message, its frames, notes and helps: up to an empty line or the next message.
+/// Returns the message with its frames, notes and helps: up to an empty line or the next message.
 fn diagnostic(log: &Log, at: usize) -> Range<usize> {
     log.block(at, 60, |line| {
         let line = line.trim_start();
@@ -67,7 +69,7 @@ fn diagnostic(log: &Log, at: usize) -> Range<usize> {
     })
 }
 
-/// Lints are rustc's errors too when they are denied; the note under them says so.
+/// Denied lints are errors of rustc too; the note under them names the lint.
 fn kind(log: &Log, message: &str, block: &Range<usize>) -> (&'static str, Category) {
     if message.starts_with("Undefined Behavior: ") || message.starts_with("unsupported operation: ")
     {
@@ -89,7 +91,7 @@ fn kind(log: &Log, message: &str, block: &Range<usize>) -> (&'static str, Catego
     }
 }
 
-/// The linker's own words are in a note, below the command that fills a screen.
+/// The linker's own message is in a note, below the command that fills a screen.
 fn linking(log: &Log, at: usize) -> Finding {
     let block = log.block(at, 200, |line| {
         line.starts_with("error") || line.starts_with("warning: `") || line.starts_with("##[")

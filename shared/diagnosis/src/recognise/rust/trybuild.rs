@@ -1,4 +1,4 @@
-//! trybuild: tests that compare what the compiler says with what it said before.
+//! trybuild: tests that compare the compiler's output with a recorded one.
 //!
 //! ```text
 //! test tests/ui/missing.rs [should fail to compile] ... mismatch
@@ -47,8 +47,8 @@ fn look(log: &Log, at: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// What was expected and what came, each to the end of its first difference where both are known:
-/// they are long, and alike but for a few lines.
+/// Returns the expected and the actual output, each up to its first difference if both are known:
+/// they are long and nearly the same.
 fn parts(log: &Log, block: &Range<usize>) -> Vec<Range<usize>> {
     const SHOWN: usize = 25;
     let section = |title: &str| {

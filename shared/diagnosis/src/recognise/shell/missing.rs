@@ -1,4 +1,4 @@
-//! A program that is not there, or not executable.
+//! Programs that are missing or not executable.
 //!
 //! ```text
 //! /home/runner/work/_temp/1f.sh: line 2: acme-sign: command not found
@@ -8,15 +8,15 @@
 //! ##[error]Process completed with exit code 127.
 //! ```
 //!
-//! Scripts ask for programs that need not be there (`which x || …`), so it is the cause only where
-//! something ends with the exit code that belongs to it, soon after.
+//! Scripts probe for optional programs (`which x || …`), so it is the cause only if an end with the
+//! matching exit code follows soon.
 
 use crate::contract::{Category, Location, Verdict};
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// Where the end must be: a program that calls a shell says some lines more.
+/// The largest distance to the end: a program that calls a shell prints some more lines.
 const SOON: usize = 15;
 
 pub(super) fn not_found(log: &Log, at: usize, found: &mut Vec<Finding>) {
@@ -47,7 +47,7 @@ pub(super) fn not_allowed(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// A cause if it is the last such line before an end with its exit code.
+/// Returns a cause if it is the last such line before an end with its exit code.
 fn strength(log: &Log, at: usize, code: &str, again: impl Fn(&str) -> bool) -> Strength {
     let ends = |line: &str| {
         pattern!(r"(?:exit code|Error|code|status|exited with) (12[67])(?-u:\b)")

@@ -1,4 +1,4 @@
-//! The shell: programs that are missing or may not be executed. The rest is rules.
+//! The shell: programs that are missing or not executable. The rest are rules.
 
 mod missing;
 

@@ -16,7 +16,7 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// Called for the line of the place, which is the second.
+/// Reads the line of the place, which is the second.
 pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
     let place = pattern!(r"^     ((?:apps/[[:word:]]+/)?test/\S+\.exs):([0-9]+)$");
     let Some(hit) = place.captures(log.said(at)) else { return };

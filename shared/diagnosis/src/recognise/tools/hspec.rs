@@ -14,7 +14,7 @@ use crate::finding::{Finding, Strength};
 use crate::log::Log;
 use crate::recognise::pattern;
 
-/// Called for the last line of a failure.
+/// Reads the last line of a failure.
 pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
     const LONGEST: usize = 60;
     let head = pattern!(r"^\s+[0-9]+\) (\S.*)$");

@@ -1,4 +1,4 @@
-//! Test runners of other languages, and tools of many projects. What one line tells is a rule.
+//! Test runners of other languages, and tools that many projects use. One-line messages are rules.
 
 mod bats;
 mod dart;

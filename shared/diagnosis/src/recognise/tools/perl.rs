@@ -50,7 +50,7 @@ pub(super) fn failure(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// prove's report knows files and numbers, not names.
+/// prove's report holds files and numbers, not names.
 pub(super) fn prove(log: &Log, at: usize, found: &mut Vec<Finding>) {
     if pattern!(r"^  Failed tests?:  [0-9]").is_match(log.said(at)) {
         let block = at.saturating_sub(1)..at + 1;

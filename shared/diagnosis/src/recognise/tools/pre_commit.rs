@@ -1,4 +1,4 @@
-//! pre-commit: which hook failed. What the hook itself said explains more, where it said something.
+//! pre-commit: the failed hook. The hook's own output explains more, if there is any.
 //!
 //! ```text
 //! trim trailing whitespace.................................................Failed
@@ -27,7 +27,8 @@ pub(super) fn hook(log: &Log, at: usize, found: &mut Vec<Finding>) {
         .clone()
         .take(8)
         .find(|&line| log.said(line).contains("files were modified by this hook"));
-    // A hook that only changes files says no more than this; others say why, in lines of their own.
+    // A hook that only changes files prints no more than this; others give the reason in lines of
+    // their own.
     let explains = pattern!(r"(?i)(?-u:\b)(?:errors?|failed|exception)(?-u:\b)");
     let only_modifies = |&line: &usize| {
         !(line..output.end).any(|at| explains.is_match(log.said(at))) && !one_complained(found)
@@ -51,14 +52,14 @@ pub(super) fn hook(log: &Log, at: usize, found: &mut Vec<Finding>) {
     );
 }
 
-/// Whether an earlier hook failed for more than files that it changed.
+/// Returns `true` if an earlier hook failed for another reason than changed files.
 fn one_complained(found: &[Finding]) -> bool {
     const RECENT: usize = 50;
     let recent = found.iter().rev().take(RECENT);
     recent.into_iter().any(|one| one.tool == "pre-commit" && one.strength == Strength::Summary)
 }
 
-/// The first line of a hook's output that points to a place in a file.
+/// Returns the first line of a hook's output that points to a place in a file.
 fn complaint(log: &Log, mut output: Range<usize>) -> Option<usize> {
     let place = pattern!(r"^[[:word:]@./\\-]+:[0-9]+(?::[0-9]+)?[: ]+\S");
     output.find(|&line| place.is_match(log.said(line)))

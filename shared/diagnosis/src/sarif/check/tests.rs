@@ -29,7 +29,7 @@ fn kinds(log: &Value) -> Vec<Kind> {
     complaints(log).into_iter().map(|it| it.kind).collect()
 }
 
-/// The kinds for one result, changed.
+/// Returns the kinds of complaints about one changed result.
 fn with(change: impl FnOnce(&mut Value)) -> Vec<Kind> {
     let mut one = result();
     change(&mut one);

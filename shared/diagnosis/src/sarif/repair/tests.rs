@@ -19,7 +19,8 @@ fn log(runs: &[Value]) -> Value {
     json!({"version": "2.1.0", "runs": runs})
 }
 
-/// Mends it, which must leave nothing wrong, and mending again must do nothing.
+/// Repairs the file and asserts that nothing is left to repair and that a second repair changes
+/// nothing.
 fn mended(log: &Value) -> (Value, Vec<String>) {
     let repaired = repair(log.to_string().as_bytes()).expect("an object");
     assert_eq!(repaired.left, [], "{}", repaired.text);

@@ -121,7 +121,7 @@ impl World {
         Ok(())
     }
 
-    /// What a pull request brings; also makes its `refs/pull/N/head`.
+    /// Returns the commits and files of a pull request; also writes its `refs/pull/N/head`.
     pub(crate) async fn pull_contents(
         &self,
         base: u64,
@@ -150,19 +150,20 @@ impl World {
     }
 }
 
-/// What a pull request brings.
+/// The commits and files of a pull request.
 pub(crate) struct Contents {
     pub(crate) files: Vec<FileChange>,
     /// Those that are not known yet.
     pub(crate) commits: Vec<Commit>,
-    /// How many there are in all.
+    /// The number of all of them.
     pub(crate) count: u64,
 }
 
 type Difference = (String, Option<String>, Option<String>);
 
 impl State {
-    /// What another pull request of the same commits brings, so that git need not be asked again.
+    /// Returns the contents of another pull request with the same commits, which saves a call to
+    /// git.
     fn known_contents(
         &self,
         base: u64,
@@ -227,7 +228,7 @@ impl State {
         })
     }
 
-    /// Where an open pull request's head is, and in which repository.
+    /// Returns the head branch of an open pull request and its repository.
     fn open_head(&self, base: u64, number: u64) -> Option<(String, u64)> {
         let repo = self.repos.get(&base)?;
         let pull = repo.pulls.get(&number)?;

@@ -5,7 +5,7 @@ use super::super::state::State;
 use super::super::world::World;
 use super::heads::Moved;
 
-/// Why a pull request is not merged.
+/// The reason why a pull request is not merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotMerged {
     Missing,

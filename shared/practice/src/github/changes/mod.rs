@@ -1,5 +1,5 @@
-//! What can happen in a repository, whoever makes it happen: an API call, a push, or a script.
-//! Each change keeps the state whole and tells those who listen.
+//! Changes in a repository, by an API call, a push or a script. Each keeps the state consistent and
+//! sends its webhooks.
 
 pub(crate) mod checks;
 pub(crate) mod heads;

@@ -18,7 +18,7 @@ pub(crate) struct NewRun<'a> {
     pub(crate) title: &'a str,
 }
 
-/// Why a run is not started again.
+/// The reason why a run is not started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotRerun {
     Missing,
@@ -185,7 +185,7 @@ impl State {
     }
 }
 
-/// Which jobs are to run again.
+/// The jobs that run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rerun {
     All,

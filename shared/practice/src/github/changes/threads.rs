@@ -200,7 +200,7 @@ impl State {
     }
 }
 
-/// What the first has and the other has not.
+/// Returns the entries of the first that are missing in the other.
 pub(crate) fn difference(one: &[String], other: &[String]) -> Vec<String> {
     one.iter().filter(|name| !other.contains(name)).cloned().collect()
 }

@@ -1,6 +1,6 @@
-//! What a query costs, by GitHub's published formula: count the requests that it takes to fill
-//! each connection once, divide by a hundred, round, and never less than one. A connection
-//! without `first` or `last`, or with more than a hundred, is refused.
+//! The cost of a query by GitHub's published formula: count the requests that it takes to fill each
+//! connection once, divide by a hundred, round, and never less than one. A connection without
+//! `first` or `last`, or with more than a hundred, is refused.
 
 use async_graphql_parser::types::{
     ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,

@@ -65,7 +65,7 @@ impl<'a> Graph<'a> {
         (if unknown { Value::Null } else { data }, errors)
     }
 
-    /// What mutations gave back, as far as it was asked for.
+    /// Returns the requested part of a mutation's result.
     pub(crate) fn after(
         &self,
         operation: &OperationDefinition,

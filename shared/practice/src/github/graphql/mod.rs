@@ -27,7 +27,7 @@ use super::world::World;
 use graph::Graph;
 use nodes::Node;
 
-/// What a query cost, and whether all of it was answered; travels with its answer.
+/// The cost of a query, and if all of it was answered; attached to the answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answered {
     pub(crate) points: u64,

@@ -46,7 +46,7 @@ pub(crate) enum Node {
         start: usize,
         total: usize,
     },
-    /// What a mutation gives back.
+    /// The result of a mutation.
     Payload {
         of: &'static str,
         fields: Vec<(&'static str, Option<Node>)>,
@@ -54,7 +54,7 @@ pub(crate) enum Node {
     },
 }
 
-/// What a field holds.
+/// The value of a field.
 pub(crate) enum Out {
     Value(Value),
     Node(Node),
@@ -100,7 +100,7 @@ impl Node {
         }
     }
 
-    /// Whether it is of this type or interface.
+    /// Returns true if the node has this type or interface.
     pub(crate) fn is(&self, name: &str) -> bool {
         let interfaces: &[&str] = match self {
             Self::Account(_) => &["Actor", "Node", "RepositoryOwner"],
@@ -739,7 +739,7 @@ fn rollup_state(repo: &Repo, sha: &str) -> &'static str {
     }
 }
 
-/// What a mutation gives back, with the caller's mark.
+/// Returns the result of a mutation with the caller's `clientMutationId`.
 pub(crate) fn payload(
     of: &'static str,
     fields: Vec<(&'static str, Option<Node>)>,

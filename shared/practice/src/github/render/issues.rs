@@ -104,6 +104,6 @@ impl Render<'_> {
     }
 }
 
-/// What one may react with.
+/// The reactions that GitHub accepts.
 pub(crate) const REACTIONS: [&str; 8] =
     ["+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes"];

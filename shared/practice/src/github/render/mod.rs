@@ -1,5 +1,5 @@
-//! How things look in JSON, for REST and for webhooks alike. Which fields there must be is
-//! GitHub's published description; a test compares.
+//! Renders objects as JSON, for REST and for webhooks alike. A test compares the required fields
+//! with GitHub's published description.
 
 mod actions;
 mod checks;
@@ -21,9 +21,9 @@ use super::state::{AccountKind, State, User};
 #[derive(Clone, Copy)]
 pub(crate) struct Render<'a> {
     pub(crate) state: &'a State,
-    /// Where the API is, without a slash at the end.
+    /// Base address of the API, without a slash at the end.
     pub(crate) api: &'a str,
-    /// Where people and git go.
+    /// Base address of pages and git.
     pub(crate) web: &'a str,
 }
 

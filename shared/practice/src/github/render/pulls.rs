@@ -134,7 +134,7 @@ impl Render<'_> {
         all
     }
 
-    /// What a check or a run says of a pull request.
+    /// Renders the pull request inside a check or a run.
     pub(crate) fn minimal_pull(&self, repo: &Repo, pull: &Pull) -> Value {
         let short =
             |repo: &Repo| json!({"id": repo.id, "url": self.repo_url(repo), "name": repo.name});

@@ -14,7 +14,7 @@ impl Render<'_> {
         format!("{}/{}", self.web, repo.full_name())
     }
 
-    /// What every repository has, wherever it stands.
+    /// Renders the fields that every repository has.
     pub(crate) fn minimal_repo(&self, repo: &Repo) -> Value {
         let url = self.repo_url(repo);
         let mut all = json!({
@@ -78,7 +78,7 @@ impl Render<'_> {
         all
     }
 
-    /// What webhooks have of it: also the settings of its organisation.
+    /// Renders the repository inside a webhook, which includes the settings of its organisation.
     pub(crate) fn hook_repo(&self, repo: &Repo) -> Value {
         let mut all = self.repo(repo);
         all["custom_properties"] = json!({});

@@ -107,7 +107,7 @@ async fn token(ask: Ask, Path(id): Path<u64>, body: Option<Json<Value>>) -> Answ
     }))
 }
 
-/// What is asked for, if the installation has all of it.
+/// Returns the requested permissions if the installation has all of them.
 fn narrowed(has: &Permissions, asked: &Value) -> Result<Permissions, Refusal> {
     let Some(asked) = asked.as_object() else { return Ok(has.clone()) };
     let mut granted = Permissions::new();

@@ -33,7 +33,7 @@ async fn contents(ask: Ask, Path((_, _, path)): Of<String>) -> Answer {
     show(ask, path).await
 }
 
-/// Where it is asked for.
+/// The requested place.
 struct Place {
     path: String,
     reference: String,

@@ -48,7 +48,7 @@ fn shown(render: &Render<'_>, repo: &Repo, all: &[String]) -> Vec<Value> {
     known.map(|commit| render.commit(repo, commit)).collect()
 }
 
-/// What lies between two commits.
+/// The range between two commits.
 struct Between {
     base: String,
     head: String,

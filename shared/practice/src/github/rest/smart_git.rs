@@ -77,7 +77,7 @@ fn allowed(ask: &Ask, name: &str, pushes: bool) -> Result<(u64, std::path::PathB
     }
 }
 
-/// Why git is turned away.
+/// The reason why git is refused.
 enum Denied {
     /// It may try again with a credential.
     Nobody,

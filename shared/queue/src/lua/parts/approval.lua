@@ -1,8 +1,7 @@
--- parts/approval.lua: the question whether a task may run. Needs base.
+-- parts/approval.lua: requests the approval of a task before it runs. Needs base.
 
--- A worker may not write approvals: for a task that one takes in, the question
--- is written by whoever may, from the task's hash. It outlives its term by 30
--- days, for those who ask what was answered.
+-- A worker may not write approvals: for a task that a worker adopts, a process with the permission
+-- writes the request later, from the task's hash. The record outlives its expiry by 30 days.
 local function ask_before_running(id, hash, shown, expires)
   local key = P .. 'approval:' .. id
   redis.pcall('DEL', key)
@@ -11,8 +10,8 @@ local function ask_before_running(id, hash, shown, expires)
   redis.pcall('PEXPIREAT', key, tonumber(expires) + 2592000000)
 end
 
--- Writes the question of a task that waits for an answer, unless it is there:
--- one that was asked for another task of this id does not count.
+-- Writes the request of a task that awaits approval, unless it exists. A request for an earlier
+-- task of this id does not count.
 local function ask_if_missing(id)
   local task = fields_of(id, 'status', 'approval_hash', 'payload', 'approval_expires')
   if task[1] ~= 'awaiting_approval' or not task[2] then return end

@@ -1,6 +1,6 @@
--- parts/aside.lua: puts aside what can't be run, for people to see. Needs base.
+-- parts/aside.lua: quarantines entries that can't run. Needs base.
 
--- `why` is plain text, and so is an id: both are JSON as they stand.
+-- `why` is plain text, and so is an id: both need no JSON escapes.
 local function put_aside(id, why)
   call('LPUSH', TASKS .. 'quarantine',
     '{"at":' .. NOW .. ',"reason":"' .. why .. '","entry":"' .. id .. '"}')

@@ -1,32 +1,33 @@
--- parts/file.lua: files new tasks. Needs base, ready, say, finish, approval.
+-- parts/file.lua: stores new tasks. Needs base, ready, say, finish, approval.
 --
--- Tasks come in groups that are alike in most, so that it is said once for all:
---   list, route, type, priority, timeout_minutes, retry_count, number of words
---   of rarer fields that each has, number of tasks;
--- then for each task of the group what is its own, and its rarer fields:
---   id, payload; then field, value, and so on.
+-- Tasks are grouped by their shared fields; each group header holds those fields once:
+--
+--     list, route, type, priority, timeout_minutes, retry_count, number of words of rarer fields per task, number of tasks;
+--
+-- then for each task of the group its own fields, and its rarer fields:
+--
+--     id, payload; then field, value, and so on.
 
 local ALIKE, OWN = 8, 2
 
--- How many words of rarer fields each task has of the group described from
--- `group` on.
+-- Returns the number of words of rarer fields per task of the group described from `group` on.
 local function words_of(group) return tonumber(ARGV[group + 6]) end
 
--- The rarer fields of the task described from `at` on.
+-- Returns the rarer fields of the task described from `at` on.
 local function rare_of(group, at)
   local rare = {}
   for i = at + OWN, at + OWN + words_of(group) - 1, 2 do rare[ARGV[i]] = ARGV[i + 1] end
   return rare
 end
 
--- Whether more is to be done than to push it into its list.
+-- Returns true if the task needs more than a push into its list.
 local function is_special(rare)
   return rare.depends_on or rare.dedup_key or rare.concurrency_key or rare.not_before
     or rare.approval_expires
 end
 
--- Of the task described from `at` on, in the group described from `group` on.
--- The status comes last: without it there is no task yet.
+-- Writes the hash of the task described from `at` on, in the group described from `group` on. The
+-- status comes last: without it there is no task yet.
 local function write_hash(key, group, at, status)
   if ARGV[group + 6] ~= '0' then
     call('HSET', key, unpack(ARGV, at + OWN, at + OWN + words_of(group) - 1))
@@ -36,7 +37,7 @@ local function write_hash(key, group, at, status)
     'retry_count', ARGV[group + 5], 'payload', ARGV[at + 1])
 end
 
--- Why a task can't be filed, or nil.
+-- Returns the reason why a task can't be stored, or nil.
 local function refusal(id, route, rare, fresh)
   if not fresh then
     local status = redis.pcall('HGET', TASK .. id, 'status')
@@ -56,7 +57,7 @@ local function refusal(id, route, rare, fresh)
   end
 end
 
--- The parent that has failed for good, if one has; and whether all succeeded.
+-- Returns the parent that has failed for good, if there is one, and whether all succeeded.
 local function parents_of(parents)
   local outstanding = false
   for parent in string.gmatch(parents, '%S+') do
@@ -67,14 +68,14 @@ local function parents_of(parents)
   return nil, outstanding
 end
 
--- Files a task that is not simply runnable.
+-- Stores a task that is not simply runnable.
 local function file_special(id, group, at, rare)
   local key, parents = TASK .. id, rare.depends_on or ''
   for parent in string.gmatch(parents, '%S+') do
     call('SADD', TASK .. parent .. ':children', id)
     call('HSET', TASK .. parent, 'children', 1, 'links', 1)
   end
-  -- Should this break off, the walk goes on from here: never past a gate.
+  -- If this breaks off, the repair scan continues from here, never past a gate.
   write_hash(key, group, at, rare.approval_expires and 'awaiting_approval' or 'waiting')
   if rare.dedup_key then call('SET', TASKS .. 'dedup:' .. rare.dedup_key, id) end
   local failed, state = parents_of(parents)

@@ -1,4 +1,4 @@
--- parts/finish.lua: how a task ends for good. Needs base, ready, say.
+-- parts/finish.lua: ends a task for good. Needs base, ready, say.
 
 local FINISH = {'dedup_key', 'concurrency_key', 'children'}
 
@@ -9,7 +9,7 @@ local function all_succeeded(parents)
   return true
 end
 
--- The parent that keeps a task from ever running, if one does.
+-- Returns the parent that keeps a task from ever running, if there is one.
 local function hopeless(parents)
   for parent in string.gmatch(parents or '', '%S+') do
     local status = fields_of(parent, 'status')[1]
@@ -17,7 +17,7 @@ local function hopeless(parents)
   end
 end
 
--- Lets those run that waited for this one and wait for nobody else.
+-- Releases the children that wait only for this task.
 local function release_children(id)
   for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
     local parents = fields_of(child, 'status', 'depends_on')
@@ -28,8 +28,8 @@ local function release_children(id)
   end
 end
 
--- Ends one task: where it is listed first, then its own words, then whatever
--- it held. Returns the children that can't run any more.
+-- Ends one task: first its lists, then its hash, then everything it held. Returns the children that
+-- can't run any more.
 local function finish_one(id, status, task, fields)
   local orphans = {}
   call('ZADD', TASKS .. (status == 'failed' and 'dead' or 'done'), NOW, id)
@@ -49,14 +49,14 @@ local function finish_one(id, status, task, fields)
   return orphans
 end
 
--- A task of this id may have been forgotten, and another one have come.
+-- The earlier task of this id may have been deleted, and another one stored.
 local function is_child(id, parent)
   local parents = fields_of(id, 'depends_on')[1] or ''
   return string.find(' ' .. parents .. ' ', ' ' .. parent .. ' ', 1, true)
 end
 
--- Ends a task, and with it whatever waits for it if it did not succeed.
--- A list instead of recursion: chains may be long.
+-- Ends a task, and its dependents if it did not succeed. Uses a list instead of recursion, because
+-- chains may be long.
 local function finish(id, status, task, fields)
   local orphans, cancelled = finish_one(id, status, task, fields), {}
   local todo = {}

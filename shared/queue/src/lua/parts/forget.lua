@@ -1,6 +1,6 @@
--- parts/forget.lua: removes a task that has ended, with all it left. Needs base.
+-- parts/forget.lua: deletes an ended task and everything it left. Needs base.
 
--- A task that has not ended and names this one as a parent, if there is one.
+-- Returns a task that has not ended and depends on this one, if there is one.
 local function waiting_child(id)
   for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
     if live(child) then return child end

@@ -1,7 +1,7 @@
--- parts/held.lua: whether a claim is still its worker's. Needs base.
+-- parts/held.lua: checks whether a worker still holds a claim. Needs base.
 
--- nil if it is; 'already' if this very claim was settled before (its answer
--- was lost); 'lost' if it is another's by now, or nobody's.
+-- Returns nil if it holds; 'already' if this very claim was settled before (its reply was lost);
+-- 'lost' if another worker or none holds it.
 local function not_held(id, status, fence, mine)
   if fence == mine then
     if status == 'running' then return nil end
@@ -17,15 +17,15 @@ local function not_held(id, status, fence, mine)
   return 'lost'
 end
 
--- What attempts did is kept: the last 50. A record is JSON; its fields stand in
--- the order that `record` has them in, and settle.rs too.
+-- Keeps the records of the last 50 attempts. A record is JSON; its fields stand in the order of
+-- `record`, and of settle.rs.
 local function keep_record(id, text)
   local key = TASK .. id .. ':attempts'
   if call('RPUSH', key, text) > 50 then call('LTRIM', key, -50, -1) end
 end
 
--- `claim` is attempt, fence, worker, claimed_at, started_at as the hash has them;
--- `why` is JSON already.
+-- `claim` is attempt, fence, worker, claimed_at, started_at as the hash has them; `why` is already
+-- JSON.
 local function record(id, claim, outcome, why)
   local text = '{"attempt":' .. (claim[1] or '0') .. ',"fence":' .. (claim[2] or '0')
     .. ',"outcome":"' .. outcome .. '","worker":"' .. (claim[3] or '')
@@ -36,7 +36,7 @@ local function record(id, claim, outcome, why)
   keep_record(id, text .. '}')
 end
 
--- Takes the locks off that are this worker's, and no others.
+-- Removes this worker's locks, and no others.
 local function unlock(ids, worker)
   if #ids == 0 then return end
   local keys, ours = {}, {}

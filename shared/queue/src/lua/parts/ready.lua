@@ -1,9 +1,9 @@
--- parts/ready.lua: where a task goes that may run. Needs base.
+-- parts/ready.lua: moves a runnable task to its place. Needs base.
 
 local READY = {'status', 'priority', 'route', 'not_before', 'concurrency_key'}
 
--- The list in which such a task waits for a worker, without the prefix. A route
--- is a type and labels; with '!' before it, of tasks that run alone.
+-- Returns the list in which such a task waits for a worker, without the prefix. A route is a type
+-- and labels; with '!' before it, of tasks that run alone.
 local function list_of(priority, route)
   local list = 'pending'
   if priority and priority ~= 'normal' then list = list .. ':' .. priority end
@@ -11,8 +11,8 @@ local function list_of(priority, route)
   return list
 end
 
--- One token for each of `n` new tasks, at most 1,024 in all: each wakes one
--- idle worker. A hint: the next tick sets what is missing.
+-- Adds one token for each of `n` new tasks, at most 1,024 in total: each wakes one idle worker. A
+-- hint: the next tick adds missing tokens.
 local function wake(route, n)
   local key = TASKS .. 'wake'
   if route and route ~= '' then key = key .. '@' .. route end
@@ -23,23 +23,23 @@ local function wake(route, n)
   if num(redis.pcall('LPUSH', key, unpack(tokens))) > 1024 then call('LTRIM', key, 0, 1023) end
 end
 
--- Files ids that may run. `first` puts them where the next claim looks.
+-- Adds runnable ids to a list. `first` puts them where the next claim looks.
 local function push(list, route, ids, first)
   if route and route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
   call(first and 'RPUSH' or 'LPUSH', TASKS .. list, unpack(ids))
   wake(route, #ids)
 end
 
--- Parks a task behind a key. `blocked` names the keys that have such a list.
+-- Blocks a task behind a key. `blocked` names the keys with such a list.
 local function block(id, by)
   call('SADD', TASKS .. 'blocked', by)
   call('RPUSH', TASKS .. 'blocked:' .. by, id)
   call('HSET', TASK .. id, 'status', 'blocked', 'blocked_by', by)
 end
 
--- Moves a task that nothing else holds back to where it belongs: later, behind
--- another of its concurrency key, or to the workers. `task` has the fields of
--- READY. Returns its new status. The caller removes it from where it was.
+-- Moves a task that nothing else holds back to its place: scheduled, behind another task of its
+-- concurrency key, or pending. `task` has the fields of READY. Returns its new status. The caller
+-- removes it from its old place.
 local function ready(id, task, first)
   local _, priority, route, not_before, slot = unpack(task, 1, 5)
   local key = TASK .. id
@@ -63,7 +63,7 @@ local function ready(id, task, first)
   return 'pending'
 end
 
--- Gives up a task's slot, and lets the next one of its concurrency key run.
+-- Releases a task's slot, and lets the next task of its concurrency key run.
 local function free_slot(id, slot)
   if not slot or slot == '' then return end
   local slots, blocked = TASKS .. 'slots:' .. slot, TASKS .. 'blocked:' .. slot

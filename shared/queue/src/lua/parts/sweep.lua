@@ -1,7 +1,6 @@
--- parts/sweep.lua: finds tasks that no list or index knows. Needs base, ready,
--- finish, approval.
+-- parts/sweep.lua: finds tasks that no list or index holds. Needs base, ready, finish, approval.
 
--- A long list is searched for one task a step only, as Redis waits meanwhile.
+-- A long list is searched for one task per step only, because Redis waits meanwhile.
 local SHORT = 500
 local long_search_left = true
 
@@ -14,7 +13,7 @@ local function is_in(list, id)
   return length > 0 and call('LPOS', list, id) ~= false
 end
 
--- Also what a script has left undone that broke off while it ended a parent.
+-- Also completes the work of a script that broke off while it ended a parent.
 local function sweep_waiting(id, status)
   local task = fields_of(id, 'depends_on', 'approval_expires', unpack(FINISH))
   local parent = hopeless(task[1])
@@ -36,8 +35,7 @@ local function sweep_waiting(id, status)
   return call('ZADD', TASKS .. 'waiting', 'NX', due, id)
 end
 
--- Lists are served from their end: in a long one only a task that came before
--- the one that is next can be missing.
+-- Lists are served from their end: in a long one only a task before the next one can be missing.
 local function sweep_pending(id)
   local task = fields_of(id, unpack(READY))
   local list = TASKS .. list_of(task[2], task[3])
@@ -95,7 +93,7 @@ local function sweep_task(id, lease)
   return call('ZADD', TASKS .. 'done', 'NX', now, id)
 end
 
--- A slot is held by a task that runs or is about to; a parked one keeps it.
+-- A slot is held by a task that runs or is about to; a blocked task keeps it.
 local function sweep_slots(slot)
   local freed = 0
   for _, id in ipairs(call('SMEMBERS', TASKS .. 'slots:' .. slot)) do
@@ -123,7 +121,7 @@ local function sweep_key(key, lease)
   return 0
 end
 
--- One step of the walk: about `count` keys, each for itself.
+-- Runs one step of the scan: about `count` keys, each on its own.
 local function sweep(count, lease, each)
   local pattern = string.gsub(P, '([%*%?%[%]\\])', '\\%1') .. 'task*'
   local cursor = call('HGET', TASKS .. 'tick', 'cursor') or '0'
