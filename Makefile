@@ -7,7 +7,7 @@ CARGO ?= cargo
 PROFILE ?= dev
 # How long `make fuzz` spends on each target.
 SECONDS_EACH ?= 60
-SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild release-notes dist kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
+SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild release-notes dist kubernetes/check) shared/diagnosis/fixtures/check shared/fake-github/published/fetch
 
 .PHONY: help demo up test lint dist registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack mutants fuzz
 
@@ -21,7 +21,7 @@ skip = { echo "skipped: $(1) is not installed"; [ "$${GREENLINE_STRICT:-}" != 1 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## see it all work, without a token: a practice GitHub, a red pull request, a worker (ARGS="--list")
+demo: ## see it all work, without a token: a fake GitHub, a red pull request, a worker (ARGS="--list")
 	@deploy/need cargo cc git redis
 	@$(CARGO) run $(LOCAL) -- demo $(ARGS)
 
@@ -31,7 +31,7 @@ up: ## run everything on this machine; Redis is installed if it is missing (ARGS
 
 test: ## all tests, against a real Redis that is installed if it is missing
 	@deploy/need cargo cc git redis
-	@shared/practice/published/fetch || echo "skipped: GitHub's published descriptions could not be fetched"
+	@shared/fake-github/published/fetch || echo "skipped: GitHub's published descriptions could not be fetched"
 	@status=0; \
 	$(CARGO) test --locked --workspace --doc --quiet || status=1; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; \

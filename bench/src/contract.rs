@@ -5,7 +5,7 @@ use greenline_queue::Scripts;
 
 /// A part of the contract that can be removed to measure its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ContractPart {
     /// The lock with the worker's name.
     Lock,
     /// The lease, which is the authority on claims.
@@ -19,7 +19,7 @@ pub enum Part {
     Channel,
 }
 
-impl Part {
+impl ContractPart {
     pub const ALL: [Self; 6] =
         [Self::Lock, Self::Lease, Self::Attempts, Self::Outbox, Self::Event, Self::Channel];
 
@@ -51,7 +51,7 @@ impl Part {
             (Self::Lock, "complete") => comment_out(&text, "unlock(ids, worker)", ""),
             (Self::Lease, "claim") => comment_out(&text, "    if found > 0 then call('ZADD'", ""),
             (Self::Lease, "complete") => comment_out(&text, "call('ZREM', TASKS .. 'leases'", ""),
-            (Self::Attempts, "complete") => comment_out(&text, "    keep_record(id, records", ""),
+            (Self::Attempts, "complete") => comment_out(&text, "    append_record(id, records", ""),
             (Self::Outbox, "complete") => comment_out(&text, "call('ZADD', TASKS .. 'outbox'", ""),
             (Self::Event, "claim") => comment_out(&text, "  event('claimed'", ""),
             (Self::Event, "complete") => comment_out(&text, "event('success'", ""),
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn every_part_can_be_left_out_of_the_scripts_as_they_are() {
-        for part in Part::ALL {
-            assert_eq!(Part::named(part.name()), Some(part));
+        for part in ContractPart::ALL {
+            assert_eq!(ContractPart::named(part.name()), Some(part));
             let _scripts = part.left_out();
         }
     }

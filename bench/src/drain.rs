@@ -5,15 +5,15 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use greenline_queue::{Pausable, Queue};
+use greenline_queue::{PauseTarget, Queue};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::contract::Part;
-use crate::server::{Server, Usage};
+use crate::contract::ContractPart;
+use crate::server::{BenchServer, Usage};
 
 /// The time after which a drain counts as stuck.
-const PATIENCE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The command line of worker processes.
 #[derive(Debug, Clone)]
@@ -25,9 +25,9 @@ pub(crate) struct WorkerCommand {
     /// The duration of each task in ms.
     pub(crate) task_ms: u64,
     /// The worker prints the delay of each pick-up.
-    pub(crate) tell: bool,
+    pub(crate) report_lateness: bool,
     /// The part to remove from its scripts.
-    pub(crate) without: Option<Part>,
+    pub(crate) without: Option<ContractPart>,
 }
 
 impl WorkerCommand {
@@ -37,14 +37,14 @@ impl WorkerCommand {
         command.args(["bench", "worker", "--url", url]);
         command.args(["--slots", &self.slots.to_string()]);
         command.args(["--task-ms", &self.task_ms.to_string()]);
-        if self.tell {
-            command.arg("--tell");
+        if self.report_lateness {
+            command.arg("--report-lateness");
         }
         if let Some(part) = self.without {
             command.args(["--without", part.name()]);
         }
         command.stdin(Stdio::null()).stderr(Stdio::null());
-        command.stdout(if self.tell { Stdio::piped() } else { Stdio::null() });
+        command.stdout(if self.report_lateness { Stdio::piped() } else { Stdio::null() });
         command.kill_on_drop(true).spawn().context("a worker process could not be started")
     }
 }
@@ -71,7 +71,7 @@ pub(crate) struct Drained {
 /// Enqueues a backlog and drains it. Measures from the moment that all connected workers may start
 /// until Redis has `measured` finished tasks.
 pub(crate) async fn drain(
-    server: &Server,
+    server: &BenchServer,
     command: &WorkerCommand,
     workers: usize,
     backlog: usize,
@@ -86,7 +86,7 @@ pub(crate) async fn drain(
 
     let before = server.usage().await?;
     let begun = Instant::now();
-    queue.resume(&Pausable::All).await?;
+    queue.resume(&PauseTarget::All).await?;
     wait_until_finished(server, measured as u64).await?;
     let took = begun.elapsed().as_secs_f64();
     let after = server.usage().await?;
@@ -115,12 +115,12 @@ fn per(later: &Usage, earlier: &Usage, count: usize) -> f64 {
 
 /// Starts workers behind a pause, and waits until all have registered.
 pub(crate) async fn stand_by(
-    server: &Server,
+    server: &BenchServer,
     queue: &Queue,
     command: &WorkerCommand,
     workers: usize,
 ) -> anyhow::Result<Vec<Child>> {
-    queue.pause(&Pausable::All, "the benchmark", "until all workers are up").await?;
+    queue.pause(&PauseTarget::All, "the benchmark", "until all workers are up").await?;
     let children =
         (0..workers).map(|_| command.spawn(server.url())).collect::<Result<Vec<_>, _>>()?;
     let end = Instant::now() + Duration::from_secs(30);
@@ -132,8 +132,8 @@ pub(crate) async fn stand_by(
 }
 
 /// Polls every 5 ms, as for the peers.
-pub(crate) async fn wait_until_finished(server: &Server, count: u64) -> anyhow::Result<()> {
-    let end = Instant::now() + PATIENCE;
+pub(crate) async fn wait_until_finished(server: &BenchServer, count: u64) -> anyhow::Result<()> {
+    let end = Instant::now() + DEADLINE;
     while server.finished().await? < count {
         anyhow::ensure!(Instant::now() < end, "the backlog was not drained within 5 minutes");
         sleep(Duration::from_millis(5)).await;

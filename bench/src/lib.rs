@@ -7,6 +7,7 @@
 //! Figures of one run belong together. The machine may be shared, so compare medians and ratios,
 //! and nothing across runs.
 
+mod baseline;
 mod clock;
 mod contract;
 mod drain;
@@ -17,8 +18,7 @@ mod report;
 mod run;
 mod server;
 pub mod worker;
-mod yardstick;
 
-pub use contract::Part;
-pub use report::Report;
+pub use contract::ContractPart;
+pub use report::BenchReport;
 pub use run::{BenchOptions, run};

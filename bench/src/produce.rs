@@ -6,7 +6,7 @@ use anyhow::Context;
 use greenline_queue::{Task, TaskSpec};
 
 use crate::clock::now_us;
-use crate::server::Server;
+use crate::server::BenchServer;
 
 /// The size of a task's JSON.
 const PAYLOAD: usize = 1024;
@@ -25,7 +25,7 @@ pub(crate) fn task(name: &str) -> anyhow::Result<Task> {
 }
 
 /// Enqueues a backlog in bulk, and returns tasks per second.
-pub(crate) async fn bulk(server: &Server, count: usize) -> anyhow::Result<f64> {
+pub(crate) async fn bulk(server: &BenchServer, count: usize) -> anyhow::Result<f64> {
     let queue = server.queue().await?;
     let tasks = (0..count).map(|at| task(&format!("bulk-{at}"))).collect::<Result<_, _>>()?;
     let begun = Instant::now();
@@ -36,7 +36,7 @@ pub(crate) async fn bulk(server: &Server, count: usize) -> anyhow::Result<f64> {
 }
 
 /// Enqueues single tasks by ten callers, and returns tasks per second.
-pub(crate) async fn single(server: &Server, count: usize) -> anyhow::Result<f64> {
+pub(crate) async fn single(server: &BenchServer, count: usize) -> anyhow::Result<f64> {
     let queue = server.queue().await?;
     let mut rows = Vec::new();
     for caller in 0..CALLERS {

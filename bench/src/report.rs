@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// The results of a run: medians over its rounds.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     /// The queue's version.
     pub version: String,
     /// The server's product and version.
@@ -47,7 +47,7 @@ const SHOWN: [(&str, &str, usize, &str); 16] = [
     ("redis_bytes_per_queued_task", "Redis keeps of a queued task", 0, "bytes"),
 ];
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use greenline_store::Persistence;
 
-use crate::contract::Part;
+use crate::baseline::redis_itself;
+use crate::contract::ContractPart;
 use crate::drain::{Drained, WorkerCommand, drain};
 use crate::pickup::pick_up;
 use crate::produce::{bulk, single};
 use crate::recovery::recover;
-use crate::report::Report;
-use crate::server::Server;
-use crate::yardstick::redis_itself;
+use crate::report::BenchReport;
+use crate::server::BenchServer;
 
 /// Options of a run.
 #[derive(Debug, Clone)]
@@ -72,16 +72,16 @@ fn median(values: &[f64]) -> f64 {
 /// # Errors
 ///
 /// When Redis or a worker can't be started, or does not finish.
-pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::Result<Report> {
+pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::Result<BenchReport> {
     let server = match &options.url {
-        Some(url) => Server::at(url).await?,
-        None => Server::start(Persistence::None).await?,
+        Some(url) => BenchServer::at(url).await?,
+        None => BenchServer::start(Persistence::None).await?,
     };
     let command = WorkerCommand {
         program: options.program.clone(),
         slots: options.slots,
         task_ms: 0,
-        tell: false,
+        report_lateness: false,
         without: None,
     };
     let mut rounds = Rounds::default();
@@ -103,14 +103,14 @@ pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::R
         rounds.add("pickup_p50_ms", picked.p50_ms);
         rounds.add("pickup_p99_ms", picked.p99_ms);
     }
-    let mut report = Report {
+    let mut report = BenchReport {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         redis: server.version().await?,
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         tasks: options.tasks,
         slots: options.slots,
         rounds: options.rounds,
-        ..Report::default()
+        ..BenchReport::default()
     };
     if options.thorough {
         thorough(options, &server, &command, &mut rounds, &mut report, &mut say).await?;
@@ -124,10 +124,10 @@ pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::R
 
 async fn thorough(
     options: &BenchOptions,
-    server: &Server,
+    server: &BenchServer,
     command: &WorkerCommand,
     rounds: &mut Rounds,
-    report: &mut Report,
+    report: &mut BenchReport,
     say: &mut impl FnMut(&str),
 ) -> anyhow::Result<()> {
     let tasks = options.tasks;
@@ -140,7 +140,7 @@ async fn thorough(
     rounds.add("drain_backlog_per_s", large.per_second);
 
     // Runs with and without alternate, so that both see the same machine.
-    let durable = Server::start(Persistence::EverySecond).await?;
+    let durable = BenchServer::start(Persistence::EverySecond).await?;
     for round in 1..=options.rounds.max(1) {
         say(&format!("AOF everysec, round {round} of {}", options.rounds));
         let without = drain(server, command, 1, tasks, tasks).await?.per_second;
@@ -154,7 +154,7 @@ async fn thorough(
     for round in 1..=options.rounds.max(1) {
         say(&format!("parts of the contract, round {round} of {}", options.rounds));
         let whole = drain(server, command, 1, tasks, tasks).await?.redis_us;
-        for part in Part::ALL {
+        for part in ContractPart::ALL {
             let lean = WorkerCommand { without: Some(part), ..command.clone() };
             let us = drain(server, &lean, 1, tasks, tasks).await?.redis_us;
             costs.entry(part.name()).or_default().push(whole - us);

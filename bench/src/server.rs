@@ -11,7 +11,7 @@ use tempfile::TempDir;
 const DATABASE: u16 = 10;
 
 /// A server for the run.
-pub(crate) struct Server {
+pub(crate) struct BenchServer {
     url: String,
     port: Option<u16>,
     store: Store,
@@ -29,7 +29,7 @@ pub(crate) struct Usage {
     pub(crate) memory: f64,
 }
 
-impl Server {
+impl BenchServer {
     pub(crate) async fn start(persistence: Persistence) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("a folder for the benchmark's Redis")?;
         let port = free_port()?;

@@ -1,13 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use anstream::ColorChoice;
-use clap::builder::PossibleValue;
-use clap::{Parser, Subcommand, ValueEnum};
-use greenline_runtime::settings::Flags;
-
-use crate::ending::{Complaint, Ended};
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::{
     approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, keys, lead, man,
     queue, sarif, settings, up, why, worker,
@@ -36,96 +32,13 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong usage or settings,
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
     #[command(flatten)]
     pub(crate) global: Global,
 }
 
-/// Options of every command.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
-pub(crate) struct Global {
-    /// Print data as JSON: one object, or one per line
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Read settings from this file instead of greenline.toml
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Use this Redis instead of REDIS_URL
-    #[arg(long, global = true, value_name = "URL")]
-    redis: Option<String>,
-    /// Prefix every key and channel with this name
-    #[arg(long, global = true, value_name = "NAME")]
-    namespace: Option<String>,
-    /// Use color: auto, always or never
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_possible_values = true
-    )]
-    pub(crate) color: Color,
-}
-
-impl Global {
-    /// Returns these options as settings.
-    pub(crate) fn flags(&self) -> Flags {
-        let config = self.config.as_ref().map(|path| path.display().to_string());
-        Flags::none()
-            .with("config", "--config", config)
-            .with("redis.url", "--redis", self.redis.clone())
-            .with("redis.namespace", "--namespace", self.namespace.clone())
-    }
-
-    /// Returns an error for options that a command without settings would ignore.
-    pub(crate) fn refuse_settings(&self, why: &str) -> Result<(), Complaint> {
-        let given = [
-            ("--config", self.config.is_some()),
-            ("--redis", self.redis.is_some()),
-            ("--namespace", self.namespace.is_some()),
-        ];
-        match given.into_iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((flag, _)) => {
-                let says = format!("{flag} can't be used here: {why}");
-                Err(Complaint::wrong(says).mend("leave it out"))
-            }
-        }
-    }
-}
-
-/// The `--color` option.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Color(ColorChoice);
-
-impl Color {
-    /// Applies to the whole process from now on.
-    pub(crate) fn write_global(self) {
-        self.0.write_global();
-    }
-}
-
-impl ValueEnum for Color {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self(ColorChoice::Auto), Self(ColorChoice::Always), Self(ColorChoice::Never)]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self.0 {
-            ColorChoice::Always | ColorChoice::AlwaysAnsi => {
-                PossibleValue::new("always").help("colour wherever it goes")
-            }
-            ColorChoice::Never => PossibleValue::new("never").help("plain text"),
-            ColorChoice::Auto => {
-                PossibleValue::new("auto").help("colour on a terminal, unless NO_COLOR is set")
-            }
-        })
-    }
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run everything on this machine: a Redis if none is set, one lead, workers
     Up(up::Args),
     /// Watch it work: a local fake GitHub, a red pull request, and what Greenline does
@@ -146,16 +59,16 @@ enum Command {
     Why(why::Args),
     /// Check SARIF files as GitHub's code scanning reads them
     #[command(subcommand)]
-    Sarif(sarif::Command),
+    Sarif(sarif::SarifCommand),
     /// Enqueue, inspect and change tasks
     #[command(subcommand)]
-    Queue(queue::Command),
+    Queue(queue::QueueCommand),
     /// List what needs your approval, and answer
     Approvals(approvals::Args),
     /// Stop all outside actions: comments, commits, merges, re-runs
     Halt(halt::HaltArgs),
     /// Let the lead act outside again, from where it was stopped
-    Resume(halt::ResumeArgs),
+    Resume(halt::ResumeActionsArgs),
     /// Measure the queue on this machine, beside its Redis's limit
     Bench(bench::Args),
     /// Show all settings, and the source of each
@@ -169,28 +82,28 @@ enum Command {
 }
 
 impl Args {
-    pub(crate) fn run(self) -> anyhow::Result<Ended> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitStatus> {
         let global = &self.global;
         match self.command {
-            Command::Up(args) => up::run(global, &args),
-            Command::Demo(args) => demo::run(global, &args),
-            Command::Lead(args) => lead::run(global, &args),
-            Command::Worker(args) => worker::run(global, &args),
-            Command::Health(args) => health::run(global, &args),
-            Command::Doctor(args) => doctor::run(global, &args),
-            Command::Diagnose(args) => diagnose::run(global, &args),
-            Command::Flaky(args) => flaky::run(global, &args),
-            Command::Why(args) => why::run(global, &args),
-            Command::Sarif(command) => command.run(global),
-            Command::Queue(command) => command.run(global),
-            Command::Approvals(args) => approvals::run(global, args),
-            Command::Halt(args) => halt::halt(global, &args),
-            Command::Resume(args) => halt::resume(global, &args),
-            Command::Bench(args) => bench::run(global, args),
-            Command::Settings(args) => settings::run(global, &args),
-            Command::Keys(args) => keys::run(global, &args),
-            Command::Completions(args) => completions::run(&args),
-            Command::Man(args) => man::run(&args),
+            CliCommand::Up(args) => up::run(global, &args),
+            CliCommand::Demo(args) => demo::run(global, &args),
+            CliCommand::Lead(args) => lead::run(global, &args),
+            CliCommand::Worker(args) => worker::run(global, &args),
+            CliCommand::Health(args) => health::run(global, &args),
+            CliCommand::Doctor(args) => doctor::run(global, &args),
+            CliCommand::Diagnose(args) => diagnose::run(global, &args),
+            CliCommand::Flaky(args) => flaky::run(global, &args),
+            CliCommand::Why(args) => why::run(global, &args),
+            CliCommand::Sarif(command) => command.run(global),
+            CliCommand::Queue(command) => command.run(global),
+            CliCommand::Approvals(args) => approvals::run(global, args),
+            CliCommand::Halt(args) => halt::halt(global, &args),
+            CliCommand::Resume(args) => halt::resume(global, &args),
+            CliCommand::Bench(args) => bench::run(global, args),
+            CliCommand::Settings(args) => settings::run(global, &args),
+            CliCommand::Keys(args) => keys::run(global, &args),
+            CliCommand::Completions(args) => completions::run(&args),
+            CliCommand::Man(args) => man::run(&args),
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use greenline_bench::worker::Load;
-use greenline_bench::{BenchOptions, Part};
+use greenline_bench::worker::WorkerLoad;
+use greenline_bench::{BenchOptions, ContractPart};
 use greenline_queue::Scripts;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::Output;
 
 /// Measure the queue on this machine, beside its Redis's limit
@@ -27,7 +27,7 @@ use crate::print::Output;
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    part: Option<Worker>,
+    part: Option<BenchPart>,
     /// Tasks of the backlog to drain
     #[arg(long, default_value_t = 50_000, value_name = "N")]
     tasks: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Worker {
+enum BenchPart {
     /// A worker process of the benchmark
     #[command(hide = true)]
     Worker {
@@ -60,20 +60,20 @@ enum Worker {
         #[arg(long)]
         task_ms: u64,
         #[arg(long)]
-        tell: bool,
+        report_lateness: bool,
         #[arg(long)]
         without: Option<String>,
     },
 }
 
-pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match args.part {
-        Some(Worker::Worker { url, slots, task_ms, tell, without }) => {
-            let load = Load { task: Duration::from_millis(task_ms), tell };
+        Some(BenchPart::Worker { url, slots, task_ms, report_lateness, without }) => {
+            let load = WorkerLoad { task: Duration::from_millis(task_ms), report_lateness };
             let scripts = match without {
-                Some(name) => Part::named(&name)
-                    .ok_or_else(|| Complaint::wrong(format!("there is no part {name:?}")))?
+                Some(name) => ContractPart::named(&name)
+                    .ok_or_else(|| CliError::usage(format!("there is no part {name:?}")))?
                     .left_out(),
                 None => Scripts::default(),
             };
@@ -81,7 +81,7 @@ pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
         }
         None => runtime.block_on(measure(Output { json: global.json }, args))?,
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 async fn measure(out: Output, args: Args) -> anyhow::Result<()> {
@@ -109,6 +109,6 @@ async fn measure(out: Output, args: Args) -> anyhow::Result<()> {
         _ = tokio::signal::ctrl_c() => None,
     };
     spinner.finish_and_clear();
-    let report = measured.ok_or_else(|| Complaint::outside("stopped before the end"))?;
+    let report = measured.ok_or_else(|| CliError::external("stopped before the end"))?;
     if out.json { out.object(&report) } else { Ok(out.block(&report)?) }
 }

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use std::io::Write;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -17,11 +17,11 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitStatus> {
     // Written at once: the generator panics if a pipe closes early.
     let mut script = Vec::new();
     let mut command = crate::args::Args::command();
     clap_complete::generate(args.shell, &mut command, "greenline", &mut script);
     std::io::stdout().write_all(&script)?;
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }

@@ -5,8 +5,8 @@
 use greenline_lead::publish::{self, Halt};
 use serde_json::json;
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::operator;
 use crate::print::{text, when};
 use crate::session::Session;
@@ -29,9 +29,9 @@ pub(crate) struct HaltArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline resume")]
-pub(crate) struct ResumeArgs {}
+pub(crate) struct ResumeActionsArgs {}
 
-pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<Ended> {
+pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| {
         let queue = session.queue().await?;
         let (by, why) = (operator::name(), args.reason.clone());
@@ -40,23 +40,23 @@ pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<Ended> {
     })
 }
 
-pub(crate) fn resume(global: &Global, _args: &ResumeArgs) -> anyhow::Result<Ended> {
+pub(crate) fn resume(global: &Global, _args: &ResumeActionsArgs) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| {
         let queue = session.queue().await?;
         if !publish::resume(queue.store()).await? {
-            return Err(Complaint::no("outside actions were not halted").into());
+            return Err(CliError::negative("outside actions were not halted").into());
         }
         show(&session, publish::halted(queue.store()).await?.as_ref())
     })
 }
 
-fn show(session: &Session, halt: Option<&Halt>) -> anyhow::Result<Ended> {
+fn show(session: &Session, halt: Option<&Halt>) -> anyhow::Result<ExitStatus> {
     match halt {
         _ if session.out.json => session.out.object(&json!({ "halted": halt }))?,
         Some(halt) => session.out.line(sentence(halt))?,
         None => session.out.line("outside actions go on")?,
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 /// Formats `outside actions are halted by ada@laptop, 3 min ago: a look first`.

@@ -10,19 +10,20 @@
 
 mod approvals;
 mod args;
-mod ask;
 mod bench;
 mod completions;
+mod confirm;
 mod connection;
 mod daemon;
 mod demo;
 mod diagnose;
 mod doctor;
-mod ending;
+mod error;
+mod find_redis;
 mod flaky;
+mod global;
 mod halt;
 mod health;
-mod home;
 mod keys;
 mod lead;
 mod man;
@@ -30,10 +31,10 @@ mod operator;
 mod print;
 mod progress;
 mod queue;
-mod redis_here;
 mod sarif;
 mod session;
 mod settings;
+mod state_dir;
 mod up;
 mod why;
 mod worker;
@@ -61,12 +62,12 @@ pub fn main() -> ExitCode {
     }
     // Every command may hold secrets: this comes before any setting is read.
     if let Err(error) = greenline_runtime::privacy::close() {
-        return ending::code(Err(error.into()));
+        return error::exit_code(Err(error.into()));
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(help_or_error) => return ending::of_usage(&help_or_error),
+        Err(help_or_error) => return error::usage_exit_code(&help_or_error),
     };
     args.global.color.write_global();
-    ending::code(args.run())
+    error::exit_code(args.run())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use greenline_runtime::say;
+use greenline_runtime::human;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::print::Output;
@@ -17,7 +17,7 @@ pub(crate) struct Progress {
     out: Output,
     what: &'static str,
     began: Instant,
-    said: Instant,
+    printed_at: Instant,
 }
 
 impl Progress {
@@ -25,7 +25,7 @@ impl Progress {
     pub(crate) fn new(out: Output, what: &'static str, total: u64) -> Self {
         let now = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
-        Self { bar, out, what, began: now, said: now }
+        Self { bar, out, what, began: now, printed_at: now }
     }
 
     /// Sets the number of finished items, and the total.
@@ -33,12 +33,12 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
-        } else if self.said.elapsed() >= LINE_EVERY {
-            self.said = Instant::now();
+        } else if self.printed_at.elapsed() >= LINE_EVERY {
+            self.printed_at = Instant::now();
             let left = left(self.began.elapsed(), done, total)
-                .map(|left| format!(", about {} left", say::duration(left)))
+                .map(|left| format!(", about {} left", human::duration(left)))
                 .unwrap_or_default();
-            let (done, total) = (say::number(done), say::number(total));
+            let (done, total) = (human::number(done), human::number(total));
             self.out.note(format_args!("{}: {done} of {total}{left}", self.what));
         }
     }
@@ -58,7 +58,7 @@ fn bar(what: &'static str, total: u64) -> ProgressBar {
     let style = style.with_key("left", |state: &ProgressState, f: &mut dyn fmt::Write| {
         // There is no estimate before the first item is done; and a bar is no place for errors.
         if state.pos() > 0 {
-            let _drawn = write!(f, ", {} left", say::duration(state.eta()));
+            let _drawn = write!(f, ", {} left", human::duration(state.eta()));
         }
     });
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use greenline_queue::{NewPiece, Queue, Task};
+use greenline_queue::{NewLogPiece, Queue, Task};
 
 use crate::command::Cancellation;
 
@@ -22,7 +22,7 @@ pub struct Assignment {
 
 /// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TaskOutcome {
     /// Success; the result is JSON.
     Done(String),
     Failed {
@@ -38,12 +38,12 @@ pub enum Verdict {
 }
 
 /// The future of one attempt.
-pub type Attempt<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+pub type AttemptFuture<'a> = Pin<Box<dyn Future<Output = TaskOutcome> + Send + 'a>>;
 
 /// Runs the tasks of one type. A panic counts as that task's failure.
 pub trait Handler: Send + Sync + 'static {
     /// Runs one attempt.
-    fn run(&self, assignment: Assignment) -> Attempt<'_>;
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_>;
 }
 
 /// The task's output stream in Redis, which any process may follow.
@@ -64,8 +64,8 @@ impl TaskLog {
     /// pieces are lost, and this returns `false`.
     pub async fn write(&self, pieces: Vec<(&'static str, String)>) -> bool {
         let attempt = self.attempt;
-        let new = |(stream, text)| NewPiece { attempt, stream, text };
-        let pieces: Vec<NewPiece> = pieces.into_iter().map(new).collect();
+        let new = |(stream, text)| NewLogPiece { attempt, stream, text };
+        let pieces: Vec<NewLogPiece> = pieces.into_iter().map(new).collect();
         pieces.is_empty() || self.queue.write_log(&self.task, &pieces).await.is_ok()
     }
 }

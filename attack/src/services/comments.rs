@@ -1,10 +1,10 @@
-//! Commands in comments on the practice GitHub: which of them the lead takes up.
+//! Commands in comments on the fake GitHub: which of them the lead takes up.
 
-use greenline_practice::github::{Change, NewPull, Role};
+use greenline_fake_github::github::{Change, NewPull, Role};
 
 use super::stage::Stage;
 use super::{Case, broke_if, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "B10m", words: "commands that are quoted, hidden or escaped", run: hidden },
@@ -53,14 +53,14 @@ fn reacted_to(stage: &Stage, comment: u64) -> bool {
     })
 }
 
-fn hidden(stage: &Stage) -> anyhow::Result<Verdict> {
+fn hidden(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let comments: Vec<_> = HIDDEN.iter().map(|text| ("ada", *text)).collect();
     let taken = reacted(stage, "hidden-commands", &comments)?;
     let broke = taken.first().map(|at| format!("{:?} is taken up", HIDDEN[*at]));
     Ok(verdict(true, broke))
 }
 
-fn stranger(stage: &Stage) -> anyhow::Result<Verdict> {
+fn stranger(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     stage.repo.collaborator("mallory", Role::Read);
     let taken = reacted(stage, "strangers-command", &[("mallory", "@greenline explain")])?;
     Ok(verdict(true, broke_if(!taken.is_empty(), "it is taken up")))

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use greenline_runtime::settings::{Walls, WorkerSettings};
 use greenline_worker::egress::{Egress, NameSource, Proxies, ProxyFault, Upstream};
-use greenline_worker::reproduce::Safety;
-use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, Sandbox};
+use greenline_worker::reproduce::SandboxPolicy;
+use greenline_worker::sandbox::{
+    Launcher, Sandbox, SandboxAccess, SandboxLayers, SandboxProbe, SandboxUnavailable,
+};
 
 /// Finds the best sandbox that holds here, by trying.
-pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
-    let reach = Reach {
+pub(crate) fn find(worker: &WorkerSettings) -> Result<SandboxProbe, SandboxUnavailable> {
+    let reach = SandboxAccess {
         read: toolchains(worker),
         egress: egress(worker),
         ports: worker.sandbox_ports.clone(),
@@ -20,10 +22,10 @@ pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
 }
 
 /// The walls that the settings ask for.
-pub(crate) fn layers(worker: &WorkerSettings) -> Layers {
+pub(crate) fn layers(worker: &WorkerSettings) -> SandboxLayers {
     match worker.sandbox.walls {
-        Walls::All => Layers::All,
-        Walls::Landlock => Layers::LandlockAlone,
+        Walls::All => SandboxLayers::All,
+        Walls::Landlock => SandboxLayers::LandlockAlone,
     }
 }
 
@@ -42,9 +44,9 @@ pub(crate) fn proxies() -> Result<Proxies, ProxyFault> {
 }
 
 /// Returns the protection against other people's code, and logs it once.
-pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
+pub(crate) fn safety(worker: &WorkerSettings) -> SandboxPolicy {
     match find(worker) {
-        Ok(Found { sandbox, no_namespaces, closed }) => {
+        Ok(SandboxProbe { sandbox, no_namespaces, closed }) => {
             let isolation = sandbox.isolation();
             tracing::info!(
                 sandbox.landlock = isolation.landlock,
@@ -55,15 +57,15 @@ pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
             for closed in closed {
                 tracing::warn!("sandbox: {closed}, so commands don't see it ({OPEN_IT})");
             }
-            Safety::Sandbox(sandbox)
+            SandboxPolicy::Sandbox(sandbox)
         }
         Err(why) if worker.without_isolation => {
             tracing::warn!("sandbox: none ({why}): what pull requests bring is run all the same");
-            Safety::RunInTheOpen
+            SandboxPolicy::RunInTheOpen
         }
         Err(why) => {
             tracing::warn!("sandbox: none ({why}): failures are not reproduced here");
-            Safety::Refuse(why.to_string())
+            SandboxPolicy::Refuse(why.to_string())
         }
     }
 }
@@ -73,11 +75,15 @@ pub(crate) const OPEN_IT: &str =
     "move it to where all users may enter, run the worker as an ordinary user, or allow namespaces";
 
 /// Describes it in a few words.
-pub(crate) fn in_short(safety: &Safety) -> String {
+pub(crate) fn summary(safety: &SandboxPolicy) -> String {
     match safety {
-        Safety::Sandbox(sandbox) => sandbox.isolation().walls(),
-        Safety::Refuse(_) => "none, so failures are not reproduced (`greenline doctor`)".to_owned(),
-        Safety::RunInTheOpen => "none, and what pull requests bring is run all the same".to_owned(),
+        SandboxPolicy::Sandbox(sandbox) => sandbox.isolation().walls(),
+        SandboxPolicy::Refuse(_) => {
+            "none, so failures are not reproduced (`greenline doctor`)".to_owned()
+        }
+        SandboxPolicy::RunInTheOpen => {
+            "none, and what pull requests bring is run all the same".to_owned()
+        }
     }
 }
 

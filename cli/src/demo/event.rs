@@ -1,14 +1,14 @@
 //! Events of a story. Names here are public: with `--json` each is one line.
 
-use greenline_lead::plan::Told;
-use greenline_worker::reproduce::Answer;
+use greenline_lead::plan::DecisionRecord;
+use greenline_worker::reproduce::ReproductionResult;
 use serde::Serialize;
 use serde_json::Value;
 
 /// A step of a story.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Event {
+pub(super) enum DemoEvent {
     /// CI has ended and failed.
     FailedCheck {
         repo: String,
@@ -24,7 +24,7 @@ pub(super) enum Event {
         repo: String,
         pull: Option<u64>,
         #[serde(flatten)]
-        told: Box<Told>,
+        record: Box<DecisionRecord>,
     },
     /// A task was enqueued.
     TaskEnqueued { task_id: String, r#type: String, priority: String, validation: Vec<String> },
@@ -34,7 +34,7 @@ pub(super) enum Event {
     Reproduced {
         task_id: String,
         #[serde(flatten)]
-        answer: Box<Answer>,
+        answer: Box<ReproductionResult>,
     },
     /// The failed jobs were re-run.
     Rerun { repo: String, pull: Option<u64>, check: String, run: String },

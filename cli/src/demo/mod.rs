@@ -9,10 +9,10 @@
 
 mod comment;
 mod event;
-mod follow;
-mod play;
-mod stage;
-mod tell;
+mod output;
+mod scenario;
+mod setup;
+mod watch;
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -20,23 +20,23 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use greenline_practice::project::Story;
-use greenline_runtime::logging::{self, Colour};
+use greenline_fake_github::project::Story;
+use greenline_runtime::logging::{self, LogColor};
 use greenline_runtime::settings::{LogFormat, LogSettings};
-use greenline_runtime::stopping::Stop;
+use greenline_runtime::shutdown::Shutdown;
 use greenline_store::server_program;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::Global;
-use crate::ask;
-use crate::ending::{Complaint, Ended};
+use crate::confirm;
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::Output;
 use crate::print::style::{BOLD, DIM};
-use follow::{Interrupted, Stuck};
-use stage::Stage;
-use tell::Teller;
+use output::DemoOutput;
+use setup::DemoEnvironment;
+use watch::{Interrupted, StoryTimeout};
 
 /// The number of log lines to show when a story is stuck.
 const LAST_LINES: usize = 8;
@@ -74,23 +74,23 @@ fn stories() -> impl TypedValueParser<Value = Story> {
         .try_map(|name| Story::named(&name).ok_or("no story has this name"))
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     let out = Output { json: global.json };
     if args.list {
         return list(out);
     }
     global.refuse_settings("the demo has its own settings and its own Redis")?;
     look_for_programs()?;
-    let what = "This starts a practice GitHub, a Redis, a lead and a worker on this machine,\n\
+    let what = "This starts a fake GitHub, a Redis, a lead and a worker on this machine,\n\
                 and removes them again. It needs no token, no key and no network.";
-    if !args.yes && !ask::whether_to_go_on(what)? {
+    if !args.yes && !confirm::offer(what)? {
         out.note("Nothing was started.");
-        return Ok(Ended::No);
+        return Ok(ExitStatus::Negative);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // The story's own stop: the daemons are stopped when it is over. Installed before there is
     // anything that could be left behind.
-    let stop = Stop::new();
+    let stop = Shutdown::new();
     let (signals, hangup) = {
         let _inside = runtime.enter();
         let signals = stop.on_signals(|_| {}).context("failed to listen for signals")?;
@@ -101,7 +101,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     let log = log_to(&folder)?;
     let ended = runtime.block_on(async {
         tokio::select! {
-            ended = on_stage(out, args.story, &folder, &stop) => ended,
+            ended = run_story(out, args.story, &folder, &stop) => ended,
             never = signals => match never {},
             never = hung_up(hangup, &stop) => match never {},
         }
@@ -114,19 +114,19 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         folder.close().context("failed to remove the temporary folder")?;
     }
     let ended = ended?;
-    Teller::farewell(out, args.keep)?;
+    DemoOutput::farewell(out, args.keep)?;
     Ok(ended)
 }
 
 /// A closed terminal means the same as Ctrl-C.
-async fn hung_up(mut hangup: Signal, stop: &Stop) -> Infallible {
+async fn hung_up(mut hangup: Signal, stop: &Shutdown) -> Infallible {
     loop {
         hangup.recv().await;
         stop.interrupt_now();
     }
 }
 
-fn list(out: Output) -> anyhow::Result<Ended> {
+fn list(out: Output) -> anyhow::Result<ExitStatus> {
     for story in Story::ALL {
         if out.json {
             out.object(&json!({"story": story.name(), "about": story.about()}))?;
@@ -137,16 +137,16 @@ fn list(out: Output) -> anyhow::Result<Ended> {
     if !out.json {
         out.note(format_args!("{DIM}greenline demo --story NAME shows one.{DIM:#}"));
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 /// Checks for the programs that the fake GitHub needs.
 fn look_for_programs() -> anyhow::Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let missing = |what: &str, mend: &str| {
-        let mend = format!("{mend}; `make demo` does that");
-        Err(Complaint::outside(format!("{what} is not installed")).mend(mend).into())
+    let missing = |what: &str, hint: &str| {
+        let hint = format!("{hint}; `make demo` does that");
+        Err(CliError::external(format!("{what} is not installed")).hint(hint).into())
     };
     if !has("git") {
         return missing("git", "install the package git");
@@ -163,20 +163,20 @@ fn log_to(folder: &TempDir) -> anyhow::Result<std::path::PathBuf> {
     let file = File::create(&path).context("failed to make the log")?;
     let filter = "info".parse().map_err(|_| anyhow::anyhow!("info is a level"))?;
     let settings = LogSettings { format: LogFormat::Text, filter, no_color: true };
-    let subscriber = logging::subscriber(&settings, Colour::Plain, file);
+    let subscriber = logging::subscriber(&settings, LogColor::Plain, file);
     tracing::subscriber::set_global_default(subscriber)?;
     Ok(path)
 }
 
-async fn on_stage(
+async fn run_story(
     out: Output,
     story: Story,
     folder: &TempDir,
-    stop: &Stop,
-) -> anyhow::Result<Ended> {
-    let mut teller = Teller::new(out);
-    teller.begins(story)?;
-    let ended = set_and_play(story, folder, &mut teller, stop).await;
+    stop: &Shutdown,
+) -> anyhow::Result<ExitStatus> {
+    let mut output = DemoOutput::new(out);
+    output.begins(story)?;
+    let ended = set_up_and_run(story, folder, &mut output, stop).await;
     match ended {
         // Ctrl-C at a terminal also ends the child programs: their errors are no news.
         Err(_) if is_interrupted(stop).await => Err(Interrupted.into()),
@@ -186,37 +186,37 @@ async fn on_stage(
 
 /// Returns `true` if the end was requested. A signal reaches this process and its children at the
 /// same time: a child's end may be noticed before the signal itself.
-async fn is_interrupted(stop: &Stop) -> bool {
+async fn is_interrupted(stop: &Shutdown) -> bool {
     const HEARD_WITHIN: Duration = Duration::from_millis(300);
     tokio::time::timeout(HEARD_WITHIN, stop.drain.cancelled()).await.is_ok()
 }
 
-async fn set_and_play(
+async fn set_up_and_run(
     story: Story,
     folder: &TempDir,
-    teller: &mut Teller,
-    stop: &Stop,
-) -> anyhow::Result<Ended> {
-    let stage = Stage::set(folder.path()).await?;
-    let ended = match teller.stage(&stage) {
-        Ok(()) => play::play(&stage, story, teller, stop).await,
+    output: &mut DemoOutput,
+    stop: &Shutdown,
+) -> anyhow::Result<ExitStatus> {
+    let environment = DemoEnvironment::set(folder.path()).await?;
+    let ended = match output.environment(&environment) {
+        Ok(()) => scenario::run(&environment, story, output, stop).await,
         Err(error) => Err(error),
     };
-    let struck = stage.strike().await;
+    let torn_down = environment.tear_down().await;
     let ended = ended?;
-    struck?;
+    torn_down?;
     Ok(ended)
 }
 
 /// Adds the log's last lines to an error.
 fn explained(error: anyhow::Error, log: &std::path::Path, kept: bool) -> anyhow::Error {
     if error.is::<Interrupted>() {
-        return Complaint::no("stopped before the story ended; nothing is left of it").into();
+        return CliError::negative("stopped before the story ended; nothing is left of it").into();
     }
-    let Some(stuck) = error.downcast_ref::<Stuck>() else { return error };
+    let Some(stuck) = error.downcast_ref::<StoryTimeout>() else { return error };
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let hint = if kept { "" } else { "\n--keep keeps all of it" };
-    Complaint::no(stuck.to_string()).mend(format!("the log ends with:\n{last}{hint}")).into()
+    CliError::negative(stuck.to_string()).hint(format!("the log ends with:\n{last}{hint}")).into()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use greenline_store::{Store, StoreError, Value, cmd, from_redis_value, pipe};
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 
 /// The most keys to check: enough for most deployments, and no burden for any.
 const MOST_KEYS: usize = 100_000;
@@ -14,7 +14,7 @@ const NAMED: usize = 5;
 
 /// The result of a scan over the keys.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
+pub(super) struct KeyScan {
     seen: usize,
     cut: bool,
     /// Key, expected type, actual type.
@@ -23,24 +23,24 @@ pub(super) struct Walk {
     pub(super) locks: Vec<String>,
 }
 
-impl Walk {
+impl KeyScan {
     /// Scans the keys of the deployment.
     pub(super) async fn over(store: &Store) -> Result<Self, StoreError> {
         let prefix = format!("{}agent:", store.namespace().prefix());
-        let mut walk = Self::default();
+        let mut key_scan = Self::default();
         let mut cursor = 0_u64;
         loop {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(1_000);
             let (next, keys): (u64, Vec<String>) = store.command(&scan).await?;
-            walk.look_at(store, &prefix, keys).await?;
+            key_scan.look_at(store, &prefix, keys).await?;
             cursor = next;
             if cursor == 0 {
-                return Ok(walk);
+                return Ok(key_scan);
             }
-            if walk.seen >= MOST_KEYS {
-                walk.cut = true;
-                return Ok(walk);
+            if key_scan.seen >= MOST_KEYS {
+                key_scan.cut = true;
+                return Ok(key_scan);
             }
         }
     }
@@ -80,18 +80,19 @@ impl Walk {
     }
 
     /// Returns the results of the scan.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<DoctorFinding> {
         let seen = match self.cut {
             true => format!("the first {} keys", self.seen),
             false => format!("all {} keys", self.seen),
         };
         if self.wrong.is_empty() {
-            return vec![Finding::ok(
+            return vec![DoctorFinding::ok(
                 "keys",
                 format!("{seen} have the type that they should have"),
             )];
         }
-        let mut findings: Vec<Finding> = self.wrong.iter().take(NAMED).map(of_wrong).collect();
+        let mut findings: Vec<DoctorFinding> =
+            self.wrong.iter().take(NAMED).map(of_wrong).collect();
         if self.wrong.len() > NAMED {
             let more = self.wrong.len() - NAMED;
             let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
@@ -100,18 +101,18 @@ impl Walk {
             }
             let kinds: Vec<String> =
                 kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            let says = format!("{more} more keys have the wrong type ({})", kinds.join(", "));
-            findings.push(Finding::fail("keys", says));
+            let message = format!("{more} more keys have the wrong type ({})", kinds.join(", "));
+            findings.push(DoctorFinding::fail("keys", message));
         }
         findings
     }
 }
 
-fn of_wrong((key, wanted, kind): &(String, &'static str, String)) -> Finding {
-    let says =
+fn of_wrong((key, wanted, kind): &(String, &'static str, String)) -> DoctorFinding {
+    let message =
         format!("{key} is a {kind}, and should be a {wanted}: whatever needs it stops there");
-    Finding::fail("keys", says)
-        .mend(format!("look at it, then redis-cli RENAME {key} {key}.set-aside"))
+    DoctorFinding::fail("keys", message)
+        .hint(format!("look at it, then redis-cli RENAME {key} {key}.set-aside"))
 }
 
 /// Returns the expected type of a key by its name after `agent:`; `None` for unknown names.
@@ -191,15 +192,17 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_named_with_both_types_and_the_mend() {
-        let mut walk = Walk::default();
-        walk.judge("agent:", "agent:tasks:pending".to_owned(), "string".to_owned());
-        walk.judge("agent:", "agent:task:a:lock".to_owned(), "string".to_owned());
-        assert_eq!(walk.locks, ["agent:task:a:lock"]);
-        let findings = walk.findings();
+        let mut key_scan = KeyScan::default();
+        key_scan.judge("agent:", "agent:tasks:pending".to_owned(), "string".to_owned());
+        key_scan.judge("agent:", "agent:task:a:lock".to_owned(), "string".to_owned());
+        assert_eq!(key_scan.locks, ["agent:task:a:lock"]);
+        let findings = key_scan.findings();
         assert_eq!(findings.len(), 1);
         assert!(
-            findings[0].says.starts_with("agent:tasks:pending is a string, and should be a list")
+            findings[0]
+                .message
+                .starts_with("agent:tasks:pending is a string, and should be a list")
         );
-        assert!(findings[0].mend.as_ref().unwrap().contains("RENAME agent:tasks:pending "));
+        assert!(findings[0].hint.as_ref().unwrap().contains("RENAME agent:tasks:pending "));
     }
 }

@@ -41,7 +41,7 @@ impl Output {
     /// Prints a note for people to stderr.
     pub(crate) fn note(self, text: impl fmt::Display) {
         // A failure to print can't be reported.
-        let _told = writeln!(anstream::stderr().lock(), "{text}");
+        let _ignored = writeln!(anstream::stderr().lock(), "{text}");
     }
 
     /// Returns the terminal's width, or `None` if a program reads.

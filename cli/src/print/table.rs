@@ -111,7 +111,7 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
 
-    fn plain(table: &Table) -> String {
+    fn without_styles(table: &Table) -> String {
         anstream::adapter::strip_str(&table.to_string()).to_string()
     }
 
@@ -123,6 +123,6 @@ mod tests {
         table.row(["long-id".into(), "12 min".into(), "much too long\nfor this".into()]);
         let expected =
             "id          age  detail\na-1         3 s  short\nlong-id  12 min  much to…\n";
-        assert_eq!(plain(&table), expected);
+        assert_eq!(without_styles(&table), expected);
     }
 }

@@ -6,40 +6,40 @@
 use unicode_width::UnicodeWidthChar;
 
 /// Longer sequences are not colors, or malicious.
-const LONGEST_COLOUR: usize = 32;
+const LONGEST_COLOR: usize = 32;
 
 /// Keeps lines and colors, and removes all other control characters.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
-    let mut coloured = false;
+    let mut colored = false;
     while let Some(letter) = rest.next() {
         match letter {
             '\n' | '\t' => kept.push(letter),
             '\r' if rest.peek() != Some(&'\n') => kept.push('\n'),
             '\x1b' if rest.peek() == Some(&'[') => {
-                if let Some(colour) = colour(&mut rest) {
-                    coloured = true;
-                    kept.push_str(&colour);
+                if let Some(color) = color(&mut rest) {
+                    colored = true;
+                    kept.push_str(&color);
                 }
             }
             _ if letter.is_control() => {}
             _ => kept.push(letter),
         }
     }
-    if coloured {
+    if colored {
         kept.push_str("\x1b[0m");
     }
     kept
 }
 
 /// Reads an escape sequence up to its final letter, and returns it if it only sets colors.
-fn colour(rest: &mut impl Iterator<Item = char>) -> Option<String> {
+fn color(rest: &mut impl Iterator<Item = char>) -> Option<String> {
     let mut sequence = String::from("\x1b");
     for letter in rest {
         sequence.push(letter);
         let ends = ('\x40'..='\x7e').contains(&letter) && sequence.len() > 2;
-        if ends || sequence.len() > LONGEST_COLOUR {
+        if ends || sequence.len() > LONGEST_COLOR {
             break;
         }
     }
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_log_may_colour_a_terminal_and_do_nothing_else_to_it() {
-        assert_eq!(harmless("\x1b[31mred\x1b[0m\n"), "\x1b[31mred\x1b[0m\n\x1b[0m");
-        assert_eq!(harmless("a\x1b[2Jb\x1b]0;title\x07c"), "ab]0;titlec");
-        assert_eq!(harmless("10 %\r20 %\r\ndone"), "10 %\n20 %\ndone");
+        assert_eq!(sanitize("\x1b[31mred\x1b[0m\n"), "\x1b[31mred\x1b[0m\n\x1b[0m");
+        assert_eq!(sanitize("a\x1b[2Jb\x1b]0;title\x07c"), "ab]0;titlec");
+        assert_eq!(sanitize("10 %\r20 %\r\ndone"), "10 %\n20 %\ndone");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Formats times: in the reader's zone with their age for people, ISO for programs.
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
-use greenline_runtime::say;
+use greenline_runtime::human;
 
 /// Returns the current time in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
@@ -17,12 +17,12 @@ pub(crate) fn clock(ms: i64, now_ms: i64) -> String {
 
 /// Formats a distance in time: `3 min ago`, `in 2 h`.
 pub(crate) fn age(ms: i64, now_ms: i64) -> String {
-    say::moment(unsigned(ms), unsigned(now_ms))
+    human::moment(unsigned(ms), unsigned(now_ms))
 }
 
 /// Formats the duration between two times: `38 s`.
 pub(crate) fn between(from_ms: i64, to_ms: i64) -> String {
-    say::duration(std::time::Duration::from_millis(unsigned(to_ms - from_ms)))
+    human::duration(std::time::Duration::from_millis(unsigned(to_ms - from_ms)))
 }
 
 /// Formats as ISO 8601 in UTC.

@@ -1,9 +1,9 @@
 //! `greenline queue dead`.
 
-use greenline_queue::{Status, TaskFilter};
+use greenline_queue::{TaskFilter, TaskStatus};
 
 use super::list;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 use crate::session::Session;
 
 /// List tasks that failed for good
@@ -18,9 +18,9 @@ pub(crate) struct Args {
     limit: usize,
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let filter = TaskFilter { statuses: [Status::Failed].into(), ..TaskFilter::default() };
+    let filter = TaskFilter { statuses: [TaskStatus::Failed].into(), ..TaskFilter::default() };
     let found = queue.list(&filter, args.limit.saturating_add(1)).await?;
     list::show(session.out, &found, args.limit, "No task has failed for good.")
 }

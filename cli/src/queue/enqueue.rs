@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::builder::NonEmptyStringValueParser;
-use greenline_queue::{Enqueued, Label, Priority, Queue, SharedKey, Task, TaskId, TaskSpec};
-use greenline_runtime::say;
+use greenline_queue::{EnqueueOutcome, Label, Priority, Queue, SharedKey, Task, TaskId, TaskSpec};
+use greenline_runtime::human;
 use serde::Serialize;
 
-use super::choose::priority_parser;
-use super::input::{Fault, Tasks};
-use crate::ending::{Complaint, Ended};
+use super::selection::priority_parser;
+use super::task_files::{ParsedTasks, TaskFileError};
+use crate::error::{CliError, ExitStatus};
 use crate::print::style::{BAD, of_status};
 use crate::print::table::{Align, Cell, Table};
 use crate::progress::Progress;
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 2_000;
 const SHOWN: usize = 20;
 
 /// The number of errors to report at once.
-const MOST_FAULTS: usize = 20;
+const MOST_ERRORS: usize = 20;
 
 /// Enqueue tasks from files, stdin or a command
 ///
@@ -49,13 +49,13 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    short: ShortForm,
+    short: CommandTask,
 }
 
 /// A task that runs commands, given on the command line.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "A task that runs commands")]
-struct ShortForm {
+struct CommandTask {
     /// Run this command; several run one after the other
     #[arg(long, value_name = "COMMAND", conflicts_with = "files", value_parser = NonEmptyStringValueParser::new())]
     command: Vec<String>,
@@ -96,10 +96,10 @@ struct ShortForm {
 struct OutcomeLine<'a> {
     task_id: &'a TaskId,
     #[serde(flatten)]
-    outcome: &'a Enqueued,
+    outcome: &'a EnqueueOutcome,
 }
 
-pub(super) async fn run(session: &Session, args: Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: Args) -> anyhow::Result<ExitStatus> {
     let most = usize::try_from(session.settings.queue.payload_max).unwrap_or(usize::MAX);
     let tasks = if args.short.command.is_empty() {
         read(&args.files, most)?
@@ -111,19 +111,19 @@ pub(super) async fn run(session: &Session, args: Args) -> anyhow::Result<Ended> 
     let outcomes = file(session, &queue, tasks).await?;
     show(session, &ids, &outcomes)?;
     if !session.out.json {
-        say_who_works(session, &queue).await?;
+        note_workers(session, &queue).await?;
     }
-    let all_accepted = outcomes.iter().all(Enqueued::is_accepted);
-    Ok(if all_accepted { Ended::Done } else { Ended::No })
+    let all_accepted = outcomes.iter().all(EnqueueOutcome::is_accepted);
+    Ok(if all_accepted { ExitStatus::Success } else { ExitStatus::Negative })
 }
 
 /// Reads all tasks, or reports all errors in them.
 fn read(files: &[PathBuf], most: usize) -> anyhow::Result<Vec<Task>> {
     if files.is_empty() {
-        let mend = "name a file, - for stdin, or say --command 'cargo test'";
-        return Err(Complaint::wrong("there is nothing to enqueue").mend(mend).into());
+        let hint = "name a file, - for stdin, or say --command 'cargo test'";
+        return Err(CliError::usage("there is nothing to enqueue").hint(hint).into());
     }
-    let mut found = Tasks::default();
+    let mut found = ParsedTasks::default();
     for file in files {
         let mut bytes = Vec::new();
         if file.as_os_str() == "-" {
@@ -132,29 +132,30 @@ fn read(files: &[PathBuf], most: usize) -> anyhow::Result<Vec<Task>> {
         } else {
             let name = file.display().to_string();
             bytes = std::fs::read(file)
-                .map_err(|error| Complaint::wrong(format!("failed to read {name}: {error}")))?;
+                .map_err(|error| CliError::usage(format!("failed to read {name}: {error}")))?;
             found.read(&name, &bytes, most);
         }
     }
-    if found.faults.is_empty() { Ok(found.tasks) } else { Err(all_of(&found.faults).into()) }
+    if found.errors.is_empty() { Ok(found.tasks) } else { Err(all_of(&found.errors).into()) }
 }
 
-fn all_of(faults: &[Fault]) -> Complaint {
-    let mut says = String::new();
-    for (at, Fault { place, says: what }) in faults.iter().take(MOST_FAULTS).enumerate() {
+fn all_of(errors: &[TaskFileError]) -> CliError {
+    let mut message = String::new();
+    for (at, TaskFileError { place, message: what }) in errors.iter().take(MOST_ERRORS).enumerate()
+    {
         let before = if at == 0 { "" } else { "\nerror: " };
-        let _infallible = write!(says, "{before}{place}: {what}");
+        let _infallible = write!(message, "{before}{place}: {what}");
     }
-    let more = faults.len().saturating_sub(MOST_FAULTS);
+    let more = errors.len().saturating_sub(MOST_ERRORS);
     let more = if more > 0 { format!("{more} more like these; ") } else { String::new() };
-    Complaint::wrong(says).mend(format!("{more}nothing was enqueued"))
+    CliError::usage(message).hint(format!("{more}nothing was enqueued"))
 }
 
-impl ShortForm {
+impl CommandTask {
     fn task(self) -> anyhow::Result<Task> {
         let id = match self.id {
             Some(id) => id,
-            None => made_up_id().parse()?,
+            None => random_id().parse()?,
         };
         let mut spec = TaskSpec::command(id, self.command);
         spec.setup = self.setup;
@@ -167,7 +168,7 @@ impl ShortForm {
         spec.dedup_key = self.dedup_key;
         spec.concurrency_key = self.concurrency_key;
         spec.requires_approval = self.requires_approval;
-        Ok(spec.build().map_err(|error| Complaint::wrong(flags_for_fields(&error.to_string())))?)
+        Ok(spec.build().map_err(|error| CliError::usage(flags_for_fields(&error.to_string())))?)
     }
 }
 
@@ -185,7 +186,7 @@ fn flags_for_fields(error: &str) -> String {
 }
 
 /// Short enough to type, and rarely generated twice; if it is, the queue reports it.
-fn made_up_id() -> String {
+fn random_id() -> String {
     let letter = || fastrand::char('a'..='z');
     let digit = || fastrand::digit(10);
     let pairs: String = (0..5).flat_map(|_| [letter(), digit()]).collect();
@@ -202,7 +203,11 @@ fn time(text: &str) -> Result<DateTime<Utc>, String> {
     })
 }
 
-async fn file(session: &Session, queue: &Queue, tasks: Vec<Task>) -> anyhow::Result<Vec<Enqueued>> {
+async fn file(
+    session: &Session,
+    queue: &Queue,
+    tasks: Vec<Task>,
+) -> anyhow::Result<Vec<EnqueueOutcome>> {
     let total = tasks.len();
     let mut outcomes = Vec::with_capacity(total);
     let mut progress =
@@ -224,7 +229,7 @@ async fn file(session: &Session, queue: &Queue, tasks: Vec<Task>) -> anyhow::Res
     }
 }
 
-fn show(session: &Session, ids: &[TaskId], outcomes: &[Enqueued]) -> anyhow::Result<()> {
+fn show(session: &Session, ids: &[TaskId], outcomes: &[EnqueueOutcome]) -> anyhow::Result<()> {
     let out = session.out;
     if out.json {
         for (task_id, outcome) in ids.iter().zip(outcomes) {
@@ -237,9 +242,11 @@ fn show(session: &Session, ids: &[TaskId], outcomes: &[Enqueued]) -> anyhow::Res
     let mut table = Table::new(&columns, None);
     for (id, outcome) in ids.iter().zip(outcomes).take(shown) {
         let style = match outcome {
-            Enqueued::Filed { status } | Enqueued::Exists { status } => of_status(status.as_str()),
-            Enqueued::Refused { .. } => BAD,
-            Enqueued::Duplicate { .. } => anstyle::Style::new(),
+            EnqueueOutcome::Created { status } | EnqueueOutcome::Exists { status } => {
+                of_status(status.as_str())
+            }
+            EnqueueOutcome::Refused { .. } => BAD,
+            EnqueueOutcome::Duplicate { .. } => anstyle::Style::new(),
         };
         table.row([Cell::from(id), Cell::styled(outcome, style)]);
     }
@@ -250,24 +257,26 @@ fn show(session: &Session, ids: &[TaskId], outcomes: &[Enqueued]) -> anyhow::Res
     Ok(())
 }
 
-fn summary(outcomes: &[Enqueued]) -> String {
+fn summary(outcomes: &[EnqueueOutcome]) -> String {
     let count =
-        |fits: fn(&Enqueued) -> bool| outcomes.iter().filter(|one| fits(one)).count() as u64;
-    let filed = count(|one| matches!(one, Enqueued::Filed { .. }));
-    let known = count(|one| matches!(one, Enqueued::Exists { .. } | Enqueued::Duplicate { .. }));
-    let refused = count(|one| matches!(one, Enqueued::Refused { .. }));
-    let mut words = vec![format!("{} enqueued", say::count(filed, "task", "tasks"))];
+        |fits: fn(&EnqueueOutcome) -> bool| outcomes.iter().filter(|one| fits(one)).count() as u64;
+    let filed = count(|one| matches!(one, EnqueueOutcome::Created { .. }));
+    let known = count(|one| {
+        matches!(one, EnqueueOutcome::Exists { .. } | EnqueueOutcome::Duplicate { .. })
+    });
+    let refused = count(|one| matches!(one, EnqueueOutcome::Refused { .. }));
+    let mut words = vec![format!("{} enqueued", human::count(filed, "task", "tasks"))];
     if known > 0 {
-        words.push(format!("{} there already", say::number(known)));
+        words.push(format!("{} there already", human::number(known)));
     }
     if refused > 0 {
-        words.push(format!("{} refused", say::number(refused)));
+        words.push(format!("{} refused", human::number(refused)));
     }
     words.join(", ")
 }
 
 /// Warns about a task that no worker will take.
-async fn say_who_works(session: &Session, queue: &Queue) -> anyhow::Result<()> {
+async fn note_workers(session: &Session, queue: &Queue) -> anyhow::Result<()> {
     if queue.workers().await?.is_empty() {
         session.out.note("No worker is alive: `greenline up` or `greenline worker` starts one.");
     } else if let Some(pause) = queue.paused().await?.get("all") {
@@ -285,7 +294,7 @@ mod tests {
 
     #[test]
     fn made_up_ids_are_ids() {
-        assert!(made_up_id().parse::<TaskId>().is_ok());
+        assert!(random_id().parse::<TaskId>().is_ok());
     }
 
     #[test]

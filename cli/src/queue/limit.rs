@@ -3,7 +3,7 @@
 use greenline_queue::TaskType;
 use serde_json::json;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 use crate::session::Session;
 
 /// Limit how many tasks of a type start per minute
@@ -34,7 +34,7 @@ fn per_minute(text: &str) -> Result<PerMinute, String> {
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     if let (Some(kind), Some(PerMinute(limit))) = (&args.kind, args.per_minute) {
         queue.limit(kind, limit).await?;
@@ -44,7 +44,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
         for (kind, limit) in &limits {
             session.out.object(&json!({ "type": kind, "per_minute": limit }))?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     if limits.is_empty() {
         session.out.note("No type is limited.");
@@ -52,5 +52,5 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
     for (kind, limit) in &limits {
         session.out.line(format_args!("{kind}: at most {limit} a minute"))?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }

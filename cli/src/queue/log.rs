@@ -3,10 +3,10 @@
 use std::pin::pin;
 
 use futures_util::StreamExt;
-use greenline_queue::{Piece, Queue, Status, TaskId};
+use greenline_queue::{LogPiece, Queue, TaskId, TaskStatus};
 
-use super::choose::resolve;
-use crate::ending::{Complaint, Ended};
+use super::selection::resolve;
+use crate::error::{CliError, ExitStatus};
 use crate::print::style::DIM;
 use crate::print::{Output, text};
 use crate::session::Session;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     attempt: Option<u32>,
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     let id = resolve(&queue, &args.id).await?;
     let mut printer =
@@ -43,7 +43,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
             session.out.note("It has printed nothing that is still kept.");
         }
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 /// Prints output until the task has ended and no more comes.
@@ -65,9 +65,9 @@ async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Re
 
 async fn has_ended(queue: &Queue, id: &TaskId) -> anyhow::Result<bool> {
     let Some(record) = queue.record(id).await? else {
-        return Err(Complaint::no(format!("task {id} was forgotten meanwhile")).into());
+        return Err(CliError::negative(format!("task {id} was forgotten meanwhile")).into());
     };
-    Ok(record.status.parse::<Status>().is_ok_and(Status::is_final))
+    Ok(record.status.parse::<TaskStatus>().is_ok_and(TaskStatus::is_final))
 }
 
 struct Printer {
@@ -79,9 +79,9 @@ struct Printer {
 }
 
 impl Printer {
-    fn print(&mut self, pieces: &[Piece]) -> anyhow::Result<()> {
+    fn print(&mut self, pieces: &[LogPiece]) -> anyhow::Result<()> {
         let only = self.attempt;
-        let wanted = |piece: &&Piece| only.is_none_or(|attempt| attempt == piece.attempt);
+        let wanted = |piece: &&LogPiece| only.is_none_or(|attempt| attempt == piece.attempt);
         for piece in pieces.iter().filter(wanted) {
             if self.out.json {
                 self.out.object(piece)?;
@@ -92,7 +92,7 @@ impl Printer {
                 self.out.line(format_args!("{DIM}attempt {}{DIM:#}", piece.attempt))?;
             }
             self.last = Some(piece.attempt);
-            let words = text::harmless(&piece.text);
+            let words = text::sanitize(&piece.text);
             match piece.stream.as_str() {
                 "note" => {
                     self.end_line()?;

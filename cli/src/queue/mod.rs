@@ -1,36 +1,36 @@
 //! `greenline queue …`: enqueue, inspect and change tasks.
 
+mod batch;
 mod cancel;
-mod choose;
 mod dead;
 mod drain;
 mod enqueue;
-mod input;
 mod limit;
 mod list;
 mod log;
-mod many;
 mod pause;
 mod purge;
 mod quarantine;
-mod reasons;
-mod result;
 mod retry;
+mod selection;
 mod show;
 mod stats;
-mod story;
+mod task_files;
+mod task_result;
+mod timeline;
+mod why_not_running;
 mod workers;
 
-pub(crate) use choose::resolve;
+pub(crate) use selection::resolve;
 
 use clap::Subcommand;
 
-use crate::args::Global;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::session::Session;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum QueueCommand {
     /// Enqueue tasks from files, stdin or a command
     Enqueue(enqueue::Args),
     /// Show the queue in numbers
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Pause the start of tasks: all, of a type, or of a route
     Pause(pause::PauseArgs),
     /// Resume paused tasks
-    Resume(pause::ResumeArgs),
+    Resume(pause::ResumeQueueArgs),
     /// Limit how many tasks of a type start per minute
     Limit(limit::Args),
     /// Delete ended tasks
@@ -63,8 +63,8 @@ pub(crate) enum Command {
     Workers,
 }
 
-impl Command {
-    pub(crate) fn run(self, global: &Global) -> anyhow::Result<Ended> {
+impl QueueCommand {
+    pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitStatus> {
         let session = Session::client(global)?;
         match self {
             Self::Enqueue(args) => session.run(async |it| enqueue::run(&it, args).await),

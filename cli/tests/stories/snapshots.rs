@@ -2,7 +2,7 @@
 //!
 //! A changed text shows as a difference of a snapshot. `INSTA_UPDATE=always` writes the new ones.
 
-use greenline_queue::Failure;
+use greenline_queue::TaskFailure;
 use greenline_testbed::TestBed;
 use insta::{Settings, assert_snapshot};
 
@@ -38,7 +38,7 @@ fn help_of_every_command() {
     settings.set_prepend_module_to_snapshot(false);
     for command in commands() {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
-        let long = terminal.run(&[&words[..], &["--help"]].concat()).ended(0).out;
+        let long = terminal.run(&[&words[..], &["--help"]].concat()).exits(0).out;
         let name =
             ["help", "greenline"].iter().chain(&words).copied().collect::<Vec<_>>().join("-");
         settings.bind(|| assert_snapshot!(name, long));
@@ -52,7 +52,7 @@ async fn pages_of_the_queue() {
     enqueue(&bed.queue, "ci-fix-812", |_| {}).await;
     let mut worker = bed.worker("w1").await;
     let claims = claim(&mut worker, 1).await;
-    let failure = Failure {
+    let failure = TaskFailure {
         error: "validation `cargo test` exited with 101".to_owned(),
         retryable: false,
         result: None,
@@ -69,7 +69,7 @@ async fn pages_of_the_queue() {
         &["queue", "workers"],
         &["approvals"],
     ] {
-        let printed = terminal.run(words).ended(0);
+        let printed = terminal.run(words).exits(0);
         let page = format!("{}{}", printed.out, printed.err);
         stable().bind(|| assert_snapshot!(format!("page-{}", words.join("-")), page));
     }
@@ -78,7 +78,7 @@ async fn pages_of_the_queue() {
 #[test]
 fn doctor_without_a_redis() {
     let terminal = Terminal::alone().with("REDIS_URL", "redis://127.0.0.1:1");
-    let printed = terminal.run(&["doctor"]).ended(1);
+    let printed = terminal.run(&["doctor"]).exits(1);
     // The machine's own walls and disk differ between machines.
     let stable_lines = printed.out.lines().filter(|line| !line.contains("sandbox"));
     let page = stable_lines.collect::<Vec<_>>().join("\n");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The outcome of one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum CheckColor {
     /// It passed.
     Green,
     /// It failed.
@@ -14,7 +14,7 @@ pub enum Colour {
     Infra,
 }
 
-impl Colour {
+impl CheckColor {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Green => "green",
@@ -24,36 +24,36 @@ impl Colour {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Green, Self::Red, Self::Infra].into_iter().find(|colour| colour.as_str() == text)
+        [Self::Green, Self::Red, Self::Infra].into_iter().find(|color| color.as_str() == text)
     }
 }
 
 /// One result of the same check on the same commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct CheckAttempt {
     /// Its name.
     pub name: String,
     /// When it ended, in ms.
     pub at: u64,
-    pub colour: Colour,
+    pub color: CheckColor,
     /// The signature of the failure.
     pub signature: Option<String>,
 }
 
-impl Attempt {
-    /// From `at colour signature`, as the script keeps it.
+impl CheckAttempt {
+    /// From `at color signature`, as the script keeps it.
     pub(super) fn read(name: &str, text: &str) -> Option<Self> {
         let mut words = text.splitn(3, ' ');
         let at = words.next()?.parse().ok()?;
-        let colour = Colour::parse(words.next()?)?;
+        let color = CheckColor::parse(words.next()?)?;
         let signature = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
-        Some(Self { name: name.to_owned(), at, colour, signature })
+        Some(Self { name: name.to_owned(), at, color, signature })
     }
 }
 
 /// The check on the base branch: how it came out last, infrastructure aside.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Base {
+pub enum BaseState {
     /// Nobody has seen it.
     #[default]
     Unknown,
@@ -72,7 +72,7 @@ pub enum Base {
 
 /// A place where a signature was seen. Stored as JSON: the names outlive a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sighting {
+pub struct FailureOccurrence {
     /// The result's name.
     pub name: String,
     /// When, in ms.
@@ -93,11 +93,11 @@ pub struct Sighting {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
     /// Results of the same check on the same commit, this one included, oldest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<CheckAttempt>,
     /// The check on the base branch.
-    pub base: Base,
+    pub base: BaseState,
     /// Places where the same signature of the same check was seen, newest first, this one included.
-    pub sightings: Vec<Sighting>,
+    pub occurrences: Vec<FailureOccurrence>,
 }
 
 impl Evidence {
@@ -108,7 +108,7 @@ impl Evidence {
         let order = |name: &str, at: u64| {
             (at, name.strip_prefix("check-").and_then(|job| job.parse::<u64>().ok()))
         };
-        let since = |one: &Attempt| order(&one.name, one.at) > order(name, at);
-        self.attempts.iter().any(|one| one.colour == Colour::Green && since(one))
+        let since = |one: &CheckAttempt| order(&one.name, one.at) > order(name, at);
+        self.attempts.iter().any(|one| one.color == CheckColor::Green && since(one))
     }
 }

@@ -6,32 +6,32 @@ use greenline_diagnosis::Diagnosis;
 use greenline_forge::{JobId, RunId};
 use serde::{Deserialize, Serialize};
 
-use super::situation::PullRequest;
-use crate::failure::FailedCheck;
-use crate::history::Judged;
-use crate::repo_settings::guess::Commands;
+use super::situation::PullDetails;
+use crate::check::FailedCheck;
+use crate::history::JudgedOrigin;
+use crate::repo_settings::detect_commands::DetectedCommands;
 
 /// One decision about one failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    pub action: Action,
+    pub action: NextStep,
     /// The rule that decided.
-    pub rule: Rule,
+    pub rule: DecisionRule,
     /// The reason, as a sentence without its full stop.
     pub reason: String,
     /// Controls if people are told on the pull request.
-    pub say: Say,
+    pub reporting: Reporting,
 }
 
 /// The action of a decision. There is never more than one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum NextStep {
     /// A repair is tried.
     Fix(Box<TaskDraft>),
     /// Somebody looks at it.
     Investigate(Box<TaskDraft>),
     /// The failed job runs again.
-    Rerun(Rerun),
+    Rerun(RerunRequest),
     /// A person is called.
     Escalate,
     /// Nothing.
@@ -40,7 +40,7 @@ pub enum Action {
 
 /// The job that is to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rerun {
+pub struct RerunRequest {
     /// The job.
     pub job: JobId,
     /// Its run, where it was said.
@@ -52,17 +52,17 @@ pub struct Rerun {
 pub struct TaskDraft {
     pub failure: FailedCheck,
     /// On which pull request.
-    pub pull: Option<PullRequest>,
+    pub pull: Option<PullDetails>,
     pub clone_url: String,
     pub diagnosis: Diagnosis,
     /// The origin of the failure.
-    pub judged: Judged,
+    pub judged: JudgedOrigin,
     /// The commands that reproduce the failure.
-    pub commands: Commands,
+    pub commands: DetectedCommands,
     /// Hosts that `setup` may reach, of those that the worker's operator allows.
     pub hosts: Option<Vec<String>>,
     /// The wish of a person that it was made for: such a task is another than the one before it.
-    pub asked: Option<String>,
+    pub command_key: Option<String>,
     /// The number of this attempt at the failure, counted from 1.
     pub attempt: u32,
     /// Most attempts.
@@ -80,7 +80,7 @@ pub struct TaskDraft {
 /// Controls if people are told on the pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Say {
+pub enum Reporting {
     /// The failure and the next step.
     Explain,
     /// Nothing: the failure is nobody's business here.
@@ -91,11 +91,11 @@ macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident $name:literal;)+) => {
         /// The rule that decided. Its name is public: `greenline why` and metrics show it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule {
+        pub enum DecisionRule {
             $($(#[$doc])* $rule,)+
         }
 
-        impl Rule {
+        impl DecisionRule {
             /// All of them, in the order in which they are asked.
             pub const ALL: &[Self] = &[$(Self::$rule),+];
 
@@ -161,13 +161,13 @@ rules! {
     Look "look";
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for DecisionRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Action {
+impl NextStep {
     /// Its name.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

@@ -5,40 +5,40 @@ use greenline_diagnosis::Diagnosis;
 use greenline_forge::{PullNumber, Sha};
 use greenline_queue::TaskId;
 
-use crate::failure::FailedCheck;
-use crate::history::Judged;
+use crate::check::FailedCheck;
+use crate::history::JudgedOrigin;
 use crate::repo_settings::RepoSettings;
-use crate::repo_settings::guess::Commands;
+use crate::repo_settings::detect_commands::DetectedCommands;
 
 /// The input of a decision.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
     pub failure: &'a FailedCheck,
     /// The pull request that it is on, as GitHub shows it now.
-    pub pull: Option<&'a PullRequest>,
+    pub pull: Option<&'a PullDetails>,
     pub clone_url: &'a str,
     /// Its log.
-    pub log: Log<'a>,
+    pub log: LogState<'a>,
     /// The origin of the failure.
-    pub judged: &'a Judged,
+    pub judged: &'a JudgedOrigin,
     /// The repository settings of the base branch.
     pub settings: &'a RepoSettings,
     /// The commands that reproduce the failure.
-    pub commands: &'a Commands,
+    pub commands: &'a DetectedCommands,
     /// The files that the pull request changes; none if nobody looked.
     pub changed_files: Option<&'a [String]>,
     /// True if the commit is one of Greenline's own repairs.
     pub own_commit: bool,
-    pub past: &'a Past,
+    pub usage: &'a LimitUsage,
     /// The availability of repairs.
     pub repairs: Repairs,
     /// The wish of a person that it be tried now, by its name.
-    pub asked: Option<&'a str>,
+    pub command_key: Option<&'a str>,
 }
 
 /// The part of a pull request that planning needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullRequest {
+pub struct PullDetails {
     /// Its number.
     pub number: PullNumber,
     /// Untrusted.
@@ -58,7 +58,7 @@ pub struct PullRequest {
 
 /// A failure's log.
 #[derive(Debug, Clone, Copy)]
-pub enum Log<'a> {
+pub enum LogState<'a> {
     /// It was read.
     Read(&'a Diagnosis),
     /// GitHub keeps it no longer.
@@ -81,7 +81,7 @@ pub enum Repairs {
 /// The past of a failure, without records of this very result, so that the same question has the
 /// same answer after a restart.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Past {
+pub struct LimitUsage {
     /// True if this check was already re-run on this commit.
     pub rerun: bool,
     /// Repair tasks of this pull request and signature, ended or not.
@@ -95,7 +95,7 @@ pub struct Past {
     /// The reason why repairs are off on this pull request, if they are.
     pub repair_off: Option<RepairOff>,
     /// True if people were told of this signature on this branch.
-    pub told: bool,
+    pub notified: bool,
 }
 
 /// A task that has not ended.

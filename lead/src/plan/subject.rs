@@ -4,7 +4,8 @@ use std::fmt;
 
 use greenline_forge::PullNumber;
 
-use crate::failure::{FailedCheck, PassedCheck};
+use crate::check::{FailedCheck, PassedCheck};
+use crate::history::strip_control;
 
 /// The subject of decisions. Its text is part of keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,4 +43,10 @@ impl fmt::Display for Subject {
             Self::Branch(name) => write!(f, "branch:{name}"),
         }
     }
+}
+
+/// Returns the key that tries are counted by: the signature, or the check where the log gives none.
+#[must_use]
+pub fn cause(failure: &FailedCheck, signature: Option<&str>) -> String {
+    signature.map_or_else(|| strip_control(failure.check.as_str()), str::to_owned)
 }

@@ -2,7 +2,7 @@
 //!
 //! - Compiled in. Rendering is strict: a variable that is missing is an error, and a test renders
 //!   every file of that folder, so that it is an error of the build and not of a night.
-//! - Whatever comes from outside goes in as [`Block`] or [`Span`], which fence it as data.
+//! - Whatever comes from outside goes in as [`FencedBlock`] or [`InlineCode`], which fence it as data.
 //! - A template's name is its file's name, so that a repository can bring its own some day; nothing
 //!   here reads one yet.
 
@@ -13,7 +13,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-pub use data::{Block, Span};
+pub use data::{FencedBlock, InlineCode};
 
 /// The reason why a prompt can't be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +46,14 @@ templates! {
 #[derive(Debug, Clone, Serialize)]
 pub struct FailureVars {
     pub repo: String,
-    pub check: Span,
+    pub check: InlineCode,
     /// The commit.
     pub head_sha: String,
     /// Its branch.
-    pub branch: Span,
+    pub branch: InlineCode,
     /// The pull request.
     pub pull: Option<u64>,
-    pub title: Span,
+    pub title: InlineCode,
     /// The number of this attempt, counted from 1.
     pub attempt: u32,
     /// Most attempts.
@@ -61,22 +61,22 @@ pub struct FailureVars {
     /// The diagnosis' category.
     pub category: &'static str,
     /// The tool that spoke.
-    pub framework: Option<Span>,
+    pub framework: Option<InlineCode>,
     pub origin: &'static str,
     /// The reason for the origin.
-    pub because: Span,
+    pub because: InlineCode,
     /// The line that explains it best.
-    pub headline: Option<Span>,
+    pub headline: Option<InlineCode>,
     /// Names of failed tests.
-    pub failed_tests: Vec<Span>,
+    pub failed_tests: Vec<InlineCode>,
     /// Number of failed tests that are not listed.
     pub more_tests: usize,
     /// The part of the log that matters.
-    pub excerpt: Block,
+    pub excerpt: FencedBlock,
     /// The setup commands.
-    pub setup: Option<Block>,
+    pub setup: Option<FencedBlock>,
     /// The validation commands.
-    pub validation: Block,
+    pub validation: FencedBlock,
     /// The source of the commands.
     pub commands_from: String,
     pub deliverables: Vec<String>,
@@ -91,7 +91,7 @@ pub struct CiFixTask {
     /// The most files that may change.
     pub max_files: u32,
     /// Paths that may not.
-    pub protected_paths: Vec<Span>,
+    pub protected_paths: Vec<InlineCode>,
     /// True if the repair may change lock files.
     pub lock_files: bool,
 }
@@ -103,33 +103,33 @@ pub struct InvestigateTask {
     #[serde(flatten)]
     pub failure: FailureVars,
     /// The reason why no repair is tried.
-    pub doubt: Span,
+    pub doubt: InlineCode,
 }
 
 /// Asks for a second look at a patch.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReviewTask {
     pub repo: String,
-    pub check: Span,
+    pub check: InlineCode,
     /// The commit that the patch applies to.
     pub head_sha: String,
     /// Its branch.
-    pub branch: Span,
+    pub branch: InlineCode,
     /// The pull request.
     pub pull: Option<u64>,
-    pub title: Span,
+    pub title: InlineCode,
     /// The diagnosis' category.
     pub category: &'static str,
     /// The line that explains it best.
-    pub headline: Option<Span>,
+    pub headline: Option<InlineCode>,
     /// The part of the log that matters.
-    pub excerpt: Block,
+    pub excerpt: FencedBlock,
     /// The patch.
-    pub patch: Block,
+    pub patch: FencedBlock,
     /// The summary by the agent that wrote the patch.
-    pub summary: Block,
+    pub summary: FencedBlock,
     /// The measurements of the validator.
-    pub proof: Block,
+    pub proof: FencedBlock,
     /// Kinds of change that always ask a person.
     pub requires_approval: String,
     pub deliverables: Vec<String>,

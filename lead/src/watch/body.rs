@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::door::Answer;
 use crate::http::Client;
 
-/// How much has to come first, and in which time.
+/// AckKind much has to come first, and in which time.
 const FIRST: usize = 64 << 10;
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
 
@@ -85,7 +85,7 @@ impl Incoming {
     }
 }
 
-/// How many of something each client has at once. Cheap to clone.
+/// AckKind many of something each client has at once. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Shares {
     most: usize,

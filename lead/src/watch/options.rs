@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use greenline_forge::webhook::Secrets;
-use greenline_forge::{Forge, ForgeConfig, ForgeError, NameError, RepoName};
+use greenline_forge::webhook::WebhookSecrets;
+use greenline_forge::{Forge, ForgeConfig, ForgeError, GitHubNameError, RepoName};
 use greenline_runtime::clock::Clock;
 use greenline_runtime::settings::GitHubSettings;
 
@@ -17,7 +17,7 @@ pub struct WatchOptions {
     /// Interval between sweeps of a repository.
     pub poll_interval: Duration,
     /// Secrets of webhook signatures. Without one, every webhook is refused.
-    pub secrets: Option<Secrets>,
+    pub secrets: Option<WebhookSecrets>,
 }
 
 /// The reason why the settings can't be used.
@@ -28,7 +28,7 @@ pub enum WatchError {
     Forge(#[from] ForgeError),
     /// A repository's name.
     #[error("GREENLINE_REPOS can't be used: {0}")]
-    Name(#[from] NameError),
+    Name(#[from] GitHubNameError),
 }
 
 impl WatchOptions {
@@ -47,9 +47,9 @@ impl WatchOptions {
         let repos = settings.repos.iter().map(|repo| repo.as_str().parse());
         Ok(Some(Self {
             forge,
-            repos: repos.collect::<Result<_, NameError>>()?,
+            repos: repos.collect::<Result<_, GitHubNameError>>()?,
             poll_interval: settings.poll_interval,
-            secrets: Secrets::new(settings.webhook_secrets.iter().cloned()),
+            secrets: WebhookSecrets::new(settings.webhook_secrets.iter().cloned()),
         }))
     }
 }

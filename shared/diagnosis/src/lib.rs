@@ -6,7 +6,7 @@
 //! assert_eq!(diagnosis.headline.expect("an error").line, 2);
 //! ```
 //!
-//! [`Reader`] takes bytes and keeps clean lines in bounded memory. Recognizers, one per tool,
+//! [`LogReader`] takes bytes and keeps clean lines in bounded memory. Recognizers, one per tool,
 //! report findings. `choose` selects the failed step, the finding that is the cause, and the
 //! excerpt for a repair.
 //!
@@ -20,95 +20,107 @@ mod choose;
 mod contract;
 mod cut;
 mod finding;
-mod green;
 mod log;
+mod passing_lines;
+mod prefixes;
 mod reader;
-mod recognise;
+mod recognize;
 mod rules;
 pub mod sarif;
 pub mod show;
 mod steps;
 mod template;
-mod tie;
-mod wrapping;
+mod tie_breaker;
 
 pub use contract::{
     Annotation, Category, Diagnosis, Excerpt, FailedTest, Location, Quote, Verdict,
 };
-pub use green::Green;
-pub use reader::{Reader, archive};
-pub use rules::{Rule, RuleError, RuleSet};
-pub use tie::{Answer, Question, Refused, TieBreaker};
+pub use passing_lines::PassingLines;
+pub use reader::{LogReader, archive};
+pub use rules::{LogRule, RuleError, RuleSet};
+pub use tie_breaker::{RefusedAnswer, TieBreakAnswer, TieBreakQuestion, TieBreaker};
 
 /// Options of a diagnosis.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct DiagnosisOptions {
     /// The most bytes of an excerpt.
     pub budget: usize,
     /// Lines of passing runs of the same job; may be empty.
-    pub green: Green,
+    pub passing_lines: PassingLines,
     /// The rules; the built-in ones by default.
     pub rules: RuleSet,
 }
 
-impl Default for Options {
+impl Default for DiagnosisOptions {
     fn default() -> Self {
-        Self { budget: Self::LARGEST_EXCERPT, green: Green::new(), rules: RuleSet::builtin() }
+        Self {
+            budget: Self::LARGEST_EXCERPT,
+            passing_lines: PassingLines::new(),
+            rules: RuleSet::builtin(),
+        }
     }
 }
 
-impl Options {
+impl DiagnosisOptions {
     /// The largest excerpt that the contract allows.
     pub const LARGEST_EXCERPT: usize = 16 * 1024;
 }
 
-/// Diagnoses a log in memory. For larger logs, feed a [`Reader`] and use [`diagnose_read`].
+/// Diagnoses a log in memory. For larger logs, feed a [`LogReader`] and use [`diagnose_read`].
 #[must_use]
-pub fn diagnose(log: &[u8], options: &Options) -> Diagnosis {
-    let mut reader = Reader::new();
+pub fn diagnose(log: &[u8], options: &DiagnosisOptions) -> Diagnosis {
+    let mut reader = LogReader::new();
     reader.push(log);
     diagnose_read(reader, options)
 }
 
 /// Diagnoses the log that a reader has taken.
 #[must_use]
-pub fn diagnose_read(reader: Reader, options: &Options) -> Diagnosis {
-    Examined::new(reader, options).diagnosis()
+pub fn diagnose_read(reader: LogReader, options: &DiagnosisOptions) -> Diagnosis {
+    ExaminedLog::new(reader, options).diagnosis()
 }
 
 /// A log that was read and searched, for more than one question.
 #[derive(Debug)]
-pub struct Examined<'a> {
+pub struct ExaminedLog<'a> {
     log: log::Log,
     findings: Vec<finding::Finding>,
-    options: &'a Options,
+    options: &'a DiagnosisOptions,
 }
 
-impl<'a> Examined<'a> {
+impl<'a> ExaminedLog<'a> {
     /// Searches the log that a reader has taken.
     #[must_use]
-    pub fn new(reader: Reader, options: &'a Options) -> Self {
+    pub fn new(reader: LogReader, options: &'a DiagnosisOptions) -> Self {
         let log = reader.finish();
-        let findings = recognise::findings_by(&log, &options.rules);
+        let findings = recognize::findings_by(&log, &options.rules);
         Self { log, findings, options }
     }
 
     /// Returns the diagnosis from the log alone.
     #[must_use]
     pub fn diagnosis(&self) -> Diagnosis {
-        choose::diagnosis(&self.log, &self.findings, &self.options.green, self.options.budget)
+        choose::diagnosis(
+            &self.log,
+            &self.findings,
+            &self.options.passing_lines,
+            self.options.budget,
+        )
     }
 
     /// Returns the diagnosis, after asking the tie breaker if the log alone does not decide. A
     /// refused answer, or none, changes nothing.
-    pub async fn asking<T: TieBreaker>(&self, breaker: &T) -> (Diagnosis, Option<Asked<T::Error>>) {
+    pub async fn asking<T: TieBreaker>(
+        &self,
+        breaker: &T,
+    ) -> (Diagnosis, Option<TieBreakOutcome<T::Error>>) {
         let diagnosis = self.diagnosis();
-        let Some(question) = tie::question(&diagnosis) else { return (diagnosis, None) };
+        let Some(question) = tie_breaker::question(&diagnosis) else { return (diagnosis, None) };
         match breaker.answer(&question).await {
-            Err(error) => (diagnosis, Some(Asked::NoAnswer(error))),
+            Err(error) => (diagnosis, Some(TieBreakOutcome::NoAnswer(error))),
             Ok(answer) => match self.decided_by(&answer) {
-                Err(refused) => (diagnosis, Some(Asked::Refused(refused))),
-                Ok(decided) => (decided, Some(Asked::Decided)),
+                Err(refused) => (diagnosis, Some(TieBreakOutcome::Refused(refused))),
+                Ok(decided) => (decided, Some(TieBreakOutcome::Decided)),
             },
         }
     }
@@ -118,21 +130,26 @@ impl<'a> Examined<'a> {
     /// # Errors
     ///
     /// When the answer quotes no relevant line of this log.
-    pub fn decided_by(&self, answer: &Answer) -> Result<Diagnosis, Refused> {
-        let line = tie::quoted(&self.log, answer)?;
+    pub fn decided_by(&self, answer: &TieBreakAnswer) -> Result<Diagnosis, RefusedAnswer> {
+        let line = tie_breaker::quoted(&self.log, answer)?;
         let mut findings = self.findings.clone();
-        findings.push(tie::finding(&self.log, line, answer));
-        Ok(choose::diagnosis(&self.log, &findings, &self.options.green, self.options.budget))
+        findings.push(tie_breaker::finding(&self.log, line, answer));
+        Ok(choose::diagnosis(
+            &self.log,
+            &findings,
+            &self.options.passing_lines,
+            self.options.budget,
+        ))
     }
 }
 
 /// The result of asking a tie breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked<E> {
+pub enum TieBreakOutcome<E> {
     /// The answer is part of the diagnosis.
     Decided,
     /// The answer does not refer to this log.
-    Refused(Refused),
+    Refused(RefusedAnswer),
     /// The tie breaker failed.
     NoAnswer(E),
 }
@@ -140,7 +157,7 @@ pub enum Asked<E> {
 /// Parses a text as a log, for tests.
 #[cfg(test)]
 pub(crate) fn log_of(text: &str) -> log::Log {
-    let mut reader = Reader::new();
+    let mut reader = LogReader::new();
     reader.push(text.as_bytes());
     reader.finish()
 }

@@ -7,23 +7,23 @@
 
 use std::ops::Range;
 
-use crate::steps::{Step, steps_of};
-use crate::wrapping;
+use crate::prefixes;
+use crate::steps::{LogStep, steps_of};
 
 /// A kept line: the position of its text, and its original number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     pub(crate) start: u32,
     pub(crate) length: u16,
     /// The runner may have written it: it has the runner's timestamp, or no line has one.
-    pub(crate) stamped: bool,
+    pub(crate) has_timestamp: bool,
     /// The number in the original log, from 1.
     pub(crate) number: u32,
     /// The original size in bytes, before a progress bar was reduced and a very long line was cut.
     pub(crate) width: u32,
 }
 
-impl Line {
+impl LogLine {
     /// Returns the end of its text, which is the position of its line end.
     pub(crate) fn end(&self) -> usize {
         self.start as usize + self.length as usize
@@ -34,14 +34,14 @@ impl Line {
 #[derive(Debug, Default)]
 pub struct Log {
     text: String,
-    lines: Vec<Line>,
-    steps: Vec<Step>,
+    lines: Vec<LogLine>,
+    steps: Vec<LogStep>,
     total_lines: u64,
 }
 
 impl Log {
     /// Builds a log from the lines that a reader kept. `total_lines` includes the dropped ones.
-    pub(crate) fn new(text: String, lines: Vec<Line>, total_lines: u64) -> Self {
+    pub(crate) fn new(text: String, lines: Vec<LogLine>, total_lines: u64) -> Self {
         let mut log = Self { text, lines, steps: Vec::new(), total_lines };
         log.steps = steps_of(&log);
         log
@@ -75,8 +75,8 @@ impl Log {
     /// Returns the text without the prefix of a program that runs other programs (`#12 0.31 `, `app
     /// | `).
     #[must_use]
-    pub fn said(&self, at: usize) -> &str {
-        wrapping::inner(self.text(at))
+    pub fn content(&self, at: usize) -> &str {
+        prefixes::inner(self.text(at))
     }
 
     /// Returns the line's original number, from 1. Beyond the end it is the last number.
@@ -86,8 +86,8 @@ impl Log {
     }
 
     /// Returns `true` if the runner may have written the line, by its timestamp.
-    pub(crate) fn is_stamped(&self, at: usize) -> bool {
-        self.lines.get(at).is_some_and(|line| line.stamped)
+    pub(crate) fn has_timestamp_at(&self, at: usize) -> bool {
+        self.lines.get(at).is_some_and(|line| line.has_timestamp)
     }
 
     /// Returns the bytes that showing the line takes of a budget, with its line end.
@@ -112,7 +112,7 @@ impl Log {
 
     /// Returns the steps in order; at least one if there is a line.
     #[must_use]
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[LogStep] {
         &self.steps
     }
 
@@ -126,14 +126,14 @@ impl Log {
     /// Returns the nearest line before `at`, at most `most` lines away, for which `wanted` holds.
     #[must_use]
     pub fn back(&self, at: usize, most: usize, wanted: impl Fn(&str) -> bool) -> Option<usize> {
-        (at.saturating_sub(most)..at).rev().find(|&line| wanted(self.said(line)))
+        (at.saturating_sub(most)..at).rev().find(|&line| wanted(self.content(line)))
     }
 
     /// Returns the nearest line after `at`, at most `most` lines away, for which `wanted` holds.
     #[must_use]
     pub fn ahead(&self, at: usize, most: usize, wanted: impl Fn(&str) -> bool) -> Option<usize> {
         let end = self.len().min(at.saturating_add(most).saturating_add(1));
-        (at + 1..end).find(|&line| wanted(self.said(line)))
+        (at + 1..end).find(|&line| wanted(self.content(line)))
     }
 
     /// Returns the lines from `at` to before the first one for which `ends` holds, at most `most`

@@ -25,10 +25,10 @@ static VARYING: LazyLock<Regex> = LazyLock::new(|| {
 /// Returns the template of a text.
 #[must_use]
 pub(crate) fn of(text: &str) -> String {
-    VARYING.replace_all(text.trim(), plain).into_owned()
+    VARYING.replace_all(text.trim(), placeholder).into_owned()
 }
 
-fn plain(found: &Captures<'_>) -> String {
+fn placeholder(found: &Captures<'_>) -> String {
     if found.name("id").is_some() {
         return "#".to_owned();
     }

@@ -26,7 +26,7 @@ impl Account {
 
 /// The subject of a call, which decides whose credentials it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum About {
+pub(crate) enum CallScope {
     Repo(RepoName),
     /// Everything that one installation can see.
     Installation(InstallationId),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use serde::Serialize;
 
-use crate::account::About;
+use crate::account::CallScope;
 use crate::error::{ForgeError, Purpose};
 use crate::names::RepoName;
 
@@ -19,21 +19,21 @@ pub(crate) const RAW: &str = "application/vnd.github.raw+json, application/json;
 const USUAL_CAP: u64 = 32 << 20;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) purpose: Purpose,
-    pub(crate) about: About,
+    pub(crate) about: CallScope,
     pub(crate) method: Method,
-    pub(crate) place: Place,
+    pub(crate) place: CallTarget,
     pub(crate) accept: &'static str,
     pub(crate) body: Option<Bytes>,
     /// Repeating the call has the same effect as making it once.
     pub(crate) repeatable: bool,
-    pub(crate) take: Take,
+    pub(crate) take: BodyMode,
 }
 
 /// The target of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum CallTarget {
     /// An escaped path below the base address.
     Rest(String),
     /// An absolute address from GitHub. The client checks that it is below the base address.
@@ -41,7 +41,7 @@ pub(crate) enum Place {
     Graphql,
 }
 
-impl Place {
+impl CallTarget {
     /// Returns the rate limit that the call counts against, as far as it is known beforehand.
     pub(crate) fn resource(&self) -> &'static str {
         if *self == Self::Graphql { "graphql" } else { "core" }
@@ -50,17 +50,17 @@ impl Place {
 
 /// The way a response is consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
+pub(crate) enum BodyMode {
     /// Buffered, up to this many bytes.
     Whole(u64),
     /// Streamed. A redirect to another host is returned to the caller.
     Flowing,
 }
 
-impl Call {
+impl ApiCall {
     pub(crate) fn new(
         method: Method,
-        about: About,
+        about: CallScope,
         path: impl Into<String>,
         purpose: impl Into<Purpose>,
     ) -> Self {
@@ -69,11 +69,11 @@ impl Call {
             purpose: purpose.into(),
             about,
             method,
-            place: Place::Rest(path.into()),
+            place: CallTarget::Rest(path.into()),
             accept: JSON,
             body: None,
             repeatable,
-            take: Take::Whole(USUAL_CAP),
+            take: BodyMode::Whole(USUAL_CAP),
         }
     }
 
@@ -90,7 +90,7 @@ impl Call {
         purpose: impl Into<Purpose>,
     ) -> Self {
         let path = format!("/repos/{repo}{}", path.as_ref());
-        Self::new(method, About::Repo(repo.clone()), path, purpose)
+        Self::new(method, CallScope::Repo(repo.clone()), path, purpose)
     }
 
     pub(crate) fn with(mut self, body: &(impl Serialize + ?Sized)) -> Result<Self, ForgeError> {
@@ -107,12 +107,12 @@ impl Call {
         self
     }
 
-    pub(crate) fn taking(mut self, take: Take) -> Self {
+    pub(crate) fn taking(mut self, take: BodyMode) -> Self {
         self.take = take;
         self
     }
 
-    pub(crate) fn at(&self, place: Place) -> Self {
+    pub(crate) fn at(&self, place: CallTarget) -> Self {
         Self { place, ..self.clone() }
     }
 }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_repeated_is_what_may_be() {
         let repo = "acme/app".parse().unwrap();
-        assert!(Call::of(Method::PATCH, &repo, "", "mend").repeatable);
-        assert!(!Call::of(Method::POST, &repo, "", "make").repeatable);
+        assert!(ApiCall::of(Method::PATCH, &repo, "", "hint").repeatable);
+        assert!(!ApiCall::of(Method::POST, &repo, "", "make").repeatable);
     }
 }

@@ -14,10 +14,10 @@ use crate::jwt::AppKey;
 #[derive(Debug, Clone)]
 pub struct ForgeConfig {
     pub api: ApiBase,
-    pub credentials: Credentials,
+    pub credentials: GitHubCredentials,
     pub clock: Clock,
-    pub patience: Patience,
-    pub pause: Pause,
+    pub retry_limits: RetryLimits,
+    pub pause: PauseMode,
     /// The size of the response cache.
     pub cache_bytes: usize,
     /// The seed of the jitter. Two processes should not share one.
@@ -27,13 +27,13 @@ pub struct ForgeConfig {
 impl ForgeConfig {
     /// Uses github.com and the defaults for everything else.
     #[must_use]
-    pub fn new(credentials: Credentials, clock: Clock) -> Self {
+    pub fn new(credentials: GitHubCredentials, clock: Clock) -> Self {
         Self {
             api: ApiBase::default(),
             credentials,
             clock,
-            patience: Patience::default(),
-            pause: Pause::Sleep,
+            retry_limits: RetryLimits::default(),
+            pause: PauseMode::Sleep,
             cache_bytes: 16 << 20,
             seed: fastrand::u64(..),
         }
@@ -46,11 +46,12 @@ impl ForgeConfig {
     /// When the address or the app's key is invalid.
     pub fn of(settings: &GitHubSettings, clock: Clock) -> Result<Self, ForgeError> {
         let credentials = match &settings.login {
-            None => Credentials::Anonymous,
-            Some(GitHubLogin::Token(token)) => Credentials::Token(token.clone()),
-            Some(GitHubLogin::App { id, private_key }) => {
-                Credentials::App { id: id.clone(), key: AppKey::from_pem(private_key.expose())? }
-            }
+            None => GitHubCredentials::Anonymous,
+            Some(GitHubLogin::Token(token)) => GitHubCredentials::Token(token.clone()),
+            Some(GitHubLogin::App { id, private_key }) => GitHubCredentials::App {
+                id: id.clone(),
+                key: AppKey::from_pem(private_key.expose())?,
+            },
         };
         Ok(Self::new(credentials, clock).at(ApiBase::parse(&settings.api_url)?))
     }
@@ -65,7 +66,7 @@ impl ForgeConfig {
 
 /// The credentials for GitHub.
 #[derive(Debug, Clone)]
-pub enum Credentials {
+pub enum GitHubCredentials {
     /// No credentials: public repositories, 60 calls an hour.
     Anonymous,
     /// A personal access token, or a workflow's token.
@@ -80,7 +81,7 @@ pub enum Credentials {
 
 /// Time limits and retries for calls to GitHub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryLimits {
     /// The number of attempts for a call that may be repeated.
     pub attempts: usize,
     /// The pause before the second attempt; each further pause doubles.
@@ -98,7 +99,7 @@ pub struct Patience {
     pub download: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryLimits {
     fn default() -> Self {
         Self {
             attempts: 4,
@@ -114,13 +115,13 @@ impl Default for Patience {
 
 /// The way pauses are spent.
 #[derive(Debug, Clone)]
-pub enum Pause {
+pub enum PauseMode {
     Sleep,
     /// Moves a clock, for tests that don't wait.
     Move(ManualClock),
 }
 
-impl Pause {
+impl PauseMode {
     pub(crate) async fn wait(&self, time: Duration) {
         match self {
             Self::Sleep => tokio::time::sleep(time).await,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::names::{JobId, Sha};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// The purpose of a call, as the end of "failed to …".
 pub type Purpose = Arc<str>;
@@ -20,7 +20,7 @@ pub enum ForgeError {
         why: String,
     },
     /// GitHub itself failed. A write may have taken effect: look before repeating it.
-    #[error("failed to {purpose}: GitHub answers {status}{}", said(.message))]
+    #[error("failed to {purpose}: GitHub answers {status}{}", with_message(.message))]
     Failing {
         purpose: Purpose,
         status: u16,
@@ -31,19 +31,19 @@ pub enum ForgeError {
     #[error("failed to {purpose}: GitHub's {limit} limit is reached until {}", .until.to_rfc3339())]
     RateLimited {
         purpose: Purpose,
-        limit: Limit,
+        limit: RateLimitKind,
         /// The earliest time of the next call, by the local clock.
-        until: Moment,
+        until: Timestamp,
     },
     /// The credentials are wrong, expired or revoked: correct the settings.
-    #[error("failed to {purpose}: GitHub does not accept the credentials{}", said(.message))]
+    #[error("failed to {purpose}: GitHub does not accept the credentials{}", with_message(.message))]
     Unauthorized {
         purpose: Purpose,
         /// GitHub's message.
         message: String,
     },
     /// The credentials lack a permission: grant it.
-    #[error("failed to {purpose}: not allowed{}{}", said(.message), needs(.permission))]
+    #[error("failed to {purpose}: not allowed{}{}", with_message(.message), needs(.permission))]
     Forbidden {
         purpose: Purpose,
         /// GitHub's message.
@@ -77,7 +77,7 @@ pub enum ForgeError {
         message: String,
     },
     /// GitHub rejects the request. Repeating it does not help.
-    #[error("failed to {purpose}: GitHub refuses it ({status}){}", said(.message))]
+    #[error("failed to {purpose}: GitHub refuses it ({status}){}", with_message(.message))]
     Invalid {
         purpose: Purpose,
         status: u16,
@@ -112,14 +112,14 @@ pub enum ForgeError {
 
 /// The kinds of GitHub's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+pub enum RateLimitKind {
     /// Calls or points an hour.
     Primary,
     /// Too many concurrent calls, or too many writes.
     Secondary,
 }
 
-impl std::fmt::Display for Limit {
+impl std::fmt::Display for RateLimitKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Primary => "primary",
@@ -128,7 +128,7 @@ impl std::fmt::Display for Limit {
     }
 }
 
-fn said(message: &str) -> String {
+fn with_message(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
@@ -139,7 +139,7 @@ fn needs(permission: &Option<String>) -> String {
 impl ForgeError {
     /// Returns `true` if the same call may succeed later without anyone changing anything.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failing { .. } | Self::RateLimited { .. })
     }
 
@@ -151,7 +151,7 @@ impl ForgeError {
 
     /// Returns the time of the next attempt, if GitHub names it.
     #[must_use]
-    pub fn retry_at(&self) -> Option<Moment> {
+    pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
             Self::RateLimited { until, .. } => Some(*until),
             _ => None,

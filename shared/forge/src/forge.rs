@@ -3,17 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::{Credentials, ForgeConfig};
-use crate::core::Core;
+use crate::client::ApiClient;
+use crate::config::{ForgeConfig, GitHubCredentials};
 use crate::error::ForgeError;
-use crate::meter::Reading;
 use crate::names::InstallationId;
+use crate::rate_limit::RateLimitReading;
 
 /// A client of one GitHub, as an app, with a token, or anonymous. Clones are cheap and share
 /// connections, tokens, limits and the cache.
 #[derive(Clone)]
 pub struct Forge {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<ApiClient>,
 }
 
 impl Forge {
@@ -25,19 +25,19 @@ impl Forge {
     ///
     /// When the machine has no trusted certificates.
     pub fn new(config: ForgeConfig) -> Result<Self, ForgeError> {
-        Ok(Self { core: Arc::new(Core::new(config)?) })
+        Ok(Self { core: Arc::new(ApiClient::new(config)?) })
     }
 
     /// Returns `true` for an app, which can write check runs and list its own deliveries.
     #[must_use]
     pub fn is_app(&self) -> bool {
-        matches!(self.core.config.credentials, Credentials::App { .. })
+        matches!(self.core.config.credentials, GitHubCredentials::App { .. })
     }
 
     /// Returns the rest of each limit, as of the last response.
     #[must_use]
-    pub fn meter(&self) -> Vec<Reading> {
-        self.core.meter.readings()
+    pub fn rate_limits(&self) -> Vec<RateLimitReading> {
+        self.core.rate_limits.rate_limit_readings()
     }
 
     /// Stores the installation of an owner, as reported by a webhook. This saves a lookup.

@@ -42,9 +42,9 @@ impl AppKey {
     /// When it holds no RSA key.
     pub fn from_pem(pem: &str) -> Result<Self, ForgeError> {
         let wrong = || {
-            let mend =
+            let hint =
                 "the app's private key can't be read: give the .pem file from GitHub as it is";
-            ForgeError::Settings(mend.to_owned())
+            ForgeError::Settings(hint.to_owned())
         };
         // Environment variables often hold line breaks as two characters.
         let pem = pem.replace("\\n", "\n");

@@ -19,11 +19,11 @@
 //! # Example
 //!
 //! ```no_run
-//! use greenline_forge::{Credentials, Forge, ForgeConfig, RepoName};
+//! use greenline_forge::{GitHubCredentials, Forge, ForgeConfig, RepoName};
 //! use greenline_runtime::clock::Clock;
 //!
 //! # async fn example(token: String) -> Result<(), Box<dyn std::error::Error>> {
-//! let credentials = Credentials::Token(token.into());
+//! let credentials = GitHubCredentials::Token(token.into());
 //! let forge = Forge::new(ForgeConfig::new(credentials, Clock::system()))?;
 //! let repo: RepoName = "acme/app".parse()?;
 //! let page = forge.sweep_pulls(&repo, None).await?;
@@ -36,37 +36,37 @@
 //! ```
 
 mod account;
-mod answer;
 mod api;
 mod cache;
 mod call;
+mod client;
 mod config;
-mod core;
 mod error;
-mod flight;
 mod forge;
 mod graphql;
 mod jwt;
 mod log;
-mod meter;
 pub mod model;
 mod names;
 mod paging;
+mod rate_limit;
+mod response;
 mod retry;
+mod single_flight;
 mod time;
 mod tokens;
 mod transport;
 pub mod webhook;
 
 pub use api::{FileEdit, Merged, NewCommit, Sweep, SweptCheck, SweptHead, SweptPull};
-pub use config::{ApiBase, Credentials, ForgeConfig, Patience, Pause};
-pub use error::{ForgeError, Limit, Purpose};
+pub use config::{ApiBase, ForgeConfig, GitHubCredentials, PauseMode, RetryLimits};
+pub use error::{ForgeError, Purpose, RateLimitKind};
 pub use forge::Forge;
 pub use jwt::AppKey;
 pub use log::LogStream;
-pub use meter::{Reading, describe_metrics};
 pub use names::{
-    CheckRunId, CheckSuiteId, CommentId, DeliveryId, HookId, InstallationId, JobId, NameError,
-    PullNumber, RepoId, RepoName, RunId, Sha, StatusId, UserId,
+    CheckRunId, CheckSuiteId, CommentId, DeliveryId, GitHubNameError, HookId, InstallationId,
+    JobId, PullNumber, RepoId, RepoName, RunId, Sha, StatusId, UserId,
 };
-pub use time::Moment;
+pub use rate_limit::{RateLimitReading, describe_metrics};
+pub use time::Timestamp;

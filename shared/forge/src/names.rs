@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 /// The reason why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {text:?}: {rule}")]
-pub struct NameError {
+pub struct GitHubNameError {
     what: &'static str,
     text: String,
     rule: &'static str,
 }
 
-impl NameError {
+impl GitHubNameError {
     fn new(what: &'static str, text: &str, rule: &'static str) -> Self {
         // A name that is much too long is cut in the message.
         Self { what, text: text.chars().take(140).collect(), rule }
@@ -67,14 +67,14 @@ fn is_name(text: &str) -> bool {
 }
 
 impl FromStr for RepoName {
-    type Err = NameError;
+    type Err = GitHubNameError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, GitHubNameError> {
         match text.split_once('/') {
             Some((owner, name)) if is_name(owner) && is_name(name) => {
                 Ok(Self { full: text.to_owned(), slash: owner.len() })
             }
-            _ => Err(NameError::new("repository", text, "write owner/name, as in acme/app")),
+            _ => Err(GitHubNameError::new("repository", text, "write owner/name, as in acme/app")),
         }
     }
 }
@@ -130,14 +130,14 @@ impl Sha {
 }
 
 impl FromStr for Sha {
-    type Err = NameError;
+    type Err = GitHubNameError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, GitHubNameError> {
         let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if hexadecimal && [40, 64].contains(&text.len()) {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(NameError::new("commit", text, "write all 40 (or 64) hexadecimal digits"))
+            Err(GitHubNameError::new("commit", text, "write all 40 (or 64) hexadecimal digits"))
         }
     }
 }
@@ -146,9 +146,9 @@ impl FromStr for Sha {
 macro_rules! text {
     ($name:ident, $text:expr) => {
         impl TryFrom<String> for $name {
-            type Error = NameError;
+            type Error = GitHubNameError;
 
-            fn try_from(text: String) -> Result<Self, NameError> {
+            fn try_from(text: String) -> Result<Self, GitHubNameError> {
                 text.parse()
             }
         }
@@ -187,11 +187,11 @@ macro_rules! numbers {
         }
 
         impl FromStr for $name {
-            type Err = NameError;
+            type Err = GitHubNameError;
 
-            fn from_str(text: &str) -> Result<Self, NameError> {
+            fn from_str(text: &str) -> Result<Self, GitHubNameError> {
                 text.parse().map(Self).map_err(|_| {
-                    NameError::new(stringify!($name), text, "write a whole number")
+                    GitHubNameError::new(stringify!($name), text, "write a whole number")
                 })
             }
         }

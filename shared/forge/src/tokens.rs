@@ -9,38 +9,38 @@ use greenline_runtime::clock::Clock;
 use greenline_runtime::settings::Secret;
 
 use crate::error::ForgeError;
-use crate::flight::Flights;
 use crate::names::InstallationId;
+use crate::single_flight::SingleFlight;
 
 /// The last minutes in which a token is not used: a call may take some of them, and clocks differ.
 const SPARE: Duration = Duration::from_secs(5 * 60);
 
 /// An installation's token with its expiry on the local monotonic clock.
 #[derive(Debug, Clone)]
-pub(crate) struct Token {
+pub(crate) struct AccessToken {
     pub(crate) secret: Secret,
     pub(crate) good_until: Duration,
 }
 
 #[derive(Debug)]
-pub(crate) struct Tokens {
+pub(crate) struct TokenCache {
     clock: Clock,
-    tokens: Flights<InstallationId, Token>,
+    tokens: SingleFlight<InstallationId, AccessToken>,
     /// The key is the owner in lower case.
-    installations: Flights<String, InstallationId>,
+    installations: SingleFlight<String, InstallationId>,
 }
 
-impl Tokens {
+impl TokenCache {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, tokens: Flights::new(), installations: Flights::new() }
+        Self { clock, tokens: SingleFlight::new(), installations: SingleFlight::new() }
     }
 
     pub(crate) async fn token(
         &self,
         id: InstallationId,
-        mint: impl Future<Output = Result<Token, ForgeError>>,
+        mint: impl Future<Output = Result<AccessToken, ForgeError>>,
     ) -> Result<Secret, ForgeError> {
-        let good = |token: &Token| token.good_until > self.clock.steady() + SPARE;
+        let good = |token: &AccessToken| token.good_until > self.clock.steady() + SPARE;
         Ok(self.tokens.get(&id, good, mint).await?.secret)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use greenline_store::cmd;
 use serde::Serialize;
 
-use crate::claim::ms;
+use crate::core::ms;
 use crate::{Queue, QueueError, TaskId, content_hash};
 
 /// A request for approval and its answer.
@@ -40,7 +40,7 @@ pub struct Approval {
 
 /// A person's answer.
 #[derive(Debug, Clone)]
-pub struct Answer<'a> {
+pub struct ApprovalDecision<'a> {
     /// The id of the approval.
     pub approval: &'a str,
     /// The hash of the content that the person saw.
@@ -52,7 +52,7 @@ pub struct Answer<'a> {
 
 /// The result of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answered {
+pub enum ApprovalOutcome {
     /// The answer counts.
     Done,
     /// An earlier answer holds, in this state.
@@ -121,24 +121,30 @@ impl RunApproval {
 
 impl Queue {
     /// Approves the shown content.
-    pub async fn approve(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
+    pub async fn approve(
+        &self,
+        decision: &ApprovalDecision<'_>,
+    ) -> Result<ApprovalOutcome, QueueError> {
         // The question is written from the task's hash, which a worker's user can rewrite: a text
         // beside the hash of another one was shown to mislead.
-        let asked = self.approval(answer.approval).await?;
+        let asked = self.approval(decision.approval).await?;
         if asked.is_some_and(|asked| asked.misleads()) {
-            return Ok(Answered::OtherContent);
+            return Ok(ApprovalOutcome::OtherContent);
         }
-        self.answer(answer, "approved").await
+        self.resolve_approval(decision, "approved").await
     }
 
     /// Rejects the shown content.
-    pub async fn reject(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
-        self.answer(answer, "rejected").await
+    pub async fn reject(
+        &self,
+        decision: &ApprovalDecision<'_>,
+    ) -> Result<ApprovalOutcome, QueueError> {
+        self.resolve_approval(decision, "rejected").await
     }
 
     /// Requests an approval before something is published, and returns its state. An answer to the
     /// same content stays valid.
-    pub async fn ask_approval(
+    pub async fn request_approval(
         &self,
         approval: &TaskId,
         task: &TaskId,
@@ -149,10 +155,10 @@ impl Queue {
     ) -> Result<String, QueueError> {
         let core = self.core();
         let expires = core.now_ms().saturating_add_unsigned(ms(term));
-        let mut call = core.call(&core.scripts.ask, 6, shown.len() + 256);
+        let mut call = core.call(&core.scripts.request_approval, 6, shown.len() + 256);
         call.arg(approval.as_str()).arg(task.as_str()).arg(content_hash).arg(shown);
         call.arg(asked_by).arg(expires);
-        core.run(&core.scripts.ask, &call).await
+        core.run(&core.scripts.request_approval, &call).await
     }
 
     /// Returns an approval.
@@ -163,19 +169,23 @@ impl Queue {
         Ok((!fields.is_empty()).then(|| read(id, &fields)))
     }
 
-    async fn answer(&self, answer: &Answer<'_>, state: &str) -> Result<Answered, QueueError> {
+    async fn resolve_approval(
+        &self,
+        decision: &ApprovalDecision<'_>,
+        state: &str,
+    ) -> Result<ApprovalOutcome, QueueError> {
         let core = self.core();
-        let mut call = core.call(&core.scripts.answer, 5, 256);
-        call.arg(answer.approval).arg(answer.content_hash).arg(answer.who);
-        call.arg(state).arg(answer.why);
-        let said: String = core.run(&core.scripts.answer, &call).await?;
-        match said.split_once(':') {
-            Some(("answered", before)) => Ok(Answered::Before(before.to_owned())),
-            _ if said == state => Ok(Answered::Done),
-            _ if said == "mismatch" => Ok(Answered::OtherContent),
-            _ if said == "expired" => Ok(Answered::Expired),
-            _ if said == "unknown" => Ok(Answered::Unknown),
-            _ => Err(QueueError::unreadable("the answer to an approval", said)),
+        let mut call = core.call(&core.scripts.resolve_approval, 5, 256);
+        call.arg(decision.approval).arg(decision.content_hash).arg(decision.who);
+        call.arg(state).arg(decision.why);
+        let reply: String = core.run(&core.scripts.resolve_approval, &call).await?;
+        match reply.split_once(':') {
+            Some(("answered", before)) => Ok(ApprovalOutcome::Before(before.to_owned())),
+            _ if reply == state => Ok(ApprovalOutcome::Done),
+            _ if reply == "mismatch" => Ok(ApprovalOutcome::OtherContent),
+            _ if reply == "expired" => Ok(ApprovalOutcome::Expired),
+            _ if reply == "unknown" => Ok(ApprovalOutcome::Unknown),
+            _ => Err(QueueError::unreadable("the answer to an approval", reply)),
         }
     }
 }

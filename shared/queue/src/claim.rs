@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use greenline_store::{Blocking, Value, cmd, from_redis_value};
+use greenline_store::{BlockingConnection, Value, cmd, from_redis_value};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -100,7 +100,7 @@ pub struct WorkerProfile {
 
 /// The number of tasks that a worker requests.
 #[derive(Debug, Clone, Copy)]
-pub struct Appetite<'a> {
+pub struct ClaimRequest<'a> {
     /// Tasks to start at once.
     pub start: usize,
     /// Additional tasks of the types in `short`.
@@ -113,7 +113,7 @@ pub struct Appetite<'a> {
 
 /// The result of a claim.
 #[derive(Debug, Default)]
-pub struct Claimed {
+pub struct ClaimedTasks {
     /// The started tasks first.
     pub tasks: Vec<Claim>,
     /// There may be more: claim again at once.
@@ -124,7 +124,7 @@ pub struct Claimed {
 
 /// The queue's reply to a heartbeat for one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Beat {
+pub enum HeartbeatReply {
     /// The claim holds.
     Held,
     /// Another worker may own the task: drop the work without settling it.
@@ -135,7 +135,7 @@ pub enum Beat {
 
 /// The result of starting a prefetched task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum StartReply {
     /// The task may run.
     Go,
     /// Its lease expired while it waited: drop it.
@@ -147,7 +147,7 @@ pub struct Worker {
     queue: Queue,
     profile: WorkerProfile,
     sequence: u64,
-    place: usize,
+    priority_offset: usize,
     routes: watch::Sender<Vec<Route>>,
     /// The number of routes at the last read.
     routes_known: Option<usize>,
@@ -162,7 +162,7 @@ impl Queue {
             profile,
             // If a process reuses an id, its claims differ from its predecessor's.
             sequence: chrono::Utc::now().timestamp_micros().unsigned_abs(),
-            place: 0,
+            priority_offset: 0,
             routes: watch::Sender::new(vec![]),
             routes_known: None,
         }
@@ -175,13 +175,13 @@ impl Queue {
         profile: &WorkerProfile,
         words: &[(&str, String)],
         claims: &[(TaskId, Fence)],
-    ) -> Result<Vec<Beat>, QueueError> {
+    ) -> Result<Vec<HeartbeatReply>, QueueError> {
         let core = self.core();
         let labels: Vec<&str> = profile.labels.iter().map(Label::as_str).collect();
         let types: Vec<&str> = profile.types.iter().map(TaskType::as_str).collect();
         let mut call = core.call(&core.scripts.heartbeat, 32 + 2 * claims.len(), 512);
         call.arg(profile.id.as_str()).arg(ms(core.options.lease));
-        call.arg(ms(registration(core.options.lease)));
+        call.arg(ms(registration_ttl(core.options.lease)));
         call.arg(2 * (5 + words.len()));
         call.arg("host").arg(&profile.host).arg("version").arg(&profile.version);
         call.arg("labels").arg(labels.join(" ")).arg("types").arg(types.join(" "));
@@ -193,27 +193,27 @@ impl Queue {
             call.arg(id.as_str()).arg(fence.as_str());
         }
         let answers: Vec<String> = core.run(&core.scripts.heartbeat, &call).await?;
-        Ok(answers.into_iter().map(beat).collect())
+        Ok(answers.into_iter().map(read_heartbeat_reply).collect())
     }
 
     /// Removes a worker's registration.
-    pub async fn leave(&self, worker: &WorkerId) -> Result<(), QueueError> {
+    pub async fn unregister(&self, worker: &WorkerId) -> Result<(), QueueError> {
         let core = self.core();
-        let mut call = core.call(&core.scripts.leave, 1, 64);
+        let mut call = core.call(&core.scripts.unregister_worker, 1, 64);
         call.arg(worker.as_str());
-        let _one: i64 = core.run(&core.scripts.leave, &call).await?;
+        let _one: i64 = core.run(&core.scripts.unregister_worker, &call).await?;
         Ok(())
     }
 
     /// Marks prefetched tasks as started, before they run.
-    pub async fn start(&self, claims: &[(TaskId, Fence)]) -> Result<Vec<Start>, QueueError> {
+    pub async fn start(&self, claims: &[(TaskId, Fence)]) -> Result<Vec<StartReply>, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.start, 2 * claims.len(), 64 * claims.len());
         for (id, fence) in claims {
             call.arg(id.as_str()).arg(fence.as_str());
         }
         let answers: Vec<String> = core.run(&core.scripts.start, &call).await?;
-        let read = |answer: String| if answer == "ok" { Start::Go } else { Start::Lost };
+        let read = |answer: String| if answer == "ok" { StartReply::Go } else { StartReply::Lost };
         Ok(answers.into_iter().map(read).collect())
     }
 }
@@ -226,7 +226,7 @@ impl Worker {
 
     /// Claims tasks. After an error, the same call requests the same reply: tasks that were claimed
     /// for a lost reply come with the next one.
-    pub async fn claim(&mut self, appetite: Appetite<'_>) -> Result<Claimed, QueueError> {
+    pub async fn claim(&mut self, request: ClaimRequest<'_>) -> Result<ClaimedTasks, QueueError> {
         if self.routes_known.is_none() {
             self.refresh_routes().await?;
         }
@@ -234,29 +234,29 @@ impl Worker {
         let core = queue.core();
         let mut call = core.call(&core.scripts.claim, 40, 512);
         call.arg(self.profile.id.as_str()).arg(self.sequence);
-        call.arg(appetite.start).arg(appetite.prefetch);
-        call.arg(ms(core.options.lease)).arg(appetite.running).arg(self.place % 15);
-        call.arg(ms(registration(core.options.lease)));
+        call.arg(request.start).arg(request.prefetch);
+        call.arg(ms(core.options.lease)).arg(request.running).arg(self.priority_offset % 15);
+        call.arg(ms(registration_ttl(core.options.lease)));
         call.arg(u8::from(core.options.task_keys.check_signatures()));
         call.arg(self.profile.types.len());
         for kind in &self.profile.types {
             call.arg(kind.as_str());
         }
-        call.arg(appetite.short.len());
-        for kind in appetite.short {
+        call.arg(request.short.len());
+        for kind in request.short {
             call.arg(kind.as_str());
         }
         call.arg(self.routes.borrow().len());
         for route in self.routes.borrow().iter() {
             call.arg(route.as_str());
         }
-        type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<Value>>, i64);
-        let (more, routes, alone, foreign, tasks, now): Answer =
+        type ClaimReply = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<Value>>, i64);
+        let (more, routes, alone, foreign, tasks, now): ClaimReply =
             core.run(&core.scripts.claim, &call).await?;
         let tasks = core.trusted(&self.profile.id, read_claims(tasks, now)?).await?;
         // Nothing may fail from here on: the claimed tasks would be forgotten.
         self.sequence += 1;
-        self.place = (self.place + tasks.len().max(1)) % 15;
+        self.priority_offset = (self.priority_offset + tasks.len().max(1)) % 15;
         let had_foreign = !foreign.is_empty();
         if let Err(error) = core.adopt_all(foreign).await {
             // They stay in `adopting`, and the next tick hands them out again.
@@ -264,7 +264,7 @@ impl Worker {
         }
         let new_routes = Some(routes) != self.routes_known && self.has_new_routes().await;
         let more = more == 1 || (tasks.is_empty() && (had_foreign || new_routes));
-        Ok(Claimed { tasks, more, come_alone: alone == 1 })
+        Ok(ClaimedTasks { tasks, more, come_alone: alone == 1 })
     }
 
     async fn has_new_routes(&mut self) -> bool {
@@ -304,22 +304,22 @@ impl Worker {
 pub struct Waiter {
     queue: Queue,
     routes: watch::Receiver<Vec<Route>>,
-    connection: Option<Blocking>,
+    connection: Option<BlockingConnection>,
 }
 
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub enum WakeReason {
     /// There may be a task: claim.
-    ForWork,
+    Work,
     /// The wait timed out: look for new routes.
-    ByTime,
+    Timeout,
 }
 
 impl Waiter {
     /// Waits until there may be a task. Don't drop the future halfway: a token that was taken and
     /// not acted on leaves its task to the next tick.
-    pub async fn wait(&mut self) -> Result<Woken, QueueError> {
+    pub async fn wait(&mut self) -> Result<WakeReason, QueueError> {
         let core = self.queue.core();
         let wake = core.key("tasks:wake");
         let mut keys = vec![wake.clone()];
@@ -332,24 +332,20 @@ impl Waiter {
         };
         let token: Option<(String, String)> = connection.command(&call, IDLE_ROUND).await?;
         self.connection = Some(connection);
-        Ok(if token.is_some() { Woken::ForWork } else { Woken::ByTime })
+        Ok(if token.is_some() { WakeReason::Work } else { WakeReason::Timeout })
     }
 }
 
 /// The lifetime of a registration without a heartbeat.
-fn registration(lease: Duration) -> Duration {
+fn registration_ttl(lease: Duration) -> Duration {
     lease * 4
 }
 
-pub(crate) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn beat(answer: String) -> Beat {
+fn read_heartbeat_reply(answer: String) -> HeartbeatReply {
     match answer.as_str() {
-        "ok" => Beat::Held,
-        "lost" => Beat::Lost,
-        _ => Beat::CancelAsked(answer.trim_start_matches("cancel:").to_owned()),
+        "ok" => HeartbeatReply::Held,
+        "lost" => HeartbeatReply::Lost,
+        _ => HeartbeatReply::CancelAsked(answer.trim_start_matches("cancel:").to_owned()),
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt;
 use greenline_store::cmd;
 use serde::{Deserialize, Serialize};
 
-use crate::foreign::Quarantined;
-use crate::{NameError, Queue, QueueError, Route, Status, TaskId, TaskType};
+use crate::adopt::QuarantinedEntry;
+use crate::{NameError, Queue, QueueError, Route, TaskId, TaskStatus, TaskType};
 
 /// Tasks per call, so that no call blocks Redis for long.
 const MOST_AT_ONCE: usize = 500;
@@ -15,14 +15,14 @@ const MOST_AT_ONCE: usize = 500;
 /// The result of cancelling a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Cancelled {
+pub enum CancelOutcome {
     /// The task will not run.
     Done,
     /// The task is running; its worker learns of it at its next heartbeat.
     Asked,
     /// The task had already ended.
     HadEnded {
-        status: Status,
+        status: TaskStatus,
     },
     Unknown,
 }
@@ -30,15 +30,15 @@ pub enum Cancelled {
 /// The result of retrying a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Retried {
+pub enum RetryOutcome {
     /// The task will run.
     Done {
         /// The new status.
-        status: Status,
+        status: TaskStatus,
     },
     /// The task has not ended, or it succeeded: there is nothing to retry.
     NotFailed {
-        status: Status,
+        status: TaskStatus,
     },
     /// Another live task holds its `dedup_key`.
     Duplicate {
@@ -55,12 +55,12 @@ pub enum Retried {
 /// The result of purging a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Purged {
+pub enum PurgeOutcome {
     /// The task is deleted.
     Done,
     /// The task has not ended: cancel it first.
     Live {
-        status: Status,
+        status: TaskStatus,
     },
     /// The lead has not processed its end yet.
     Unacknowledged,
@@ -73,13 +73,13 @@ pub enum Purged {
 
 /// The scope of a pause.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pausable {
+pub enum PauseTarget {
     All,
     Type(TaskType),
     Route(Route),
 }
 
-impl fmt::Display for Pausable {
+impl fmt::Display for PauseTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
@@ -89,7 +89,7 @@ impl fmt::Display for Pausable {
     }
 }
 
-impl std::str::FromStr for Pausable {
+impl std::str::FromStr for PauseTarget {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
@@ -104,7 +104,7 @@ impl std::str::FromStr for Pausable {
 
 /// A pause with its author, reason and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
+pub struct PauseRecord {
     pub by: String,
     pub why: String,
     /// In ms.
@@ -114,7 +114,11 @@ pub struct Pause {
 impl Queue {
     /// Cancels tasks. A single task is removed from its list at once; of many, the waiting ones are
     /// marked, and the next claim drops them.
-    pub async fn cancel(&self, ids: &[TaskId], why: &str) -> Result<Vec<Cancelled>, QueueError> {
+    pub async fn cancel(
+        &self,
+        ids: &[TaskId],
+        why: &str,
+    ) -> Result<Vec<CancelOutcome>, QueueError> {
         let core = self.core();
         let how = if ids.len() == 1 { "remove" } else { "mark" };
         let mut outcomes = Vec::with_capacity(ids.len());
@@ -139,7 +143,7 @@ impl Queue {
         ids: &[TaskId],
         who: &str,
         with_children: bool,
-    ) -> Result<Vec<Retried>, QueueError> {
+    ) -> Result<Vec<RetryOutcome>, QueueError> {
         let core = self.core();
         let mut outcomes = Vec::with_capacity(ids.len());
         for some in ids.chunks(MOST_AT_ONCE) {
@@ -162,7 +166,7 @@ impl Queue {
         &self,
         ids: &[TaskId],
         unacknowledged: bool,
-    ) -> Result<Vec<Purged>, QueueError> {
+    ) -> Result<Vec<PurgeOutcome>, QueueError> {
         let core = self.core();
         let mut outcomes = Vec::with_capacity(ids.len());
         for some in ids.chunks(MOST_AT_ONCE) {
@@ -180,9 +184,9 @@ impl Queue {
     }
 
     /// Starts no more tasks of a scope. Running tasks continue.
-    pub async fn pause(&self, what: &Pausable, by: &str, why: &str) -> Result<(), QueueError> {
+    pub async fn pause(&self, what: &PauseTarget, by: &str, why: &str) -> Result<(), QueueError> {
         let core = self.core();
-        let pause = Pause { by: by.to_owned(), why: why.to_owned(), at: core.now_ms() };
+        let pause = PauseRecord { by: by.to_owned(), why: why.to_owned(), at: core.now_ms() };
         let pause = serde_json::to_string(&pause).expect("strings and a number are JSON");
         let mut call = core.call(&core.scripts.pause, 2, 256);
         call.arg(what.to_string()).arg(pause);
@@ -191,7 +195,7 @@ impl Queue {
     }
 
     /// Ends a pause. Returns `false` if there was none.
-    pub async fn resume(&self, what: &Pausable) -> Result<bool, QueueError> {
+    pub async fn resume(&self, what: &PauseTarget) -> Result<bool, QueueError> {
         let core = self.core();
         let mut was_paused = false;
         loop {
@@ -206,13 +210,13 @@ impl Queue {
     }
 
     /// Returns the pauses.
-    pub async fn paused(&self) -> Result<BTreeMap<String, Pause>, QueueError> {
+    pub async fn paused(&self) -> Result<BTreeMap<String, PauseRecord>, QueueError> {
         let core = self.core();
         let key = core.key("tasks:paused");
         let found: BTreeMap<String, String> = core.store.command(cmd("HGETALL").arg(key)).await?;
         // A pause that someone set by hand holds, whatever its content.
         let read = |text: &str| {
-            serde_json::from_str(text).unwrap_or_else(|_| Pause {
+            serde_json::from_str(text).unwrap_or_else(|_| PauseRecord {
                 by: "someone, by hand".to_owned(),
                 why: text.to_owned(),
                 at: 0,
@@ -243,7 +247,7 @@ impl Queue {
 
     /// Returns the quarantine, newest first. Entries that this program did not write are returned
     /// as they are.
-    pub async fn quarantined(&self) -> Result<Vec<Quarantined>, QueueError> {
+    pub async fn quarantined(&self) -> Result<Vec<QuarantinedEntry>, QueueError> {
         Ok(self.raw_quarantine().await?.iter().map(|raw| read_quarantined(raw)).collect())
     }
 
@@ -252,7 +256,7 @@ impl Queue {
     pub async fn clear_quarantine(
         &self,
         again: bool,
-        chosen: impl Fn(&Quarantined) -> bool,
+        chosen: impl Fn(&QuarantinedEntry) -> bool,
     ) -> Result<u64, QueueError> {
         let core = self.core();
         let mut count = 0;
@@ -275,41 +279,41 @@ impl Queue {
     }
 }
 
-fn read_quarantined(raw: &[u8]) -> Quarantined {
-    serde_json::from_slice(raw).unwrap_or_else(|_| Quarantined {
+fn read_quarantined(raw: &[u8]) -> QuarantinedEntry {
+    serde_json::from_slice(raw).unwrap_or_else(|_| QuarantinedEntry {
         at: 0,
         reason: "put here by hand".to_owned(),
         entry: String::from_utf8_lossy(raw).into_owned(),
     })
 }
 
-fn read_cancelled(answer: &str) -> Result<Cancelled, QueueError> {
+fn read_cancelled(answer: &str) -> Result<CancelOutcome, QueueError> {
     match answer.split_once(':') {
-        Some(("final", status)) => Ok(Cancelled::HadEnded { status: status.parse()? }),
-        _ if answer == "cancelled" => Ok(Cancelled::Done),
-        _ if answer == "requested" => Ok(Cancelled::Asked),
-        _ if answer == "unknown" => Ok(Cancelled::Unknown),
+        Some(("final", status)) => Ok(CancelOutcome::HadEnded { status: status.parse()? }),
+        _ if answer == "cancelled" => Ok(CancelOutcome::Done),
+        _ if answer == "requested" => Ok(CancelOutcome::Asked),
+        _ if answer == "unknown" => Ok(CancelOutcome::Unknown),
         _ => Err(QueueError::unreadable("the answer to a cancel", answer)),
     }
 }
 
-fn read_retried(answer: &str) -> Result<Retried, QueueError> {
+fn read_retried(answer: &str) -> Result<RetryOutcome, QueueError> {
     match answer.split_once(':') {
-        Some(("final" | "live", status)) => Ok(Retried::NotFailed { status: status.parse()? }),
-        Some(("duplicate", of)) => Ok(Retried::Duplicate { of: of.parse()? }),
-        Some(("orphan", parent)) => Ok(Retried::Orphan { parent: parent.parse()? }),
-        _ if answer == "unknown" => Ok(Retried::Unknown),
-        _ => Ok(Retried::Done { status: answer.parse()? }),
+        Some(("final" | "live", status)) => Ok(RetryOutcome::NotFailed { status: status.parse()? }),
+        Some(("duplicate", of)) => Ok(RetryOutcome::Duplicate { of: of.parse()? }),
+        Some(("orphan", parent)) => Ok(RetryOutcome::Orphan { parent: parent.parse()? }),
+        _ if answer == "unknown" => Ok(RetryOutcome::Unknown),
+        _ => Ok(RetryOutcome::Done { status: answer.parse()? }),
     }
 }
 
-fn read_purged(answer: &str) -> Result<Purged, QueueError> {
+fn read_purged(answer: &str) -> Result<PurgeOutcome, QueueError> {
     match answer.split_once(':') {
-        Some(("live", status)) => Ok(Purged::Live { status: status.parse()? }),
-        Some(("needed", by)) => Ok(Purged::Needed { by: by.parse()? }),
-        _ if answer == "purged" => Ok(Purged::Done),
-        _ if answer == "unacknowledged" => Ok(Purged::Unacknowledged),
-        _ if answer == "unknown" => Ok(Purged::Unknown),
+        Some(("live", status)) => Ok(PurgeOutcome::Live { status: status.parse()? }),
+        Some(("needed", by)) => Ok(PurgeOutcome::Needed { by: by.parse()? }),
+        _ if answer == "purged" => Ok(PurgeOutcome::Done),
+        _ if answer == "unacknowledged" => Ok(PurgeOutcome::Unacknowledged),
+        _ if answer == "unknown" => Ok(PurgeOutcome::Unknown),
         _ => Err(QueueError::unreadable("the answer to a purge", answer)),
     }
 }

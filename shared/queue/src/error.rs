@@ -7,7 +7,7 @@ use crate::{NameError, TaskError};
 /// The reason why a queue call failed, by what the caller can do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
-    /// Redis did not execute it. [`StoreError::is_passing`] shows whether to repeat the call: every
+    /// Redis did not execute it. [`StoreError::is_transient`] shows whether to repeat the call: every
     /// call of this crate may be repeated.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,8 +48,8 @@ pub enum QueueError {
 impl QueueError {
     /// Returns `true` if the same call may succeed later without anyone changing anything.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_passing())
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
     }
 
     pub(crate) fn unreadable(what: impl Into<String>, why: impl ToString) -> Self {

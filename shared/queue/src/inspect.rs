@@ -6,7 +6,7 @@ use greenline_store::{Value, cmd, from_redis_value, pipe};
 use serde::Serialize;
 
 use crate::producer::list_of;
-use crate::{Priority, Queue, QueueError, Status, TaskId};
+use crate::{Priority, Queue, QueueError, TaskId, TaskStatus};
 
 /// A task's hash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -67,7 +67,7 @@ pub struct TaskRecord {
 
 /// A task with its history.
 #[derive(Debug, Clone, Serialize)]
-pub struct TaskStory {
+pub struct TaskDetails {
     #[serde(flatten)]
     pub record: TaskRecord,
     /// The record of each attempt, oldest first: JSON, as the scripts wrote it.
@@ -88,7 +88,7 @@ pub struct TaskStory {
 #[derive(Debug, Clone, Default)]
 pub struct TaskFilter {
     /// Empty for every status.
-    pub statuses: BTreeSet<Status>,
+    pub statuses: BTreeSet<TaskStatus>,
     pub kind: Option<String>,
     pub priority: Option<Priority>,
     /// The beginning of the id.
@@ -102,7 +102,7 @@ impl TaskFilter {
         let holds = |text: &Option<String>, part: &str| {
             text.as_ref().is_some_and(|text| text.contains(part))
         };
-        let status: Result<Status, _> = record.status.parse();
+        let status: Result<TaskStatus, _> = record.status.parse();
         (self.statuses.is_empty() || status.is_ok_and(|status| self.statuses.contains(&status)))
             && self.kind.as_ref().is_none_or(|kind| *kind == record.kind)
             && self.priority.is_none_or(|priority| priority.as_str() == record.priority)
@@ -113,7 +113,7 @@ impl TaskFilter {
                 .is_none_or(|part| holds(&record.error, part) || holds(&record.result, part))
     }
 
-    fn wants(&self, status: Status) -> bool {
+    fn wants(&self, status: TaskStatus) -> bool {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 }
@@ -126,7 +126,7 @@ impl Queue {
     }
 
     /// Returns a task with its history.
-    pub async fn story(&self, id: &TaskId) -> Result<Option<TaskStory>, QueueError> {
+    pub async fn details(&self, id: &TaskId) -> Result<Option<TaskDetails>, QueueError> {
         let core = self.core();
         let Some(record) = self.record(id).await? else { return Ok(None) };
         let key = |rest: &str| core.task_key(&format!("{id}:{rest}"));
@@ -142,7 +142,7 @@ impl Queue {
             serde_json::from_str(text).unwrap_or(serde_json::Value::String(text.clone()))
         };
         let task = read(&record.payload);
-        Ok(Some(TaskStory {
+        Ok(Some(TaskDetails {
             attempts: attempts.iter().map(read).collect(),
             children: next(&mut answers),
             lock: next(&mut answers),
@@ -154,14 +154,14 @@ impl Queue {
     }
 
     /// Finds the only task whose id begins with `text`.
-    pub async fn find(&self, text: &str) -> Result<Found, QueueError> {
+    pub async fn find(&self, text: &str) -> Result<TaskLookup, QueueError> {
         if let Ok(id) = text.parse::<TaskId>()
             && self.record(&id).await?.is_some()
         {
-            return Ok(Found::One(id));
+            return Ok(TaskLookup::One(id));
         }
         // No character of an id is special in a pattern.
-        let Ok(prefix) = text.parse::<TaskId>() else { return Ok(Found::None) };
+        let Ok(prefix) = text.parse::<TaskId>() else { return Ok(TaskLookup::None) };
         let core = self.core();
         let pattern = core.task_key(&format!("{prefix}*"));
         let start = core.task_key("").len();
@@ -180,9 +180,9 @@ impl Queue {
         }
         let mut found: Vec<TaskId> = found.into_iter().collect();
         Ok(match found.len() {
-            0 => Found::None,
-            1 => Found::One(found.remove(0)),
-            _ => Found::Several(found),
+            0 => TaskLookup::None,
+            1 => TaskLookup::One(found.remove(0)),
+            _ => TaskLookup::Several(found),
         })
     }
 
@@ -231,57 +231,57 @@ impl Queue {
     }
 
     /// Returns the indexes that list tasks of the wanted statuses.
-    async fn indexes(&self, filter: &TaskFilter) -> Result<Vec<Index>, QueueError> {
+    async fn indexes(&self, filter: &TaskFilter) -> Result<Vec<TaskIndex>, QueueError> {
         let core = self.core();
         let mut indexes = Vec::new();
-        if filter.wants(Status::Running) {
-            indexes.push(Index::Oldest(core.key("tasks:leases")));
+        if filter.wants(TaskStatus::Running) {
+            indexes.push(TaskIndex::Oldest(core.key("tasks:leases")));
         }
         // Tasks that are only marked as cancelled are still in these lists.
-        if filter.wants(Status::Pending) {
+        if filter.wants(TaskStatus::Pending) {
             let routes: Vec<String> =
                 core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
             for priority in Priority::ALL {
                 for route in std::iter::once("").chain(routes.iter().map(String::as_str)) {
                     let list = list_of(priority, route);
-                    indexes.push(Index::ListFromEnd(core.key(&format!("tasks:{list}"))));
+                    indexes.push(TaskIndex::ListFromEnd(core.key(&format!("tasks:{list}"))));
                 }
             }
         }
-        if filter.wants(Status::Scheduled) {
-            indexes.push(Index::Oldest(core.key("tasks:scheduled")));
+        if filter.wants(TaskStatus::Scheduled) {
+            indexes.push(TaskIndex::Oldest(core.key("tasks:scheduled")));
         }
-        if filter.wants(Status::Waiting) || filter.wants(Status::AwaitingApproval) {
-            indexes.push(Index::Oldest(core.key("tasks:waiting")));
+        if filter.wants(TaskStatus::Waiting) || filter.wants(TaskStatus::AwaitingApproval) {
+            indexes.push(TaskIndex::Oldest(core.key("tasks:waiting")));
         }
-        if filter.wants(Status::Blocked) {
+        if filter.wants(TaskStatus::Blocked) {
             let keys: Vec<String> =
                 core.store.command(cmd("SMEMBERS").arg(core.key("tasks:blocked"))).await?;
             let lists = keys.iter().map(|key| core.key(&format!("tasks:blocked:{key}")));
-            indexes.extend(lists.map(Index::List));
+            indexes.extend(lists.map(TaskIndex::List));
         }
-        if filter.wants(Status::Failed) {
-            indexes.push(Index::Newest(core.key("tasks:dead")));
+        if filter.wants(TaskStatus::Failed) {
+            indexes.push(TaskIndex::Newest(core.key("tasks:dead")));
         }
-        if filter.wants(Status::Success) || filter.wants(Status::Cancelled) {
-            indexes.push(Index::Newest(core.key("tasks:done")));
+        if filter.wants(TaskStatus::Success) || filter.wants(TaskStatus::Cancelled) {
+            indexes.push(TaskIndex::Newest(core.key("tasks:done")));
         }
         Ok(indexes)
     }
 
-    async fn page(&self, index: &Index, from: usize) -> Result<Vec<String>, QueueError> {
+    async fn page(&self, index: &TaskIndex, from: usize) -> Result<Vec<String>, QueueError> {
         let last = from + PAGE - 1;
         let call = match index {
-            Index::Oldest(key) => cmd("ZRANGE").arg(key).arg(from).arg(last).clone(),
-            Index::Newest(key) => cmd("ZREVRANGE").arg(key).arg(from).arg(last).clone(),
-            Index::List(key) => cmd("LRANGE").arg(key).arg(from).arg(last).clone(),
-            Index::ListFromEnd(key) => {
+            TaskIndex::Oldest(key) => cmd("ZRANGE").arg(key).arg(from).arg(last).clone(),
+            TaskIndex::Newest(key) => cmd("ZREVRANGE").arg(key).arg(from).arg(last).clone(),
+            TaskIndex::List(key) => cmd("LRANGE").arg(key).arg(from).arg(last).clone(),
+            TaskIndex::ListFromEnd(key) => {
                 let (first, last) = (-1 - last.cast_signed(), -1 - from.cast_signed());
                 cmd("LRANGE").arg(key).arg(first).arg(last).clone()
             }
         };
         let mut ids: Vec<String> = self.core().store.command(&call).await?;
-        if matches!(index, Index::ListFromEnd(_)) {
+        if matches!(index, TaskIndex::ListFromEnd(_)) {
             ids.reverse();
         }
         ids.retain(|id| id.len() <= 128);
@@ -291,7 +291,7 @@ impl Queue {
 
 /// The tasks that a shortened id matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum TaskLookup {
     None,
     One(TaskId),
     /// Some of several matches.
@@ -300,7 +300,7 @@ pub enum Found {
 
 const PAGE: usize = 500;
 
-enum Index {
+enum TaskIndex {
     Oldest(String),
     Newest(String),
     List(String),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenline_store::cmd;
 use serde::Serialize;
 
-use crate::claim::ms;
+use crate::core::ms;
 use crate::{Queue, QueueError};
 
 /// The result of an election.
@@ -28,7 +28,7 @@ pub struct Epoch(pub u64);
 
 /// The state of an intent when it is begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
+pub enum IntentState {
     /// New: act, then end it.
     New,
     /// Begun earlier and not ended: check the outside world first.
@@ -87,13 +87,13 @@ impl Queue {
         epoch: Epoch,
         action: &str,
         about: &str,
-    ) -> Result<Begun, QueueError> {
+    ) -> Result<IntentState, QueueError> {
         match self.intent("begin", epoch, action, about).await?.as_str() {
-            "begun" => Ok(Begun::New),
-            "done" => Ok(Begun::Done),
+            "begun" => Ok(IntentState::New),
+            "done" => Ok(IntentState::Done),
             "deposed" => Err(QueueError::Deposed),
             answer => match answer.strip_prefix("open:").and_then(|epoch| epoch.parse().ok()) {
-                Some(epoch) => Ok(Begun::Open { epoch: Epoch(epoch) }),
+                Some(epoch) => Ok(IntentState::Open { epoch: Epoch(epoch) }),
                 None => Err(QueueError::unreadable("the answer to an intent", answer)),
             },
         }

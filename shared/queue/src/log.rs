@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
-use greenline_store::{Blocking, Cmd, Value, cmd, from_redis_value, pipe};
+use greenline_store::{BlockingConnection, Cmd, Value, cmd, from_redis_value, pipe};
 use serde::Serialize;
 
-use crate::claim::ms;
+use crate::core::ms;
 use crate::{Queue, QueueError, TaskId};
 
 /// The most pieces to keep of a task's output.
@@ -17,7 +17,7 @@ pub const LARGEST_PIECE: usize = 8 * 1024;
 
 /// A piece of output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Piece {
+pub struct LogPiece {
     /// The stream id.
     pub at: String,
     pub attempt: u32,
@@ -28,7 +28,7 @@ pub struct Piece {
 
 /// A piece to write.
 #[derive(Debug, Clone)]
-pub struct NewPiece {
+pub struct NewLogPiece {
     pub attempt: u32,
     /// `out`, `err` or `note`.
     pub stream: &'static str,
@@ -38,7 +38,7 @@ pub struct NewPiece {
 
 impl Queue {
     /// Appends to a task's output. Older pieces are dropped at the limit.
-    pub async fn write_log(&self, id: &TaskId, pieces: &[NewPiece]) -> Result<(), QueueError> {
+    pub async fn write_log(&self, id: &TaskId, pieces: &[NewLogPiece]) -> Result<(), QueueError> {
         let core = self.core();
         let key = core.task_key(&format!("{id}:log"));
         let mut calls = pipe();
@@ -58,12 +58,12 @@ impl Queue {
     }
 
     /// Returns a task's output after the piece `after` (`0` for all of it).
-    pub async fn read_log(&self, id: &TaskId, after: &str) -> Result<Vec<Piece>, QueueError> {
+    pub async fn read_log(&self, id: &TaskId, after: &str) -> Result<Vec<LogPiece>, QueueError> {
         let core = self.core();
         let key = core.task_key(&format!("{id}:log"));
         let mut call = cmd("XRANGE");
         call.arg(&key).arg(format!("({after}")).arg("+");
-        let entries: Vec<Entry> = core.store.command(&call).await?;
+        let entries: Vec<StreamEntry> = core.store.command(&call).await?;
         Ok(entries.into_iter().map(read_piece).collect())
     }
 
@@ -72,9 +72,9 @@ impl Queue {
         &self,
         id: &TaskId,
         after: &str,
-    ) -> impl Stream<Item = Result<Vec<Piece>, QueueError>> + use<> {
+    ) -> impl Stream<Item = Result<Vec<LogPiece>, QueueError>> + use<> {
         let key = self.core().task_key(&format!("{id}:log"));
-        let start = (self.clone(), None::<Blocking>, after.to_owned());
+        let start = (self.clone(), None::<BlockingConnection>, after.to_owned());
         stream::try_unfold(start, move |(queue, connection, after)| {
             let key = key.clone();
             async move {
@@ -95,28 +95,28 @@ impl Queue {
 const FOLLOW_ROUND: Duration = Duration::from_secs(1);
 
 /// A stream entry: its id, and its fields and values.
-pub(crate) type Entry = (String, Vec<String>);
+pub(crate) type StreamEntry = (String, Vec<String>);
 
 /// Reads a stream after an id, waiting up to `wait`.
 pub(crate) async fn read_stream(
-    connection: &mut Blocking,
+    connection: &mut BlockingConnection,
     key: &str,
     after: &str,
     wait: Duration,
-) -> Result<Vec<Entry>, QueueError> {
+) -> Result<Vec<StreamEntry>, QueueError> {
     let mut call: Cmd = cmd("XREAD");
     call.arg("COUNT").arg(200).arg("BLOCK").arg(ms(wait)).arg("STREAMS").arg(key).arg(after);
     let answer: Value = connection.command(&call, wait).await?;
     if answer == Value::Nil {
         return Ok(vec![]);
     }
-    let streams: Vec<(String, Vec<Entry>)> =
+    let streams: Vec<(String, Vec<StreamEntry>)> =
         from_redis_value(answer).map_err(|error| QueueError::unreadable(key, error))?;
     Ok(streams.into_iter().next().map(|(_, entries)| entries).unwrap_or_default())
 }
 
-fn read_piece((at, fields): Entry) -> Piece {
-    let mut piece = Piece { at, attempt: 0, stream: String::new(), text: String::new() };
+fn read_piece((at, fields): StreamEntry) -> LogPiece {
+    let mut piece = LogPiece { at, attempt: 0, stream: String::new(), text: String::new() };
     for pair in fields.chunks_exact(2) {
         match pair[0].as_str() {
             "a" => piece.attempt = pair[1].parse().unwrap_or(0),

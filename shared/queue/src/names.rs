@@ -190,7 +190,7 @@ impl fmt::Display for Priority {
 /// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum TaskStatus {
     /// A worker may claim it.
     Pending,
     /// It becomes pending later: a retry, `not_before`, a rate limit.
@@ -209,7 +209,7 @@ pub enum Status {
     Cancelled,
 }
 
-impl Status {
+impl TaskStatus {
     /// Every status.
     pub const ALL: [Self; 9] = [
         Self::Pending,
@@ -246,7 +246,7 @@ impl Status {
     }
 }
 
-impl FromStr for Status {
+impl FromStr for TaskStatus {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
@@ -261,7 +261,7 @@ impl FromStr for Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for TaskStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use greenline_store::{Cmd, FromRedisValue, Script, Store, StoreError, cmd};
+use greenline_store::Store;
 
-use crate::coalesce::{Coalescer, Next};
-use crate::producer::{Enqueued, Filing};
-use crate::settle::{Completion, Settled};
+use crate::batching::{BatchTiming, Batcher};
+use crate::core::Core;
+use crate::producer::{EncodedTask, EnqueueOutcome};
+use crate::settle::{Completion, Settlement};
 use crate::{QueueError, QueueOptions, Scripts};
-
-/// The version of all keys and scripts; `agent:schema` holds it.
-pub const SCHEMA: u32 = 1;
 
 /// The task queue: cheap to clone, shared by everything in a process.
 ///
@@ -19,16 +17,8 @@ pub const SCHEMA: u32 = 1;
 #[derive(Clone)]
 pub struct Queue {
     core: Arc<Core>,
-    pub(crate) enqueues: Arc<Coalescer<Filing, Enqueued>>,
-    pub(crate) completions: Arc<Coalescer<Completion, Settled>>,
-}
-
-/// The parts that every call needs.
-pub(crate) struct Core {
-    pub(crate) store: Store,
-    pub(crate) scripts: Scripts,
-    pub(crate) options: QueueOptions,
-    prefix: String,
+    pub(crate) enqueues: Arc<Batcher<EncodedTask, EnqueueOutcome>>,
+    pub(crate) completions: Arc<Batcher<Completion, Settlement>>,
 }
 
 impl Queue {
@@ -48,13 +38,13 @@ impl Queue {
         let prefix = format!("{}agent:", store.namespace().prefix());
         let core = Arc::new(Core { store, scripts, options, prefix });
         core.agree_on_schema().await?;
-        let enqueues = Coalescer::new(crate::producer::MOST_AT_ONCE, Next::AfterCallers, {
+        let enqueues = Batcher::new(crate::producer::MOST_AT_ONCE, BatchTiming::AfterCallers, {
             let core = core.clone();
-            move |filings| crate::producer::file(core.clone(), filings)
+            move |tasks| crate::producer::insert(core.clone(), tasks)
         });
         // At once: larger batches would fall into step with the worker's claims, and Redis would
         // idle a fifth of the time.
-        let completions = Coalescer::new(crate::settle::MOST_AT_ONCE, Next::AtOnce, {
+        let completions = Batcher::new(crate::settle::MOST_AT_ONCE, BatchTiming::AtOnce, {
             let core = core.clone();
             move |completions| crate::settle::complete(core.clone(), completions)
         });
@@ -73,61 +63,5 @@ impl Queue {
 
     pub(crate) fn core(&self) -> &Core {
         &self.core
-    }
-}
-
-impl Core {
-    /// Returns a key of the queue: `name` with `agent:` and the namespace before it.
-    pub(crate) fn key(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-
-    /// Returns a key of a task.
-    pub(crate) fn task_key(&self, id: &str) -> String {
-        format!("{}task:{id}", self.prefix)
-    }
-
-    /// Begins a script call with the arguments that all scripts share.
-    pub(crate) fn call(&self, script: &Script, arguments: usize, bytes: usize) -> Cmd {
-        let mut call = script.call(arguments + 2, bytes + self.prefix.len() + 8);
-        call.arg(&self.prefix).arg(self.options.clock.ms());
-        call
-    }
-
-    pub(crate) async fn run<T: FromRedisValue>(
-        &self,
-        script: &Script,
-        call: &Cmd,
-    ) -> Result<T, QueueError> {
-        let answer = self.store.run(script, call).await;
-        answer.map_err(|error| {
-            tracing::debug!(script = script.name(), %error, "A queue script failed");
-            QueueError::from(error)
-        })
-    }
-
-    /// Marks a new database with this schema; refuses a newer schema.
-    async fn agree_on_schema(&self) -> Result<(), QueueError> {
-        let key = self.key("schema");
-        let found: Option<String> = self.store.command(cmd("GET").arg(&key)).await?;
-        let Some(found) = found else {
-            let set: Result<Option<String>, StoreError> =
-                self.store.command(cmd("SET").arg(&key).arg(SCHEMA).arg("NX")).await;
-            return match set {
-                // A worker may not mark a database: the first lead or person does.
-                Ok(_) | Err(StoreError::Denied(_)) => {
-                    tracing::debug!("The database had no schema");
-                    Ok(())
-                }
-                Err(error) => Err(error.into()),
-            };
-        };
-        match found.parse::<u32>() {
-            Ok(schema) if schema > SCHEMA => {
-                Err(QueueError::NewerSchema { found: schema, known: SCHEMA })
-            }
-            Ok(_) => Ok(()),
-            Err(_) => Err(QueueError::unreadable(key, format!("{found:?} is no schema"))),
-        }
     }
 }

@@ -34,27 +34,27 @@ macro_rules! scripts {
 
 // Every script except those that add work may run when Redis is full, because they free memory.
 scripts! {
-    enqueue [""] "say" "ready" "finish" "approval" "file";
-    adopt ["flags=allow-oom"] "say" "ready" "finish" "approval" "file";
-    claim ["flags=allow-oom"] "say" "ready" "aside" "approval";
-    start ["flags=allow-oom"] "held";
+    enqueue [""] "events" "make_runnable" "finish" "approval" "insert";
+    adopt ["flags=allow-oom"] "events" "make_runnable" "finish" "approval" "insert";
+    claim ["flags=allow-oom"] "events" "make_runnable" "quarantine" "approval";
+    start ["flags=allow-oom"] "claim_check";
     heartbeat ["flags=allow-oom"];
-    leave ["flags=allow-oom"];
-    complete ["flags=allow-oom"] "say" "ready" "finish" "held";
-    fail ["flags=allow-oom"] "say" "ready" "finish" "held";
-    release ["flags=allow-oom"] "say" "ready" "finish" "held";
-    quarantine ["flags=allow-oom"] "say" "ready" "finish" "held";
-    cancel ["flags=allow-oom"] "say" "ready" "finish";
-    retry ["flags=allow-oom"] "say" "ready" "finish" "approval";
-    ask ["flags=allow-oom"] "say";
-    answer ["flags=allow-oom"] "say" "ready" "finish" "approval";
-    pause ["flags=allow-oom"] "say";
-    resume ["flags=allow-oom"] "say" "ready";
+    unregister_worker ["flags=allow-oom"];
+    complete ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    fail ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    release ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    quarantine ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    cancel ["flags=allow-oom"] "events" "make_runnable" "finish";
+    retry ["flags=allow-oom"] "events" "make_runnable" "finish" "approval";
+    request_approval ["flags=allow-oom"] "events";
+    resolve_approval ["flags=allow-oom"] "events" "make_runnable" "finish" "approval";
+    pause ["flags=allow-oom"] "events";
+    resume ["flags=allow-oom"] "events" "make_runnable";
     acknowledge ["flags=allow-oom"];
-    purge ["flags=allow-oom"] "forget";
-    requeue ["flags=allow-oom"] "ready";
-    tick ["flags=allow-oom"] "say" "ready" "finish" "held" "forget" "approval" "aside" "sweep";
-    lead ["flags=allow-oom"] "say";
+    purge ["flags=allow-oom"] "delete";
+    requeue ["flags=allow-oom"] "make_runnable";
+    tick ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check" "delete" "approval" "quarantine" "repair";
+    lead ["flags=allow-oom"] "events";
     resign ["flags=allow-oom"];
     intent ["flags=allow-oom"];
 }

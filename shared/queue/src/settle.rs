@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::claim::ms;
-use crate::queue::Core;
+use crate::core::Core;
+use crate::core::ms;
 use crate::{Claim, Fence, Queue, QueueError, TaskId, WorkerId};
 
 /// The most settlements of one call.
@@ -13,7 +13,7 @@ pub(crate) const MOST_AT_ONCE: usize = 500;
 
 /// The result of a settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
+pub enum Settlement {
     /// The settlement counts.
     Accepted,
     /// The task failed and will be retried.
@@ -47,7 +47,7 @@ impl Completion {
 
 /// The reason why a task did not succeed.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct TaskFailure {
     /// For people.
     pub error: String,
     /// A retry may help. It never helps a task that can't be parsed.
@@ -63,7 +63,7 @@ impl Queue {
         worker: &WorkerId,
         claim: &Claim,
         result: String,
-    ) -> Result<Settled, QueueError> {
+    ) -> Result<Settlement, QueueError> {
         let (worker, id, fence) = (worker.clone(), claim.id.clone(), claim.fence.clone());
         let record = record_of_success(&worker, claim);
         self.completions.call(Completion { worker, id, fence, result, record }).await
@@ -74,8 +74,8 @@ impl Queue {
         &self,
         worker: &WorkerId,
         claim: &Claim,
-        failure: &Failure,
-    ) -> Result<Settled, QueueError> {
+        failure: &TaskFailure,
+    ) -> Result<Settlement, QueueError> {
         let core = self.core();
         let delay = core.options.delay_before_retry(claim.retry_count, fastrand::f64());
         self.fail_after(worker, claim, failure, delay).await
@@ -86,9 +86,9 @@ impl Queue {
         &self,
         worker: &WorkerId,
         claim: &Claim,
-        failure: &Failure,
+        failure: &TaskFailure,
         delay: Duration,
-    ) -> Result<Settled, QueueError> {
+    ) -> Result<Settlement, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.fail, 9, 1024);
         call.arg(worker.as_str()).arg(core.options.max_retries);
@@ -106,7 +106,7 @@ impl Queue {
         worker: &WorkerId,
         claims: &[&Claim],
         why: &str,
-    ) -> Result<Vec<Settled>, QueueError> {
+    ) -> Result<Vec<Settlement>, QueueError> {
         if claims.is_empty() {
             return Ok(vec![]);
         }
@@ -126,7 +126,7 @@ impl Queue {
 pub(crate) async fn complete(
     core: Arc<Core>,
     completions: Vec<Completion>,
-) -> Result<Vec<Settled>, QueueError> {
+) -> Result<Vec<Settlement>, QueueError> {
     let mut settled = Vec::with_capacity(completions.len());
     for group in completions.chunk_by(|one, other| one.worker == other.worker) {
         let bytes: usize = group.iter().map(|one| one.result.len() + 320).sum();
@@ -146,7 +146,7 @@ pub(crate) async fn complete(
     Ok(settled)
 }
 
-/// Returns the record of an attempt up to its end, as `lua/parts/held.lua` writes it. Empty for a
+/// Returns the record of an attempt up to its end, as `lua/parts/claim_check.lua` writes it. Empty for a
 /// prefetched task, because only the queue knows its start.
 fn record_of_success(worker: &WorkerId, claim: &Claim) -> String {
     let Claim { attempt, fence, claimed_at, .. } = claim;
@@ -159,18 +159,18 @@ fn record_of_success(worker: &WorkerId, claim: &Claim) -> String {
     )
 }
 
-fn first(answers: &[String]) -> Result<Settled, QueueError> {
+fn first(answers: &[String]) -> Result<Settlement, QueueError> {
     read(answers.first().map_or("", String::as_str))
 }
 
-fn read(answer: &str) -> Result<Settled, QueueError> {
+fn read(answer: &str) -> Result<Settlement, QueueError> {
     match answer {
-        "ok" => Ok(Settled::Accepted),
-        "scheduled" => Ok(Settled::WillRetry),
-        "failed" => Ok(Settled::Failed),
-        "cancelled" => Ok(Settled::Cancelled),
-        "already" => Ok(Settled::Already),
-        "lost" => Ok(Settled::Lost),
+        "ok" => Ok(Settlement::Accepted),
+        "scheduled" => Ok(Settlement::WillRetry),
+        "failed" => Ok(Settlement::Failed),
+        "cancelled" => Ok(Settlement::Cancelled),
+        "already" => Ok(Settlement::Already),
+        "lost" => Ok(Settlement::Lost),
         _ => Err(QueueError::unreadable("the answer to a settlement", answer)),
     }
 }

@@ -15,7 +15,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// Statistics of the queue.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Stats {
+pub struct QueueStats {
     pub by_priority: BTreeMap<Priority, PriorityStats>,
     /// Runnable tasks: all lists and routes, without those marked as cancelled.
     pub pending: u64,
@@ -95,8 +95,8 @@ pub struct RouteStats {
 
 impl Queue {
     /// Returns the statistics of the queue.
-    pub async fn stats(&self) -> Result<Stats, QueueError> {
-        let mut stats = Stats::default();
+    pub async fn stats(&self) -> Result<QueueStats, QueueError> {
+        let mut stats = QueueStats::default();
         for priority in Priority::ALL {
             stats.by_priority.insert(priority, PriorityStats::default());
         }
@@ -140,7 +140,7 @@ impl Queue {
     }
 
     /// Counts the lists of runnable tasks.
-    async fn count_lists(&self, stats: &mut Stats) -> Result<(), QueueError> {
+    async fn count_lists(&self, stats: &mut QueueStats) -> Result<(), QueueError> {
         let core = self.core();
         let routes: Vec<String> =
             core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
@@ -188,7 +188,7 @@ impl Queue {
     }
 
     /// Counts all tasks that are not runnable.
-    async fn count_indexes(&self, stats: &mut Stats) -> Result<(), QueueError> {
+    async fn count_indexes(&self, stats: &mut QueueStats) -> Result<(), QueueError> {
         let core = self.core();
         let mut calls = pipe();
         for index in ["leases", "scheduled", "waiting", "dead", "done", "outbox"] {
@@ -218,7 +218,7 @@ impl Queue {
         }
 
         for index in ["leases", "scheduled", "waiting", "dead"] {
-            for [priority, status] in self.words_of(index, stats).await? {
+            for [priority, status] in self.priorities_and_statuses(index, stats).await? {
                 let Ok(priority) = priority.parse::<Priority>() else { continue };
                 let row = stats.by_priority.entry(priority).or_default();
                 match index {
@@ -237,10 +237,10 @@ impl Queue {
     }
 
     /// Returns priority and status of the tasks of an index.
-    async fn words_of(
+    async fn priorities_and_statuses(
         &self,
         index: &str,
-        stats: &mut Stats,
+        stats: &mut QueueStats,
     ) -> Result<Vec<[String; 2]>, QueueError> {
         let core = self.core();
         let mut call = cmd("ZRANGE");
@@ -253,7 +253,7 @@ impl Queue {
     }
 
     /// Measures waits and run times of tasks that ended within the hour.
-    async fn time_finished(&self, stats: &mut Stats) -> Result<(), QueueError> {
+    async fn time_finished(&self, stats: &mut QueueStats) -> Result<(), QueueError> {
         let core = self.core();
         let since = core.now_ms() - HOUR_MS;
         let mut ids: Vec<String> = Vec::new();

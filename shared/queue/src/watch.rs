@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use greenline_store::{Blocking, cmd};
+use greenline_store::{BlockingConnection, cmd};
 use serde::Serialize;
 
 use crate::log::read_stream;
@@ -11,7 +11,7 @@ use crate::{Queue, QueueError, TaskId, TaskRecord};
 
 /// A hint that something happened. Hints are capped and may be missed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
+pub struct QueueEvent {
     /// The stream id.
     pub at: String,
     /// `new`, `claimed`, `success`, `retry`, `failed`, `cancelled`, `lost`, …
@@ -25,7 +25,7 @@ pub struct Event {
 
 /// A channel that carries bare task ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
+pub enum QueueChannel {
     New,
     /// A task succeeded or was cancelled.
     Completed,
@@ -34,32 +34,32 @@ pub enum Channel {
 }
 
 /// The stream of events from one position on.
-pub struct Events {
+pub struct QueueEvents {
     queue: Queue,
-    connection: Option<Blocking>,
+    connection: Option<BlockingConnection>,
     after: String,
 }
 
 impl Queue {
     /// Returns events from now on (`$`), or after a stream id.
     #[must_use]
-    pub fn events(&self, after: &str) -> Events {
-        Events { queue: self.clone(), connection: None, after: after.to_owned() }
+    pub fn events(&self, after: &str) -> QueueEvents {
+        QueueEvents { queue: self.clone(), connection: None, after: after.to_owned() }
     }
 
     /// Listens to the ids on a channel. Messages without a listener are lost.
     pub async fn listen(
         &self,
-        channel: Channel,
+        channel: QueueChannel,
     ) -> Result<impl Stream<Item = String> + use<>, QueueError> {
         let core = self.core();
         let name = match channel {
-            Channel::New => "new",
-            Channel::Completed => "completed",
-            Channel::Failed => "failed",
+            QueueChannel::New => "new",
+            QueueChannel::Completed => "completed",
+            QueueChannel::Failed => "failed",
         };
-        let heard = core.store.subscribe(&[core.key(&format!("tasks:{name}"))]).await?;
-        Ok(heard
+        let messages = core.store.subscribe(&[core.key(&format!("tasks:{name}"))]).await?;
+        Ok(messages
             .into_on_message()
             .filter_map(|message| async move { message.get_payload::<String>().ok() }))
     }
@@ -94,10 +94,10 @@ impl Queue {
     }
 }
 
-impl Events {
+impl QueueEvents {
     /// Returns the next events; empty if none came within `wait`. After an error, the same call
     /// continues from the same position.
-    pub async fn next(&mut self, wait: Duration) -> Result<Vec<Event>, QueueError> {
+    pub async fn next(&mut self, wait: Duration) -> Result<Vec<QueueEvent>, QueueError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.queue.core().store.blocking().await?,
@@ -123,9 +123,14 @@ impl Events {
     }
 }
 
-fn read(at: String, fields: &[String]) -> Event {
-    let mut event =
-        Event { at, what: String::new(), ids: vec![], by: String::new(), detail: String::new() };
+fn read(at: String, fields: &[String]) -> QueueEvent {
+    let mut event = QueueEvent {
+        at,
+        what: String::new(),
+        ids: vec![],
+        by: String::new(),
+        detail: String::new(),
+    };
     for pair in fields.chunks_exact(2) {
         match pair[0].as_str() {
             "event" => event.what.clone_from(&pair[1]),

@@ -48,11 +48,11 @@ impl Clock {
 /// Moves a [`Clock::Manual`] in a test.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock {
-    hands: Arc<Hands>,
+    hands: Arc<ClockHands>,
 }
 
 #[derive(Debug, Default)]
-struct Hands {
+struct ClockHands {
     wall_ms: AtomicU64,
     steady_ms: AtomicU64,
 }

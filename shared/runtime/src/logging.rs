@@ -17,16 +17,16 @@ use crate::settings::{LogFormat, LogSettings};
 
 /// Enables colors in text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum LogColor {
     Plain,
     /// Terminal colors.
-    Coloured,
+    Colored,
 }
 
-impl Colour {
+impl LogColor {
     /// Chooses colors for a terminal, unless the user disabled them.
     pub fn of(stream: &impl IsTerminal, settings: &LogSettings) -> Self {
-        if stream.is_terminal() && !settings.no_color { Self::Coloured } else { Self::Plain }
+        if stream.is_terminal() && !settings.no_color { Self::Colored } else { Self::Plain }
     }
 }
 
@@ -36,13 +36,13 @@ impl Colour {
 ///
 /// When this process already has a subscriber.
 pub fn init(settings: &LogSettings) -> Result<(), TryInitError> {
-    subscriber(settings, Colour::of(&io::stderr(), settings), io::stderr).try_init()
+    subscriber(settings, LogColor::of(&io::stderr(), settings), io::stderr).try_init()
 }
 
 /// Builds the subscriber that [`init`] installs, with another writer.
 pub fn subscriber<W>(
     settings: &LogSettings,
-    colour: Colour,
+    color: LogColor,
     writer: W,
 ) -> impl Subscriber + Send + Sync
 where
@@ -52,7 +52,7 @@ where
         LogFormat::Text => fmt::layer()
             .compact()
             .with_target(false)
-            .with_ansi(colour == Colour::Coloured)
+            .with_ansi(color == LogColor::Colored)
             .with_writer(OneLineEach(writer))
             .boxed(),
         LogFormat::Json => fmt::layer()
@@ -127,7 +127,7 @@ mod tests {
         let writer = captured.clone();
         let filter = filter.parse().unwrap();
         let settings = LogSettings { format, filter, no_color: false };
-        let subscriber = subscriber(&settings, Colour::Plain, move || writer.clone());
+        let subscriber = subscriber(&settings, LogColor::Plain, move || writer.clone());
         tracing::subscriber::with_default(subscriber, events);
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()

@@ -1,8 +1,8 @@
 //! The metrics that a process exposes to Prometheus.
 //!
 //! Code counts through the `metrics` macros, with names from a [`Metric`], which requires a help
-//! text and one of the two prefixes. The binary installs one [`Exporter`]; without one, counting
-//! costs next to nothing. There is no HTTP server here: the lead serves [`Exporter::render`].
+//! text and one of the two prefixes. The binary installs one [`MetricsExporter`]; without one, counting
+//! costs next to nothing. There is no HTTP server here: the lead serves [`MetricsExporter::render`].
 //!
 //! Metrics of the process itself (memory, open files, start) are read on request. Task ids are
 //! never labels: each would be a time series of its own.
@@ -20,12 +20,12 @@ use crate::clock::Clock;
 pub struct Metric {
     /// The name for `counter!`, `gauge!` or `histogram!`.
     pub name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     help: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MetricKind {
     Counter,
     Gauge,
     Histogram,
@@ -35,21 +35,21 @@ impl Metric {
     /// Declares a value that only grows; the name ends in `_total`.
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         assert!(ends_with(name, "_total"), "a counter's name ends in _total");
-        Self::checked(name, Kind::Counter, help)
+        Self::checked(name, MetricKind::Counter, help)
     }
 
     /// Declares a value that rises and falls.
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
-        Self::checked(name, Kind::Gauge, help)
+        Self::checked(name, MetricKind::Gauge, help)
     }
 
     /// Declares a distribution; the name ends in `_seconds`, for which the buckets are made.
     pub const fn histogram(name: &'static str, help: &'static str) -> Self {
         assert!(ends_with(name, "_seconds"), "a histogram measures seconds");
-        Self::checked(name, Kind::Histogram, help)
+        Self::checked(name, MetricKind::Histogram, help)
     }
 
-    const fn checked(name: &'static str, kind: Kind, help: &'static str) -> Self {
+    const fn checked(name: &'static str, kind: MetricKind, help: &'static str) -> Self {
         assert!(
             starts_with(name, "greenline_") || starts_with(name, "rogue_"),
             "a metric's name starts with greenline_ or rogue_"
@@ -83,9 +83,9 @@ const fn same(text: &str, from: usize, part: &str) -> bool {
 pub fn describe(metrics: &[Metric]) {
     for Metric { name, kind, help } in metrics.iter().copied() {
         match kind {
-            Kind::Counter => metrics::describe_counter!(name, help),
-            Kind::Gauge => metrics::describe_gauge!(name, help),
-            Kind::Histogram => metrics::describe_histogram!(name, help),
+            MetricKind::Counter => metrics::describe_counter!(name, help),
+            MetricKind::Gauge => metrics::describe_gauge!(name, help),
+            MetricKind::Histogram => metrics::describe_histogram!(name, help),
         }
     }
 }
@@ -111,24 +111,24 @@ const SECONDS: [f64; 16] = [
 
 /// The values of `greenline_build_info`.
 #[derive(Debug, Clone)]
-pub struct Build {
+pub struct BuildInfo {
     pub version: &'static str,
-    pub role: crate::Role,
+    pub role: crate::ProcessRole,
 }
 
 /// Provides the metrics of this process.
 #[derive(Debug, Clone)]
-pub struct Exporter {
+pub struct MetricsExporter {
     handle: PrometheusHandle,
 }
 
-impl Exporter {
+impl MetricsExporter {
     /// Collects the metrics of this process from now on.
     ///
     /// # Errors
     ///
     /// When this process already has an exporter.
-    pub fn install(build: &Build, clock: &Clock) -> Result<Self, BuildError> {
+    pub fn install(build: &BuildInfo, clock: &Clock) -> Result<Self, BuildError> {
         let recorder = builder()?.build_recorder();
         let exporter = Self { handle: recorder.handle() };
         metrics::set_global_recorder(recorder)?;
@@ -184,7 +184,7 @@ fn resident_kib(status: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Role;
+    use crate::ProcessRole;
     use crate::clock::ManualClock;
 
     const FINISHED: Metric =
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn every_number_comes_with_help() {
         let clock = ManualClock::at(1_700_000_000_000).clock();
-        let build = Build { version: "1.2.3", role: Role::Lead };
-        let exporter = Exporter::install(&build, &clock).unwrap();
+        let build = BuildInfo { version: "1.2.3", role: ProcessRole::Lead };
+        let exporter = MetricsExporter::install(&build, &clock).unwrap();
         describe(&[FINISHED, PICK_UP]);
         metrics::counter!(FINISHED.name, "outcome" => "success").increment(2);
         metrics::histogram!(PICK_UP.name).record(0.002);
@@ -216,7 +216,7 @@ mod tests {
             let name = name.split(' ').next().unwrap();
             assert!(page.contains(&format!("# HELP {name} ")), "{name}");
         }
-        assert!(Exporter::install(&build, &clock).is_err());
+        assert!(MetricsExporter::install(&build, &clock).is_err());
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keeping_small_ends_with_the_daemon() {
-        let exporter = Exporter { handle: builder().unwrap().build_recorder().handle() };
+        let exporter = MetricsExporter { handle: builder().unwrap().build_recorder().handle() };
         let stop = CancellationToken::new();
         stop.cancel();
         exporter.keep_small(stop).await;

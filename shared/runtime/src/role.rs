@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The role of a process. Some settings matter to one role only, and each role has its own beacon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum ProcessRole {
     /// Everything in one process: `greenline up`.
     Up,
     /// The lead daemon.
@@ -18,7 +18,7 @@ pub enum Role {
     Client,
 }
 
-impl Role {
+impl ProcessRole {
     /// Returns the name in file names, logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Role {
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for ProcessRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -20,18 +20,18 @@ use crate::{Namespace, StoreError};
 /// A handle on one Redis; cheap to clone, shared by everything in a process.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    state: Arc<StoreState>,
 }
 
-struct Shared {
+struct StoreState {
     config: StoreConfig,
     address: String,
-    finder: Finder,
-    link: Mutex<Link>,
+    finder: ServerFinder,
+    link: Mutex<ConnectionSlot>,
 }
 
 /// The way to find the server that accepts writes.
-enum Finder {
+enum ServerFinder {
     Direct(Client),
     Sentinel(Mutex<SentinelClient>),
 }
@@ -39,7 +39,7 @@ enum Finder {
 /// The current connection. `generation` shows a caller whose call failed whether another caller has
 /// already replaced the connection.
 #[derive(Default)]
-struct Link {
+struct ConnectionSlot {
     generation: u64,
     connection: Option<MultiplexedConnection>,
 }
@@ -56,28 +56,28 @@ impl Store {
     /// Creates a handle that connects at its first call and checks nothing, for callers that
     /// inspect an unfit server.
     pub fn lazy(config: StoreConfig) -> Result<Self, StoreError> {
-        let finder = Finder::new(&config)?;
+        let finder = ServerFinder::new(&config)?;
         let address = config.address();
-        let shared = Shared { config, address, finder, link: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared) })
+        let state = StoreState { config, address, finder, link: Mutex::default() };
+        Ok(Self { state: Arc::new(state) })
     }
 
     /// Returns the prefix of every key and channel.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
-        &self.shared.config.namespace
+        &self.state.config.namespace
     }
 
     /// Returns the address of Redis without credentials.
     #[must_use]
     pub fn address(&self) -> &str {
-        &self.shared.address
+        &self.state.address
     }
 
     /// Returns the database that calls use.
     #[must_use]
     pub fn database(&self) -> u16 {
-        self.shared.config.effective_database()
+        self.state.config.effective_database()
     }
 
     /// Reads the server's facts.
@@ -125,16 +125,16 @@ impl Store {
     }
 
     /// Opens a separate connection for blocking calls such as `BLPOP`.
-    pub async fn blocking(&self) -> Result<Blocking, StoreError> {
+    pub async fn blocking(&self) -> Result<BlockingConnection, StoreError> {
         let client = self.client().await?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.shared.config.connect_timeout))
+            .set_connection_timeout(Some(self.state.config.connect_timeout))
             .set_response_timeout(None);
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(|error| self.error(error))?;
-        Ok(Blocking { store: self.clone(), connection })
+        Ok(BlockingConnection { store: self.clone(), connection })
     }
 
     /// Opens a separate connection that listens to channels. The caller prepends the namespace to
@@ -142,7 +142,7 @@ impl Store {
     pub async fn subscribe(&self, channels: &[String]) -> Result<PubSub, StoreError> {
         let client = self.client().await?;
         let connect = client.get_async_pubsub();
-        let mut pubsub = tokio::time::timeout(self.shared.config.connect_timeout, connect)
+        let mut pubsub = tokio::time::timeout(self.state.config.connect_timeout, connect)
             .await
             .map_err(|_| self.timed_out())?
             .map_err(|error| self.error(error))?;
@@ -157,7 +157,7 @@ impl Store {
     }
 
     fn error(&self, error: RedisError) -> StoreError {
-        StoreError::of(error, &self.shared.address)
+        StoreError::of(error, &self.state.address)
     }
 
     fn timed_out(&self) -> StoreError {
@@ -168,14 +168,14 @@ impl Store {
     /// Returns the shared connection and opens it if needed. Concurrent callers wait for the same
     /// connection.
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
-        let mut link = self.shared.link.lock().await;
+        let mut link = self.state.link.lock().await;
         if let Some(connection) = &link.connection {
             return Ok((link.generation, connection.clone()));
         }
         let client = self.client().await?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.shared.config.connect_timeout))
-            .set_response_timeout(Some(self.shared.config.call_timeout));
+            .set_connection_timeout(Some(self.state.config.connect_timeout))
+            .set_response_timeout(Some(self.state.config.call_timeout));
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
@@ -186,12 +186,12 @@ impl Store {
     }
 
     async fn client(&self) -> Result<Client, StoreError> {
-        match &self.shared.finder {
-            Finder::Direct(client) => Ok(client.clone()),
-            Finder::Sentinel(sentinel) => {
+        match &self.state.finder {
+            ServerFinder::Direct(client) => Ok(client.clone()),
+            ServerFinder::Sentinel(sentinel) => {
                 let mut sentinel = sentinel.lock().await;
                 let find = sentinel.async_get_client();
-                tokio::time::timeout(self.shared.config.call_timeout, find)
+                tokio::time::timeout(self.state.config.call_timeout, find)
                     .await
                     .map_err(|_| self.timed_out())?
                     .map_err(|error| self.error(error))
@@ -204,7 +204,7 @@ impl Store {
     async fn failed(&self, generation: u64, error: RedisError) -> StoreError {
         let error = self.error(error);
         if error.wants_new_connection() {
-            let mut link = self.shared.link.lock().await;
+            let mut link = self.state.link.lock().await;
             if link.generation == generation {
                 link.connection = None;
             }
@@ -214,12 +214,12 @@ impl Store {
 }
 
 /// A separate connection for calls that block on the server.
-pub struct Blocking {
+pub struct BlockingConnection {
     store: Store,
     connection: MultiplexedConnection,
 }
 
-impl Blocking {
+impl BlockingConnection {
     /// Runs a command that waits up to `wait`. After an error, drop this connection and open
     /// another.
     pub async fn command<T: FromRedisValue>(
@@ -227,8 +227,8 @@ impl Blocking {
         command: &Cmd,
         wait: Duration,
     ) -> Result<T, StoreError> {
-        let patience = wait + self.store.shared.config.call_timeout;
-        let answer = tokio::time::timeout(patience, send(&mut self.connection, command));
+        let backoff_delays = wait + self.store.state.config.call_timeout;
+        let answer = tokio::time::timeout(backoff_delays, send(&mut self.connection, command));
         match answer.await {
             Ok(Ok(value)) => self.store.read(value),
             Ok(Err(error)) => Err(self.store.error(error)),
@@ -243,7 +243,7 @@ async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> redis::R
     connection.send_packed_command(command).await?.extract_error()
 }
 
-impl Finder {
+impl ServerFinder {
     fn new(config: &StoreConfig) -> Result<Self, StoreError> {
         let settings = |error: RedisError| StoreError::Settings(error.to_string());
         match &config.endpoint {

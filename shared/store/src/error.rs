@@ -42,9 +42,9 @@ impl StoreError {
     /// Classifies a client's error by what the caller can do about it.
     pub(crate) fn of(source: RedisError, address: &str) -> Self {
         let code = source.code().unwrap_or_default().to_owned();
-        let says = |word: &str| source.to_string().contains(word);
+        let mentions = |word: &str| source.to_string().contains(word);
         // A cluster has no databases, and reports that before its mode can be read.
-        if says("not allowed in cluster mode") {
+        if mentions("not allowed in cluster mode") {
             return Self::Settings(CLUSTER.to_owned());
         }
         match source.kind() {
@@ -52,22 +52,22 @@ impl StoreError {
             ErrorKind::AuthenticationFailed => Self::Denied(source),
             // Inside a script the error comes without its code; the text covers two versions of
             // Redis.
-            _ if says("The user executing the script can't") => Self::Denied(source),
-            _ if says("ACL failure in script") => Self::Denied(source),
+            _ if mentions("The user executing the script can't") => Self::Denied(source),
+            _ if mentions("ACL failure in script") => Self::Denied(source),
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::ReadOnly(source),
             ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown) => {
                 Self::Unavailable { address: address.to_owned(), source }
             }
-            _ if code == "OOM" || says("-OOM ") || says("OOM command not allowed") => {
+            _ if code == "OOM" || mentions("-OOM ") || mentions("OOM command not allowed") => {
                 Self::Full(source)
             }
-            _ if code == "MISCONF" || says("MISCONF") || code == "NOREPLICAS" => {
+            _ if code == "MISCONF" || mentions("MISCONF") || code == "NOREPLICAS" => {
                 Self::ReadOnly(source)
             }
             _ if code == "NOAUTH" || code == "WRONGPASS" => Self::Denied(source),
             // Said while a database is chosen, it comes without its code.
-            _ if says("Authentication required") => Self::Denied(source),
-            _ if code == "WRONGTYPE" || says("WRONGTYPE") => Self::WrongType(source),
+            _ if mentions("Authentication required") => Self::Denied(source),
+            _ if code == "WRONGTYPE" || mentions("WRONGTYPE") => Self::WrongType(source),
             _ if source.is_io_error()
                 || source.is_timeout()
                 || source.is_connection_dropped()
@@ -84,7 +84,7 @@ impl StoreError {
 
     /// Returns `true` if the same call may succeed later without anyone changing anything.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::ReadOnly(_) | Self::Full(_))
     }
 

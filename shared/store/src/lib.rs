@@ -22,7 +22,7 @@ mod script;
 mod server;
 
 pub use config::{Credentials, Endpoint, Namespace, StoreConfig, TlsFiles};
-pub use connection::{Blocking, Store};
+pub use connection::{BlockingConnection, Store};
 pub use error::StoreError;
 pub use private_server::{
     Persistence, PrivateServer, PrivateServerConfig, ServerLogin, server_program,

@@ -93,11 +93,11 @@ impl PrivateServerConfig {
 pub struct PrivateServer {
     config: PrivateServerConfig,
     socket: SocketPath,
-    process: Process,
+    process: ServerProcess,
 }
 
 #[derive(Debug)]
-enum Process {
+enum ServerProcess {
     Ours(Child),
     TakenOver(Pid),
     Stopped,
@@ -127,7 +127,7 @@ impl PrivateServer {
         match found(&socket.path, config.login.as_ref()) {
             Found::Nobody => {}
             Found::Server(pid) => {
-                return Ok(Self { config, socket, process: Process::TakenOver(pid) });
+                return Ok(Self { config, socket, process: ServerProcess::TakenOver(pid) });
             }
             Found::Locked => {
                 return Err(StoreError::Settings(format!(
@@ -138,7 +138,7 @@ impl PrivateServer {
             }
         }
         let child = spawn(&config, &socket.path)?;
-        let mut server = Self { config, socket, process: Process::Ours(child) };
+        let mut server = Self { config, socket, process: ServerProcess::Ours(child) };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -152,9 +152,9 @@ impl PrivateServer {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         match &self.process {
-            Process::Ours(child) => Some(child.id()),
-            Process::TakenOver(pid) => pid.as_raw().try_into().ok(),
-            Process::Stopped => None,
+            ServerProcess::Ours(child) => Some(child.id()),
+            ServerProcess::TakenOver(pid) => pid.as_raw().try_into().ok(),
+            ServerProcess::Stopped => None,
         }
     }
 
@@ -166,7 +166,7 @@ impl PrivateServer {
     /// Starts it again on its data.
     pub fn restart(&mut self) -> Result<(), StoreError> {
         self.end(Signal::SIGTERM);
-        self.process = Process::Ours(spawn(&self.config, &self.socket.path)?);
+        self.process = ServerProcess::Ours(spawn(&self.config, &self.socket.path)?);
         self.wait_until_ready()
     }
 
@@ -179,30 +179,30 @@ impl PrivateServer {
 
     fn end(&mut self, signal: Signal) {
         self.signal(signal);
-        match std::mem::replace(&mut self.process, Process::Stopped) {
-            Process::Ours(mut child) => {
+        match std::mem::replace(&mut self.process, ServerProcess::Stopped) {
+            ServerProcess::Ours(mut child) => {
                 let _reaped = child.wait();
             }
-            Process::TakenOver(pid) => {
+            ServerProcess::TakenOver(pid) => {
                 let end = Instant::now() + Duration::from_secs(10);
                 while kill(pid, None).is_ok() && Instant::now() < end {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
-            Process::Stopped => {}
+            ServerProcess::Stopped => {}
         }
     }
 
     /// Waits for the reply to a PING; a large data set takes time to load.
     fn wait_until_ready(&mut self) -> Result<(), StoreError> {
-        let patience = Duration::from_secs(60);
-        let end = Instant::now() + patience;
+        let backoff_delays = Duration::from_secs(60);
+        let end = Instant::now() + backoff_delays;
         loop {
             if answers(&self.socket.path, self.config.login.as_ref()) {
                 return Ok(());
             }
             let exited = match &mut self.process {
-                Process::Ours(child) => child.try_wait().ok().flatten(),
+                ServerProcess::Ours(child) => child.try_wait().ok().flatten(),
                 _ => None,
             };
             if exited.is_some() || Instant::now() > end {

@@ -20,12 +20,12 @@ const READ_ONLY: &str = "Basic eC1hY2Nlc3MtdG9rZW46cmVhZC1vbmx5";
 /// One repository, `acme/app`, that a test commits to and others fetch. It is deleted with its
 /// test.
 pub struct GitServer {
-    shared: Arc<Shared>,
+    shared: Arc<GitServerState>,
     /// The loopback address.
     pub address: SocketAddr,
 }
 
-struct Shared {
+struct GitServerState {
     root: TempDir,
     private: bool,
     requests: AtomicUsize,
@@ -45,7 +45,7 @@ impl GitServer {
     async fn start(private: bool) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         std::fs::create_dir_all(root.path().join("acme/app.git")).expect("room in it");
-        let shared = Arc::new(Shared { root, private, requests: AtomicUsize::new(0) });
+        let shared = Arc::new(GitServerState { root, private, requests: AtomicUsize::new(0) });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let router = Router::new().fallback(serve).with_state(shared.clone());
@@ -99,7 +99,7 @@ impl GitServer {
     }
 }
 
-async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response {
+async fn serve(State(server): State<Arc<GitServerState>>, request: Request) -> Response {
     server.requests.fetch_add(1, Ordering::Relaxed);
     let variables = variables(&request);
     let authorization = request.headers().get("authorization");

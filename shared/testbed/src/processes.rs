@@ -171,7 +171,7 @@ impl Running {
 
     /// Returns its output so far.
     #[must_use]
-    pub fn said(&self) -> String {
+    pub fn output(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -181,13 +181,13 @@ impl Running {
     /// # Panics
     ///
     /// If it ends before, or never prints it.
-    pub async fn says(&mut self, text: &str) -> String {
+    pub async fn wait_for_output(&mut self, text: &str) -> String {
         let mut rest = None;
         eventually(text, async || {
             let ended = self.has_ended();
-            let said = self.said();
-            rest = said.lines().find_map(|line| Some(line.split_once(text)?.1.to_owned()));
-            assert!(rest.is_some() || ended.is_none(), "it ended without {text:?}: {said}");
+            let printed = self.output();
+            rest = printed.lines().find_map(|line| Some(line.split_once(text)?.1.to_owned()));
+            assert!(rest.is_some() || ended.is_none(), "it ended without {text:?}: {printed}");
             rest.is_some()
         })
         .await;
@@ -206,8 +206,8 @@ impl Drop for Running {
 
 #[expect(clippy::print_stderr, reason = "whoever reads a failed test wants to know")]
 fn show_end(log: &Path) {
-    let said = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = said.lines().collect();
+    let printed = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = printed.lines().collect();
     let end = lines[lines.len().saturating_sub(15)..].join("\n");
     eprintln!("--- the end of {}\n{end}", log.display());
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The limits of one run. They count for the whole task, except those on single files and tails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct CommandLimits {
     /// For all commands together.
     pub time: Duration,
     /// Memory of all processes together, with shared pages counted once.
@@ -33,7 +33,7 @@ pub struct Limits {
     pub grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for CommandLimits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(30 * 60),

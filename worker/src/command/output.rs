@@ -21,7 +21,7 @@ const JOINED_BYTES: usize = 16 << 10;
 
 /// An output stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     Stdout,
     Stderr,
 }
@@ -32,7 +32,7 @@ pub enum OutputEvent {
     Written {
         /// The index among all commands of the task.
         command: usize,
-        stream: Stream,
+        stream: OutputStream,
         /// Raw bytes: not always text, and characters may be split.
         bytes: Vec<u8>,
     },
@@ -48,23 +48,23 @@ pub enum OutputEvent {
 /// The writing side. The reader ends when the log and its clones are dropped.
 #[derive(Debug)]
 pub struct OutputLog {
-    shared: Arc<Shared>,
+    shared: Arc<OutputChannel>,
 }
 
 /// The reading side.
 #[derive(Debug)]
 pub struct OutputReader {
-    shared: Arc<Shared>,
+    shared: Arc<OutputChannel>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct OutputChannel {
+    queue: Mutex<PendingOutput>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct PendingOutput {
     /// What came first since the reader's last call.
     first: Vec<OutputEvent>,
     first_bytes: usize,
@@ -89,14 +89,14 @@ impl OutputLog {
     /// Creates a log and its only reader.
     #[must_use]
     pub fn new() -> (Self, OutputReader) {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(OutputChannel::default());
         shared.queue().writers = 1;
         (Self { shared: Arc::clone(&shared) }, OutputReader { shared })
     }
 
     /// Takes what a command wrote. Of all calls together `limit` bytes are kept: the first half,
     /// and the end.
-    pub(crate) fn write(&self, command: usize, stream: Stream, bytes: &[u8], limit: u64) {
+    pub(crate) fn write(&self, command: usize, stream: OutputStream, bytes: &[u8], limit: u64) {
         let mut queue = self.shared.queue();
         if queue.reader_gone {
             return;
@@ -160,14 +160,14 @@ impl Drop for OutputReader {
     }
 }
 
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+impl OutputChannel {
+    fn queue(&self) -> MutexGuard<'_, PendingOutput> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
-    fn push(&mut self, command: usize, stream: Stream, bytes: &[u8]) {
+impl PendingOutput {
+    fn push(&mut self, command: usize, stream: OutputStream, bytes: &[u8]) {
         // Once something waits behind the beginning, so does all that follows: order stays.
         if self.last.is_empty() && self.first_bytes + bytes.len() <= QUEUED_BYTES / 2 {
             self.first_bytes += bytes.len();
@@ -195,7 +195,7 @@ impl Recent {
     }
 
     /// Takes the newest, and drops the oldest as far as there is no room for both.
-    fn push(&mut self, command: usize, stream: Stream, bytes: &[u8], room: usize) {
+    fn push(&mut self, command: usize, stream: OutputStream, bytes: &[u8], room: usize) {
         let fits = &bytes[bytes.len().saturating_sub(room)..];
         self.left_out += (bytes.len() - fits.len()) as u64;
         self.bytes += fits.len();
@@ -225,7 +225,7 @@ impl Recent {
 fn append(
     last: Option<&mut OutputEvent>,
     command: usize,
-    stream: Stream,
+    stream: OutputStream,
     bytes: &[u8],
 ) -> Option<OutputEvent> {
     if bytes.is_empty() {
@@ -245,11 +245,11 @@ fn append(
 mod tests {
     use super::*;
     use OutputEvent::{KeptBack, LeftOut, Written};
-    use Stream::{Stderr, Stdout};
+    use OutputStream::{Stderr, Stdout};
 
     const NO_LIMIT: u64 = u64::MAX;
 
-    fn written(command: usize, stream: Stream, bytes: &[u8]) -> OutputEvent {
+    fn written(command: usize, stream: OutputStream, bytes: &[u8]) -> OutputEvent {
         Written { command, stream, bytes: bytes.to_vec() }
     }
 

@@ -221,8 +221,8 @@ impl Members {
         if self.signal(Signal::SIGTERM) == 0 {
             return true;
         }
-        let patience = Instant::now() + grace;
-        while Instant::now() < patience {
+        let backoff_delays = Instant::now() + grace;
+        while Instant::now() < backoff_delays {
             if self.look().is_empty() {
                 return true;
             }

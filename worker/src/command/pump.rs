@@ -9,7 +9,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use tokio::net::unix::pipe::Receiver;
 use tokio::select;
 
-use super::output::{OutputLog, Stream};
+use super::output::{OutputLog, OutputStream};
 use super::tail::Tail;
 
 const PIECE_BYTES: usize = 16 << 10;
@@ -71,7 +71,7 @@ impl Pump {
     /// command wrote before it ended, and a process that keeps writing can't keep this busy for
     /// long.
     pub(super) fn drain(&mut self) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             let mut left = self.pipe(stream).as_ref().map_or(0, capacity);
             while left > 0
                 && let Some(pipe) = self.pipe(stream).take()
@@ -90,14 +90,14 @@ impl Pump {
         self.tail.text()
     }
 
-    async fn readable(&self) -> Stream {
+    async fn readable(&self) -> OutputStream {
         select! {
-            () = readable(self.stdout.as_ref()) => Stream::Stdout,
-            () = readable(self.stderr.as_ref()) => Stream::Stderr,
+            () = readable(self.stdout.as_ref()) => OutputStream::Stdout,
+            () = readable(self.stderr.as_ref()) => OutputStream::Stderr,
         }
     }
 
-    fn read(&mut self, stream: Stream) {
+    fn read(&mut self, stream: OutputStream) {
         let Some(pipe) = self.pipe(stream).take() else { return };
         match pipe.try_read(&mut self.piece) {
             Ok(0) => {}
@@ -112,16 +112,16 @@ impl Pump {
         }
     }
 
-    fn accept(&mut self, stream: Stream, count: usize) {
+    fn accept(&mut self, stream: OutputStream, count: usize) {
         let bytes = &self.piece[..count];
         self.tail.push(bytes);
         self.log.write(self.command, stream, bytes, self.log_limit);
     }
 
-    fn pipe(&mut self, stream: Stream) -> &mut Option<Receiver> {
+    fn pipe(&mut self, stream: OutputStream) -> &mut Option<Receiver> {
         match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+            OutputStream::Stdout => &mut self.stdout,
+            OutputStream::Stderr => &mut self.stderr,
         }
     }
 }

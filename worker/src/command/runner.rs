@@ -24,13 +24,13 @@ use tokio::time::{Instant, sleep, timeout};
 use super::cancellation::Cancellation;
 use super::cgroup::{Delegation, Group};
 use super::command_list::{CommandList, Phase};
+use super::confinement::Confinement;
 use super::environment::Environment;
-use super::ground::Ground;
-use super::limits::Limits;
-use super::output::{OutputLog, Stream};
+use super::limits::CommandLimits;
+use super::output::{OutputLog, OutputStream};
 use super::process_tree::ProcessTree;
 use super::pump::{Destination, Pump};
-use super::report::{CommandReport, CommandRun, Ended, Outcome};
+use super::report::{CommandReport, CommandRun, ProcessExit, RunOutcome};
 use super::shell::{self, Shell};
 use super::shortage::Runs;
 use super::tail::Tail;
@@ -89,17 +89,17 @@ pub struct CommandRunner {
 
 /// One task's commands with their environment.
 #[derive(Debug)]
-pub struct Job<'a> {
+pub struct CommandJob<'a> {
     pub commands: &'a CommandList,
     /// Also identifies the attempt.
     pub workspace: &'a Workspace,
-    pub limits: Limits,
+    pub limits: CommandLimits,
     /// Receives the output.
     pub output: OutputLog,
     /// Stops the run.
     pub cancellation: &'a Cancellation,
     /// The isolation of the commands.
-    pub ground: &'a Ground,
+    pub confinement: &'a Confinement,
     /// Additional variables of this job's commands.
     pub variables: &'a [(&'a str, String)],
     /// A line that each command finds at descriptor 9, to be read once; without it that is closed.
@@ -131,8 +131,8 @@ impl CommandRunner {
     /// # Errors
     ///
     /// When the worker itself failed. A command's failure is never an error.
-    pub async fn run(&self, job: Job<'_>) -> Result<CommandReport, RunError> {
-        if let Some(sandbox) = job.ground.sandbox() {
+    pub async fn run(&self, job: CommandJob<'_>) -> Result<CommandReport, RunError> {
+        if let Some(sandbox) = job.confinement.sandbox() {
             sandbox.prepare(job.workspace).await.map_err(RunError::User)?;
         }
         let tree = ProcessTree::new(job.workspace.attempt().to_string());
@@ -143,7 +143,7 @@ impl CommandRunner {
             entry: self.runs.enter(),
         });
         let end = reason_to_end(&job, Arc::clone(&watched));
-        let run = Run {
+        let run = RunningCommands {
             variables: self.environment.of_run_in(job.workspace, job.variables),
             job: &job,
             group: self.group(&tree, &job.limits),
@@ -157,7 +157,7 @@ impl CommandRunner {
     }
 
     /// Without a group, the other bounds have to do.
-    fn group(&self, tree: &ProcessTree, limits: &Limits) -> Option<Group> {
+    fn group(&self, tree: &ProcessTree, limits: &CommandLimits) -> Option<Group> {
         let name = tree.members().tag().kibibytes().to_string();
         let group = self.groups.as_ref()?.group(&name, limits, shell::threads(limits));
         group.inspect_err(|error| tracing::warn!(%error, "Failed to make a run's group")).ok()
@@ -165,18 +165,18 @@ impl CommandRunner {
 }
 
 /// Waits for anything that ends a run before its commands do.
-async fn reason_to_end(job: &Job<'_>, watched: Arc<Watched>) -> Outcome {
-    let Job { limits, cancellation, .. } = job;
+async fn reason_to_end(job: &CommandJob<'_>, watched: Arc<Watched>) -> RunOutcome {
+    let CommandJob { limits, cancellation, .. } = job;
     select! {
         biased;
-        reason = cancellation.cancelled() => Outcome::Cancelled { reason },
-        () = sleep(limits.time) => Outcome::TimedOut { limit_ms: millis(limits.time) },
+        reason = cancellation.cancelled() => RunOutcome::Cancelled { reason },
+        () = sleep(limits.time) => RunOutcome::TimedOut { limit_ms: millis(limits.time) },
         outcome = watch::breach(watched) => outcome,
     }
 }
 
-struct Run<'a, 'p, E> {
-    job: &'a Job<'a>,
+struct RunningCommands<'a, 'p, E> {
+    job: &'a CommandJob<'a>,
     variables: Vec<(OsString, OsString)>,
     tree: ProcessTree,
     group: Option<Group>,
@@ -189,11 +189,11 @@ struct Run<'a, 'p, E> {
 
 /// The end of one command, and its cause if that was not the command itself.
 struct CommandEnd {
-    ended: Ended,
-    cause: Option<Outcome>,
+    ended: ProcessExit,
+    cause: Option<RunOutcome>,
 }
 
-impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
+impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
     async fn into_report(mut self) -> Result<CommandReport, RunError> {
         let outcome = self.run_all().await;
         // Also after an error or a success: a process may run in the background.
@@ -209,7 +209,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         Ok(CommandReport { outcome: outcome?, commands: self.commands })
     }
 
-    async fn run_all(&mut self) -> Result<Outcome, RunError> {
+    async fn run_all(&mut self) -> Result<RunOutcome, RunError> {
         for (phase, command) in self.job.commands.iter() {
             // Starts nothing for a run that must end already.
             select! {
@@ -219,18 +219,18 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
             }
             if let Err(error) = self.job.workspace.check() {
                 tracing::warn!(cause = with_causes(&error), "A task replaced its workspace");
-                return Ok(Outcome::WorkspaceReplaced);
+                return Ok(RunOutcome::WorkspaceReplaced);
             }
             if let Some(outcome) = self.run_one(phase, command).await? {
                 return Ok(outcome);
             }
             // What `setup` leaves running has `setup`'s network, and would lend it to what follows.
-            let sandboxed = self.job.ground.during(phase).is_some();
+            let sandboxed = self.job.confinement.during(phase).is_some();
             if sandboxed && !self.clear().await {
                 return Err(RunError::LeftBehind);
             }
         }
-        Ok(Outcome::Passed)
+        Ok(RunOutcome::Passed)
     }
 
     /// Ends all that the commands so far have left running.
@@ -244,7 +244,11 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     }
 
     /// Runs one command. Returns the run's outcome if it ends with this command.
-    async fn run_one(&mut self, phase: Phase, command: &str) -> Result<Option<Outcome>, RunError> {
+    async fn run_one(
+        &mut self,
+        phase: Phase,
+        command: &str,
+    ) -> Result<Option<RunOutcome>, RunError> {
         let which = self.commands.len();
         let begun = Instant::now();
         let (mut child, mut pump, _relay) = self.start(which, phase, command)?;
@@ -262,7 +266,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         });
         Ok(match end {
             CommandEnd { cause: Some(outcome), .. } => Some(outcome),
-            CommandEnd { ended: Ended::ExitCode(0), .. } => None,
+            CommandEnd { ended: ProcessExit::ExitCode(0), .. } => None,
             CommandEnd { .. } => Some(self.cause_of_failure(which).await),
         })
     }
@@ -273,12 +277,12 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         phase: Phase,
         command: &str,
     ) -> Result<(Box<dyn ChildWrapper>, Pump, Option<egress::Service>), RunError> {
-        let Job { workspace, limits, output, .. } = self.job;
+        let CommandJob { workspace, limits, output, .. } = self.job;
         let failed =
             |source| RunError::Start { directory: workspace.work().display().to_string(), source };
         let members = self.tree.members();
         let tag = members.tag();
-        let sandbox = self.job.ground.during(phase);
+        let sandbox = self.job.confinement.during(phase);
         let (stdin, relay, variables) = match sandbox {
             Some((_, Outbound::Hosts(hosts))) => {
                 let (channel, relay) = self.relay(which, hosts).map_err(failed)?;
@@ -317,7 +321,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     /// The network of one command, and the launcher's end of the channel for its sockets.
     fn relay(&self, which: usize, hosts: &Egress) -> io::Result<(OwnedFd, egress::Service)> {
         let (log, limit) = (self.job.output.clone(), self.job.limits.log_bytes);
-        hosts.serve(move |line| log.write(which, Stream::Stderr, line.as_bytes(), limit))
+        hosts.serve(move |line| log.write(which, OutputStream::Stderr, line.as_bytes(), limit))
     }
 
     /// A relay goes through the operator's proxy itself; from inside, that is out of reach.
@@ -335,7 +339,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
             status = child.wait() => CommandEnd { ended: ended(status)?, cause: None },
             outcome = &mut self.end => {
                 // Processes that multiply would use the grace period to do so.
-                let multiply = matches!(outcome, Outcome::TooManyProcesses { .. });
+                let multiply = matches!(outcome, RunOutcome::TooManyProcesses { .. });
                 let grace = if multiply { Duration::ZERO } else { self.job.limits.grace };
                 self.tree.end(grace).await;
                 CommandEnd { ended: wait_for_the_dead(child).await?, cause: Some(outcome) }
@@ -347,14 +351,14 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
 
     /// A command that finds its disk full often fails before anyone looks, and one that ran out of
     /// memory in a control group was killed by the kernel.
-    async fn cause_of_failure(&self, which: usize) -> Outcome {
+    async fn cause_of_failure(&self, which: usize) -> RunOutcome {
         if self.group.as_ref().is_some_and(Group::ran_out_of_memory) {
             let bytes = self.job.limits.memory_bytes;
-            return Outcome::OutOfMemory { used_bytes: bytes, limit_bytes: bytes };
+            return RunOutcome::OutOfMemory { used_bytes: bytes, limit_bytes: bytes };
         }
         let watched = Arc::clone(&self.watched);
         let look = spawn_blocking(move || watched.look_at_disk());
-        look.await.ok().flatten().unwrap_or(Outcome::Failed { which })
+        look.await.ok().flatten().unwrap_or(RunOutcome::Failed { which })
     }
 }
 
@@ -367,18 +371,18 @@ fn pump_of(child: &mut dyn ChildWrapper, to: Destination) -> io::Result<Pump> {
 
 /// Waits for a killed command. If it hangs in the kernel, SIGKILL will end it later, and the run
 /// does not wait for that.
-async fn wait_for_the_dead(child: &mut dyn ChildWrapper) -> Result<Ended, RunError> {
+async fn wait_for_the_dead(child: &mut dyn ChildWrapper) -> Result<ProcessExit, RunError> {
     match timeout(AFTERMATH, child.wait()).await {
         Ok(status) => ended(status),
-        Err(_) => Ok(Ended::Signal(Signal::SIGKILL as i32)),
+        Err(_) => Ok(ProcessExit::Signal(Signal::SIGKILL as i32)),
     }
 }
 
-fn ended(status: io::Result<ExitStatus>) -> Result<Ended, RunError> {
+fn ended(status: io::Result<ExitStatus>) -> Result<ProcessExit, RunError> {
     let status = status.map_err(RunError::Wait)?;
     Ok(match (status.code(), status.signal()) {
-        (Some(code), _) => Ended::ExitCode(code),
-        (None, signal) => Ended::Signal(signal.unwrap_or(Signal::SIGKILL as i32)),
+        (Some(code), _) => ProcessExit::ExitCode(code),
+        (None, signal) => ProcessExit::Signal(signal.unwrap_or(Signal::SIGKILL as i32)),
     })
 }
 

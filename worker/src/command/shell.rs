@@ -15,7 +15,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use tokio::process::Command;
 
 use super::cgroup::{self, Group};
-use super::limits::Limits;
+use super::limits::CommandLimits;
 use super::process_tree::Tag;
 use crate::sandbox::{KernelLimits, Outbound, Sandbox};
 use crate::workspace::Workspace;
@@ -32,7 +32,7 @@ const THREADS_EACH: u64 = 4;
 pub(super) struct Shell<'a> {
     pub(super) variables: &'a [(OsString, OsString)],
     pub(super) workspace: &'a Workspace,
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a CommandLimits,
     pub(super) tag: Tag,
     /// The sandbox and its network; `None` for the operator's own commands.
     pub(super) sandbox: Option<(&'a Sandbox, &'a Outbound)>,
@@ -109,7 +109,7 @@ impl Shell<'_> {
 }
 
 /// Processes and threads that a run may have.
-pub(super) fn threads(limits: &Limits) -> u64 {
+pub(super) fn threads(limits: &CommandLimits) -> u64 {
     limits.processes as u64 * THREADS_EACH
 }
 

@@ -134,10 +134,10 @@ const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWNET) as u64;
 
 type Calls = BTreeMap<i64, Vec<SeccompRule>>;
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type SeccompResult<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Refuses these calls from here on, in this process and all its descendants.
-pub(super) fn restrict(plan: &Plan) -> Result<()> {
+pub(super) fn restrict(plan: &Plan) -> SeccompResult<()> {
     apply(refused()?, libc::EPERM)?;
     if !plan.has_namespaces() {
         apply(all_of(&SHARED), libc::EPERM)?;
@@ -156,7 +156,7 @@ pub(super) fn restrict(plan: &Plan) -> Result<()> {
     apply(protocol_options()?, libc::ENOPROTOOPT)
 }
 
-fn refused() -> Result<Calls> {
+fn refused() -> SeccompResult<Calls> {
     let mut calls = all_of(&REFUSED);
     // x32's own: with the bit below, and on older kernels without it.
     calls.extend(
@@ -169,7 +169,7 @@ fn refused() -> Result<Calls> {
     // Commands must not inject terminal input.
     let type_in = [libc::TIOCSTI, libc::TIOCLINUX];
     let rules = type_in.map(|request| when([number(1, Eq, request)?]));
-    calls.insert(libc::SYS_ioctl, rules.into_iter().collect::<Result<_>>()?);
+    calls.insert(libc::SYS_ioctl, rules.into_iter().collect::<SeccompResult<_>>()?);
     // The limit on resident memory is the label that identifies a run's processes, and limits of
     // other processes are off limits.
     let label = u64::from(libc::RLIMIT_RSS);
@@ -181,7 +181,7 @@ fn refused() -> Result<Calls> {
 }
 
 /// What can be done to processes that are not the sandbox's, and that only a different user stops.
-fn of_other_processes() -> Result<Calls> {
+fn of_other_processes() -> SeccompResult<Calls> {
     let mut calls = Calls::new();
     for (call, argument) in OF_ONE_PROCESS {
         calls.insert(call, vec![when([number(argument, Ne, 0)?])?]);
@@ -193,7 +193,7 @@ fn of_other_processes() -> Result<Calls> {
 }
 
 /// All protocols of the internet but plain TCP and UDP: the rules on ports know no other.
-fn protocols() -> Result<Calls> {
+fn protocols() -> SeccompResult<Calls> {
     let mut rules = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
         let family = || number(0, Eq, family.unsigned_abs().into());
@@ -218,23 +218,23 @@ fn protocols() -> Result<Calls> {
 }
 
 /// Connecting by sending, which no rule on ports sees.
-fn fast_open() -> Result<Calls> {
+fn fast_open() -> SeccompResult<Calls> {
     let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
     let sends = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
     sends.into_iter().map(|(call, flags)| Ok((call, with_any_flag(flags, flag)?))).collect()
 }
 
 /// Options that make a TCP socket connect later, or turn it into another kind.
-fn protocol_options() -> Result<Calls> {
+fn protocol_options() -> SeccompResult<Calls> {
     let tcp = u64::from(libc::IPPROTO_TCP.unsigned_abs());
     let options = [libc::TCP_FASTOPEN_CONNECT, libc::TCP_ULP];
     let rules = options
         .map(|option| when([number(1, Eq, tcp)?, number(2, Eq, option.unsigned_abs().into())?]));
-    Ok(Calls::from([(libc::SYS_setsockopt, rules.into_iter().collect::<Result<_>>()?)]))
+    Ok(Calls::from([(libc::SYS_setsockopt, rules.into_iter().collect::<SeccompResult<_>>()?)]))
 }
 
 /// Refuses all socket families that can't be confined.
-fn sockets(plan: &Plan) -> Result<Calls> {
+fn sockets(plan: &Plan) -> SeccompResult<Calls> {
     let mut allowed = vec![libc::AF_NETLINK];
     if plan.socket_files {
         allowed.push(libc::AF_UNIX);
@@ -244,7 +244,7 @@ fn sockets(plan: &Plan) -> Result<Calls> {
         allowed.extend([libc::AF_INET, libc::AF_INET6]);
     }
     let is_not = |family: &i32| number(0, Ne, family.unsigned_abs().into());
-    let other_family = when(allowed.iter().map(is_not).collect::<Result<Vec<_>>>()?)?;
+    let other_family = when(allowed.iter().map(is_not).collect::<SeccompResult<Vec<_>>>()?)?;
     // Of netlink, only the family about the network's addresses.
     let netlink = number(0, Eq, libc::AF_NETLINK.unsigned_abs().into())?;
     let other_news = when([netlink, number(2, Ne, libc::NETLINK_ROUTE.unsigned_abs().into())?])?;
@@ -253,7 +253,7 @@ fn sockets(plan: &Plan) -> Result<Calls> {
         // One of a pair is connected, and a datagram can all the same be sent to any other socket.
         let datagrams = [libc::SOCK_DGRAM, libc::SOCK_RAW]
             .map(|kind| when([number(1, MaskedEq(SOCKET_TYPE), kind.unsigned_abs().into())?]));
-        calls.insert(libc::SYS_socketpair, datagrams.into_iter().collect::<Result<_>>()?);
+        calls.insert(libc::SYS_socketpair, datagrams.into_iter().collect::<SeccompResult<_>>()?);
     }
     Ok(calls)
 }
@@ -262,25 +262,25 @@ fn all_of(calls: &[i64]) -> Calls {
     calls.iter().map(|call| (*call, Vec::new())).collect()
 }
 
-fn with_any_flag(argument: u8, flags: u64) -> Result<Vec<SeccompRule>> {
+fn with_any_flag(argument: u8, flags: u64) -> SeccompResult<Vec<SeccompRule>> {
     let each = (0..u64::BITS).map(|bit| 1 << bit).filter(|flag| flags & flag != 0);
     each.map(|flag| when([number(argument, MaskedEq(flag), flag)?])).collect()
 }
 
-fn when(all: impl Into<Vec<SeccompCondition>>) -> Result<SeccompRule> {
+fn when(all: impl Into<Vec<SeccompCondition>>) -> SeccompResult<SeccompRule> {
     Ok(SeccompRule::new(all.into())?)
 }
 
 /// Compares an argument of which the kernel reads 32 bits.
-fn number(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompCondition> {
+fn number(argument: u8, compare: SeccompCmpOp, value: u64) -> SeccompResult<SeccompCondition> {
     Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value)?)
 }
 
-fn pointer_is_set(argument: u8) -> Result<SeccompCondition> {
+fn pointer_is_set(argument: u8) -> SeccompResult<SeccompCondition> {
     Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Qword, Ne, 0)?)
 }
 
-fn apply(calls: Calls, error: i32) -> Result<()> {
+fn apply(calls: Calls, error: i32) -> SeccompResult<()> {
     let refuse = SeccompAction::Errno(error.unsigned_abs());
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let calls = with_other_numbers(calls);

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 
 pub use entry::{FAILED, FAILURE_MARK, entry};
 pub(crate) use plan::{KernelLimits, Namespaces, Network, Plan};
-pub use probe::{Found, Layers, NoIsolation};
+pub use probe::{SandboxLayers, SandboxProbe, SandboxUnavailable};
 pub use reachable::Closed;
 
 use greenline_runtime::user_range::UserRange;
@@ -71,7 +71,7 @@ impl Launcher {
 
 /// What commands in the sandbox may reach beyond the usual, and as whom.
 #[derive(Debug, Clone, Default)]
-pub struct Reach {
+pub struct SandboxAccess {
     /// Files and directories that they may read and execute: toolchains.
     pub read: Vec<PathBuf>,
     /// Hosts that they may reach during `setup`, where there are namespaces.
@@ -186,7 +186,7 @@ impl Isolation {
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     launcher: Launcher,
-    reach: Reach,
+    reach: SandboxAccess,
     isolation: Isolation,
     namespaces: Namespaces,
     users: Option<UserRange>,

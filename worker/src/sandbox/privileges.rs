@@ -70,12 +70,12 @@ pub(super) fn hand_on() -> rustix::io::Result<()> {
 
 /// Gives up all capabilities, even as root: no exec restores them.
 pub(super) fn drop_all() -> Result<(), Box<dyn Error>> {
-    let said = |what: &str, error: rustix::io::Errno| format!("failed to drop {what}: {error}");
-    clear_ambient_capability_set().map_err(|error| said("ambient capabilities", error))?;
+    let describe = |what: &str, error: rustix::io::Errno| format!("failed to drop {what}: {error}");
+    clear_ambient_capability_set().map_err(|error| describe("ambient capabilities", error))?;
     empty_bounding_set()?;
     let none = CapabilitySet::empty();
     let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, nothing).map_err(|error| said("capabilities", error))?;
+    set_capabilities(None, nothing).map_err(|error| describe("capabilities", error))?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use super::entry::{FAILURE_MARK, arguments};
 use super::files::NEWEST;
 use super::plan::{KernelLimits, Namespaces, Network};
 use super::reachable::{self, Closed};
-use super::{Isolation, Launcher, Reach, Sandbox};
+use super::{Isolation, Launcher, Sandbox, SandboxAccess};
 use crate::egress::Listeners;
 use crate::handler::with_causes;
 use crate::task_user::{NoTaskUser, TaskUser, TaskUsers, obstacle, range_here};
@@ -26,7 +26,7 @@ use crate::workspace::Parts;
 
 /// The layers to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layers {
+pub enum SandboxLayers {
     /// As many as there are.
     All,
     /// Landlock alone, as if the machine had no namespaces.
@@ -35,7 +35,7 @@ pub enum Layers {
 
 /// A sandbox that holds, and the reason why it is not a better one.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct SandboxProbe {
     pub sandbox: Sandbox,
     /// The reason why namespaces are missing, if they are.
     pub no_namespaces: Option<String>,
@@ -45,7 +45,7 @@ pub struct Found {
 
 /// The reason why there is no sandbox at all.
 #[derive(Debug, thiserror::Error)]
-pub enum NoIsolation {
+pub enum SandboxUnavailable {
     /// The kernel lacks Landlock, on which everything else rests.
     #[error("this kernel has no Landlock")]
     NoLandlock,
@@ -72,11 +72,15 @@ impl Sandbox {
     /// # Errors
     ///
     /// When nothing holds: then no foreign code should run here.
-    pub fn find(launcher: Launcher, reach: Reach, layers: Layers) -> Result<Found, NoIsolation> {
-        let landlock = landlock_abi().ok_or(NoIsolation::NoLandlock)?;
+    pub fn find(
+        launcher: Launcher,
+        reach: SandboxAccess,
+        layers: SandboxLayers,
+    ) -> Result<SandboxProbe, SandboxUnavailable> {
+        let landlock = landlock_abi().ok_or(SandboxUnavailable::NoLandlock)?;
         let users = geteuid().is_root().then(|| reach.users.unwrap_or_else(range_here));
         if let Some(why) = users.and_then(obstacle) {
-            return Err(NoIsolation::NoUsers(why));
+            return Err(SandboxUnavailable::NoUsers(why));
         }
         let mut no_namespaces = None;
         for namespaces in candidates(layers, users.is_some()) {
@@ -94,7 +98,7 @@ impl Sandbox {
             let sandbox = Self { launcher, reach, isolation, namespaces, users };
             match sandbox.closed_workspaces() {
                 Some(closed) if namespaces == Namespaces::None => {
-                    return Err(NoIsolation::ClosedWorkspaces(closed));
+                    return Err(SandboxUnavailable::ClosedWorkspaces(closed));
                 }
                 Some(closed) => {
                     no_namespaces = no_namespaces.or(Some(closed.to_string()));
@@ -102,15 +106,15 @@ impl Sandbox {
                 }
                 None => {}
             }
-            match sandbox.hold().map_err(NoIsolation::NotTried)? {
-                Ok(()) => return Ok(Found { sandbox, no_namespaces, closed }),
+            match sandbox.hold().map_err(SandboxUnavailable::NotTried)? {
+                Ok(()) => return Ok(SandboxProbe { sandbox, no_namespaces, closed }),
                 Err(why) if namespaces == Namespaces::None => {
-                    return Err(NoIsolation::DoesNotHold(why));
+                    return Err(SandboxUnavailable::DoesNotHold(why));
                 }
                 Err(why) => no_namespaces = no_namespaces.or(Some(why)),
             }
         }
-        Err(NoIsolation::NoLandlock)
+        Err(SandboxUnavailable::NoLandlock)
     }
 
     /// Shuts a child in, once with each kind of network, and returns what was wrong.
@@ -178,9 +182,9 @@ impl Sandbox {
 }
 
 /// The kinds of sandbox to try, the best one first.
-fn candidates(layers: Layers, is_root: bool) -> Vec<Namespaces> {
+fn candidates(layers: SandboxLayers, is_root: bool) -> Vec<Namespaces> {
     let mut all = vec![Namespaces::None];
-    if layers == Layers::All {
+    if layers == SandboxLayers::All {
         all.insert(0, Namespaces::ByUser);
         if is_root {
             all.insert(0, Namespaces::ByRoot);
@@ -193,8 +197,8 @@ fn judge(output: &Output) -> Result<(), String> {
     if output.status.success() && output.stdout == b"kept\n" {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let why = said.lines().find_map(|line| line.strip_prefix(FAILURE_MARK));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let why = stderr.lines().find_map(|line| line.strip_prefix(FAILURE_MARK));
     Err(why.map_or_else(|| format!("the trial {}", output.status), str::to_owned))
 }
 

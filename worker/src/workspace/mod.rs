@@ -117,11 +117,11 @@ impl WorkspaceError {
 /// One worker's workspaces under a shared root.
 #[derive(Debug, Clone)]
 pub struct Workspaces {
-    shared: Arc<Shared>,
+    shared: Arc<WorkspacesState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WorkspacesState {
     ownership: Ownership,
     users: TaskUsers,
     room: Room,
@@ -153,7 +153,7 @@ impl Workspaces {
         let users = TaskUsers::locked_in(root.join(USERS));
         let room = Room::new(root, limits);
         let (live, removing) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { ownership, users, room, live, removing });
+        let shared = Arc::new(WorkspacesState { ownership, users, room, live, removing });
         shared.sweep();
         Ok(Self { shared })
     }
@@ -169,7 +169,7 @@ impl Workspaces {
     }
 }
 
-impl Shared {
+impl WorkspacesState {
     fn create(self: Arc<Self>, attempt: TaskAttempt) -> Result<Workspace, WorkspaceError> {
         let name = attempt.directory_name();
         if !self.live().insert(name.clone()) {
@@ -266,7 +266,7 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for WorkspacesState {
     /// A worker with a clean exit leaves nothing behind.
     fn drop(&mut self) {
         if let Err(error) = self.ownership.leave() {
@@ -311,7 +311,7 @@ pub struct Workspace {
     name: String,
     attempt: TaskAttempt,
     user: Arc<OnceLock<TaskUser>>,
-    shared: Arc<Shared>,
+    shared: Arc<WorkspacesState>,
 }
 
 impl Workspace {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::statvfs::statvfs;
 
 use super::disk_use;
-use crate::command::Bytes;
+use crate::command::HumanBytes;
 
 /// The limits of all workspaces under one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,8 @@ impl Default for RoomLimits {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shortage {
-    OverLimit { used: Bytes, limit: Bytes },
-    DiskFull { free: Bytes, wanted: Bytes },
+    OverLimit { used: HumanBytes, limit: HumanBytes },
+    DiskFull { free: HumanBytes, wanted: HumanBytes },
 }
 
 #[derive(Debug)]
@@ -77,12 +77,17 @@ impl Room {
     fn judge(&self, used: u64) -> Option<Shortage> {
         let RoomLimits { total_bytes, free_bytes } = self.limits;
         if used > total_bytes {
-            return Some(Shortage::OverLimit { used: Bytes(used), limit: Bytes(total_bytes) });
+            return Some(Shortage::OverLimit {
+                used: HumanBytes(used),
+                limit: HumanBytes(total_bytes),
+            });
         }
         // A file system that does not report its free space counts as not full.
         let disk = statvfs(&self.root).ok()?;
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-        (free < free_bytes)
-            .then_some(Shortage::DiskFull { free: Bytes(free), wanted: Bytes(free_bytes) })
+        (free < free_bytes).then_some(Shortage::DiskFull {
+            free: HumanBytes(free),
+            wanted: HumanBytes(free_bytes),
+        })
     }
 }

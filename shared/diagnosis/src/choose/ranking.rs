@@ -11,14 +11,14 @@ use std::ops::Range;
 
 use crate::contract::Category;
 use crate::finding::{Finding, Strength};
-use crate::green::Green;
 use crate::log::Log;
+use crate::passing_lines::PassingLines;
 
-use super::step::Scene;
+use super::step::FailingLines;
 
 /// The explanatory value of a finding at its position. The order is the order of choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(super) enum FindingRank {
     /// Passing runs print the line too.
     SeenInGreen,
     /// Reports only that something failed.
@@ -39,26 +39,27 @@ pub(super) enum Level {
 
 /// A finding with its level at this position.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ranked<'a> {
+pub(super) struct RankedFinding<'a> {
     pub(super) finding: &'a Finding,
-    pub(super) level: Level,
+    pub(super) level: FindingRank,
 }
 
 /// Returns the relevant findings, the most informative first.
 pub(super) fn ranked<'a>(
     log: &Log,
     findings: &'a [Finding],
-    scene: &Scene,
-    green: &Green,
-) -> Vec<Ranked<'a>> {
-    let counting: Vec<&Finding> = findings.iter().filter(|finding| scene.counts(finding)).collect();
-    let context = Context::of(log, &counting, scene);
-    let mut ranked: Vec<Ranked<'a>> = counting
+    failing: &FailingLines,
+    passing_lines: &PassingLines,
+) -> Vec<RankedFinding<'a>> {
+    let counting: Vec<&Finding> =
+        findings.iter().filter(|finding| failing.counts(finding)).collect();
+    let context = RankingContext::of(log, &counting, failing);
+    let mut ranked: Vec<RankedFinding<'a>> = counting
         .iter()
         .map(|finding| {
-            let seen = green.has_seen(log.text(finding.line));
-            let level = if seen { Level::SeenInGreen } else { context.level(finding) };
-            Ranked { finding, level }
+            let seen = passing_lines.has_seen(log.text(finding.line));
+            let level = if seen { FindingRank::SeenInGreen } else { context.level(finding) };
+            RankedFinding { finding, level }
         })
         .collect();
     ranked.sort_by_key(|one| (Reverse(one.level), one.finding.line));
@@ -67,7 +68,7 @@ pub(super) fn ranked<'a>(
 }
 
 /// The facts that all findings establish together.
-struct Context<'a> {
+struct RankingContext<'a> {
     failed_tests: Vec<Range<usize>>,
     /// The tools that reported the failed tests.
     test_tools: HashSet<&'a str>,
@@ -77,12 +78,12 @@ struct Context<'a> {
     ending: usize,
 }
 
-impl<'a> Context<'a> {
-    fn of(log: &Log, counting: &[&'a Finding], scene: &Scene) -> Self {
+impl<'a> RankingContext<'a> {
+    fn of(log: &Log, counting: &[&'a Finding], failing: &FailingLines) -> Self {
         const ENDING: usize = 60;
         let causes = || counting.iter().filter(|finding| finding.strength == Strength::Cause);
         let tests = || causes().filter(|finding| !finding.tests.is_empty());
-        let end = scene.failed_at(log);
+        let end = failing.failed_at(log);
         Self {
             failed_tests: merged(tests().map(|finding| finding.block.clone())),
             test_tools: tests().map(|finding| &*finding.tool).collect(),
@@ -91,16 +92,16 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn level(&self, finding: &Finding) -> Level {
+    fn level(&self, finding: &Finding) -> FindingRank {
         match finding.strength {
-            Strength::Echo => Level::Echo,
-            Strength::Suspicion => Level::Suspicion,
-            Strength::Summary => Level::Summary,
-            Strength::Cause if self.is_aside(finding) => Level::Aside,
-            Strength::Cause => Level::Cause,
-            Strength::Root if self.got_over(finding) => Level::Suspicion,
-            Strength::Root => Level::Root,
-            Strength::Decided => Level::Decided,
+            Strength::Echo => FindingRank::Echo,
+            Strength::Suspicion => FindingRank::Suspicion,
+            Strength::Summary => FindingRank::Summary,
+            Strength::Cause if self.is_aside(finding) => FindingRank::Aside,
+            Strength::Cause => FindingRank::Cause,
+            Strength::Root if self.was_recovered(finding) => FindingRank::Suspicion,
+            Strength::Root => FindingRank::Root,
+            Strength::Decided => FindingRank::Decided,
         }
     }
 
@@ -115,7 +116,7 @@ impl<'a> Context<'a> {
 
     /// Returns `true` for a failure outside the code that the run seems to have survived: other
     /// defects came long after it.
-    fn got_over(&self, finding: &Finding) -> bool {
+    fn was_recovered(&self, finding: &Finding) -> bool {
         const LONG: usize = 50;
         finding.category == Category::NetworkOrFlaky
             && self.last_cause.is_some_and(|last| last > finding.line + LONG)
@@ -145,10 +146,10 @@ fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
 
 /// Prefers the last line of an unknown tool, because a script stops at its first failure. Of
 /// several error lines in a row the first is the cause.
-fn prefer_last_words(ranked: &mut [Ranked<'_>]) {
+fn prefer_last_words(ranked: &mut [RankedFinding<'_>]) {
     const TOGETHER: usize = 6;
     let Some(best) = ranked.first().map(|one| one.level) else { return };
-    if !matches!(best, Level::Suspicion | Level::Echo) {
+    if !matches!(best, FindingRank::Suspicion | FindingRank::Echo) {
         return;
     }
     let same = ranked.partition_point(|one| one.level == best);

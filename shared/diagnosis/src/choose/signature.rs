@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use crate::contract::Category;
 use crate::template;
 
-use super::ranking::Ranked;
+use super::ranking::RankedFinding;
 
 /// Returns the signature of the chosen findings. `step` is the heading of the failed step.
-pub(super) fn signature(chosen: &[Ranked<'_>], category: Category, step: &str) -> String {
+pub(super) fn signature(chosen: &[RankedFinding<'_>], category: Category, step: &str) -> String {
     let causes: BTreeSet<String> = chosen.iter().map(|one| key(one, step)).collect();
     let mut hash = Sha256::new();
     hash.update(category.as_str());
@@ -29,7 +29,7 @@ pub(super) fn signature(chosen: &[Ranked<'_>], category: Category, step: &str) -
 }
 
 /// Returns a finding without the parts that differ between runs.
-fn key(one: &Ranked<'_>, step: &str) -> String {
+fn key(one: &RankedFinding<'_>, step: &str) -> String {
     let finding = one.finding;
     let mut key = format!("{}\n{}", finding.tool, template::of(&finding.message));
     let mut places = 0;

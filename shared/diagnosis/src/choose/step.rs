@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
-use crate::steps::{Step, StepKind};
+use crate::steps::{LogStep, StepKind};
 
 /// The lines in which to look for the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scene {
+pub(super) struct FailingLines {
     /// The index of the failed step; `None` if the log does not say.
     pub(super) failing: Option<usize>,
     /// The lines in which findings count; empty if the job passed.
@@ -21,7 +21,7 @@ pub(super) struct Scene {
     tests: Range<usize>,
 }
 
-impl Scene {
+impl FailingLines {
     /// Returns `true` if a finding is within the failure.
     pub(super) fn counts(&self, finding: &Finding) -> bool {
         self.lines.contains(&finding.line)
@@ -40,9 +40,9 @@ impl Scene {
 }
 
 /// Finds the failed step, or takes the whole log.
-pub(super) fn scene(log: &Log, findings: &[Finding]) -> Scene {
+pub(super) fn failing(log: &Log, findings: &[Finding]) -> FailingLines {
     if passed(log) {
-        return Scene { failing: None, lines: 0..0, tests: 0..log.len() };
+        return FailingLines { failing: None, lines: 0..0, tests: 0..log.len() };
     }
     let failing = failing_step(log, findings);
     let lines = match failing.map(|step| &log.steps()[step]) {
@@ -50,7 +50,7 @@ pub(super) fn scene(log: &Log, findings: &[Finding]) -> Scene {
         Some(step) => step.lines.start..step.failed.map_or(step.lines.end, |at| at + 1),
         None => 0..before_cleanup(log),
     };
-    Scene { failing, tests: lines.clone(), lines }
+    FailingLines { failing, tests: lines.clone(), lines }
 }
 
 /// Returns `true` if the runner reached the job's end without a complaint. Errors in the log were
@@ -76,14 +76,14 @@ fn failing_step(log: &Log, findings: &[Finding]) -> Option<usize> {
     failed.iter().copied().rfind(works).or_else(|| failed.first().copied())
 }
 
-fn explains(findings: &[Finding], step: &Step) -> bool {
+fn explains(findings: &[Finding], step: &LogStep) -> bool {
     findings
         .iter()
         .any(|finding| finding.strength >= Strength::Summary && step.lines.contains(&finding.line))
 }
 
 /// Returns `true` for a step that looks as if it always runs, such as a reporting action.
-fn runs_always(log: &Log, step: &Step) -> bool {
+fn runs_always(log: &Log, step: &LogStep) -> bool {
     const REPORTS: [&str; 6] = ["upload", "report", "codecov", "coverage", "notify", "slack"];
     let heading = log.text(step.lines.start).to_ascii_lowercase();
     let is_action = heading.contains('/') && heading.contains('@');

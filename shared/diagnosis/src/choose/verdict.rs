@@ -7,11 +7,11 @@ use crate::contract::{Category, Verdict};
 use crate::finding::Finding;
 use crate::log::Log;
 
-use super::ranking::{Level, Ranked};
-use super::step::Scene;
+use super::ranking::{FindingRank, RankedFinding};
+use super::step::FailingLines;
 
 /// The category and verdict for a log.
-pub(super) struct Judged {
+pub(super) struct VerdictParts {
     pub(super) category: Category,
     pub(super) verdict: Verdict,
     pub(super) confidence: f64,
@@ -22,15 +22,19 @@ pub(super) struct Judged {
 const SURE_ENOUGH: f64 = 0.5;
 
 /// Decides from the chosen findings and their surroundings.
-pub(super) fn judge(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Judged {
+pub(super) fn judge(
+    log: &Log,
+    ranked: &[RankedFinding<'_>],
+    failing: &FailingLines,
+) -> VerdictParts {
     let Some(chosen) = ranked.first() else { return nothing_found() };
-    let category = category(log, ranked, scene);
+    let category = category(log, ranked, failing);
     let confidence = confidence(chosen, category, ranked);
     let wanted = chosen.finding.verdict.unwrap_or_else(|| usual(chosen.finding.category, category));
     let acts = matches!(wanted, Verdict::Fixable | Verdict::Rerun);
     let unsure = acts && confidence < SURE_ENOUGH;
     let verdict = if unsure { Verdict::Investigate } else { wanted };
-    Judged {
+    VerdictParts {
         category,
         verdict,
         confidence,
@@ -38,8 +42,8 @@ pub(super) fn judge(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Judged {
     }
 }
 
-fn nothing_found() -> Judged {
-    Judged {
+fn nothing_found() -> VerdictParts {
+    VerdictParts {
         category: Category::Unknown,
         verdict: Verdict::Investigate,
         confidence: 0.0,
@@ -49,10 +53,10 @@ fn nothing_found() -> Judged {
 
 /// Returns the chosen finding's category, with two exceptions: a failure during an image's build
 /// belongs to the image, and for an unknown tool the step's command may name the category.
-fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
+fn category(log: &Log, ranked: &[RankedFinding<'_>], failing: &FailingLines) -> Category {
     let chosen = ranked[0].finding;
-    let builds_image = |one: &&Ranked<'_>| {
-        one.level >= Level::Aside && one.finding.category == Category::DockerBuild
+    let builds_image = |one: &&RankedFinding<'_>| {
+        one.level >= FindingRank::Aside && one.finding.category == Category::DockerBuild
     };
     if chosen.category != Category::PermissionOrSecret
         && ranked.iter().any(|one| builds_image(&one))
@@ -60,21 +64,21 @@ fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
         return Category::DockerBuild;
     }
     match chosen.category {
-        Category::Unknown => by_command(log, scene).unwrap_or(Category::Unknown),
+        Category::Unknown => by_command(log, failing).unwrap_or(Category::Unknown),
         known => known,
     }
 }
 
 /// Returns the category that a word of the failed step's command names. Ambiguous words (`build`,
 /// `check`, `make`) don't count.
-fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
+fn by_command(log: &Log, failing: &FailingLines) -> Option<Category> {
     const PURPOSES: [(&[&str], Category); 4] = [
         (&["lint", "prettier", "eslint", "fmt", "clippy", "ruff", "flake8"], Category::LintError),
         (&["mypy", "pyright", "tsc", "typecheck"], Category::TypeError),
         (&["install"], Category::DependencyInstall),
         (&["test", "tests", "pytest", "tox"], Category::TestAssertion),
     ];
-    let step = &log.steps()[scene.failing?];
+    let step = &log.steps()[failing.failing?];
     let heading = log.text(step.lines.start).strip_prefix("##[group]Run ")?;
     let mut words = heading.split(|char: char| char.is_whitespace() || char == ':');
     // The shell's own `test` compares, and `install` copies.
@@ -86,16 +90,16 @@ fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
 
 /// Returns the confidence by the origin of the headline, reduced if findings of the same level
 /// disagree.
-fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) -> f64 {
+fn confidence(chosen: &RankedFinding<'_>, category: Category, ranked: &[RankedFinding<'_>]) -> f64 {
     let base = match chosen.level {
-        Level::Decided => 0.8,
-        Level::Root => 0.85,
-        Level::Cause => 0.95,
-        Level::Summary => 0.75,
-        Level::Aside => 0.6,
-        Level::Suspicion if category != Category::Unknown => 0.45,
-        Level::Suspicion => 0.3,
-        Level::Echo | Level::SeenInGreen => 0.15,
+        FindingRank::Decided => 0.8,
+        FindingRank::Root => 0.85,
+        FindingRank::Cause => 0.95,
+        FindingRank::Summary => 0.75,
+        FindingRank::Aside => 0.6,
+        FindingRank::Suspicion if category != Category::Unknown => 0.45,
+        FindingRank::Suspicion => 0.3,
+        FindingRank::Echo | FindingRank::SeenInGreen => 0.15,
     };
     let same = ranked.iter().filter(|one| one.level == chosen.level);
     let (all, agreeing) = same.fold((0_u32, 0_u32), |(all, agreeing), one| {

@@ -14,7 +14,7 @@ const BACKSPACE: u8 = 0x08;
 
 /// The visible part of a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Shown<'a> {
+pub(super) struct VisibleText<'a> {
     /// Without trailing white space.
     pub(super) text: Cow<'a, str>,
     /// The size in bytes before a progress bar was reduced to its last state.
@@ -22,18 +22,18 @@ pub(super) struct Shown<'a> {
 }
 
 /// Returns the visible text of a line. Invalid UTF-8 becomes U+FFFD.
-pub(super) fn shown(line: &[u8]) -> Shown<'_> {
+pub(super) fn shown(line: &[u8]) -> VisibleText<'_> {
     let line = line.trim_ascii_end();
     if let Some(real) = with_real_escapes(line) {
         let text = as_shown(&real).text.into_owned();
-        return Shown { text: Cow::Owned(text), width: line.len() };
+        return VisibleText { text: Cow::Owned(text), width: line.len() };
     }
     as_shown(line)
 }
 
-fn as_shown(line: &[u8]) -> Shown<'_> {
+fn as_shown(line: &[u8]) -> VisibleText<'_> {
     if is_plain(line) || !(line.iter().any(|&byte| is_control(byte)) || has_c1(line)) {
-        return Shown { text: String::from_utf8_lossy(said(line)), width: line.len() };
+        return VisibleText { text: String::from_utf8_lossy(content(line)), width: line.len() };
     }
     let mut bytes = without_escapes(line);
     let width = bytes.len();
@@ -43,7 +43,7 @@ fn as_shown(line: &[u8]) -> Shown<'_> {
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
     let text = if has_c1(text.as_bytes()) { without_c1(&text) } else { text };
-    Shown { text: Cow::Owned(text), width }
+    VisibleText { text: Cow::Owned(text), width }
 }
 
 /// Restores escape characters that some viewers and archives spell out as `^[[31m`. Only a color or
@@ -167,7 +167,7 @@ fn last_state(bytes: &[u8]) -> Range<usize> {
     loop {
         let start = memchr::memrchr(b'\r', &bytes[..end]).map_or(0, |before| before + 1);
         let state = &bytes[start..end];
-        let text = said(state);
+        let text = content(state);
         if !text.trim_ascii_end().is_empty() || start == 0 {
             let skipped = state.len() - text.len();
             return start + skipped..start + skipped + text.trim_ascii_end().len();
@@ -177,7 +177,7 @@ fn last_state(bytes: &[u8]) -> Range<usize> {
 }
 
 /// Removes the CI system's marks from a state.
-fn said(state: &[u8]) -> &[u8] {
+fn content(state: &[u8]) -> &[u8] {
     let state = without_clock(state);
     if is_fold(state) { &state[state.len()..] } else { state }
 }

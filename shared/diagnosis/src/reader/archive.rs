@@ -14,12 +14,12 @@ use std::num::NonZeroU32;
 use thiserror::Error;
 use zip::ZipArchive;
 
-use super::Reader;
+use super::LogReader;
 
 /// The reason why a zip, or one log of it, can't be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Unreadable {
+pub enum ArchiveError {
     /// Not a zip, or its directory is damaged.
     #[error("this is no zip that can be read")]
     NoZip(#[source] io::Error),
@@ -59,7 +59,7 @@ pub struct Archive<R> {
     zip: ZipArchive<R>,
     /// The entries' names, by index.
     names: Vec<String>,
-    jobs: Vec<Job>,
+    jobs: Vec<ArchivedJob>,
     /// The number of bytes that may still be unpacked.
     left: u64,
     most: u64,
@@ -67,13 +67,13 @@ pub struct Archive<R> {
 
 /// One job's log in a zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub struct ArchivedJob {
     name: String,
     /// Indexes of its entries: one, or one per step.
     entries: Vec<usize>,
 }
 
-impl Job {
+impl ArchivedJob {
     /// Returns the job's name, as far as GitHub can write it in a file name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -90,13 +90,13 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     ///
     /// When it is not a zip, or has more entries than any run.
-    pub fn open(source: R) -> Result<Self, Unreadable> {
+    pub fn open(source: R) -> Result<Self, ArchiveError> {
         Self::with(source, Self::MOST)
     }
 
-    fn with(mut source: R, (most, left): (u64, u64)) -> Result<Self, Unreadable> {
-        refuse_crowd(&mut source)?;
-        let zip = ZipArchive::new(source).map_err(|error| Unreadable::NoZip(error.into()))?;
+    fn with(mut source: R, (most, left): (u64, u64)) -> Result<Self, ArchiveError> {
+        refuse_many_files(&mut source)?;
+        let zip = ZipArchive::new(source).map_err(|error| ArchiveError::NoZip(error.into()))?;
         let name = |at| Some(zip.name_for_index(at)?.ok()?.into_owned());
         let names: Vec<String> = (0..zip.len()).map(|at| name(at).unwrap_or_default()).collect();
         let jobs = jobs_of(names.iter().map(String::as_str));
@@ -104,7 +104,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Returns the jobs in the run's order.
-    pub fn jobs(&self) -> &[Job] {
+    pub fn jobs(&self) -> &[ArchivedJob] {
         &self.jobs
     }
 
@@ -113,23 +113,24 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     ///
     /// When the log can't be read; others may still be readable.
-    pub fn read(&mut self, job: &Job) -> Result<Reader, Unreadable> {
-        let mut reader = Reader::new();
+    pub fn read(&mut self, job: &ArchivedJob) -> Result<LogReader, ArchiveError> {
+        let mut reader = LogReader::new();
         for &entry in &job.entries {
             self.read_entry(entry, &mut reader)?;
         }
         Ok(reader)
     }
 
-    fn read_entry(&mut self, at: usize, reader: &mut Reader) -> Result<(), Unreadable> {
+    fn read_entry(&mut self, at: usize, reader: &mut LogReader) -> Result<(), ArchiveError> {
         let entry = self.names[at].clone();
         if self.zip.by_index_raw(at).is_ok_and(|raw| raw.encrypted()) {
-            return Err(Unreadable::Encrypted { entry });
+            return Err(ArchiveError::Encrypted { entry });
         }
         if entry.ends_with(".zip") {
-            return Err(Unreadable::Nested { entry });
+            return Err(ArchiveError::Nested { entry });
         }
-        let damaged = |entry: &str, source| Unreadable::Damaged { entry: entry.to_owned(), source };
+        let damaged =
+            |entry: &str, source| ArchiveError::Damaged { entry: entry.to_owned(), source };
         let file = self.zip.by_index(at).map_err(|error| damaged(&entry, error.into()))?;
         let most = self.most.min(self.left);
         let mut file = file.take(most.saturating_add(1));
@@ -140,12 +141,12 @@ impl<R: Read + Seek> Archive<R> {
             let read = file.read(&mut buffer).map_err(|error| damaged(&entry, error))?;
             let bytes = &buffer[..read];
             if total == 0 && bytes.starts_with(b"PK\x03\x04") {
-                return Err(Unreadable::Nested { entry });
+                return Err(ArchiveError::Nested { entry });
             }
             total += read as u64;
             if total > most {
                 self.left = 0;
-                return Err(Unreadable::TooLarge { entry, most: self.most });
+                return Err(ArchiveError::TooLarge { entry, most: self.most });
             }
             match bytes.last() {
                 Some(&byte) => last = byte,
@@ -162,10 +163,10 @@ impl<R: Read + Seek> Archive<R> {
 }
 
 /// Checks a zip's end before its directory is read into memory.
-fn refuse_crowd(source: &mut (impl Read + Seek)) -> Result<(), Unreadable> {
+fn refuse_many_files(source: &mut (impl Read + Seek)) -> Result<(), ArchiveError> {
     const ENTRIES: u16 = 20_000;
     const DIRECTORY: u32 = 8 << 20;
-    let end = last_bytes(source).map_err(Unreadable::NoZip)?;
+    let end = last_bytes(source).map_err(ArchiveError::NoZip)?;
     let Some(record) = memchr::memmem::rfind(&end, b"PK\x05\x06").map(|at| &end[at..]) else {
         return Ok(()); // No zip: opening it will say so.
     };
@@ -175,7 +176,7 @@ fn refuse_crowd(source: &mut (impl Read + Seek)) -> Result<(), Unreadable> {
     let entries = u16::from_le_bytes([entries[0], entries[1]]);
     let directory = u32::from_le_bytes([directory[0], directory[1], directory[2], directory[3]]);
     if entries > ENTRIES || directory > DIRECTORY {
-        return Err(Unreadable::TooManyEntries);
+        return Err(ArchiveError::TooManyEntries);
     }
     Ok(())
 }
@@ -192,29 +193,36 @@ fn last_bytes(source: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
 }
 
 /// Returns the jobs among a zip's entries.
-fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Job> {
-    let mut whole: Vec<(NonZeroU32, Job)> = Vec::new();
+fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<ArchivedJob> {
+    let mut whole: Vec<(NonZeroU32, ArchivedJob)> = Vec::new();
     let mut steps: Vec<(String, Vec<(NonZeroU32, usize)>)> = Vec::new();
-    let mut other: Vec<Job> = Vec::new();
+    let mut other: Vec<ArchivedJob> = Vec::new();
     for (at, name) in names.enumerate() {
-        match Entry::of(name) {
-            Entry::Whole { place, job } => {
-                whole.push((place, Job { name: job.to_owned(), entries: vec![at] }));
+        match ArchiveEntry::of(name) {
+            ArchiveEntry::Whole { place, job } => {
+                whole.push((place, ArchivedJob { name: job.to_owned(), entries: vec![at] }));
             }
-            Entry::Step { job, place } => match steps.iter_mut().find(|(name, _)| name == job) {
-                Some((_, entries)) => entries.push((place, at)),
-                None => steps.push((job.to_owned(), vec![(place, at)])),
-            },
-            Entry::Other { job } => other.push(Job { name: job.to_owned(), entries: vec![at] }),
-            Entry::Nothing => {}
+            ArchiveEntry::Step { job, place } => {
+                match steps.iter_mut().find(|(name, _)| name == job) {
+                    Some((_, entries)) => entries.push((place, at)),
+                    None => steps.push((job.to_owned(), vec![(place, at)])),
+                }
+            }
+            ArchiveEntry::Other { job } => {
+                other.push(ArchivedJob { name: job.to_owned(), entries: vec![at] })
+            }
+            ArchiveEntry::Nothing => {}
         }
     }
     whole.sort_by_key(|(place, _)| *place);
-    let mut jobs: Vec<Job> = whole.into_iter().map(|(_, job)| job).collect();
+    let mut jobs: Vec<ArchivedJob> = whole.into_iter().map(|(_, job)| job).collect();
     for (name, mut entries) in steps {
         if !jobs.iter().any(|job| letters(&job.name).eq(letters(&name))) {
             entries.sort_unstable();
-            jobs.push(Job { name, entries: entries.into_iter().map(|(_, at)| at).collect() });
+            jobs.push(ArchivedJob {
+                name,
+                entries: entries.into_iter().map(|(_, at)| at).collect(),
+            });
         }
     }
     jobs.extend(other);
@@ -228,7 +236,7 @@ fn letters(name: &str) -> impl Iterator<Item = char> {
 
 /// The meaning of an entry's name.
 #[derive(Debug, PartialEq, Eq)]
-enum Entry<'a> {
+enum ArchiveEntry<'a> {
     /// `0_test (3.12).txt`
     Whole { place: NonZeroU32, job: &'a str },
     /// `test (3.12)/3_Run tests.txt`
@@ -239,7 +247,7 @@ enum Entry<'a> {
     Nothing,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ArchiveEntry<'a> {
     fn of(name: &'a str) -> Self {
         let text = name.strip_suffix(".txt");
         let (folder, file) = match text.unwrap_or(name).rsplit_once('/') {
@@ -273,7 +281,7 @@ mod tests {
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
-    use super::{Archive, Unreadable};
+    use super::{Archive, ArchiveError};
     use crate::log::Log;
 
     fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -294,9 +302,9 @@ mod tests {
         open(packed(&files)).jobs().iter().map(|job| job.name().to_owned()).collect()
     }
 
-    fn read(archive: &mut Archive<Cursor<Vec<u8>>>, at: usize) -> Result<Log, Unreadable> {
+    fn read(archive: &mut Archive<Cursor<Vec<u8>>>, at: usize) -> Result<Log, ArchiveError> {
         let job = archive.jobs()[at].clone();
-        archive.read(&job).map(crate::Reader::finish)
+        archive.read(&job).map(crate::LogReader::finish)
     }
 
     #[test]
@@ -339,8 +347,8 @@ mod tests {
     fn zips_in_zips_are_refused_by_name_and_by_content() {
         let inner = packed(&[("0_a.txt", b"x")]);
         let mut archive = open(packed(&[("0_a.txt", &inner), ("b.zip", &inner), ("c.txt", b"c")]));
-        assert!(matches!(read(&mut archive, 0), Err(Unreadable::Nested { .. })));
-        assert!(matches!(read(&mut archive, 1), Err(Unreadable::Nested { .. })));
+        assert!(matches!(read(&mut archive, 0), Err(ArchiveError::Nested { .. })));
+        assert!(matches!(read(&mut archive, 1), Err(ArchiveError::Nested { .. })));
         assert_eq!(read(&mut archive, 2).expect("a log").text(0), "c");
     }
 
@@ -349,10 +357,10 @@ mod tests {
         let bytes =
             packed(&[("0_a.txt", &[b'a'; 5_000]), ("1_b.txt", b"b"), ("2_c.txt", &[b'c'; 900])]);
         let mut archive = Archive::with(Cursor::new(bytes.clone()), (1_000, 9_000)).expect("a zip");
-        assert!(matches!(read(&mut archive, 0), Err(Unreadable::TooLarge { most: 1_000, .. })));
+        assert!(matches!(read(&mut archive, 0), Err(ArchiveError::TooLarge { most: 1_000, .. })));
         let mut archive = Archive::with(Cursor::new(bytes), (9_000, 5_500)).expect("a zip");
         assert!(read(&mut archive, 0).is_ok() && read(&mut archive, 1).is_ok());
-        assert!(matches!(read(&mut archive, 2), Err(Unreadable::TooLarge { .. })));
+        assert!(matches!(read(&mut archive, 2), Err(ArchiveError::TooLarge { .. })));
     }
 
     #[test]
@@ -367,19 +375,19 @@ mod tests {
         let mut archive = open(bytes);
         let secret = read(&mut archive, 0).expect_err("no key");
         assert_eq!(secret.to_string(), "`0_secret.txt` is encrypted");
-        assert!(matches!(read(&mut archive, 1), Err(Unreadable::Damaged { .. })));
+        assert!(matches!(read(&mut archive, 1), Err(ArchiveError::Damaged { .. })));
         assert_eq!(read(&mut archive, 2).expect("a log").text(0), "c");
     }
 
     #[test]
     fn what_is_no_zip_says_so() {
         for bytes in [&b""[..], b"PK", b"PK\x05\x06", b"an error log", &[0; 100_000]] {
-            assert!(matches!(Archive::open(Cursor::new(bytes)), Err(Unreadable::NoZip(_))));
+            assert!(matches!(Archive::open(Cursor::new(bytes)), Err(ArchiveError::NoZip(_))));
         }
         let mut crowded = packed(&[("0_a.txt", b"x")]);
         let end = memchr::memmem::rfind(&crowded, b"PK\x05\x06").expect("an end");
         crowded[end + 10..end + 12].copy_from_slice(&60_000_u16.to_le_bytes());
         let refused = Archive::open(Cursor::new(crowded)).expect_err("too many");
-        assert!(matches!(refused, Unreadable::TooManyEntries));
+        assert!(matches!(refused, ArchiveError::TooManyEntries));
     }
 }

@@ -28,7 +28,7 @@
 //! - Other people's rules are not trusted: patterns are linear in time and small in memory, and a
 //!   rule that does not match its own sample is refused.
 //! - A tool that takes more than a line to understand (a test framework's blocks) is code: see
-//!   `recognise`.
+//!   `recognize`.
 
 mod parse;
 mod problem;
@@ -38,10 +38,10 @@ mod sample;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use crate::recognise::Dispatch;
+use crate::recognize::Dispatch;
 
 pub use problem::RuleError;
-pub use rule::Rule;
+pub use rule::LogRule;
 
 const BUILTIN: &str = include_str!("rules.toml");
 
@@ -50,7 +50,7 @@ const BUILTIN: &str = include_str!("rules.toml");
 /// Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct RuleSet {
-    rules: Arc<[Arc<Rule>]>,
+    rules: Arc<[Arc<LogRule>]>,
     dispatch: Arc<Dispatch>,
 }
 
@@ -86,7 +86,7 @@ impl RuleSet {
     }
 
     /// Returns all rules, the preferred ones first.
-    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+    pub fn rules(&self) -> impl Iterator<Item = &LogRule> {
         self.rules.iter().map(Arc::as_ref)
     }
 
@@ -98,7 +98,7 @@ impl RuleSet {
     }
 
     /// The first `own` rules take precedence over recognizers in code.
-    fn of(rules: Vec<Arc<Rule>>, own: usize) -> Self {
+    fn of(rules: Vec<Arc<LogRule>>, own: usize) -> Self {
         Self { dispatch: Arc::new(Dispatch::of(&rules, own)), rules: rules.into() }
     }
 

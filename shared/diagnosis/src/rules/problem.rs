@@ -18,25 +18,25 @@ pub struct RuleError {
 
 /// An error at a byte range of the text.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct RuleFault {
     pub(super) span: Range<usize>,
     pub(super) message: String,
 }
 
-impl Fault {
+impl RuleFault {
     pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         Self { span, message: message.into() }
     }
 }
 
-impl From<toml::de::Error> for Fault {
+impl From<toml::de::Error> for RuleFault {
     fn from(error: toml::de::Error) -> Self {
         Self::new(error.span().unwrap_or_default(), error.message())
     }
 }
 
 impl RuleError {
-    pub(super) fn new(fault: Fault, text: &str, name: &str) -> Self {
+    pub(super) fn new(fault: RuleFault, text: &str, name: &str) -> Self {
         let before = text.get(..fault.span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         Self {

@@ -12,35 +12,35 @@ use crate::log::Log;
 
 /// One rule of a [`RuleSet`](super::RuleSet).
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct LogRule {
     pub(super) name: String,
     pub(super) tool: String,
     pub(super) category: Category,
     pub(super) strength: Strength,
     pub(super) verdict: Option<Verdict>,
     pub(super) triggers: Vec<String>,
-    pub(super) pattern: Pattern,
-    pub(super) not: Option<Pattern>,
-    pub(super) block: Block,
+    pub(super) pattern: RulePattern,
+    pub(super) not: Option<RulePattern>,
+    pub(super) block: RuleBlock,
     pub(super) learned_from: Option<String>,
 }
 
 /// The lines around a match that are needed to understand it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Block {
+pub(super) struct RuleBlock {
     pub(super) before: usize,
     pub(super) after: usize,
-    pub(super) until: Option<Pattern>,
+    pub(super) until: Option<RulePattern>,
 }
 
 /// A regular expression that is compiled on first use.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(super) struct RulePattern {
     text: String,
     compiled: OnceLock<Option<Regex>>,
 }
 
-impl Pattern {
+impl RulePattern {
     pub(super) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), compiled: OnceLock::new() }
     }
@@ -91,7 +91,7 @@ fn ascii(pattern: &str) -> String {
     out
 }
 
-impl Rule {
+impl LogRule {
     /// The groups that a pattern may name.
     pub(super) const GROUPS: [&'static str; 7] =
         ["message", "file", "line", "column", "test", "expected", "actual"];
@@ -133,10 +133,10 @@ impl Rule {
 
     /// Reads a line and adds its finding.
     pub(crate) fn look(&self, log: &Log, at: usize, found: &mut Vec<Finding>) {
-        let said = log.said(at);
-        let Some(hit) = self.captures(said) else { return };
+        let content = log.content(at);
+        let Some(hit) = self.captures(content) else { return };
         let named = |name| hit.name(name).map(|group| group.as_str());
-        let message = named("message").unwrap_or(said).trim();
+        let message = named("message").unwrap_or(content).trim();
         let location =
             named("file").map(|file| Location::new(file, named("line"), named("column")));
         let tests = named("test").map(|test| {
@@ -159,7 +159,7 @@ impl Rule {
     }
 }
 
-impl Block {
+impl RuleBlock {
     fn around(&self, log: &Log, at: usize) -> Range<usize> {
         let ends = |line: &str| self.until.as_ref().is_some_and(|until| until.likes(line));
         at.saturating_sub(self.before)..log.block(at, self.after + 1, ends).end.max(at + 1)

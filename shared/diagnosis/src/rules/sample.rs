@@ -3,7 +3,7 @@
 
 use regex::Captures;
 
-use super::rule::Rule;
+use super::rule::LogRule;
 
 /// The mark before a line that the rule must match.
 pub(super) const MARK: &str = "=> ";
@@ -11,7 +11,7 @@ pub(super) const MARK: &str = "=> ";
 /// Returns the line with each named capture in `‹›`.
 pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
     let mut edges: Vec<(usize, bool, usize)> = Vec::new();
-    for name in Rule::GROUPS {
+    for name in LogRule::GROUPS {
         if let Some(group) = hit.name(name).filter(|group| !group.is_empty()) {
             edges.push((group.start(), true, usize::MAX - group.end()));
             edges.push((group.end(), false, usize::MAX - group.start()));
@@ -31,7 +31,7 @@ pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
 }
 
 /// Returns the first line of a sample on which the rule contradicts the marks, with the reason.
-pub(super) fn fault(rule: &Rule, sample: &str) -> Option<(usize, String)> {
+pub(super) fn fault(rule: &LogRule, sample: &str) -> Option<(usize, String)> {
     let mut matched = false;
     for (at, line) in sample.lines().enumerate() {
         let wanted = line.strip_prefix(MARK);
@@ -50,17 +50,18 @@ pub(super) fn fault(rule: &Rule, sample: &str) -> Option<(usize, String)> {
     })
 }
 
-fn fault_of_line(rule: &Rule, line: &str, wanted: Option<&str>) -> Option<String> {
+fn fault_of_line(rule: &LogRule, line: &str, wanted: Option<&str>) -> Option<String> {
     let plain = wanted.unwrap_or(line).replace(['‹', '›'], "");
-    let said = crate::wrapping::inner(&plain);
+    let content = crate::prefixes::inner(&plain);
     let triggered = rule.triggers().any(|trigger| plain.contains(trigger));
-    match (rule.captures(said), wanted) {
+    match (rule.captures(content), wanted) {
         (None, Some(_)) => Some("the pattern does not match this line of its sample".to_owned()),
         (Some(_), Some(_)) if !triggered => {
             Some("none of the triggers is in this line of the sample".to_owned())
         }
         (Some(hit), Some(wanted)) => {
-            let marked = format!("{}{}", &plain[..plain.len() - said.len()], marked(said, &hit));
+            let marked =
+                format!("{}{}", &plain[..plain.len() - content.len()], marked(content, &hit));
             (marked != wanted).then(|| format!("the pattern captures otherwise: {marked}"))
         }
         (Some(_), None) if triggered => Some(format!(

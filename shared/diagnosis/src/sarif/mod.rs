@@ -8,17 +8,17 @@
 //! beyond the schema.
 
 mod check;
-mod complaint;
+mod json_location;
 pub mod limits;
-#[cfg(test)]
-mod noise;
+mod problem;
 mod repair;
+#[cfg(test)]
+mod test_noise;
 mod weight;
-mod whereabouts;
 mod write;
 
 pub use check::{check, missing};
-pub use complaint::{Complaint, Kind, Weight};
-pub use repair::{Repaired, empty, repair};
+pub use problem::{SarifProblem, SarifProblemKind, SarifSeverity};
+pub use repair::{RepairedSarif, empty, repair};
 pub use weight::weight;
 pub use write::{Sarif, category, sarif};

@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use super::{Diagnosed, Place, most_telling, percent, stripped};
+use super::{Diagnosed, RepoLocation, most_informative, percent, stripped};
 use crate::contract::{Diagnosis, FailedTest, Quote};
 use crate::cut;
 
@@ -20,7 +20,7 @@ const INLINE: usize = 200;
 #[must_use]
 pub fn markdown(logs: &[Diagnosed]) -> String {
     let mut page = String::new();
-    if let Some(chosen) = most_telling(logs) {
+    if let Some(chosen) = most_informative(logs) {
         one(&mut page, chosen);
         let others: Vec<&Diagnosed> =
             logs.iter().filter(|log| !std::ptr::eq(*log, chosen)).collect();
@@ -35,8 +35,8 @@ fn one(page: &mut String, log: &Diagnosed) {
         put(page, format_args!("**Nothing in {} looks like a failure.**\n", code(log.name())));
         return;
     };
-    let says = code(headline.text.trim());
-    put(page, format_args!("**{} fails: {says}**\n", code(log.name())));
+    let text = code(headline.text.trim());
+    put(page, format_args!("**{} fails: {text}**\n", code(log.name())));
     let facts =
         [place(it), Some(it.category.words().to_owned()), it.framework.as_deref().map(code)];
     put(page, format_args!("{}\n", facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")));
@@ -53,7 +53,7 @@ fn place(diagnosis: &Diagnosis) -> Option<String> {
     Some(code(&written(&place)))
 }
 
-fn written(place: &Place) -> String {
+fn written(place: &RepoLocation) -> String {
     match place.line {
         Some(line) => format!("{}:{line}", place.path),
         None => place.path.clone(),
@@ -66,15 +66,16 @@ fn failed_tests(page: &mut String, tests: &[FailedTest]) {
     }
     page.push_str("\n| failed test | where | what it says |\n|---|---|---|\n");
     for test in tests.iter().take(ROWS) {
-        let at = test.location.as_ref().and_then(Place::of).map(|place| cell(&written(&place)));
-        let says = test.message.as_deref().map(cell);
+        let at =
+            test.location.as_ref().and_then(RepoLocation::of).map(|place| cell(&written(&place)));
+        let text = test.message.as_deref().map(cell);
         put(
             page,
             format_args!(
                 "| {} | {} | {} |\n",
                 cell(&test.name),
                 at.unwrap_or_default(),
-                says.unwrap_or_default()
+                text.unwrap_or_default()
             ),
         );
     }
@@ -113,11 +114,11 @@ fn list_others(page: &mut String, others: &[&Diagnosed]) {
     page.push_str("\n| other logs | kind | what it says |\n|---|---|---|\n");
     for log in others.iter().take(ROWS) {
         let headline = log.diagnosis.headline.as_ref();
-        let (kind, says) = match headline {
+        let (kind, text) = match headline {
             Some(headline) => (log.diagnosis.category.words(), cell(headline.text.trim())),
             None => ("nothing looks like a failure", String::new()),
         };
-        put(page, format_args!("| {} | {kind} | {says} |\n", cell(log.name())));
+        put(page, format_args!("| {} | {kind} | {text} |\n", cell(log.name())));
     }
     and_more(page, others.len());
 }

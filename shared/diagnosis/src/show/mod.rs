@@ -7,16 +7,16 @@
 //! own module. All of them take their content from [`problems`] and name places by
 //! [`in_repository`].
 
-mod hidden;
+mod invisible;
 mod markdown;
 mod paths;
 mod problems;
 mod workflow_commands;
 
-pub use hidden::{stripped, visible};
+pub use invisible::{stripped, visible};
 pub use markdown::{code, fenced, markdown};
 pub use paths::in_repository;
-pub use problems::{Place, Problem, problems};
+pub use problems::{RepoLocation, ReportedProblem, problems};
 pub use workflow_commands::workflow_commands;
 
 use serde::Serialize;
@@ -43,7 +43,7 @@ impl Diagnosed {
 /// Returns the log that explains most why a run failed: one with a known and explained failed step
 /// before one with a guess, a guess before none, and of equals the first.
 #[must_use]
-pub fn most_telling(logs: &[Diagnosed]) -> Option<&Diagnosed> {
+pub fn most_informative(logs: &[Diagnosed]) -> Option<&Diagnosed> {
     let tells = |log: &Diagnosed| {
         let it = &log.diagnosis;
         let known = it.headline.is_some() && it.category != Category::Unknown;
@@ -109,8 +109,8 @@ mod tests {
         let mut again = samples::diagnosed();
         again.log = "3".to_owned();
         let logs = [nothing, guess, known, again];
-        assert_eq!(most_telling(&logs).map(|log| log.log.as_str()), Some("2"));
-        assert_eq!(most_telling(&logs[..2]).map(|log| log.log.as_str()), Some("1"));
-        assert_eq!(most_telling(&[]), None);
+        assert_eq!(most_informative(&logs).map(|log| log.log.as_str()), Some("2"));
+        assert_eq!(most_informative(&logs[..2]).map(|log| log.log.as_str()), Some("1"));
+        assert_eq!(most_informative(&[]), None);
     }
 }

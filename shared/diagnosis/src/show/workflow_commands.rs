@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::{Diagnosed, Problem, problems, stripped};
+use super::{Diagnosed, ReportedProblem, problems, stripped};
 
 /// The number of errors of one step that the runner shows.
 const SHOWN: usize = 10;
@@ -14,7 +14,8 @@ const SHOWN: usize = 10;
 /// Returns the commands for all problems of these logs, each log's headline first.
 #[must_use]
 pub fn workflow_commands(logs: &[Diagnosed]) -> String {
-    let found: Vec<Problem> = logs.iter().flat_map(|log| problems(&log.diagnosis)).collect();
+    let found: Vec<ReportedProblem> =
+        logs.iter().flat_map(|log| problems(&log.diagnosis)).collect();
     let kept = if found.len() > SHOWN { SHOWN - 1 } else { found.len() };
     let mut commands: String = found[..kept].iter().map(command).collect();
     if found.len() > kept {
@@ -28,7 +29,7 @@ pub fn workflow_commands(logs: &[Diagnosed]) -> String {
     commands
 }
 
-fn command(problem: &Problem) -> String {
+fn command(problem: &ReportedProblem) -> String {
     let mut properties = Vec::new();
     if let Some(place) = &problem.place {
         properties.push(format!("file={}", property(&place.path)));

@@ -6,7 +6,7 @@ use crate::log_of;
 
 /// Returns each step's kind, its first line, and the line that reports its failure.
 fn steps(log: &Log) -> Vec<(StepKind, &str, Option<&str>)> {
-    let step = |step: &super::Step| {
+    let step = |step: &super::LogStep| {
         (step.kind, log.text(step.lines.start), step.failed.map(|at| log.text(at)))
     };
     log.steps().iter().map(step).collect()

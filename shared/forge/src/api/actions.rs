@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::call::Call;
+use crate::call::ApiCall;
 use crate::error::ForgeError;
 use crate::forge::Forge;
-use crate::log::{LogStream, Written};
-use crate::model::{Job, Listed, Run};
+use crate::log::{LogSource, LogStream};
+use crate::model::{Listed, WorkflowJob, WorkflowRun};
 use crate::names::{JobId, RepoName, RunId, Sha};
-use crate::paging::{Jobs, PER_PAGE, Runs};
+use crate::paging::{PER_PAGE, WorkflowJobsPage, WorkflowRunsPage};
 
 /// A run has at most 256 jobs per matrix. Jobs beyond this number are not read.
 const MOST_JOBS: usize = 2_000;
@@ -22,35 +22,43 @@ impl Forge {
     /// Returns a workflow run.
     ///
     /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}`
-    pub async fn run(&self, repo: &RepoName, id: RunId) -> Result<Run, ForgeError> {
+    pub async fn run(&self, repo: &RepoName, id: RunId) -> Result<WorkflowRun, ForgeError> {
         let purpose = format!("read run {id} of {repo}");
-        self.core.json(&Call::get(repo, format!("/actions/runs/{id}"), purpose)).await
+        self.core.json(&ApiCall::get(repo, format!("/actions/runs/{id}"), purpose)).await
     }
 
     /// Lists the runs of a commit, newest first.
     ///
     /// `GET /repos/{owner}/{repo}/actions/runs?head_sha={sha}`
-    pub async fn runs_of(&self, repo: &RepoName, sha: &Sha) -> Result<Listed<Run>, ForgeError> {
+    pub async fn runs_of(
+        &self,
+        repo: &RepoName,
+        sha: &Sha,
+    ) -> Result<Listed<WorkflowRun>, ForgeError> {
         let purpose = format!("list the runs of {} in {repo}", sha.short());
         let path = format!("/actions/runs?head_sha={sha}&per_page={PER_PAGE}");
-        self.core.pages::<Runs>(&Call::get(repo, path, purpose), MOST_RUNS).await
+        self.core.pages::<WorkflowRunsPage>(&ApiCall::get(repo, path, purpose), MOST_RUNS).await
     }
 
     /// Lists the jobs of a run's newest attempt.
     ///
     /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs?filter=latest`
-    pub async fn jobs_of_run(&self, repo: &RepoName, id: RunId) -> Result<Listed<Job>, ForgeError> {
+    pub async fn jobs_of_run(
+        &self,
+        repo: &RepoName,
+        id: RunId,
+    ) -> Result<Listed<WorkflowJob>, ForgeError> {
         let purpose = format!("list the jobs of run {id} of {repo}");
         let path = format!("/actions/runs/{id}/jobs?filter=latest&per_page={PER_PAGE}");
-        self.core.pages::<Jobs>(&Call::get(repo, path, purpose), MOST_JOBS).await
+        self.core.pages::<WorkflowJobsPage>(&ApiCall::get(repo, path, purpose), MOST_JOBS).await
     }
 
     /// Returns a job. A check run of GitHub Actions has the same id as its job.
     ///
     /// `GET /repos/{owner}/{repo}/actions/jobs/{job_id}`
-    pub async fn job(&self, repo: &RepoName, id: JobId) -> Result<Job, ForgeError> {
+    pub async fn job(&self, repo: &RepoName, id: JobId) -> Result<WorkflowJob, ForgeError> {
         let purpose = format!("read job {id} of {repo}");
-        self.core.json(&Call::get(repo, format!("/actions/jobs/{id}"), purpose)).await
+        self.core.json(&ApiCall::get(repo, format!("/actions/jobs/{id}"), purpose)).await
     }
 
     /// Streams a job's log, up to `cap` bytes. Returns [`ForgeError::LogGone`] if the log has
@@ -64,8 +72,8 @@ impl Forge {
         cap: u64,
     ) -> Result<LogStream, ForgeError> {
         let purpose = format!("read the log of job {id} of {repo}");
-        let call = Call::get(repo, format!("/actions/jobs/{id}/logs"), purpose);
-        let log = LogStream::open(Arc::clone(&self.core), call, Written::By(id), cap).await;
+        let call = ApiCall::get(repo, format!("/actions/jobs/{id}/logs"), purpose);
+        let log = LogStream::open(Arc::clone(&self.core), call, LogSource::By(id), cap).await;
         match log {
             Err(ForgeError::NotFound { .. }) => Err(ForgeError::LogGone(id)),
             log => log,
@@ -84,8 +92,9 @@ impl Forge {
         cap: u64,
     ) -> Result<LogStream, ForgeError> {
         let purpose = format!("read the logs of run {id} of {repo}");
-        let call = Call::get(repo, format!("/actions/runs/{id}/attempts/{attempt}/logs"), purpose);
-        LogStream::open(Arc::clone(&self.core), call, Written::Together, cap).await
+        let call =
+            ApiCall::get(repo, format!("/actions/runs/{id}/attempts/{attempt}/logs"), purpose);
+        LogStream::open(Arc::clone(&self.core), call, LogSource::Together, cap).await
     }
 
     /// Re-runs the failed jobs of a run and the jobs that depend on them. Returns
@@ -95,7 +104,7 @@ impl Forge {
     pub async fn rerun_failed_jobs(&self, repo: &RepoName, id: RunId) -> Result<(), ForgeError> {
         let purpose = format!("run the failed jobs of run {id} of {repo} again");
         let path = format!("/actions/runs/{id}/rerun-failed-jobs");
-        self.core.done(&Call::of(Method::POST, repo, path, purpose)).await
+        self.core.done(&ApiCall::of(Method::POST, repo, path, purpose)).await
     }
 
     /// Re-runs one job of a run and the jobs that depend on it.
@@ -104,7 +113,7 @@ impl Forge {
     pub async fn rerun_job(&self, repo: &RepoName, id: JobId) -> Result<(), ForgeError> {
         let purpose = format!("run job {id} of {repo} again");
         self.core
-            .done(&Call::of(Method::POST, repo, format!("/actions/jobs/{id}/rerun"), purpose))
+            .done(&ApiCall::of(Method::POST, repo, format!("/actions/jobs/{id}/rerun"), purpose))
             .await
     }
 }

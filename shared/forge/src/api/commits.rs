@@ -3,7 +3,7 @@
 use http::Method;
 use serde::Deserialize;
 
-use crate::call::{Call, escaped};
+use crate::call::{ApiCall, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
 use crate::model::{
@@ -20,7 +20,7 @@ impl Forge {
     /// `GET /repos/{owner}/{repo}/commits/{ref}`
     pub async fn commit(&self, repo: &RepoName, at: &str) -> Result<Commit, ForgeError> {
         let path = format!("/commits/{}", escaped(at, false));
-        self.core.json(&Call::get(repo, path, format!("read commit {at} of {repo}"))).await
+        self.core.json(&ApiCall::get(repo, path, format!("read commit {at} of {repo}"))).await
     }
 
     /// Lists the newest commits of a branch, newest first.
@@ -34,7 +34,7 @@ impl Forge {
     ) -> Result<Listed<Commit>, ForgeError> {
         let page = most.clamp(1, 100);
         let path = format!("/commits?sha={}&per_page={page}", escaped(branch, false));
-        let call = Call::get(repo, path, format!("list the commits of {branch} in {repo}"));
+        let call = ApiCall::get(repo, path, format!("list the commits of {branch} in {repo}"));
         self.core.pages::<Vec<Commit>>(&call, most.min(MOST_COMMITS)).await
     }
 
@@ -49,7 +49,7 @@ impl Forge {
     ) -> Result<Comparison, ForgeError> {
         let path = format!("/compare/{}...{}", escaped(base, false), escaped(head, false));
         let purpose = format!("compare {base} with {head} in {repo}");
-        self.core.json(&Call::get(repo, path, purpose)).await
+        self.core.json(&ApiCall::get(repo, path, purpose)).await
     }
 
     /// Lists the pull requests that contain a commit.
@@ -61,7 +61,7 @@ impl Forge {
         sha: &Sha,
     ) -> Result<Vec<PullRequest>, ForgeError> {
         let purpose = format!("list the pull requests of {} in {repo}", sha.short());
-        let call = Call::get(repo, format!("/commits/{sha}/pulls?per_page=100"), purpose);
+        let call = ApiCall::get(repo, format!("/commits/{sha}/pulls?per_page=100"), purpose);
         self.core.json(&call).await
     }
 
@@ -80,17 +80,17 @@ impl Forge {
         Ok(protection(branch_facts, rules))
     }
 
-    async fn branch(&self, repo: &RepoName, branch: &str) -> Result<Branch, ForgeError> {
+    async fn branch(&self, repo: &RepoName, branch: &str) -> Result<BranchState, ForgeError> {
         let path = format!("/branches/{}", escaped(branch, false));
         let purpose = format!("read what protects {branch} of {repo}");
-        self.core.json(&Call::get(repo, path, purpose)).await
+        self.core.json(&ApiCall::get(repo, path, purpose)).await
     }
 
-    async fn rules(&self, repo: &RepoName, branch: &str) -> Result<Vec<Rule>, ForgeError> {
+    async fn rules(&self, repo: &RepoName, branch: &str) -> Result<Vec<BranchRule>, ForgeError> {
         let path = format!("/rules/branches/{}?per_page=100", escaped(branch, false));
         let purpose = format!("read the rules for {branch} of {repo}");
-        let call = Call::of(Method::GET, repo, path, purpose);
-        Ok(self.core.pages::<Vec<Rule>>(&call, 1_000).await?.items)
+        let call = ApiCall::of(Method::GET, repo, path, purpose);
+        Ok(self.core.pages::<Vec<BranchRule>>(&call, 1_000).await?.items)
     }
 
     /// Maps a missing or forbidden resource to `None`, and keeps every other error.
@@ -105,15 +105,15 @@ impl Forge {
 }
 
 #[derive(Deserialize)]
-struct Branch {
+struct BranchState {
     #[serde(default, deserialize_with = "or_default")]
     protected: bool,
     #[serde(default, deserialize_with = "or_default")]
-    protection: Classic,
+    protection: ClassicProtection,
 }
 
 #[derive(Default, Deserialize)]
-struct Classic {
+struct ClassicProtection {
     #[serde(default, deserialize_with = "or_default")]
     required_status_checks: ClassicChecks,
 }
@@ -127,7 +127,7 @@ struct ClassicChecks {
 }
 
 #[derive(Deserialize)]
-struct Rule {
+struct BranchRule {
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     kind: String,
     #[serde(default, deserialize_with = "or_none")]
@@ -140,7 +140,7 @@ struct RuleParameters {
     required_status_checks: Vec<RequiredCheck>,
 }
 
-fn protection(branch: Option<Branch>, rules: Option<Vec<Rule>>) -> Protection {
+fn protection(branch: Option<BranchState>, rules: Option<Vec<BranchRule>>) -> Protection {
     let known = branch.is_some() || rules.is_some();
     let ruled = rules.as_ref().map(|rules| !rules.is_empty());
     let protected = match (branch.as_ref().map(|branch| branch.protected), ruled) {
@@ -162,7 +162,7 @@ fn protection(branch: Option<Branch>, rules: Option<Vec<Rule>>) -> Protection {
 }
 
 /// `checks` repeats `contexts` and adds the app; old servers have only `contexts`.
-fn classic(protection: Classic) -> Vec<RequiredCheck> {
+fn classic(protection: ClassicProtection) -> Vec<RequiredCheck> {
     let ClassicChecks { contexts, checks } = protection.required_status_checks;
     if checks.is_empty() {
         contexts.into_iter().map(|context| RequiredCheck { context, app_id: None }).collect()
@@ -175,7 +175,7 @@ fn classic(protection: Classic) -> Vec<RequiredCheck> {
 mod tests {
     use super::*;
 
-    fn branch(text: &str) -> Option<Branch> {
+    fn branch(text: &str) -> Option<BranchState> {
         Some(serde_json::from_str(text).unwrap())
     }
 

@@ -8,10 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::account::About;
+use crate::account::CallScope;
 use crate::error::{ForgeError, Purpose};
 use crate::forge::Forge;
-use crate::graphql::{Asking, Said};
+use crate::graphql::{GraphQlOperation, GraphQlResponse};
 use crate::model::or_none;
 use crate::names::{RepoName, Sha};
 
@@ -48,7 +48,7 @@ const MUTATION: &str = "mutation($input: CreateCommitOnBranchInput!) { \
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Made {
+struct CommitCreated {
     #[serde(default, deserialize_with = "or_none")]
     create_commit_on_branch: Option<MadeCommit>,
 }
@@ -76,14 +76,16 @@ impl Forge {
     ) -> Result<Sha, ForgeError> {
         let purpose: Purpose = format!("commit to {} of {repo}", commit.branch).into();
         let asked = (MUTATION, json!({ "input": input(repo, commit) }));
-        let about = About::Repo(repo.clone());
-        let said: Said<Made> =
-            self.core.graphql(about, Arc::clone(&purpose), Asking::Mutation, asked).await?;
-        if said.errors.iter().any(|fault| is_moved(&fault.kind, &fault.message)) {
+        let about = CallScope::Repo(repo.clone());
+        let received: GraphQlResponse<CommitCreated> = self
+            .core
+            .graphql(about, Arc::clone(&purpose), GraphQlOperation::Mutation, asked)
+            .await?;
+        if received.errors.iter().any(|fault| is_moved(&fault.kind, &fault.message)) {
             let expected = commit.expected_head.clone();
             return Err(ForgeError::HeadMoved { purpose, expected });
         }
-        let made = said.clean(&purpose)?.create_commit_on_branch;
+        let made = received.clean(&purpose)?.create_commit_on_branch;
         made.map(|made| made.commit.oid).ok_or_else(|| {
             let why = "createCommitOnBranch says no commit".to_owned();
             ForgeError::Unreadable { purpose, why }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use crate::call::{Call, RAW, Take, escaped};
+use crate::call::{ApiCall, BodyMode, RAW, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
 use crate::model::or_default;
@@ -25,8 +25,8 @@ impl Forge {
     ) -> Result<Option<Bytes>, ForgeError> {
         let purpose = format!("read {path} of {repo} at {at}");
         let (path, at) = (escaped(path.trim_start_matches('/'), true), escaped(at, false));
-        let call = Call::of(Method::GET, repo, format!("/contents/{path}?ref={at}"), purpose);
-        match self.core.bytes(&call.accepting(RAW).taking(Take::Whole(cap))).await {
+        let call = ApiCall::of(Method::GET, repo, format!("/contents/{path}?ref={at}"), purpose);
+        match self.core.bytes(&call.accepting(RAW).taking(BodyMode::Whole(cap))).await {
             Ok(bytes) => Ok(Some(unwrapped(bytes))),
             Err(ForgeError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -45,8 +45,8 @@ impl Forge {
     ) -> Result<Vec<String>, ForgeError> {
         let purpose = format!("list {folder:?} of {repo} at {at}");
         let (path, at) = (escaped(folder.trim_matches('/'), true), escaped(at, false));
-        let call = Call::get(repo, format!("/contents/{path}?ref={at}"), purpose);
-        match self.core.json::<Vec<Entry>>(&call).await {
+        let call = ApiCall::get(repo, format!("/contents/{path}?ref={at}"), purpose);
+        match self.core.json::<Vec<DirectoryEntry>>(&call).await {
             Ok(entries) => Ok(entries.into_iter().map(|entry| entry.name).collect()),
             Err(ForgeError::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -59,7 +59,7 @@ fn unwrapped(bytes: Bytes) -> Bytes {
     if !bytes.starts_with(b"{") {
         return bytes;
     }
-    let content = serde_json::from_slice(&bytes).ok().and_then(|wrapped: Wrapped| {
+    let content = serde_json::from_slice(&bytes).ok().and_then(|wrapped: WrappedFile| {
         let all: String = wrapped.content.split_ascii_whitespace().collect();
         let is_file = wrapped.kind == "file" && wrapped.encoding == "base64";
         is_file.then(|| BASE64_STANDARD.decode(all).ok()).flatten()
@@ -69,7 +69,7 @@ fn unwrapped(bytes: Bytes) -> Bytes {
 
 /// A file inside JSON. Every field is required, because a file may itself be JSON.
 #[derive(Deserialize)]
-struct Wrapped {
+struct WrappedFile {
     #[serde(rename = "type")]
     kind: String,
     encoding: String,
@@ -80,7 +80,7 @@ struct Wrapped {
 
 /// An entry of a folder.
 #[derive(Deserialize)]
-struct Entry {
+struct DirectoryEntry {
     #[serde(default, deserialize_with = "or_default")]
     name: String,
 }

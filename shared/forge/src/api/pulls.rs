@@ -3,10 +3,10 @@
 use http::Method;
 use serde_json::json;
 
-use crate::call::{Call, escaped};
+use crate::call::{ApiCall, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
-use crate::model::{FileChange, Label, Listed, PullRequest};
+use crate::model::{FileChange, IssueLabel, Listed, PullRequest};
 use crate::names::{PullNumber, RepoName};
 use crate::paging::PER_PAGE;
 
@@ -23,7 +23,7 @@ impl Forge {
         number: PullNumber,
     ) -> Result<PullRequest, ForgeError> {
         let purpose = format!("read pull request {repo}#{number}");
-        self.core.json(&Call::get(repo, format!("/pulls/{number}"), purpose)).await
+        self.core.json(&ApiCall::get(repo, format!("/pulls/{number}"), purpose)).await
     }
 
     /// Lists the files that a pull request changes, up to `most`.
@@ -36,7 +36,8 @@ impl Forge {
         most: usize,
     ) -> Result<Listed<FileChange>, ForgeError> {
         let purpose = format!("list the files of {repo}#{number}");
-        let call = Call::get(repo, format!("/pulls/{number}/files?per_page={PER_PAGE}"), purpose);
+        let call =
+            ApiCall::get(repo, format!("/pulls/{number}/files?per_page={PER_PAGE}"), purpose);
         self.core.pages::<Vec<FileChange>>(&call, most.min(MOST_FILES)).await
     }
 
@@ -50,7 +51,7 @@ impl Forge {
         labels: &[&str],
     ) -> Result<(), ForgeError> {
         let purpose = format!("label {repo}#{number}");
-        let mut call = Call::of(Method::POST, repo, format!("/issues/{number}/labels"), purpose);
+        let mut call = ApiCall::of(Method::POST, repo, format!("/issues/{number}/labels"), purpose);
         // Adding a label twice has the effect of adding it once.
         call.repeatable = true;
         self.core.done(&call.with(&json!({ "labels": labels }))?).await
@@ -67,7 +68,7 @@ impl Forge {
     ) -> Result<(), ForgeError> {
         let path = format!("/issues/{number}/labels/{}", escaped(label, false));
         let purpose = format!("take label {label} from {repo}#{number}");
-        match self.core.done(&Call::of(Method::DELETE, repo, path, purpose)).await {
+        match self.core.done(&ApiCall::of(Method::DELETE, repo, path, purpose)).await {
             Err(ForgeError::NotFound { .. }) => Ok(()),
             other => other,
         }
@@ -82,8 +83,8 @@ impl Forge {
         number: PullNumber,
     ) -> Result<Vec<String>, ForgeError> {
         let path = format!("/issues/{number}/labels?per_page={PER_PAGE}");
-        let call = Call::get(repo, path, format!("list the labels of {repo}#{number}"));
-        let labels: Vec<Label> = self.core.json(&call).await?;
+        let call = ApiCall::get(repo, path, format!("list the labels of {repo}#{number}"));
+        let labels: Vec<IssueLabel> = self.core.json(&call).await?;
         Ok(labels.into_iter().map(|label| label.name).collect())
     }
 
@@ -98,7 +99,7 @@ impl Forge {
     ) -> Result<(), ForgeError> {
         let purpose = format!("ask for a review of {repo}#{number}");
         let path = format!("/pulls/{number}/requested_reviewers");
-        let call = Call::of(Method::POST, repo, path, purpose);
+        let call = ApiCall::of(Method::POST, repo, path, purpose);
         self.core.done(&call.with(&json!({ "reviewers": logins }))?).await
     }
 }

@@ -17,13 +17,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::account::About;
+use crate::account::CallScope;
 use crate::error::{ForgeError, Purpose};
 use crate::forge::Forge;
-use crate::graphql::{Asking, Fault};
+use crate::graphql::{GraphQlError, GraphQlOperation};
 use crate::model::{Conclusion, Progress, StatusState, list, or_default, or_none};
 use crate::names::{CheckRunId, CheckSuiteId, PullNumber, RepoName, RunId, Sha};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// Pull requests per page. The smaller sizes are for pages that exceed GitHub's time limit.
 const PAGE_SIZES: [usize; 3] = [50, 20, 5];
@@ -60,7 +60,7 @@ pub struct SweptPull {
     pub base: String,
     /// Empty for a deleted account.
     pub author: String,
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
     pub head: SweptHead,
 }
 
@@ -87,8 +87,8 @@ pub enum SweptCheck {
         conclusion: Option<Conclusion>,
         /// The page that its app links to.
         details_url: String,
-        started_at: Option<Moment>,
-        completed_at: Option<Moment>,
+        started_at: Option<Timestamp>,
+        completed_at: Option<Timestamp>,
         /// The app that created it, such as `github-actions`.
         app: String,
         suite: Option<CheckSuiteId>,
@@ -102,7 +102,7 @@ pub enum SweptCheck {
         state: StatusState,
         target_url: String,
         description: String,
-        created_at: Option<Moment>,
+        created_at: Option<Timestamp>,
     },
 }
 
@@ -198,7 +198,7 @@ impl Forge {
         repo: &RepoName,
         purpose: &Purpose,
         after: Option<&str>,
-    ) -> Result<(PageData, Vec<Fault>), ForgeError> {
+    ) -> Result<(PageData, Vec<GraphQlError>), ForgeError> {
         let query = page_query();
         let mut sizes = PAGE_SIZES.iter();
         loop {
@@ -217,10 +217,13 @@ impl Forge {
         repo: &RepoName,
         purpose: &Purpose,
         asked: (&str, Value),
-    ) -> Result<(T, Vec<Fault>), ForgeError> {
-        let about = About::Repo(repo.clone());
-        let said = self.core.graphql::<T>(about, Arc::clone(purpose), Asking::Query, asked).await?;
-        said.data(purpose)
+    ) -> Result<(T, Vec<GraphQlError>), ForgeError> {
+        let about = CallScope::Repo(repo.clone());
+        let received = self
+            .core
+            .graphql::<T>(about, Arc::clone(purpose), GraphQlOperation::Query, asked)
+            .await?;
+        received.data(purpose)
     }
 
     async fn swept(
@@ -263,7 +266,7 @@ impl Forge {
         repo: &RepoName,
         branch: String,
         sha: Sha,
-        rollup: Option<Rollup>,
+        rollup: Option<RollupNode>,
         sweep: &mut Sweep,
     ) -> Result<SweptHead, ForgeError> {
         let mut head = SweptHead { branch, sha, state: None, checks: Vec::new(), complete: true };
@@ -300,7 +303,7 @@ impl Forge {
 }
 
 impl Sweep {
-    fn charge(&mut self, limit: Option<Points>) {
+    fn charge(&mut self, limit: Option<PointsNode>) {
         if let Some(points) = limit {
             self.cost += points.cost;
             self.remaining = Some(points.remaining);
@@ -309,7 +312,7 @@ impl Sweep {
 }
 
 /// Keeps at most ten: one missing permission repeats the same problem for every check.
-fn problems(faults: Vec<Fault>) -> Vec<String> {
+fn problems(faults: Vec<GraphQlError>) -> Vec<String> {
     let mut problems: Vec<String> = faults.into_iter().map(line).collect();
     problems.sort();
     problems.dedup();
@@ -317,7 +320,7 @@ fn problems(faults: Vec<Fault>) -> Vec<String> {
     problems
 }
 
-fn line(fault: Fault) -> String {
+fn line(fault: GraphQlError) -> String {
     let mut line = fault.message;
     if !fault.kind.is_empty() {
         // Writing to a `String` can't fail.
@@ -330,7 +333,7 @@ fn line(fault: Fault) -> String {
 #[serde(rename_all = "camelCase")]
 struct PageData {
     #[serde(default, deserialize_with = "or_none")]
-    rate_limit: Option<Points>,
+    rate_limit: Option<PointsNode>,
     repository: Option<RepositoryNode>,
 }
 
@@ -338,7 +341,7 @@ struct PageData {
 #[serde(rename_all = "camelCase")]
 struct MoreData {
     #[serde(default, deserialize_with = "or_none")]
-    rate_limit: Option<Points>,
+    rate_limit: Option<PointsNode>,
     #[serde(default)]
     node: Option<MoreNode>,
 }
@@ -350,7 +353,7 @@ struct MoreNode {
 }
 
 #[derive(Deserialize)]
-struct Points {
+struct PointsNode {
     #[serde(default, deserialize_with = "or_default")]
     cost: u64,
     #[serde(default, deserialize_with = "or_default")]
@@ -385,9 +388,9 @@ struct PullNode {
     #[serde(default, deserialize_with = "or_default")]
     is_cross_repository: bool,
     #[serde(default, deserialize_with = "or_none")]
-    updated_at: Option<Moment>,
+    updated_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
-    author: Author,
+    author: AuthorNode,
     #[serde(default, deserialize_with = "or_default")]
     base_ref_name: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -399,7 +402,7 @@ struct PullNode {
 }
 
 #[derive(Default, Deserialize)]
-struct Author {
+struct AuthorNode {
     #[serde(default, deserialize_with = "or_default")]
     login: String,
 }
@@ -413,11 +416,11 @@ struct PullCommit {
 struct CommitNode {
     oid: Sha,
     #[serde(rename = "statusCheckRollup", default)]
-    rollup: Option<Rollup>,
+    rollup: Option<RollupNode>,
 }
 
 #[derive(Deserialize)]
-struct Rollup {
+struct RollupNode {
     #[serde(default, deserialize_with = "or_default")]
     id: String,
     #[serde(default, deserialize_with = "or_none")]
@@ -473,11 +476,11 @@ struct ContextNode {
     #[serde(default, deserialize_with = "or_default")]
     details_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    started_at: Option<Moment>,
+    started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    completed_at: Option<Moment>,
+    completed_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
-    check_suite: Suite,
+    check_suite: CheckSuiteNode,
     #[serde(default, deserialize_with = "or_default")]
     context: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -487,31 +490,31 @@ struct ContextNode {
     #[serde(default, deserialize_with = "or_default")]
     description: String,
     #[serde(default, deserialize_with = "or_none")]
-    created_at: Option<Moment>,
+    created_at: Option<Timestamp>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Suite {
+struct CheckSuiteNode {
     #[serde(default, deserialize_with = "or_none")]
     database_id: Option<CheckSuiteId>,
     #[serde(default, deserialize_with = "or_default")]
-    app: crate::model::App,
+    app: crate::model::CheckApp,
     #[serde(default, deserialize_with = "or_default")]
-    workflow_run: WorkflowRun,
+    workflow_run: WorkflowRunNode,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WorkflowRun {
+struct WorkflowRunNode {
     #[serde(default, deserialize_with = "or_none")]
     database_id: Option<RunId>,
     #[serde(default, deserialize_with = "or_default")]
-    workflow: Workflow,
+    workflow: WorkflowNode,
 }
 
 #[derive(Default, Deserialize)]
-struct Workflow {
+struct WorkflowNode {
     #[serde(default, deserialize_with = "or_default")]
     name: String,
 }

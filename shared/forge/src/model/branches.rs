@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{CompareState, FileState, User, list, or_default, or_none};
+use super::{CompareState, FileState, GitHubUser, list, or_default, or_none};
 use crate::names::Sha;
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// A list, possibly cut at the limit of its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Commit {
     /// The author as Git records it.
     pub written_by: Person,
     /// The author's account, if GitHub knows it.
-    pub author: Option<User>,
+    pub author: Option<GitHubUser>,
     pub parents: Vec<Sha>,
     /// The changed files. Lists leave them out.
     pub files: Vec<FileChange>,
@@ -36,16 +36,16 @@ pub struct Person {
     #[serde(default, deserialize_with = "or_default")]
     pub email: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub date: Option<Moment>,
+    pub date: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
 struct WrittenCommit {
     sha: Sha,
     #[serde(default, deserialize_with = "or_default")]
-    commit: Inner,
+    commit: CommitDetails,
     #[serde(default, deserialize_with = "or_none")]
-    author: Option<User>,
+    author: Option<GitHubUser>,
     #[serde(default, deserialize_with = "list")]
     parents: Vec<Parent>,
     #[serde(default, deserialize_with = "list")]
@@ -53,7 +53,7 @@ struct WrittenCommit {
 }
 
 #[derive(Default, Deserialize)]
-struct Inner {
+struct CommitDetails {
     #[serde(default, deserialize_with = "or_default")]
     message: String,
     #[serde(default, deserialize_with = "or_default")]

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conclusion, Progress, PullRef, StatusState, User, list, or_default, or_none};
+use super::{Conclusion, GitHubUser, Progress, PullRef, StatusState, list, or_default, or_none};
 use crate::names::{CheckRunId, CheckSuiteId, Sha, StatusId};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// The app that created a check or comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct App {
+pub struct CheckApp {
     #[serde(default, deserialize_with = "or_default")]
     pub id: u64,
     /// The name in URLs, such as `github-actions`.
@@ -37,13 +37,13 @@ pub struct CheckRun {
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub started_at: Option<Moment>,
+    pub started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub completed_at: Option<Moment>,
+    pub completed_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
     pub output: CheckOutput,
     #[serde(default, deserialize_with = "or_none")]
-    pub app: Option<App>,
+    pub app: Option<CheckApp>,
     #[serde(default, deserialize_with = "or_none")]
     pub check_suite: Option<SuiteRef>,
     /// Pull requests of this head, without those from forks.
@@ -86,7 +86,7 @@ pub struct CheckSuite {
     #[serde(default, deserialize_with = "or_none")]
     pub conclusion: Option<Conclusion>,
     #[serde(default, deserialize_with = "or_none")]
-    pub app: Option<App>,
+    pub app: Option<CheckApp>,
     /// Pull requests of this head, without those from forks.
     #[serde(default, deserialize_with = "list")]
     pub pull_requests: Vec<PullRef>,
@@ -107,11 +107,11 @@ pub struct CommitStatus {
     #[serde(default, deserialize_with = "or_default")]
     pub target_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub creator: Option<User>,
+    pub creator: Option<GitHubUser>,
 }
 
 /// The severity of an annotation.
@@ -128,7 +128,7 @@ pub enum AnnotationLevel {
 
 /// A remark at a place in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Annotation {
+pub struct CheckRunAnnotation {
     /// From the root of the repository.
     #[serde(default, deserialize_with = "or_default")]
     pub path: String,
@@ -161,5 +161,5 @@ pub struct CheckRunDraft {
     /// Markdown, up to 65,535 characters; longer text is cut.
     pub summary: String,
     /// More than 50 are sent in several requests.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Vec<CheckRunAnnotation>,
 }

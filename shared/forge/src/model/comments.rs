@@ -2,29 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Association, User, or_default, or_none};
+use super::{Association, CheckApp, GitHubUser, or_default, or_none};
 use crate::names::{CommentId, PullNumber};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// A comment on an issue or pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Comment {
+pub struct IssueComment {
     pub id: CommentId,
     #[serde(default, deserialize_with = "or_default")]
     pub body: String,
     #[serde(default, deserialize_with = "or_default")]
-    pub user: User,
+    pub user: GitHubUser,
     #[serde(default, deserialize_with = "or_default")]
     pub author_association: Association,
     /// The app that wrote it, if one did.
     #[serde(default, deserialize_with = "or_none")]
-    pub performed_via_github_app: Option<App>,
+    pub performed_via_github_app: Option<CheckApp>,
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
 }
 
 /// A reaction to a comment.
@@ -58,12 +58,12 @@ pub struct Issue {
     #[serde(default, deserialize_with = "or_default")]
     pub state: super::PullState,
     #[serde(default, deserialize_with = "or_default")]
-    pub user: User,
+    pub user: GitHubUser,
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
     /// Present for a pull request. [`Issue::is_pull_request`] reads it.
     #[serde(default, deserialize_with = "or_none")]
-    pub(crate) pull_request: Option<super::pulls::Something>,
+    pub(crate) pull_request: Option<super::pulls::Presence>,
 }
 
 impl Issue {

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{User, list, or_default, or_none};
+use super::{GitHubUser, list, or_default, or_none};
 use crate::names::{DeliveryId, HookId, InstallationId, RepoId};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// An installation of the app in an account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Installation {
     pub id: InstallationId,
     #[serde(default, deserialize_with = "or_default")]
-    pub account: User,
+    pub account: GitHubUser,
     /// For example `checks` to `write`.
     #[serde(default, deserialize_with = "or_default")]
     pub permissions: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "or_none")]
-    pub suspended_at: Option<Moment>,
+    pub suspended_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -41,14 +41,14 @@ pub struct HookConfig {
 
 /// One attempt to deliver a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Delivery {
+pub struct HookDelivery {
     /// Identifies the attempt.
     pub id: DeliveryId,
     /// Identifies the delivery, the same for all its attempts: `X-GitHub-Delivery`.
     #[serde(default, deserialize_with = "or_default")]
     pub guid: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub delivered_at: Option<Moment>,
+    pub delivered_at: Option<Timestamp>,
     /// The attempt was requested again.
     #[serde(default, deserialize_with = "or_default")]
     pub redelivery: bool,
@@ -68,7 +68,7 @@ pub struct Delivery {
     pub repository_id: Option<RepoId>,
 }
 
-impl Delivery {
+impl HookDelivery {
     /// Returns `true` if the receiver accepted it.
     #[must_use]
     pub fn arrived(&self) -> bool {

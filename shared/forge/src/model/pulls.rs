@@ -3,9 +3,9 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{Association, MergeState, PullState, RepoRef, User, list, or_default, or_none};
+use super::{Association, GitHubUser, MergeState, PullState, RepoRef, list, or_default, or_none};
 use crate::names::{PullNumber, Sha};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PullRequest {
@@ -25,13 +25,13 @@ pub struct PullRequest {
     #[serde(default, deserialize_with = "or_default")]
     pub merged: bool,
     #[serde(default, deserialize_with = "or_none")]
-    pub merged_at: Option<Moment>,
+    pub merged_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
-    pub user: User,
+    pub user: GitHubUser,
     #[serde(default, deserialize_with = "or_default")]
     pub author_association: Association,
     #[serde(default, deserialize_with = "list")]
-    pub labels: Vec<Label>,
+    pub labels: Vec<IssueLabel>,
     /// The branch to merge.
     pub head: Head,
     /// The target branch.
@@ -44,7 +44,7 @@ pub struct PullRequest {
     pub mergeable_state: MergeState,
     /// [`PullRequest::merges_itself`] reads it.
     #[serde(default, deserialize_with = "or_none")]
-    pub(crate) auto_merge: Option<Something>,
+    pub(crate) auto_merge: Option<Presence>,
     /// The merge commit, or GitHub's trial merge.
     #[serde(default, deserialize_with = "or_none")]
     pub merge_commit_sha: Option<Sha>,
@@ -54,9 +54,9 @@ pub struct PullRequest {
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
 }
 
 impl PullRequest {
@@ -89,9 +89,9 @@ impl PullRequest {
 
 /// A value that is present, whatever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Something;
+pub(crate) struct Presence;
 
-impl<'de> Deserialize<'de> for Something {
+impl<'de> Deserialize<'de> for Presence {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // `or_none` tries this first, so it must reject null.
         Option::<IgnoredAny>::deserialize(deserializer)?
@@ -124,7 +124,7 @@ pub struct PullRef {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Label {
+pub struct IssueLabel {
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
 }

@@ -7,7 +7,7 @@ use crate::names::{RepoId, RepoName, UserId};
 
 /// A person, bot or organization.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct User {
+pub struct GitHubUser {
     /// `None` for a deleted account.
     #[serde(default, deserialize_with = "or_none")]
     pub id: Option<UserId>,
@@ -54,7 +54,7 @@ pub struct Repository {
     pub allow_auto_merge: bool,
     /// The permissions of these credentials, if GitHub reports them.
     #[serde(default, deserialize_with = "or_none")]
-    pub permissions: Option<Access>,
+    pub permissions: Option<RepoPermissions>,
 }
 
 impl Repository {
@@ -69,7 +69,7 @@ impl Repository {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "GitHub's own shape")]
-pub struct Access {
+pub struct RepoPermissions {
     pub pull: bool,
     pub triage: bool,
     pub push: bool,
@@ -79,14 +79,14 @@ pub struct Access {
 
 /// A person's permission on a repository.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Role {
+pub(crate) struct CollaboratorRole {
     #[serde(default, deserialize_with = "or_default")]
     permission: Permission,
     #[serde(default, deserialize_with = "or_none")]
     role_name: Option<Permission>,
 }
 
-impl Role {
+impl CollaboratorRole {
     /// Returns the finer role if it is a known one: `permission` reports `write` for maintainers,
     /// and is correct for an organization's custom roles.
     pub(crate) fn permission(self) -> Permission {

@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{Conclusion, Progress, PullRef, RepoRef, User, list, or_default, or_none};
+use super::{Conclusion, GitHubUser, Progress, PullRef, RepoRef, list, or_default, or_none};
 use crate::names::{JobId, RunId, Sha};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// A workflow run. A re-run keeps the id and increments `run_attempt`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Run {
+pub struct WorkflowRun {
     pub id: RunId,
     /// The workflow's name.
     #[serde(default, deserialize_with = "or_default")]
@@ -32,12 +32,12 @@ pub struct Run {
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
     /// The start of this attempt.
     #[serde(default, deserialize_with = "or_none")]
-    pub run_started_at: Option<Moment>,
+    pub run_started_at: Option<Timestamp>,
     /// Pull requests of this head, without those from forks.
     #[serde(default, deserialize_with = "list")]
     pub pull_requests: Vec<PullRef>,
@@ -45,12 +45,12 @@ pub struct Run {
     #[serde(default, deserialize_with = "or_none")]
     pub head_repository: Option<RepoRef>,
     #[serde(default, deserialize_with = "or_none")]
-    pub actor: Option<User>,
+    pub actor: Option<GitHubUser>,
 }
 
 /// A job of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Job {
+pub struct WorkflowJob {
     /// Also the id of its check run.
     pub id: JobId,
     pub run_id: RunId,
@@ -70,13 +70,13 @@ pub struct Job {
     #[serde(default, deserialize_with = "or_none")]
     pub conclusion: Option<Conclusion>,
     #[serde(default, deserialize_with = "or_none")]
-    pub created_at: Option<Moment>,
+    pub created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub started_at: Option<Moment>,
+    pub started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub completed_at: Option<Moment>,
+    pub completed_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "list")]
-    pub steps: Vec<Step>,
+    pub steps: Vec<JobStep>,
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
     /// The labels that its runner must have.
@@ -88,7 +88,7 @@ pub struct Job {
 
 /// A step of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Step {
+pub struct JobStep {
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
     /// Counts from 1 within the job.
@@ -99,7 +99,7 @@ pub struct Step {
     #[serde(default, deserialize_with = "or_none")]
     pub conclusion: Option<Conclusion>,
     #[serde(default, deserialize_with = "or_none")]
-    pub started_at: Option<Moment>,
+    pub started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub completed_at: Option<Moment>,
+    pub completed_at: Option<Timestamp>,
 }

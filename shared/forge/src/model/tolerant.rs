@@ -24,7 +24,7 @@ where
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Maybe<T> {
+enum TolerantValue<T> {
     Read(T),
     Unread(IgnoredAny),
 }
@@ -35,9 +35,9 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Ok(match Maybe::deserialize(deserializer)? {
-        Maybe::Read(value) => Some(value),
-        Maybe::Unread(_) => None,
+    Ok(match TolerantValue::deserialize(deserializer)? {
+        TolerantValue::Read(value) => Some(value),
+        TolerantValue::Unread(_) => None,
     })
 }
 

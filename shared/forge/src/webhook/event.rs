@@ -1,22 +1,22 @@
 //! Webhook events, as far as Greenline reads them.
 //!
-//! An unknown event is [`Event::Other`], and an unknown action is kept as text. Only a body that is
+//! An unknown event is [`WebhookEvent::Other`], and an unknown action is kept as text. Only a body that is
 //! not JSON, or lacks the identity of its subject, is an error.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    CheckRun, CheckSuite, Comment, CommitStatus, Issue, Job, PullRequest, RepoRef, Repository, Run,
-    StatusState, User, list, or_default, or_none,
+    CheckRun, CheckSuite, CommitStatus, GitHubUser, Issue, IssueComment, PullRequest, RepoRef,
+    Repository, StatusState, WorkflowJob, WorkflowRun, list, or_default, or_none,
 };
 use crate::names::{InstallationId, Sha, StatusId};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// A webhook by its `X-GitHub-Event`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum WebhookEvent {
     /// `check_run`
     CheckRun(Box<CheckRunEvent>),
     /// `check_suite`
@@ -45,7 +45,7 @@ pub enum Event {
     Other(String),
 }
 
-impl Event {
+impl WebhookEvent {
     /// Parses a body whose signature was checked; `name` is `X-GitHub-Event`.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ macro_rules! events {
             pub repository: Repository,
             /// The account that caused the event.
             #[serde(default, deserialize_with = "or_default")]
-            pub sender: User,
+            pub sender: GitHubUser,
             /// The app's installation, for an app's webhook.
             #[serde(default, deserialize_with = "or_none")]
             pub installation: Option<InstallationRef>,
@@ -123,7 +123,7 @@ pub struct InstallationRef {
     pub id: InstallationId,
     /// The account, if GitHub reports it.
     #[serde(default, deserialize_with = "or_none")]
-    pub account: Option<User>,
+    pub account: Option<GitHubUser>,
 }
 
 events! {
@@ -142,13 +142,13 @@ events! {
     /// A job was queued, started, or completed.
     WorkflowJobEvent {
         /// The job.
-        workflow_job: Job,
+        workflow_job: WorkflowJob,
     }
 
     /// A run was requested, started, or completed.
     WorkflowRunEvent {
         /// The run.
-        workflow_run: Run,
+        workflow_run: WorkflowRun,
     }
 
     /// A pull request was opened, changed, or closed.
@@ -163,7 +163,7 @@ events! {
     /// A comment was written, changed or deleted.
     IssueCommentEvent {
         /// The comment.
-        comment: Comment,
+        comment: IssueComment,
         /// The issue or pull request of the comment.
         issue: Issue,
     }
@@ -218,10 +218,10 @@ events! {
         branches: Vec<BranchRef>,
         /// The time of its creation.
         #[serde(default, deserialize_with = "or_none")]
-        created_at: Option<Moment>,
+        created_at: Option<Timestamp>,
         /// The time of its last change.
         #[serde(default, deserialize_with = "or_none")]
-        updated_at: Option<Moment>,
+        updated_at: Option<Timestamp>,
     }
 }
 

@@ -4,8 +4,8 @@ mod event;
 mod signature;
 
 pub use event::{
-    BranchRef, Changes, CheckRunEvent, CheckSuiteEvent, Event, InstallationEvent, InstallationRef,
+    BranchRef, Changes, CheckRunEvent, CheckSuiteEvent, InstallationEvent, InstallationRef,
     InstallationRepositoriesEvent, IssueCommentEvent, PullRequestEvent, PushEvent, RepositoryEvent,
-    StatusEvent, WorkflowJobEvent, WorkflowRunEvent,
+    StatusEvent, WebhookEvent, WorkflowJobEvent, WorkflowRunEvent,
 };
-pub use signature::{Secrets, Signature, SignatureError};
+pub use signature::{Signature, SignatureError, WebhookSecrets};

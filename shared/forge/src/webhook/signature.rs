@@ -22,9 +22,9 @@ pub enum SignatureError {
 
 /// The secrets of a webhook: one, or two during a rotation.
 #[derive(Debug, Clone)]
-pub struct Secrets(Vec<Secret>);
+pub struct WebhookSecrets(Vec<Secret>);
 
-impl Secrets {
+impl WebhookSecrets {
     /// Collects the secrets that are set. An empty secret counts as not set. Returns `None` if none
     /// is left to check against.
     #[must_use]
@@ -93,8 +93,8 @@ mod tests {
     const BODY: &[u8] = b"Hello, World!";
     const SIGNED: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
-    fn secrets(texts: &[&str]) -> Option<Secrets> {
-        Secrets::new(texts.iter().map(|text| Secret::from((*text).to_owned())))
+    fn secrets(texts: &[&str]) -> Option<WebhookSecrets> {
+        WebhookSecrets::new(texts.iter().map(|text| Secret::from((*text).to_owned())))
     }
 
     fn signed() -> Signature {

@@ -2,7 +2,7 @@
 --
 -- ARGV[3] the entry, as it was pushed
 -- ARGV[4] '' to store it, or its quarantine entry (JSON with the reason)
--- ARGV[5] and on: the task, as parts/file.lua describes a group of one
+-- ARGV[5] and on: the task, as parts/insert.lua describes a group of one
 --
 -- Returns its status or the reason for a refusal, as enqueue does; 'taken' if its id belongs to
 -- another task; 'quarantined'; or 'gone' if another process has handled the entry.
@@ -17,15 +17,15 @@ if ARGV[4] ~= '' then
   call('LPUSH', TASKS .. 'quarantine', ARGV[4])
   result = 'quarantined'
 else
-  local at = 5 + ALIKE
-  local id, route, rare = ARGV[at], ARGV[6], rare_of(5, at)
-  result = refusal(id, route, rare, false)
+  local at = 5 + GROUP_SIZE
+  local id, route, optional = ARGV[at], ARGV[6], optional_fields(5, at)
+  result = refusal_reason(id, route, optional, false)
   if result and string.find(result, '^exists') then
     if fields_of(id, 'payload')[1] ~= ARGV[3] then return 'taken' end
   elseif result and not string.find(result, '^duplicate') then
     return result
   elseif not result then
-    result = file_special(id, 5, at, rare)
+    result = insert_special(id, 5, at, optional)
     event('new', {id})
     publish('new', {id})
   end

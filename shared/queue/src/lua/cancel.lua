@@ -30,7 +30,7 @@ end
 for i = 5, #ARGV do
   local id = ARGV[i]
   local task = fields_of(id, 'status', 'priority', 'route', 'blocked_by',
-    unpack(FINISH))
+    unpack(FINISH_FIELDS))
   local status = task[1]
   if not status then
     results[#results + 1] = 'unknown'

@@ -45,11 +45,11 @@ local count = 0
 
 -- Reuses the table of the read fields for the reply, with known values in place of status and
 -- attempt: one table less per task.
-local function give(id, task, words)
+local function add_task(id, task, words)
   task[1], task[3] = id, words
   tasks[#tasks + 1] = task
 end
-local function answer(more, alone)
+local function reply(more, alone)
   return {more, call('HLEN', TASKS .. 'routes'), alone, foreign, tasks, NOW}
 end
 
@@ -60,14 +60,14 @@ if last[1] == sequence then
   for id, fence, rest in string.gmatch(last[2], '(%S+) (%S+) (%S+ %S+ %S+)') do
     local task = fields_of(id, unpack(WANTED))
     if task[1] == 'running' and fields_of(id, 'fence')[1] == fence then
-      give(id, task, fence .. ' ' .. rest)
+      add_task(id, task, fence .. ' ' .. rest)
     end
   end
-  return answer(0, 0)
+  return reply(0, 0)
 end
 -- A delayed call: its worker has asked again since, and would never receive this reply.
 if num(sequence) < num(last[1]) then
-  return answer(0, 0)
+  return reply(0, 0)
 end
 
 local paused, paused_types = {}, {}
@@ -76,7 +76,7 @@ for _, what in ipairs(call('HKEYS', TASKS .. 'paused')) do
   local kind = string.match(what, '^type:(.+)$')
   if kind then paused_types[kind] = true end
 end
-if paused['all'] then return answer(0, 0) end
+if paused['all'] then return reply(0, 0) end
 
 local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
 for i = 1, #limits, 2 do per_minute[limits[i]] = tonumber(limits[i + 1]) end
@@ -112,7 +112,7 @@ end
 -- Meanwhile another task of its concurrency key may run: perhaps from a list that was empty when
 -- this call looked.
 local freed = false
-local function later(id, ms, fields)
+local function defer(id, ms, fields)
   freed = true
   call('ZADD', TASKS .. 'scheduled', ms, id)
   call('HSET', TASK .. id, 'status', 'scheduled', unpack(fields))
@@ -128,7 +128,7 @@ end
 
 -- Handles one entry of a list, whose task is at `key`. Returns true if it is to be claimed;
 -- otherwise the task has been moved to where it belongs.
-local function consider(id, key, list, route, task)
+local function check_entry(id, key, list, route, task)
   local kind = task[2]
   if taken[id] then return false end
   if task[1] ~= 'pending' then
@@ -138,12 +138,12 @@ local function consider(id, key, list, route, task)
       -- Marked as cancelled, and deleted since.
       unmark(list)
     else
-      put_aside(id, 'there is no hash ' .. key)
+      quarantine_id(id, 'there is no hash ' .. key)
     end
     return false
   end
   if not kind then
-    put_aside(id, 'the hash ' .. key .. ' has no type')
+    quarantine_id(id, 'the hash ' .. key .. ' has no type')
     return false
   end
   if not known[kind] and route == '' then
@@ -167,14 +167,14 @@ local function consider(id, key, list, route, task)
   if per_minute[kind] then
     local start = start_time(kind, per_minute[kind], call('HGET', key, 'rate_at'))
     if start > now then
-      later(id, start, {'rate_at', start})
+      defer(id, start, {'rate_at', start})
       return false
     end
   end
   local lock = key .. ':lock'
   local locked = call('SET', lock, worker, 'NX', 'PX', ARGV[7])
   if not locked and redis.pcall('GET', lock) ~= worker then
-    later(id, now + 5000, {'deferred', 'its lock is held by another'})
+    defer(id, now + 5000, {'deferred', 'its lock is held by another'})
     return false
   end
   if per_minute[kind] then
@@ -209,13 +209,13 @@ local function serve(list, route, n)
         local key = TASK .. entry
         local task = redis.pcall('HMGET', key, unpack(WANTED))
         if task.err then
-          put_aside(entry, key .. ' is not a hash')
+          quarantine_id(entry, key .. ' is not a hash')
         else
           if count + found >= limit and not short[task[2]] then
             full = true
             break
           end
-          if consider(entry, key, list, route, task) then
+          if check_entry(entry, key, list, route, task) then
             found = found + 1
             ids[found], keys[found], chosen[found] = entry, key, task
             scored[2 * found - 1], scored[2 * found] = LEASE_END, entry
@@ -238,7 +238,7 @@ local function serve(list, route, n)
       end
       call('HSET', key, 'status', 'running', 'attempt', attempt, 'fence', fence,
         'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or NOW)
-      give(id, task, words)
+      add_task(id, task, words)
       count = count + 1
       claimed[count] = id
       claimed_words[2 * count - 1], claimed_words[2 * count] = id, words
@@ -290,7 +290,7 @@ end
 
 -- The routes with tasks of a priority, in an order that rotates with each call.
 local turn = tonumber(sequence) % #lists
-local function filled(letter)
+local function routes_with_tasks(letter)
   local some = {}
   for i = 1, #lists do
     local route = lists[(turn + i) % #lists + 1]
@@ -312,7 +312,7 @@ end
 local function serve_all()
   local there, order = {}, {}
   for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
-    local some = filled(letter)
+    local some = routes_with_tasks(letter)
     if #some > 0 then
       there[letter] = some
       order[#order + 1] = letter
@@ -351,4 +351,4 @@ elseif not more and not freed and #foreign == 0 then
   call('DEL', TASKS .. 'wake')
   for _, route in ipairs(routes) do call('DEL', TASKS .. 'wake@' .. route) end
 end
-return answer(more and 1 or 0, come_alone)
+return reply(more and 1 or 0, come_alone)

@@ -11,8 +11,8 @@ local results, ids, ended = {}, {}, {}
 for i = 5, #ARGV, 7 do
   local id, fence, why = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
-    'retry_count', 'failures', 'cancel_requested', unpack(FINISH))
-  local result = not_held(id, task[1], task[2], fence)
+    'retry_count', 'failures', 'cancel_requested', unpack(FINISH_FIELDS))
+  local result = claim_error(id, task[1], task[2], fence)
   if not result then
     local links = {task[9], task[10], task[11]}
     local claim = {task[3], task[2], worker, task[4], task[5]}

@@ -10,14 +10,14 @@ for i = 4, #ARGV do
   local status = fields_of(id, 'status')[1]
   if not status then
     results[#results + 1] = 'unknown'
-  elseif live(id) then
+  elseif is_live(id) then
     results[#results + 1] = 'live:' .. status
   elseif ARGV[3] ~= '1' and call('ZSCORE', TASKS .. 'outbox', id) then
     results[#results + 1] = 'unacknowledged'
   elseif waiting_child(id) then
     results[#results + 1] = 'needed:' .. waiting_child(id)
   else
-    forget(id)
+    delete_task(id)
     results[#results + 1] = 'purged'
   end
 end

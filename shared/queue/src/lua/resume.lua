@@ -9,8 +9,8 @@ local parked = TASKS .. 'blocked:@' .. ARGV[3]
 local ids = call('LRANGE', parked, -1000, -1)
 -- From the newest to the oldest, each to the very front, so that the oldest is first.
 for i = #ids, 1, -1 do
-  local task = fields_of(ids[i], unpack(READY))
-  if task[1] == 'blocked' then ready(ids[i], task, true) end
+  local task = fields_of(ids[i], unpack(RUNNABLE_FIELDS))
+  if task[1] == 'blocked' then make_runnable(ids[i], task, true) end
 end
 if #ids > 0 then call('RPOP', parked, #ids) end
 if was == 1 then event('resumed', {ARGV[3]}) end

@@ -10,7 +10,7 @@ local revive = ARGV[4] == '1'
 
 -- Requests the approval of a task again that was not approved, with the original time for an
 -- answer.
-local function ask_again(id)
+local function request_again(id)
   local task = fields_of(id, 'approval_hash', 'approval_expires', 'enqueued_at', 'payload')
   if not task[1] then return false end
   if answer_to(id, task[1]) == 'yes' then return false end
@@ -18,7 +18,7 @@ local function ask_again(id)
   call('ZADD', TASKS .. 'waiting', expires, id)
   call('HSET', TASK .. id, 'status', 'awaiting_approval', 'approval_expires', expires,
     'enqueued_at', NOW)
-  ask_before_running(id, task[1], task[4], expires)
+  request_run_approval(id, task[1], task[4], expires)
   return true
 end
 
@@ -32,7 +32,7 @@ local function take_out_marked(id)
   end
 end
 
-local function start_over(id)
+local function restart(id)
   local task = fields_of(id, 'status', 'dedup_key', 'depends_on', 'route', 'children')
   local status = task[1]
   if not status then return 'unknown' end
@@ -40,11 +40,11 @@ local function start_over(id)
   if status ~= 'failed' and status ~= 'cancelled' then return 'live:' .. status end
   -- A failed task has run: its parents succeeded, and may be deleted by now.
   local parents = status == 'cancelled' and task[3]
-  local parent = hopeless(parents)
+  local parent = failed_parent(parents)
   if parent then return 'orphan:' .. parent end
   if task[2] then
     local other = call('GET', TASKS .. 'dedup:' .. task[2])
-    if other and other ~= id and live(other) then return 'duplicate:' .. other end
+    if other and other ~= id and is_live(other) then return 'duplicate:' .. other end
     call('SET', TASKS .. 'dedup:' .. task[2], id)
   end
   local key = TASK .. id
@@ -56,16 +56,16 @@ local function start_over(id)
   end
   take_out_marked(id)
   local now_is
-  if ask_again(id) then
+  if request_again(id) then
     now_is = 'awaiting_approval'
   elseif parents and not all_succeeded(parents) then
     call('ZADD', TASKS .. 'waiting', 9999999999999, id)
     call('HSET', key, 'status', 'waiting')
     now_is = 'waiting'
   else
-    local fields = call('HMGET', key, unpack(READY))
+    local fields = call('HMGET', key, unpack(RUNNABLE_FIELDS))
     fields[4] = false
-    now_is = ready(id, fields)
+    now_is = make_runnable(id, fields)
   end
   call('HSET', key, 'retry_count', 0, 'failures', 0, 'crashes', 0)
   call('HDEL', key, 'error', 'finished_at', 'cancel_requested', 'cancelled_by_parent', 'result',
@@ -83,7 +83,7 @@ local function start_children(id)
     local parent = table.remove(todo)
     for _, child in ipairs(call('SMEMBERS', TASK .. parent .. ':children')) do
       if fields_of(child, 'cancelled_by_parent')[1] == parent then
-        start_over(child)
+        restart(child)
         todo[#todo + 1] = child
       end
     end
@@ -91,7 +91,7 @@ local function start_children(id)
 end
 
 local function retry(at)
-  local result, children = start_over(ARGV[at])
+  local result, children = restart(ARGV[at])
   if revive and children then start_children(ARGV[at]) end
   results[at - 4] = result
 end

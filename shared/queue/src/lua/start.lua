@@ -8,8 +8,8 @@ local results = {}
 for i = 3, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
   local task = fields_of(id, 'status', 'fence')
-  local no = not_held(id, task[1], task[2], fence)
-  if not no then call('HSET', TASK .. id, 'started_at', NOW) end
-  results[#results + 1] = no or 'ok'
+  local refused = claim_error(id, task[1], task[2], fence)
+  if not refused then call('HSET', TASK .. id, 'started_at', NOW) end
+  results[#results + 1] = refused or 'ok'
 end
 return results

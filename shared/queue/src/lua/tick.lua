@@ -30,7 +30,7 @@ end
 -- No tick ran for a while (Redis or all processes were away), or the clock jumped: every living
 -- worker gets time to renew. The limit is shorter than the rest of a lease that is renewed three
 -- times.
-local a_while = math.min(5000, lease * 2 / 3)
+local longest_gap = math.min(5000, lease * 2 / 3)
 local function extend_all()
   local leases, ids = TASKS .. 'leases', {}
   local all = call('ZRANGE', leases, 0, -1)
@@ -59,13 +59,13 @@ local CLAIM = {'status', 'fence', 'worker_id', 'attempt', 'claimed_at', 'started
 -- Takes a task from a worker that has not renewed its lease.
 local function reap(id)
   local task = fields_of(id, unpack(CLAIM))
-  if not task[1] then put_aside(id, 'its hash was gone when its lease ended') end
+  if not task[1] then quarantine_id(id, 'its hash was gone when its lease ended') end
   if task[1] ~= 'running' then return nil end
   local fence, worker, started = task[2], task[3], task[6] and task[6] ~= ''
   local crashes = num(task[7]) + (started and 1 or 0)
   local route = task[9] or ''
   local was_alone = string.sub(route, 1, 1) == '!'
-  local links = call('HMGET', TASK .. id, unpack(FINISH))
+  local links = call('HMGET', TASK .. id, unpack(FINISH_FIELDS))
   local claim = {task[4], fence, worker, task[5], task[6]}
   -- The fence grows: every later call of this worker is refused.
   local fields = {'fence', int(num(fence) + 1), 'crashes', crashes}
@@ -112,7 +112,7 @@ local function reap_expired()
   more = more or #expired == 500
 end
 part('leases', function()
-  if not last or since < 0 or since > a_while then extend_all() else reap_expired() end
+  if not last or since < 0 or since > longest_gap then extend_all() else reap_expired() end
 end)
 if since < 0 and last then part('scheduled', function() set_back(-since) end) end
 call('HSET', mark, 'at', NOW)
@@ -128,12 +128,12 @@ part('scheduled', function()
   due = call('ZRANGEBYSCORE', TASKS .. 'scheduled', '-inf', now, 'LIMIT', 0, 1000)
   for _, id in ipairs(due) do
     part('scheduled ' .. id, function()
-      local task = fields_of(id, unpack(READY))
+      local task = fields_of(id, unpack(RUNNABLE_FIELDS))
       if task[1] == 'scheduled' then
         task[4] = false
-        ready(id, task)
+        make_runnable(id, task)
       elseif not task[1] then
-        put_aside(id, 'its hash was gone when it was due')
+        quarantine_id(id, 'its hash was gone when it was due')
       end
       call('ZREM', TASKS .. 'scheduled', id)
     end)
@@ -144,7 +144,7 @@ end)
 -- Approvals without an answer in time.
 local expired = {}
 local function expire(id)
-  local task = fields_of(id, 'status', unpack(FINISH))
+  local task = fields_of(id, 'status', unpack(FINISH_FIELDS))
   if task[1] == 'awaiting_approval' then
     finish(id, 'cancelled', {task[2], task[3], task[4]}, {'error', 'nobody approved it in time'})
     redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'expired', 'answered_at', NOW)
@@ -159,7 +159,7 @@ part('waiting', function()
   -- due: a sample is checked.
   for _, id in ipairs(call('ZRANDMEMBER', TASKS .. 'waiting', 10)) do
     local status = fields_of(id, 'status')[1]
-    if not status then put_aside(id, 'its hash was gone while it waited') end
+    if not status then quarantine_id(id, 'its hash was gone while it waited') end
     if status ~= 'waiting' and status ~= 'awaiting_approval' then
       call('ZREM', TASKS .. 'waiting', id)
     end
@@ -214,7 +214,7 @@ end)
 
 -- Trims finished tasks beyond the limits: never unacknowledged, young, or needed ones.
 local trimmed = 0
-local function may_forget(id)
+local function may_delete(id)
   return not call('ZSCORE', TASKS .. 'outbox', id) and not waiting_child(id)
 end
 -- Continues after the tasks that had to be kept last time, in rotation: otherwise only they would
@@ -229,11 +229,11 @@ local function trim(index)
   local here = 0
   for i, id in ipairs(some) do
     local score = num(call('ZSCORE', index, id))
-    if live(id) then
+    if is_live(id) then
       -- Left here by a broken-off script, or by hand.
       call('ZREM', index, id)
-    elseif (kept + i <= surplus or score <= old) and may_forget(id) then
-      forget(id)
+    elseif (kept + i <= surplus or score <= old) and may_delete(id) then
+      delete_task(id)
       here = here + 1
     end
   end
@@ -246,10 +246,10 @@ part('dead', function() trim(TASKS .. 'dead') end)
 
 -- A slow scan over all keys restores tasks that fell out of their list: because a key was deleted
 -- by hand, or a script met a key of the wrong type.
-local mended = 0
-part('walk', function() mended = sweep(250, lease, part) end)
+local repaired = 0
+part('walk', function() repaired = repair_step(250, lease, part) end)
 
 call('HSET', mark, 'more', more and 1 or 0)
 local left = {}
 part('adopting', function() left = call('LRANGE', TASKS .. 'adopting', -16, -1) end)
-return {1, since, reaped, #due, #expired, trimmed, mended, left, broken}
+return {1, since, reaped, #due, #expired, trimmed, repaired, left, broken}

@@ -7,14 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::say;
+use crate::human;
 
 /// The main loop's side: it beats in every iteration. Dropping the last clone ends the watch.
 #[derive(Debug, Clone)]
-pub struct Pulse(Arc<Heart>);
+pub struct Pulse(Arc<PulseState>);
 
 #[derive(Debug)]
-struct Heart {
+struct PulseState {
     last_beat_ms: AtomicU64,
     clock: Clock,
 }
@@ -28,8 +28,8 @@ impl Pulse {
 
 /// A main loop that has not iterated for too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the main loop of {what} has not turned for {}, {} is allowed", say::duration(*.silent), say::duration(*.allowed))]
-pub struct Stuck {
+#[error("the main loop of {what} has not turned for {}, {} is allowed", human::duration(*.silent), human::duration(*.allowed))]
+pub struct StalledLoop {
     /// The name of the loop.
     pub what: String,
     /// The time since the last beat.
@@ -43,7 +43,7 @@ pub struct Stuck {
 pub struct Watchdog {
     what: String,
     allowed: Duration,
-    heart: Weak<Heart>,
+    heart: Weak<PulseState>,
     clock: Clock,
     last_look: Duration,
 }
@@ -53,7 +53,7 @@ impl Watchdog {
     /// period begins now.
     pub fn new(what: impl Into<String>, allowed: Duration, clock: Clock) -> (Self, Pulse) {
         let now = clock.steady();
-        let pulse = Pulse(Arc::new(Heart {
+        let pulse = Pulse(Arc::new(PulseState {
             last_beat_ms: AtomicU64::new(steady_ms(&clock)),
             clock: clock.clone(),
         }));
@@ -66,13 +66,13 @@ impl Watchdog {
     ///
     /// On the loop's own thread this detects a loop that waits forever, but not one that blocks the
     /// thread: use [`Watchdog::on_own_thread`] for that.
-    pub async fn stuck(mut self) -> Option<Stuck> {
+    pub async fn stalled(mut self) -> Option<StalledLoop> {
         loop {
             tokio::time::sleep(self.pause()).await;
             match self.look() {
-                Look::Fine => {}
-                Look::Over => return None,
-                Look::Stuck(stuck) => return Some(stuck),
+                WatchdogCheck::Fine => {}
+                WatchdogCheck::Over => return None,
+                WatchdogCheck::Stuck(stalled) => return Some(stalled),
             }
         }
     }
@@ -83,14 +83,17 @@ impl Watchdog {
     /// # Errors
     ///
     /// When the system can't start a thread.
-    pub fn on_own_thread(mut self, act: impl FnOnce(Stuck) + Send + 'static) -> io::Result<()> {
+    pub fn on_own_thread(
+        mut self,
+        act: impl FnOnce(StalledLoop) + Send + 'static,
+    ) -> io::Result<()> {
         let watch = move || {
             loop {
                 thread::sleep(self.pause());
                 match self.look() {
-                    Look::Fine => {}
-                    Look::Over => return,
-                    Look::Stuck(stuck) => return act(stuck),
+                    WatchdogCheck::Fine => {}
+                    WatchdogCheck::Over => return,
+                    WatchdogCheck::Stuck(stalled) => return act(stalled),
                 }
             }
         };
@@ -101,29 +104,29 @@ impl Watchdog {
         (self.allowed / 8).clamp(Duration::from_millis(1), Duration::from_secs(1))
     }
 
-    fn look(&mut self) -> Look {
-        let Some(heart) = self.heart.upgrade() else { return Look::Over };
+    fn look(&mut self) -> WatchdogCheck {
+        let Some(heart) = self.heart.upgrade() else { return WatchdogCheck::Over };
         let now = self.clock.steady();
         let slept = now.saturating_sub(self.last_look);
         self.last_look = now;
         if slept > self.allowed / 2 {
             // The watchdog itself was suspended, so the whole process was: start a new period.
             heart.last_beat_ms.store(steady_ms(&self.clock), Ordering::Relaxed);
-            return Look::Fine;
+            return WatchdogCheck::Fine;
         }
         let last_beat = Duration::from_millis(heart.last_beat_ms.load(Ordering::Relaxed));
         let silent = now.saturating_sub(last_beat);
         if silent <= self.allowed {
-            return Look::Fine;
+            return WatchdogCheck::Fine;
         }
-        Look::Stuck(Stuck { what: self.what.clone(), silent, allowed: self.allowed })
+        WatchdogCheck::Stuck(StalledLoop { what: self.what.clone(), silent, allowed: self.allowed })
     }
 }
 
-enum Look {
+enum WatchdogCheck {
     Fine,
     Over,
-    Stuck(Stuck),
+    Stuck(StalledLoop),
 }
 
 fn steady_ms(clock: &Clock) -> u64 {
@@ -140,11 +143,11 @@ mod tests {
     const ALLOWED: Duration = Duration::from_secs(30);
 
     /// Advances the clock in steps in which the watchdog looks.
-    fn pass(manual: &ManualClock, dog: &mut Watchdog, seconds: u64) -> Option<Stuck> {
+    fn pass(manual: &ManualClock, dog: &mut Watchdog, seconds: u64) -> Option<StalledLoop> {
         for _ in 0..seconds {
             manual.advance(Duration::from_secs(1));
-            if let Look::Stuck(stuck) = dog.look() {
-                return Some(stuck);
+            if let WatchdogCheck::Stuck(stalled) = dog.look() {
+                return Some(stalled);
             }
         }
         None
@@ -157,9 +160,9 @@ mod tests {
         assert_eq!(pass(&manual, &mut dog, 29), None);
         pulse.beat();
         assert_eq!(pass(&manual, &mut dog, 30), None);
-        let stuck = pass(&manual, &mut dog, 30).unwrap();
+        let stalled = pass(&manual, &mut dog, 30).unwrap();
         assert_eq!(
-            stuck.to_string(),
+            stalled.to_string(),
             "the main loop of the worker has not turned for 31 s, 30 s is allowed"
         );
     }
@@ -192,7 +195,7 @@ mod tests {
             }
         };
         tokio::select! {
-            stuck = dog.stuck() => assert_eq!(stuck.unwrap().what, "the lead"),
+            stalled = dog.stalled() => assert_eq!(stalled.unwrap().what, "the lead"),
             () = time => unreachable!("time does not end"),
         }
     }
@@ -201,7 +204,7 @@ mod tests {
     async fn the_watch_ends_with_the_loop() {
         let (dog, pulse) = Watchdog::new("the lead", ALLOWED, ManualClock::default().clock());
         drop(pulse);
-        assert_eq!(dog.stuck().await, None);
+        assert_eq!(dog.stalled().await, None);
     }
 
     #[test]
@@ -209,10 +212,10 @@ mod tests {
         let allowed = Duration::from_millis(300);
         let (dog, pulse) = Watchdog::new("a blocked loop", allowed, Clock::system());
         let (tell, told) = mpsc::channel();
-        dog.on_own_thread(move |stuck| tell.send(stuck).unwrap()).unwrap();
+        dog.on_own_thread(move |stalled| tell.send(stalled).unwrap()).unwrap();
         // This thread blocks like a loop that waits for something that never comes.
-        let stuck = told.recv_timeout(Duration::from_secs(60)).unwrap();
-        assert!(stuck.silent > allowed);
+        let stalled = told.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(stalled.silent > allowed);
         drop(pulse);
     }
 }

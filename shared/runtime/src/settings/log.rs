@@ -1,8 +1,8 @@
 //! Settings of logging.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::table;
-use super::value::{LogFilter, Parsed, one_of};
+use super::value::{LogFilter, ParseResult, one_of};
 
 /// The settings of [`crate::logging`].
 #[derive(Debug, Clone)]
@@ -23,12 +23,12 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    pub(super) fn parse(text: &str) -> Parsed<Self> {
+    pub(super) fn parse(text: &str) -> ParseResult<Self> {
         one_of(text, &[("text", Self::Text), ("json", Self::Json)])
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> LogSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> LogSettings {
     LogSettings {
         format: reader.value(&table::LOG_FORMAT).value,
         filter: reader.value(&table::LOG_FILTER).value,

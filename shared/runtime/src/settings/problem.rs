@@ -1,7 +1,7 @@
 //! Problems of settings: the error, its place, and its remedy.
 //!
-//! A [`Fault`] concerns a value alone. With its [`Place`] it becomes a [`Problem`]. All problems of
-//! one load are reported together, as [`Problems`].
+//! A [`ValueError`] concerns a value alone. With its [`SettingSource`] it becomes a [`SettingsProblem`]. All problems of
+//! one load are reported together, as [`SettingsError`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum SettingSource {
     /// A position in greenline.toml; lines and columns count from 1.
     File {
         /// The file as the user named it.
@@ -28,7 +28,7 @@ pub enum Place {
     Default,
 }
 
-impl Place {
+impl SettingSource {
     /// Returns this place, or the other one if this is the default.
     pub(super) fn or_if_default(self, other: Self) -> Self {
         if self == Self::Default { other } else { self }
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
@@ -61,45 +61,45 @@ impl fmt::Display for Place {
 
 /// An error of a value with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    says: String,
-    mend: String,
+pub(super) struct ValueError {
+    message: String,
+    hint: String,
 }
 
-impl Fault {
-    pub(super) fn new(says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { says: says.into(), mend: mend.into() }
+impl ValueError {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
     }
 
-    pub(super) fn at(self, place: &Place) -> Problem {
-        Problem { place: place.clone(), says: self.says, mend: self.mend }
+    pub(super) fn at(self, place: &SettingSource) -> SettingsProblem {
+        SettingsProblem { place: place.clone(), message: self.message, hint: self.hint }
     }
 }
 
 /// An error at a place, in two lines: the error and its remedy. Never shows a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub place: Place,
+pub struct SettingsProblem {
+    pub place: SettingSource,
     /// The error.
-    pub says: String,
+    pub message: String,
     /// The remedy.
-    pub mend: String,
+    pub hint: String,
 }
 
-impl Problem {
+impl SettingsProblem {
     fn write(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
-        writeln!(f, "{severity}: {}: {}", self.place, self.says)?;
-        write!(f, "{:indent$}{}", "", self.mend, indent = severity.len() + 2)
+        writeln!(f, "{severity}: {}: {}", self.place, self.message)?;
+        write!(f, "{:indent$}{}", "", self.hint, indent = severity.len() + 2)
     }
 }
 
 /// All problems that keep the program from starting, as `error: place: what` with the remedy below.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
+pub struct SettingsError(pub Vec<SettingsProblem>);
 
-impl std::error::Error for Problems {}
+impl std::error::Error for SettingsError {}
 
-impl fmt::Display for Problems {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_all(f, &self.0, "error")
     }
@@ -107,15 +107,19 @@ impl fmt::Display for Problems {
 
 /// Probable mistakes that stop nothing, as `warning: place: what` with the remedy below.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Warnings(pub Vec<Problem>);
+pub struct SettingsWarnings(pub Vec<SettingsProblem>);
 
-impl fmt::Display for Warnings {
+impl fmt::Display for SettingsWarnings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_all(f, &self.0, "warning")
     }
 }
 
-fn write_all(f: &mut fmt::Formatter<'_>, problems: &[Problem], severity: &str) -> fmt::Result {
+fn write_all(
+    f: &mut fmt::Formatter<'_>,
+    problems: &[SettingsProblem],
+    severity: &str,
+) -> fmt::Result {
     for (position, problem) in problems.iter().enumerate() {
         if position > 0 {
             f.write_str("\n")?;

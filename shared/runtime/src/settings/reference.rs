@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::table::{Fallback, SETTINGS, Setting};
+use super::table::{SETTINGS, Setting, SettingDefault};
 
 const HEAD: &str = "\
 # Settings
@@ -65,8 +65,8 @@ fn row(setting: &Setting) -> String {
         false => format!("`{}`", setting.env),
     };
     let fallback = match setting.fallback {
-        Fallback::Value(value) => format!("`{value}`"),
-        Fallback::Unset(means) => means.to_owned(),
+        SettingDefault::Value(value) => format!("`{value}`"),
+        SettingDefault::Unset(means) => means.to_owned(),
     };
     let secret = if setting.secret { " Secret." } else { "" };
     format!("| {file} | {env} | {fallback} | {}{secret} |\n", setting.about)

@@ -17,9 +17,9 @@ use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::sandbox::Walls;
 use super::secret::Secret;
 use super::value::{
-    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, host_patterns,
-    hosts, listen, log_filter, long_secret, name, names, path, port, ports, positive_count,
-    positive_duration, secret, size, slots, some_text, switch, user_range,
+    LogFilter, ParseResult, PlainName, absolute_paths, any_text, count, database, duration,
+    host_patterns, hosts, listen, log_filter, long_secret, name, names, path, port, ports,
+    positive_count, positive_duration, secret, size, slots, some_text, switch, user_range,
 };
 use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
@@ -33,7 +33,7 @@ pub struct Setting {
     /// The purpose in one sentence.
     pub about: &'static str,
     /// The value when it is not set.
-    pub fallback: Fallback,
+    pub fallback: SettingDefault,
     /// greenline.toml may hold it; otherwise only the environment or a flag.
     pub in_file: bool,
     /// Whether it is a secret: never shown, and readable from a file.
@@ -46,7 +46,7 @@ pub struct Setting {
 
 /// The value of a setting that is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
+pub enum SettingDefault {
     Value(&'static str),
     /// No value; the text explains the meaning.
     Unset(&'static str),
@@ -54,7 +54,7 @@ pub enum Fallback {
 
 impl Setting {
     const fn new(name: &'static str, env: &'static str, about: &'static str) -> Self {
-        let fallback = Fallback::Unset("not set");
+        let fallback = SettingDefault::Unset("not set");
         Self {
             name,
             env,
@@ -68,12 +68,12 @@ impl Setting {
     }
 
     const fn default(mut self, value: &'static str) -> Self {
-        self.fallback = Fallback::Value(value);
+        self.fallback = SettingDefault::Value(value);
         self
     }
 
     const fn unset(mut self, means: &'static str) -> Self {
-        self.fallback = Fallback::Unset(means);
+        self.fallback = SettingDefault::Unset(means);
         self
     }
 
@@ -114,14 +114,14 @@ impl Setting {
 }
 
 /// A setting with the parser of its value.
-pub(super) struct Key<T> {
+pub(super) struct SettingKey<T> {
     pub(super) setting: Setting,
-    pub(super) parse: fn(&str) -> Parsed<T>,
+    pub(super) parse: fn(&str) -> ParseResult<T>,
 }
 
 macro_rules! table {
     ($($name:ident: $value:ty = $parse:expr, $setting:expr;)*) => {
-        $(pub(super) static $name: Key<$value> = Key { setting: $setting, parse: $parse };)*
+        $(pub(super) static $name: SettingKey<$value> = SettingKey { setting: $setting, parse: $parse };)*
 
         /// Every setting, in the order of the settings page.
         pub static SETTINGS: &[&Setting] = &[$(&$name.setting),*];
@@ -150,7 +150,7 @@ table! {
         "The password of that user.").secret();
     REDIS_DATABASE: u16 = database, Setting::new("redis.database", "GREENLINE_REDIS_DATABASE",
         "The database number.").default("10");
-    NAMESPACE: Name = name, Setting::new("redis.namespace", "GREENLINE_NAMESPACE",
+    NAMESPACE: PlainName = name, Setting::new("redis.namespace", "GREENLINE_NAMESPACE",
         "Goes before every key and channel, so that deployments can share a server.").unset("none");
     REDIS_SENTINELS: Vec<SentinelHost> = sentinel_hosts, Setting::new("redis.sentinels", "GREENLINE_REDIS_SENTINELS",
         "Sentinels to ask for the master, as host:port.").list();
@@ -196,11 +196,11 @@ table! {
 
     SLOTS: NonZeroUsize = slots, Setting::new("worker.slots", "GREENLINE_SLOTS",
         "How many tasks a worker runs at once.").unset("one per core");
-    LABELS: BTreeSet<Name> = names, Setting::new("worker.labels", "GREENLINE_LABELS",
+    LABELS: BTreeSet<PlainName> = names, Setting::new("worker.labels", "GREENLINE_LABELS",
         "What this worker offers; it takes a task only if it has all of the task's labels.").list().unset("none");
-    TYPES: BTreeSet<Name> = names, Setting::new("worker.types", "GREENLINE_TYPES",
+    TYPES: BTreeSet<PlainName> = names, Setting::new("worker.types", "GREENLINE_TYPES",
         "The types of task this worker takes.").list().unset("all it knows");
-    PASS_ENV: BTreeSet<Name> = names, Setting::new("worker.pass_env", "GREENLINE_PASS_ENV",
+    PASS_ENV: BTreeSet<PlainName> = names, Setting::new("worker.pass_env", "GREENLINE_PASS_ENV",
         "Variables of the worker that commands see too, such as JAVA_HOME; secrets are refused.").list().unset("none");
     PREFETCH: bool = switch, Setting::new("worker.prefetch", "GREENLINE_PREFETCH",
         "Claim tasks of short types ahead of a free slot.").default("on");

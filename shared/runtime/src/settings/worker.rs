@@ -5,22 +5,22 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::sandbox::{self, SandboxSettings};
 use super::secret::Secret;
 use super::table;
-use super::value::Name;
+use super::value::PlainName;
 
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// The number of tasks that run at once.
     pub slots: NonZeroUsize,
     /// The labels that this worker offers.
-    pub labels: BTreeSet<Name>,
+    pub labels: BTreeSet<PlainName>,
     /// The task types to take; `None` for every known type.
-    pub types: Option<BTreeSet<Name>>,
+    pub types: Option<BTreeSet<PlainName>>,
     /// Variables of this process that commands see too.
-    pub pass_env: BTreeSet<Name>,
+    pub pass_env: BTreeSet<PlainName>,
     /// Short tasks are claimed ahead of a free slot.
     pub prefetch: bool,
     /// The time for running tasks to finish after a stop.
@@ -51,17 +51,17 @@ pub struct WorkerSettings {
     pub sandbox: SandboxSettings,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> WorkerSettings {
     let types = reader.optional(&table::TYPES);
     if types.value.as_ref().is_some_and(BTreeSet::is_empty) {
-        let mend = "name a type, or remove the setting to take all";
-        reader.object(&types.place, "a worker without types would do nothing", mend);
+        let hint = "name a type, or remove the setting to take all";
+        reader.report(&types.place, "a worker without types would do nothing", hint);
     }
     let pass_env = reader.optional(&table::PASS_ENV);
     let names = pass_env.value.unwrap_or_default();
     if let Some(secret) = names.iter().find(|name| is_secret(name.as_str())) {
-        let says = format!("{secret} is a secret, and any task could read it");
-        reader.object(&pass_env.place, &says, "leave it out");
+        let message = format!("{secret} is a secret, and any task could read it");
+        reader.report(&pass_env.place, &message, "leave it out");
     }
     let cores = reader.sources().cores;
     WorkerSettings {

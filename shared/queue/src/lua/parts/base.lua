@@ -26,7 +26,7 @@ local function fields_of(id, ...)
 end
 
 -- Returns true if a task exists and has not ended.
-local function live(id)
+local function is_live(id)
   local status = fields_of(id, 'status')[1]
   return status and status ~= 'success' and status ~= 'failed' and status ~= 'cancelled'
 end

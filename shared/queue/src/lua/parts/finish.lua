@@ -1,6 +1,6 @@
--- parts/finish.lua: ends a task for good. Needs base, ready, say.
+-- parts/finish.lua: ends a task for good. Needs base, make_runnable, events.
 
-local FINISH = {'dedup_key', 'concurrency_key', 'children'}
+local FINISH_FIELDS = {'dedup_key', 'concurrency_key', 'children'}
 
 local function all_succeeded(parents)
   for parent in string.gmatch(parents or '', '%S+') do
@@ -10,7 +10,7 @@ local function all_succeeded(parents)
 end
 
 -- Returns the parent that keeps a task from ever running, if there is one.
-local function hopeless(parents)
+local function failed_parent(parents)
   for parent in string.gmatch(parents or '', '%S+') do
     local status = fields_of(parent, 'status')[1]
     if not status or status == 'failed' or status == 'cancelled' then return parent end
@@ -22,7 +22,7 @@ local function release_children(id)
   for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
     local parents = fields_of(child, 'status', 'depends_on')
     if parents[1] == 'waiting' and all_succeeded(parents[2]) then
-      ready(child, call('HMGET', TASK .. child, unpack(READY)))
+      make_runnable(child, call('HMGET', TASK .. child, unpack(RUNNABLE_FIELDS)))
       call('ZREM', TASKS .. 'waiting', child)
     end
   end
@@ -63,7 +63,7 @@ local function finish(id, status, task, fields)
   for _, child in ipairs(orphans) do todo[#todo + 1] = {child, id, status} end
   while #todo > 0 do
     local child, parent, how = unpack(table.remove(todo))
-    local state = fields_of(child, 'status', unpack(FINISH))
+    local state = fields_of(child, 'status', unpack(FINISH_FIELDS))
     local waits = state[1] == 'waiting' or state[1] == 'awaiting_approval'
     if waits and is_child(child, parent) then
       local why = 'its parent ' .. parent .. ' ended as ' .. how

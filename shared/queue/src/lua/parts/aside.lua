@@ -1,7 +1,0 @@
--- parts/aside.lua: quarantines entries that can't run. Needs base.
-
--- `why` is plain text, and so is an id: both need no JSON escapes.
-local function put_aside(id, why)
-  call('LPUSH', TASKS .. 'quarantine',
-    '{"at":' .. NOW .. ',"reason":"' .. why .. '","entry":"' .. id .. '"}')
-end
