@@ -24,7 +24,7 @@ use crate::leadership::{LeaderGuard, LeaderLease, LeaderStatus, election};
 use crate::loops::loop_health::LoopHealth;
 use crate::loops::{outbox, tick};
 use crate::metrics;
-use crate::publish::{IntentKeys, LeaderGuard, Notifier, Publisher, PublisherOptions};
+use crate::publish::{IntentKeys, Notifier, Publisher, PublisherOptions};
 use crate::state::LeadState;
 use crate::watch::{self, EventStore, WatchOptions, WebhookReceiver};
 
@@ -92,18 +92,6 @@ pub struct Lead {
     notifier: Option<Notifier>,
     intent_keys: IntentKeys,
     reach: Reach,
-}
-
-/// The state that all parts of a lead share.
-pub(crate) struct LeadState {
-    pub(crate) id: String,
-    pub(crate) queue: Queue,
-    pub(crate) lease: Duration,
-    pub(crate) clock: Clock,
-    /// By the steady clock.
-    pub(crate) started_at: Duration,
-    pub(crate) leadership: LeaderLease,
-    pub(crate) loop_health: LoopHealth,
 }
 
 impl Lead {

@@ -7,3 +7,14 @@ use greenline_runtime::clock::Clock;
 
 use crate::leadership::LeaderLease;
 use crate::loops::loop_health::LoopHealth;
+
+pub(crate) struct LeadState {
+    pub(crate) id: String,
+    pub(crate) queue: Queue,
+    pub(crate) lease: Duration,
+    pub(crate) clock: Clock,
+    /// By the steady clock.
+    pub(crate) started_at: Duration,
+    pub(crate) leadership: LeaderLease,
+    pub(crate) loop_health: LoopHealth,
+}

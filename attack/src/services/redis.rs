@@ -207,9 +207,9 @@ fn forge(stage: &Stage, id: &str, action: &Value) -> anyhow::Result<()> {
 }
 
 fn open_pull(stage: &Stage, branch: &str) -> anyhow::Result<(u64, String)> {
-    use greenline_fake_github::github::{Change, NewPull};
+    use greenline_fake_github::github::{GitChange, NewPull};
     stage.runtime.block_on(async {
-        let changes = vec![Change::write(&format!("{branch}.txt"), "x\n")];
+        let changes = vec![GitChange::write(&format!("{branch}.txt"), "x\n")];
         let pull = stage.repo.open_pull(NewPull::new(branch, "A change", changes)).await?;
         let head = stage.repo.pull_head(pull.number).unwrap_or_default();
         Ok((pull.number, head))

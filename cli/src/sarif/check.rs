@@ -101,7 +101,7 @@ impl SarifInput {
                     .hint("GitHub takes 10 MB, compressed: let the tool report less")
                     .into())
             }
-            Ok(bytes) if sarif::severity(&bytes) > HEAVIEST => {
+            Ok(bytes) if sarif::weight(&bytes) > HEAVIEST => {
                 let size = bytes.len() >> 20;
                 Err(CliError::external(format!(
                     "{name} has {size} MiB in so many small parts that reading it would take more \

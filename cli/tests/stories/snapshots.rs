@@ -6,7 +6,7 @@ use greenline_queue::TaskFailure;
 use greenline_testbed::TestBed;
 use insta::{Settings, assert_snapshot};
 
-use crate::manners::commands;
+use crate::conventions::commands;
 use crate::terminal::{Terminal, claim, enqueue};
 
 /// Settings that replace what differs between two runs.

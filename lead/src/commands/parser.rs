@@ -131,12 +131,12 @@ impl Line {
     /// The command of this line. Its text has to stand in the comment as it reads: a sign that is
     /// escaped or written as a character reference was not meant as a command.
     fn word(&self, comment: &str) -> Option<CommandKind> {
-        let word = word(&self.text)?;
+        let word = parse_line(&self.text)?;
         let start = self.start?;
         let before = comment[..start].rsplit(['\n', '\r']).next().unwrap_or_default();
         let written = comment[start..].split(['\n', '\r']).next().unwrap_or_default();
         let is_first = before.chars().all(|letter| matches!(letter, ' ' | '\t'));
-        (is_first && self::word(written).as_ref() == Some(&word)).then_some(word)
+        (is_first && parse_line(written).as_ref() == Some(&word)).then_some(word)
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::permits::{Place, Places};
+use super::places::{Place, Places};
 use super::reach::{Client, Reach};
 
 /// Connections at once: see [`Places`] for who gives way to more.
@@ -57,7 +57,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
-    let house = House { router, reach, permits: Places::new(MOST_CONNECTIONS), stop: stop.clone() };
+    let house = House { router, reach, places: Places::new(MOST_CONNECTIONS), stop: stop.clone() };
     let accepting = accept(&listener, &house, &mut connections);
     stop.run_until_cancelled(accepting).await;
     drop(listener);
@@ -70,7 +70,7 @@ pub(crate) async fn serve(
 struct House {
     router: Router,
     reach: Reach,
-    permits: Places,
+    places: Places,
     stop: CancellationToken,
 }
 
@@ -89,7 +89,7 @@ async fn accept(
         match taken {
             Ok((stream, peer, local)) => {
                 let house = house.clone();
-                let permit = Arc::new(house.permits.take(Client::at(peer)));
+                let permit = Arc::new(house.places.take(Client::at(peer)));
                 connections.spawn(serve_connection(stream, (peer, local), house, permit));
             }
             // Out of files, or the other side is gone already: others may do better.
@@ -119,7 +119,7 @@ async fn serve_connection(
             permit.is_busy(client);
             let mut answer: Response<Body> =
                 TowerToHyperService::new(house.router).call(request).await?;
-            if house.permits.are_scarce() {
+            if house.places.are_scarce() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             permit.is_idle();

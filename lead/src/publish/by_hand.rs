@@ -3,7 +3,7 @@
 use greenline_forge::{Forge, ForgeError};
 
 use super::comment_body::{CollapsedSection, CommentBody, MarkdownLine, SectionBlock};
-use super::patch::{Change, Patch, PatchEdit};
+use super::patch::{Patch, PatchChange, PatchEdit};
 
 /// The largest file that is compared, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -21,8 +21,8 @@ pub(super) async fn show(
     for edit in &patch.edits {
         let before = before(forge, patch, edit).await?;
         let after = match &edit.change {
-            Change::Write { content, .. } => Some(content.as_str()),
-            Change::Delete { .. } => None,
+            PatchChange::Write { content, .. } => Some(content.as_str()),
+            PatchChange::Delete { .. } => None,
         };
         diff.push_str(&unified(&edit.path, before.as_deref(), after));
     }
@@ -45,7 +45,7 @@ async fn before(
     patch: &Patch,
     edit: &PatchEdit,
 ) -> Result<Option<String>, ForgeError> {
-    if matches!(edit.change, Change::Write { was: None, .. }) {
+    if matches!(edit.change, PatchChange::Write { was: None, .. }) {
         return Ok(None);
     }
     match forge.file_at(&patch.repo, &edit.path, patch.head.as_str(), LARGEST).await {

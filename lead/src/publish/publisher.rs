@@ -104,7 +104,7 @@ struct StoredAction {
 }
 
 /// What an open intent turns out to be.
-enum Found {
+enum IntentContent {
     /// One of ours.
     OpenAction(Box<OpenAction>),
     /// Signed, and not to be read: a newer program wrote it, which will do it.
@@ -302,9 +302,9 @@ impl PublisherInner {
         let (mut open, mut unread) = (Vec::new(), 0);
         for intent in intents {
             match self.read(intent) {
-                Found::Open(one) => open.push(*one),
-                Found::Later => unread += 1,
-                Found::Foreign(intent, why) => {
+                IntentContent::OpenAction(one) => open.push(*one),
+                IntentContent::Later => unread += 1,
+                IntentContent::Foreign(intent, why) => {
                     let aside = self.aside.put(&self.options.queue, epoch, &intent, (why, now_ms));
                     aside.await?;
                     metrics::set_aside();
@@ -316,20 +316,29 @@ impl PublisherInner {
         Ok((open, unread))
     }
 
-    fn read(&self, intent: Intent) -> Found {
+    fn read(&self, intent: Intent) -> IntentContent {
         let Ok(StoredAction { order, action, signature }) = serde_json::from_str(&intent.about)
         else {
-            return Found::Foreign(intent, "it is no intent that a lead writes");
+            return IntentContent::Foreign(intent, "it is no intent that a lead writes");
         };
         if !self.options.keys.believe(self.signed(&intent.action, order, &action), &signature) {
-            return Found::Foreign(intent, "its signature is not by this lead's intent key");
+            return IntentContent::Foreign(
+                intent,
+                "its signature is not by this lead's intent key",
+            );
         }
         let Intent { action: id, epoch, begun_at, .. } = intent;
         match serde_json::from_str::<OutsideAction>(action.get()) {
-            Ok(action) => Found::Open(Box::new(OpenAction { id, epoch, begun_at, order, action })),
+            Ok(action) => IntentContent::OpenAction(Box::new(OpenAction {
+                id,
+                epoch,
+                begun_at,
+                order,
+                action,
+            })),
             Err(error) => {
                 debug!(intent.action = id, "The intent {id} can't be read: {error}");
-                Found::Later
+                IntentContent::Later
             }
         }
     }

@@ -36,7 +36,7 @@ fn every_kind() -> Vec<OutsideAction> {
         action("a", ActionKind::Label { add: vec!["new".to_owned()], remove: Vec::new() }),
         action("a", ActionKind::RequestReview { logins: vec!["ada".to_owned()] }),
         action("a", ActionKind::React { comment: CommentId(1), taken: true }),
-        action("a", ActionKind::Notify { call }),
+        action("a", ActionKind::Notify { notification: call }),
     ]
 }
 

@@ -103,7 +103,7 @@ fn sarif_mutated() {
             let _complaints = sarif::check(repaired.text.as_bytes());
         }
         for complaint in complaints {
-            assert!(!complaint.says.is_empty(), "{complaint:?}");
+            assert!(!complaint.message.is_empty(), "{complaint:?}");
         }
     });
 }

@@ -7,6 +7,7 @@ use greenline_store::{BlockingConnection, Value, cmd, from_redis_value};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::core::ms;
 use crate::{Label, Queue, QueueError, Route, Task, TaskError, TaskId, TaskType, WorkerId};
 
 /// The interval at which an idle worker looks for new routes.

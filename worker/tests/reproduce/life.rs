@@ -12,7 +12,7 @@ use greenline_worker::reproduce::SandboxPolicy;
 use greenline_worker::sandbox::{Launcher, Sandbox, SandboxAccess, SandboxLayers};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
 use greenline_worker::{
-    Assignment, Attempt, Handler, RunCommand, TaskOutcome, WorkerDaemon, WorkerOptions,
+    Assignment, AttemptFuture, Handler, RunCommand, TaskOutcome, WorkerDaemon, WorkerOptions,
 };
 use tokio::sync::Semaphore;
 
@@ -44,7 +44,7 @@ async fn eventually_is(bed: &TestBed, id: &str, status: TaskStatus) {
 struct Fragile;
 
 impl Handler for Fragile {
-    fn run(&self, assignment: Assignment) -> Attempt<'_> {
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_> {
         Box::pin(async move {
             assert_ne!(assignment.task.spec().task_id.as_str(), "bad", "it is a bad one");
             TaskOutcome::Done("{}".to_owned())
@@ -77,7 +77,7 @@ struct Holding {
 }
 
 impl Handler for Holding {
-    fn run(&self, _: Assignment) -> Attempt<'_> {
+    fn run(&self, _: Assignment) -> AttemptFuture<'_> {
         Box::pin(async move {
             if self.begun.fetch_add(1, Ordering::Relaxed) >= QUICK {
                 self.go_on.acquire().await.unwrap().forget();

@@ -108,7 +108,7 @@ async fn cargo_builds_and_tests_without_network() {
         std::env::var("RUSTUP_HOME").unwrap_or_else(|_| home.join(".rustup").display().to_string());
     let command = "cargo init -q --vcs none --name hello --lib . && cargo test -q --offline";
     // A task's user may not enter root's home; there, walls.rs looks at what is said of it.
-    let closed = confinement::closed();
+    let closed = setup::closed();
     let works_with = |sandbox: &Sandbox| sandbox.isolation().namespaces || closed.is_empty();
     works_where(
         works_with,

@@ -8,7 +8,7 @@ use greenline_forge::ForgeError;
 
 use super::super::action::Authorization;
 use super::super::approval::{Approvals, is_approved};
-use super::super::consent::ApprovalRequirement;
+use super::super::approval_policy::ApprovalRequirement;
 use super::super::outcome::RefusalReason;
 use super::{ActionContext, ActionError, refused};
 use crate::repo_settings::{FILE, LARGEST_FILE, RepoSettings};
@@ -35,7 +35,7 @@ impl ActionContext<'_> {
         hash: &str,
     ) -> Result<(), ActionError> {
         match (authorization, consent) {
-            (Authorization::ByLevel, ApprovalRequirement::Given) => Ok(()),
+            (Authorization::ByLevel, ApprovalRequirement::NotNeeded) => Ok(()),
             (Authorization::ByLevel, ApprovalRequirement::Needed) => {
                 let why = "the settings on the base branch ask for a person's yes, and none was \
                            asked for";

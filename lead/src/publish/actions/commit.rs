@@ -8,7 +8,7 @@
 use greenline_forge::model::{Commit, PullRequest};
 
 use super::super::action::Authorization;
-use super::super::consent::for_commit;
+use super::super::approval_policy::for_commit;
 use super::super::outcome::{ActionOutcome, RefusalReason};
 use super::super::patch::{Patch, PatchError, trailer};
 use super::{ActionContext, ActionError, refused};

@@ -7,7 +7,7 @@ use greenline_forge::model::{MergeMethod, MergeState};
 
 use super::super::action::Authorization;
 use super::super::approval::Merge;
-use super::super::consent::for_merge;
+use super::super::approval_policy::for_merge;
 use super::super::outcome::{ActionOutcome, RefusalReason};
 use super::{ActionContext, ActionError, refused};
 
