@@ -30,8 +30,13 @@ fn short_help_fits_a_screen_and_long_help_has_examples() {
         assert!(widest <= 100, "{command:?} is {widest} wide");
         let long = terminal.run(&[&words[..], &["--help"]].concat()).exits(0);
         let needs_none = [&["queue", "stats"][..], &["queue", "workers"], &["queue"], &["sarif"]];
+        // The examples of a command may stand in the help of the one above it.
+        let above = &words[..words.len().saturating_sub(1)];
+        let page = terminal.run(&[above, &["--help"]].concat()).exits(0).out;
+        let has_examples =
+            long.out.contains("Examples:") || (words.len() > 1 && page.contains("Examples:"));
         assert!(
-            needs_none.contains(&words.as_slice()) || long.out.contains("Examples:"),
+            needs_none.contains(&words.as_slice()) || has_examples,
             "{command:?} has no examples"
         );
     }

@@ -14,6 +14,8 @@ fn stable() -> Settings {
     let mut settings = Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     for (pattern, replacement) in [
+        (r"\((just now|[^()]* ago)\)", "([ago])"),
+        (r"\b[0-9]{2}:[0-9]{2}:[0-9]{2}\b", "[time]"),
         (r"[a-z0-9.-]+-[0-9]+-[a-z0-9]{6}(-[0-9]+)?", "[process]"),
         (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:[port]"),
         (r"(/[A-Za-z0-9._-]+)*/\.tmp[A-Za-z0-9]+", "[folder]"),
