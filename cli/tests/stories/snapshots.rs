@@ -27,6 +27,8 @@ fn stable() -> Settings {
         (r"git version [0-9.]+", "git version [version]"),
         (r"check-[0-9]+", "check-[id]"),
         (r"#[0-9]+\b", "#[number]"),
+        (r"just now|\[duration\] ago", "[ago]"),
+        (r" {2,}", "  "),
     ] {
         settings.add_filter(pattern, replacement);
     }
