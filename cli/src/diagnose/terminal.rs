@@ -190,7 +190,7 @@ fn next(page: &mut TerminalPage, diagnosis: &Diagnosis, view: &TerminalOptions) 
     if diagnosis.verdict == Verdict::Rerun {
         page.line(&[
             ("  gh run rerun RUN --failed", BOLD),
-            ("  runs the failed jobs again", PLAIN),
+            ("  re-runs the failed jobs", PLAIN),
         ]);
     }
     let lines: u32 = diagnosis.excerpt.ranges.iter().map(|(from, to)| to - from + 1).sum();

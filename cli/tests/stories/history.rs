@@ -111,7 +111,7 @@ async fn a_flaky_test_is_known_and_its_story_told() {
     terminal.run(&["why", "https://github.com/acme/app/pull/812"]).exits(0).prints(&[
         "test (3.12) failed at aaaaaaa",
         "test_assertion, fixable",
-        "unknown: nothing is known of this check on main",
+        "unknown: no results of this check are known on main",
         "fix (repair)",
         "ci-fix-check-1, commands named in .greenline.toml",
         "test (3.12) failed at aaaaaaa",

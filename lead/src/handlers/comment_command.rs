@@ -124,7 +124,7 @@ impl Handlers {
         let subject = Subject::Pull(command.pull);
         let open = self.plan_store.open_tasks(&command.repo, &subject).await?;
         let tasks: Vec<_> = open.into_iter().map(|task| task.id).collect();
-        self.cancel(&tasks, &format!("{} said stop", command.by)).await?;
+        self.cancel(&tasks, &format!("{} asked to stop", command.by)).await?;
         let by = command.by.clone();
         for mut open_failure in self.failing_checks(command).await? {
             open_failure.stage = FailureStage::Reported;

@@ -37,7 +37,7 @@ pub(super) fn failure_comment(
     let mut body = match context.log.diagnosis() {
         Some(diagnosis) => CommentBody::for_diagnosis(job, diagnosis),
         None => CommentBody {
-            headline: MarkdownLine::code(job).and_text("fails, and there is no log of it to read"),
+            headline: MarkdownLine::code(job).and_text("fails, and its log is not available"),
             ..CommentBody::default()
         },
     };
@@ -70,31 +70,31 @@ fn next_step(
     let reason = &decision.reason;
     let line = match (&decision.action, decision.rule) {
         (NextStep::Fix(draft) | NextStep::Investigate(draft), _) => {
-            MarkdownLine::text("A worker now runs the commands that show this at")
+            MarkdownLine::text("A worker runs the failing commands at")
                 .and_code(sha)
                 .and_text(format!(
-                    "in its sandbox, to see whether it fails there too (attempt {} of {}).",
+                    "in its sandbox and tries to reproduce the failure (attempt {} of {}).",
                     draft.attempt, draft.attempts
                 ))
         }
         (NextStep::Rerun(_), _) if origin == FailureOrigin::Flaky => MarkdownLine::text(format!(
-            "Flaky: {reason}. The failed jobs run again, once; nothing to do for you."
+            "Flaky: {reason}. The failed jobs are re-run once. You don't need to do anything."
         )),
         (NextStep::Rerun(_), _) => MarkdownLine::text(format!(
-            "Not the fault of this change: {reason}. The failed jobs run again, once; nothing to do for you."
+            "Not caused by this change: {reason}. The failed jobs are re-run once. You don't need to do anything."
         )),
-        (NextStep::Escalate, _) => MarkdownLine::text(format!("A person has to look: {reason}.")),
+        (NextStep::Escalate, _) => MarkdownLine::text(format!("This needs a person: {reason}.")),
         (NextStep::Nothing, DecisionRule::Fork) => MarkdownLine::text(
-            "This comes from a fork, whose code is never run here: this is an explanation, and all that is done.",
+            "This pull request comes from a fork. Code of forks is never run, so this is only an explanation.",
         ),
         (NextStep::Nothing, DecisionRule::PreExisting) => {
-            MarkdownLine::text(format!("Not the fault of this change: {reason}."))
+            MarkdownLine::text(format!("Not caused by this change: {reason}."))
         }
-        (NextStep::Nothing, _) => MarkdownLine::text(format!("Nothing is done: {reason}.")),
+        (NextStep::Nothing, _) => MarkdownLine::text(format!("No action: {reason}.")),
     };
     let mut lines = vec![line];
     if let NextStep::Investigate(_) = decision.action {
-        lines.push(MarkdownLine::text(format!("Why it is looked at first: {reason}.")));
+        lines.push(MarkdownLine::text(format!("Reason to investigate first: {reason}.")));
     }
     lines
 }
@@ -103,17 +103,17 @@ fn commands_section(draft: &TaskDraft) -> CollapsedSection {
     let from = format!("The commands are {}.", draft.commands.from);
     let mut blocks = vec![SectionBlock::Line(MarkdownLine::text(from))];
     if !draft.commands.setup.is_empty() {
-        blocks.push(SectionBlock::Line(MarkdownLine::text("Before, with network:")));
+        blocks.push(SectionBlock::Line(MarkdownLine::text("Setup, with network:")));
         blocks.push(SectionBlock::Text(draft.commands.setup.join("\n")));
     }
-    blocks.push(SectionBlock::Line(MarkdownLine::text("Without network:")));
+    blocks.push(SectionBlock::Line(MarkdownLine::text("Validation, without network:")));
     blocks.push(SectionBlock::Text(draft.commands.validation.join("\n")));
-    CollapsedSection { summary: MarkdownLine::text("The commands that show it"), blocks }
+    CollapsedSection { summary: MarkdownLine::text("Commands that reproduce it"), blocks }
 }
 
 fn rejected_settings(problems: &RepoSettingsProblems) -> CollapsedSection {
     let summary =
-        MarkdownLine::text("The settings file on the base branch is invalid, older settings hold");
+        MarkdownLine::text("The settings file on the base branch is invalid; the previous settings stay in force");
     CollapsedSection { summary, blocks: vec![SectionBlock::Text(problems.to_string())] }
 }
 
@@ -156,7 +156,7 @@ pub(super) fn combined_comment(open_failures: &[OpenFailure]) -> Option<CommentB
     if first.stage == FailureStage::Green {
         let facts = open_failures.iter().take(MOST_LISTED).map(|it| it.body.headline.clone());
         return Some(CommentBody {
-            headline: MarkdownLine::text("All that failed here is green again"),
+            headline: MarkdownLine::text("All failed checks are green again"),
             facts: facts.collect(),
             ..CommentBody::default()
         });
@@ -200,10 +200,10 @@ pub(super) fn title(open_failures: &[OpenFailure]) -> String {
 
 fn doing(stage: FailureStage) -> &'static str {
     match stage {
-        FailureStage::NeedsPerson => ": a person has to look",
-        FailureStage::Working => ": a worker looks at it",
-        FailureStage::Rerunning => ": it runs again",
-        FailureStage::Waiting => ": another is looked at first",
+        FailureStage::NeedsPerson => ": needs a person",
+        FailureStage::Working => ": a worker investigates",
+        FailureStage::Rerunning => ": re-running",
+        FailureStage::Waiting => ": waits for another failure",
         FailureStage::Reported | FailureStage::Green => "",
     }
 }
@@ -211,7 +211,7 @@ fn doing(stage: FailureStage) -> &'static str {
 /// The queue did not take the task.
 pub(super) fn refused(why: &str) -> Vec<MarkdownLine> {
     vec![
-        MarkdownLine::text("A worker should look at it, and the queue did not take the task:")
+        MarkdownLine::text("The queue refused the task for a worker:")
             .and_code(why),
     ]
 }
@@ -222,7 +222,7 @@ pub(super) fn after_task(end: &TaskEnd, failure: &FailedCheck) -> Vec<MarkdownLi
     match end {
         TaskEnd::Answered(answer) => answered_by_worker(answer, sha),
         TaskEnd::Failed(why) => {
-            vec![MarkdownLine::text("A worker tried to see it fail, and could not:").and_code(why)]
+            vec![MarkdownLine::text("A worker could not try to reproduce it:").and_code(why)]
         }
         TaskEnd::Cancelled(why) => {
             vec![MarkdownLine::text("The task was cancelled:").and_code(why)]
@@ -253,12 +253,12 @@ fn answered_by_worker(answer: &ReproductionReport, sha: &str) -> Vec<MarkdownLin
 /// Renders the list of commands.
 pub(super) fn help() -> Vec<MarkdownLine> {
     const WORDS: [(&str, &str); 7] = [
-        ("fix", "tries it once more, whatever was tried before"),
-        ("retry", "runs the failed jobs again"),
-        ("explain", "shows what was seen, what was decided, and why"),
-        ("approve", "says yes to what was proposed"),
-        ("reject", "says no to it"),
-        ("stop", "leaves this pull request alone from now on"),
+        ("fix", "tries again, regardless of earlier tries"),
+        ("retry", "re-runs the failed jobs"),
+        ("explain", "shows the facts, the decisions and their reasons"),
+        ("approve", "approves the proposal"),
+        ("reject", "rejects the proposal"),
+        ("stop", "stops all work on this pull request"),
         ("help", "shows this"),
     ];
     let line = |(command, does): (&str, &str)| {
@@ -269,13 +269,13 @@ pub(super) fn help() -> Vec<MarkdownLine> {
 
 /// A person wants the jobs to run again.
 pub(super) fn rerun_for(by: &str) -> Vec<MarkdownLine> {
-    vec![MarkdownLine::code(by).and_text("asked for it: the failed jobs run again.")]
+    vec![MarkdownLine::code(by).and_text("asked for a re-run of the failed jobs.")]
 }
 
 /// A person wants nothing more to be done.
 pub(super) fn stopped(by: &str) -> Vec<MarkdownLine> {
     let line = MarkdownLine::code(by)
-        .and_text("said stop: nothing more is tried here, until somebody says");
+        .and_text("asked to stop: nothing more is tried here until someone writes");
     vec![line.and_code("@greenline fix").and_text(".")]
 }
 
@@ -287,7 +287,7 @@ pub(super) fn answered(by: &str, yes: bool, answered: &ApprovalOutcome) -> Markd
         ApprovalOutcome::Done => line.and_text("to what was proposed."),
         ApprovalOutcome::Before(how) => line.and_text("; it was answered before:").and_code(how),
         ApprovalOutcome::OtherContent => {
-            line.and_text("; something else is proposed by now than was shown: look again.")
+            line.and_text("; the proposal has changed since: look again.")
         }
         ApprovalOutcome::Expired => line.and_text("; it came too late."),
         ApprovalOutcome::Unknown => line.and_text("; nothing waits for an answer here."),
@@ -304,9 +304,9 @@ pub(super) fn decision_history(records: &[DecisionRecord]) -> CollapsedSection {
     };
     let mut blocks: Vec<SectionBlock> = records.iter().rev().take(MOST_LISTED).map(entry).collect();
     if blocks.is_empty() {
-        blocks.push(SectionBlock::Line(MarkdownLine::text("Nothing was decided here yet.")));
+        blocks.push(SectionBlock::Line(MarkdownLine::text("No decisions yet.")));
     }
-    CollapsedSection { summary: MarkdownLine::text("What was decided here, and why"), blocks }
+    CollapsedSection { summary: MarkdownLine::text("Decisions and their reasons"), blocks }
 }
 
 /// Somebody asks where nothing failed.
@@ -328,10 +328,10 @@ pub(super) fn wrong_settings(
 ) -> OpenFailure {
     let headline = MarkdownLine::code(FILE).and_text("of this pull request is not valid");
     let next = MarkdownLine::text(
-        "Until that is mended, merging it changes nothing: the settings before it stay in force.",
+        "Until it is fixed, merging it changes nothing: the previous settings stay in force.",
     );
     let section = CollapsedSection {
-        summary: MarkdownLine::text("What is wrong with it"),
+        summary: MarkdownLine::text("Problems"),
         blocks: vec![SectionBlock::Text(problems.to_string())],
     };
     let annotation = |problem: &crate::repo_settings::RepoSettingsProblem| CheckAnnotation {
@@ -399,7 +399,7 @@ mod tests {
             open_failure("docs", FailureStage::Reported),
             green,
         ];
-        assert_eq!(title(&open_failures), "test and 1 more fail: a person has to look");
+        assert_eq!(title(&open_failures), "test and 1 more fail: needs a person");
         assert_eq!(
             shown(&open_failures),
             "\n**`test` fails**\n\nNothing is done.\n\n\
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(title(std::slice::from_ref(&green)), "Green again");
         assert_eq!(
             shown(&[green]),
-            "\n**All that failed here is green again**\n`lint` is green at `a41c09e`\n"
+            "\n**All failed checks are green again**\n`lint` is green at `a41c09e`\n"
         );
         assert_eq!(combined_comment(&[]), None);
     }
@@ -443,7 +443,7 @@ mod tests {
         assert!(other.contains("another failure at `3f2a91c`: `assert 1 == 2`"), "{other}");
         let none = text(TaskEnd::Answered(answer(ReproductionVerdict::NotReproduced)));
         assert!(none.contains("Not reproduced at `3f2a91c`"), "{none}");
-        let gone = text(TaskEnd::Cancelled("ada said stop".to_owned()));
+        let gone = text(TaskEnd::Cancelled("ada asked to stop".to_owned()));
         assert!(gone.contains("The task was cancelled: `ada said stop`"), "{gone}");
     }
 }

@@ -23,7 +23,7 @@ pub(super) const LATELY_MS: u64 = 7 * 24 * 3600 * 1000;
 pub enum FailureOrigin {
     /// The change that was pushed.
     PrCode,
-    /// The base branch fails alike.
+    /// The base branch fails in the same way.
     PreExisting,
     /// It fails and passes without a change.
     Flaky,
@@ -134,7 +134,7 @@ impl<'a> OriginView<'a> {
     fn infra(&self) -> JudgedOrigin {
         let because = match self.category {
             Some(Category::TimeoutOrOom) => "a limit on time, memory or disk ended the job",
-            _ => "the world outside failed, not the code",
+            _ => "the infrastructure failed, not the code",
         };
         judged(FailureOrigin::Infra, because)
     }
@@ -163,7 +163,7 @@ impl<'a> OriginView<'a> {
             return None;
         }
         let short = since_sha.get(..7).unwrap_or(since_sha);
-        let because = format!("{} has failed alike since {short}", self.base_branch());
+        let because = format!("{} has failed in the same way since {short}", self.base_branch());
         Some(judged(FailureOrigin::PreExisting, because))
     }
 
@@ -179,7 +179,7 @@ impl<'a> OriginView<'a> {
 
     fn elsewhere(&self) -> Option<JudgedOrigin> {
         if self.others().any(|observation| observation.base) {
-            let because = format!("{} failed alike lately, and passes now", self.base_branch());
+            let because = format!("{} failed in the same way recently and passes now", self.base_branch());
             return Some(judged(FailureOrigin::Unknown, because));
         }
         let foreign = |observation: &&FailureOccurrence| {
@@ -190,21 +190,21 @@ impl<'a> OriginView<'a> {
         let steady = self.evidence.base == BaseState::Green && self.reds_in_a_row() <= 1;
         if steady && self.category.is_some_and(may_be_flaky) {
             let because = format!(
-                "{} by {} fails alike, and {} passes",
+                "{} by {} fails in the same way, and {} passes",
                 observation.branch,
                 observation.author,
                 self.base_branch()
             );
             return Some(judged(FailureOrigin::Flaky, because));
         }
-        Some(judged(FailureOrigin::Unknown, format!("{} fails alike", observation.branch)))
+        Some(judged(FailureOrigin::Unknown, format!("{} fails in the same way", observation.branch)))
     }
 
     fn new_here(&self) -> JudgedOrigin {
         if self.signature.is_none() {
             return judged(
                 FailureOrigin::Unknown,
-                "the log does not tell this failure from others",
+                "the log does not distinguish this failure from others",
             );
         }
         let own_base = self.observation.pull.is_none();
@@ -219,11 +219,11 @@ impl<'a> OriginView<'a> {
                 judged(FailureOrigin::PrCode, format!("{} began to fail here", self.base_branch()))
             }
             BaseState::Red { .. } => {
-                judged(FailureOrigin::Unknown, format!("{} fails otherwise", self.base_branch()))
+                judged(FailureOrigin::Unknown, format!("{} fails in another way", self.base_branch()))
             }
             BaseState::Unknown => judged(
                 FailureOrigin::Unknown,
-                format!("nothing is known of this check on {}", self.base_branch()),
+                format!("no results of this check are known on {}", self.base_branch()),
             ),
         }
     }

@@ -136,12 +136,12 @@ async fn what_fails_alike_on_the_base_was_there_before() {
     );
     let judged = story.red(&here(), &diagnosis("test_a")).await;
     assert_eq!(judged.origin, FailureOrigin::PreExisting);
-    assert_eq!(judged.because, "main has failed alike since 2222222");
+    assert_eq!(judged.because, "main has failed in the same way since 2222222");
     assert_eq!(story.red(&here(), &diagnosis("test_b")).await.origin, FailureOrigin::Unknown);
-    // Repaired on the base: who fails alike now may have brought it back.
+    // Repaired on the base: who fails in the same way now may have brought it back.
     story.green(&on_main('4')).await;
     let judged = story.red(&by("eve", "z", '5'), &diagnosis("test_a")).await;
-    assert_eq!(judged.because, "main failed alike lately, and passes now");
+    assert_eq!(judged.because, "main failed in the same way recently and passes now");
     assert_eq!(judged.origin, FailureOrigin::Unknown);
 }
 

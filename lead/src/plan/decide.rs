@@ -27,7 +27,7 @@ impl Situation<'_> {
             return decision;
         }
         let reporting = if self.pull.is_some() { Reporting::Explain } else { Reporting::Silent };
-        let reason = format!("{}; people were told", decision.reason);
+        let reason = format!("{}; people were notified", decision.reason);
         Decision { action: NextStep::Nothing, reason, reporting, ..decision }
     }
 
@@ -37,7 +37,7 @@ impl Situation<'_> {
             None => match self.log {
                 LogState::Read(diagnosis) => diagnosis,
                 LogState::Expired | LogState::None => {
-                    return nothing(DecisionRule::NoLog, "there is no log to read");
+                    return nothing(DecisionRule::NoLog, "no log is available");
                 }
             },
         };
@@ -74,10 +74,10 @@ impl Situation<'_> {
         }
         let ignore = &self.settings.ignore;
         if let Some(by) = ignore.checks.iter().find(|by| by.matches(failure.check.as_str())) {
-            return Some(ignored(format!("checks that fit {:?} are left alone", by.as_str())));
+            return Some(ignored(format!("checks that match {:?} are ignored", by.as_str())));
         }
         if let Some(by) = ignore.branches.iter().find(|by| by.matches(&failure.branch)) {
-            return Some(ignored(format!("branches that fit {:?} are left alone", by.as_str())));
+            return Some(ignored(format!("branches that match {:?} are ignored", by.as_str())));
         }
         match self.pull {
             Some(pull) => self.pull_left_alone(pull),
@@ -98,18 +98,18 @@ impl Situation<'_> {
         let alike =
             |one: &str, list: &[String]| list.iter().any(|other| other.eq_ignore_ascii_case(one));
         if let Some(label) = pull.labels.iter().find(|label| alike(label, &ignore.labels)) {
-            return Some(ignored(format!("pull requests with the label {label:?} are left alone")));
+            return Some(ignored(format!("pull requests with the label {label:?} are ignored")));
         }
         if alike(&pull.author, &ignore.authors) {
-            return Some(ignored(format!("pull requests of {} are left alone", pull.author)));
+            return Some(ignored(format!("pull requests of {} are ignored", pull.author)));
         }
         if pull.draft && ignore.drafts {
-            return Some(ignored("drafts are left alone"));
+            return Some(ignored("drafts are ignored"));
         }
         let is_ignored = |path: &String| ignore.paths.iter().any(|by| by.matches(path));
         if self.changed_files.is_some_and(|files| !files.is_empty() && files.iter().all(is_ignored))
         {
-            return Some(ignored("the change touches only paths that are left alone"));
+            return Some(ignored("the change touches only ignored paths"));
         }
         pull.fork.then(|| {
             nothing(DecisionRule::Fork, "the head is in a fork, whose code is never run here")
@@ -197,18 +197,18 @@ impl Situation<'_> {
         }
         if let Some(why) = usage.repair_off {
             let reason = match why {
-                RepairOff::Reverted => "a repair was taken back here: nothing more is tried",
-                RepairOff::Stopped => "somebody said stop here: nothing more is tried",
+                RepairOff::Reverted => "a repair was reverted here; nothing more is tried",
+                RepairOff::Stopped => "someone asked to stop here; nothing more is tried",
             };
             return Some(nothing(DecisionRule::PullSwitchedOff, reason));
         }
         let attempts = limits.attempts.min(MOST_ATTEMPTS);
         if usage.attempts >= attempts {
-            let reason = format!("it was tried {attempts} times, which is all");
+            let reason = format!("all {attempts} attempts are used");
             return Some(escalate(DecisionRule::Attempts, reason));
         }
         if self.commands.validation.is_empty() {
-            let reason = format!("the commands that show it are {}", self.commands.from);
+            let reason = format!("the commands that reproduce it are {}", self.commands.from);
             return Some(nothing(DecisionRule::NoCommands, reason));
         }
         self.over_limit()
@@ -218,7 +218,7 @@ impl Situation<'_> {
         let (usage, limits) = (self.usage, &self.settings.limits);
         let open = usage.open.iter().filter(|task| task.head_sha == self.failure.head_sha).count();
         if open >= limits.open_tasks_per_pull as usize {
-            let reason = "another task works on this pull request: this one is looked at after it";
+            let reason = "another task works on this pull request; this failure waits for it";
             return Some(nothing(DecisionRule::OpenTasks, reason));
         }
         if usage.tasks_today >= limits.tasks_per_day {
@@ -227,7 +227,7 @@ impl Situation<'_> {
         }
         let left = limits.dollars_per_day - usage.dollars_today;
         if left < limits.dollars_per_task {
-            let reason = format!("of today's ${:.2} too little is left", limits.dollars_per_day);
+            let reason = format!("too little of today's ${:.2} is left", limits.dollars_per_day);
             return Some(nothing(DecisionRule::DollarsToday, reason));
         }
         None
@@ -256,10 +256,10 @@ impl Situation<'_> {
             return Some(diagnosis.reason.clone());
         }
         if diagnosis.confidence < SURE_ENOUGH || distinctive_signature(diagnosis).is_none() {
-            return Some(format!("the cause is not sure: {}", diagnosis.reason));
+            return Some(format!("the cause is uncertain: {}", diagnosis.reason));
         }
         let wanted = self.settings.repair.categories.contains(&category);
-        (!wanted).then(|| format!("failures of kind {category} are looked at, not repaired"))
+        (!wanted).then(|| format!("failures of kind {category} are investigated, not repaired"))
     }
 
     fn draft(&self, diagnosis: &Diagnosis) -> TaskDraft {

@@ -135,7 +135,7 @@ rules! {
     NoRerun "no_rerun";
     /// The default branch is broken.
     BaseBroken "base_broken";
-    /// The base fails alike.
+    /// The base fails in the same way.
     PreExisting "pre_existing";
     /// The log says that a person has to act.
     NeedsPerson "needs_person";

@@ -36,7 +36,7 @@ fn fix() -> CiFixTask {
 }
 
 fn investigate() -> InvestigateTask {
-    InvestigateTask { failure: failure(), doubt: InlineCode::new("the cause is not sure") }
+    InvestigateTask { failure: failure(), doubt: InlineCode::new("the cause is uncertain") }
 }
 
 fn review() -> ReviewTask {

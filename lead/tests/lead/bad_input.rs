@@ -104,7 +104,7 @@ async fn a_check_without_output_is_named_and_no_more() {
     let check = NewCheck { name: "deploy", app: &other, conclusion, output: None };
     harness.repo.check_run(&pull.sha, &check);
     let comment = harness.says(pull.number, "`deploy` fails").await;
-    assert!(comment.contains("there is no log to read"), "{comment}");
+    assert!(comment.contains("no log is available"), "{comment}");
     another_is_dealt_with(&harness).await;
     harness.lead.drain().await;
 }

@@ -211,7 +211,7 @@ async fn people_say_what_to_do() {
 
     harness.repo.comment(pull.number, "mallory", "@greenline stop");
     harness.repo.comment(pull.number, "grace", "@greenline stop");
-    eventually("it stops", async || ours().contains("said stop")).await;
+    eventually("it stops", async || ours().contains("asked to stop")).await;
     let tasks = harness.tasks().await;
     let status: String = harness.bed.redis(&format!("HGET agent:task:{} status", tasks[0])).await;
     assert_eq!(status, "cancelled");
@@ -237,7 +237,7 @@ async fn a_command_that_was_obeyed_is_not_obeyed_when_its_mention_comes_again() 
     harness.repo.collaborator("grace", RepoRole::Write);
     let first = harness.repo.comment(pull.number, "grace", "@greenline stop");
     let ours = || harness.comments(pull.number).remove(0);
-    eventually("it stops", async || ours().contains("said stop")).await;
+    eventually("it stops", async || ours().contains("asked to stop")).await;
     harness.repo.comment(pull.number, "grace", "@greenline fix");
     eventually("another task", async || harness.tasks().await.len() == 2).await;
     harness.is_quiet().await;
@@ -262,7 +262,7 @@ async fn a_command_that_was_obeyed_is_not_obeyed_when_its_mention_comes_again() 
         cancelled += usize::from(status == "cancelled");
     }
     assert_eq!(cancelled, 1, "the task that `fix` began goes on");
-    assert!(!ours().contains("said stop"), "{}", ours());
+    assert!(!ours().contains("asked to stop"), "{}", ours());
     harness.lead.drain().await;
 }
 

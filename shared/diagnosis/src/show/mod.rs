@@ -78,7 +78,7 @@ impl Verdict {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::Fixable => "a change of the code would mend it",
+            Self::Fixable => "a code change would fix it",
             Self::Investigate => "somebody should look first",
             Self::Rerun => "run it again, nothing in the code is wrong",
             Self::Escalate => "a person has to act: a right, a secret or a setting",
