@@ -266,7 +266,7 @@ fn quoted(line: &str) -> String {
     line.replace('\'', r"'\''")
 }
 
-/// The ends of all attempts that a script printed.
+/// Parses the script's output and returns the result of each attempt.
 fn ends(output: &str) -> BTreeMap<String, AttackEnd> {
     let lines = output.lines().filter_map(|line| line.strip_prefix(MARK));
     let parsed = lines.filter_map(|line| {

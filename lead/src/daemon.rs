@@ -38,7 +38,7 @@ pub struct LeadOptions {
     pub queue: Queue,
     /// Address of the HTTP server; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// ApiTokens that grant access.
+    /// Tokens that grant access.
     pub tokens: ApiTokens,
     /// Time for which leadership holds without renewal.
     pub lease: Duration,

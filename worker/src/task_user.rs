@@ -153,7 +153,7 @@ impl TaskUser {
 }
 
 impl Drop for TaskUser {
-    /// Who gets the id next shares it with nobody.
+    /// Ends all processes of the user first, so that the next task with this id shares it with no process.
     fn drop(&mut self) {
         end_all_of(self.lock.id);
     }

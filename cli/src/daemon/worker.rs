@@ -67,7 +67,7 @@ pub(crate) fn longest_silence(heartbeat: Duration) -> Duration {
 
 const PROXIES: &str = "write http://host:port, or unset it for this program";
 
-/// Types that name a CI failure.
+/// The task types for which the worker reproduces a CI failure.
 const REPRODUCED: [&str; 2] = ["fix_test_failure", "investigate_failure"];
 
 fn check_types(worker: &WorkerSettings) -> anyhow::Result<()> {

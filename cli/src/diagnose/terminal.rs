@@ -188,10 +188,7 @@ fn next(page: &mut TerminalPage, diagnosis: &Diagnosis, view: &TerminalOptions) 
     }
     page.line(&[("  ", PLAIN), (diagnosis.verdict.advice(), PLAIN)]);
     if diagnosis.verdict == Verdict::Rerun {
-        page.line(&[
-            ("  gh run rerun RUN --failed", BOLD),
-            ("  re-runs the failed jobs", PLAIN),
-        ]);
+        page.line(&[("  gh run rerun RUN --failed", BOLD), ("  re-runs the failed jobs", PLAIN)]);
     }
     let lines: u32 = diagnosis.excerpt.ranges.iter().map(|(from, to)| to - from + 1).sum();
     if lines > 0 && !view.excerpt {

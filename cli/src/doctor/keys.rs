@@ -9,7 +9,7 @@ use super::finding::DoctorFinding;
 /// The most keys to check: enough for most deployments, and no burden for any.
 const MOST_KEYS: usize = 100_000;
 
-/// The most keys of a kind to name.
+/// The maximum number of keys of each kind that the output lists.
 const NAMED: usize = 5;
 
 /// The result of a scan over the keys.

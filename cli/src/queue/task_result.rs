@@ -24,7 +24,7 @@ struct ReproductionView {
     isolation: String,
 }
 
-/// The worker's report of commands.
+/// The worker's report on the commands that it ran.
 #[derive(Debug, Deserialize)]
 struct CommandReportView {
     commands: Vec<CommandRunView>,

@@ -70,12 +70,12 @@ fn next_step(
     let reason = &decision.reason;
     let line = match (&decision.action, decision.rule) {
         (NextStep::Fix(draft) | NextStep::Investigate(draft), _) => {
-            MarkdownLine::text("A worker runs the failing commands at")
-                .and_code(sha)
-                .and_text(format!(
+            MarkdownLine::text("A worker runs the failing commands at").and_code(sha).and_text(
+                format!(
                     "in its sandbox and tries to reproduce the failure (attempt {} of {}).",
                     draft.attempt, draft.attempts
-                ))
+                ),
+            )
         }
         (NextStep::Rerun(_), _) if origin == FailureOrigin::Flaky => MarkdownLine::text(format!(
             "Flaky: {reason}. The failed jobs are re-run once. You don't need to do anything."
@@ -112,8 +112,9 @@ fn commands_section(draft: &TaskDraft) -> CollapsedSection {
 }
 
 fn rejected_settings(problems: &RepoSettingsProblems) -> CollapsedSection {
-    let summary =
-        MarkdownLine::text("The settings file on the base branch is invalid; the previous settings stay in force");
+    let summary = MarkdownLine::text(
+        "The settings file on the base branch is invalid; the previous settings stay in force",
+    );
     CollapsedSection { summary, blocks: vec![SectionBlock::Text(problems.to_string())] }
 }
 
@@ -185,7 +186,7 @@ fn others_of(failing_checks: &[&OpenFailure]) -> CollapsedSection {
     CollapsedSection { summary: MarkdownLine::text(summary), blocks }
 }
 
-/// The check run's one line.
+/// Returns the one-line title of the check run.
 pub(super) fn title(open_failures: &[OpenFailure]) -> String {
     let failing_checks: Vec<&OpenFailure> =
         open_failures.iter().filter(|it| it.stage != FailureStage::Green).collect();
@@ -210,10 +211,7 @@ fn doing(stage: FailureStage) -> &'static str {
 
 /// The queue did not take the task.
 pub(super) fn refused(why: &str) -> Vec<MarkdownLine> {
-    vec![
-        MarkdownLine::text("The queue refused the task for a worker:")
-            .and_code(why),
-    ]
+    vec![MarkdownLine::text("The queue refused the task for a worker:").and_code(why)]
 }
 
 /// Renders the result of a task.

@@ -179,7 +179,8 @@ impl<'a> OriginView<'a> {
 
     fn elsewhere(&self) -> Option<JudgedOrigin> {
         if self.others().any(|observation| observation.base) {
-            let because = format!("{} failed in the same way recently and passes now", self.base_branch());
+            let because =
+                format!("{} failed in the same way recently and passes now", self.base_branch());
             return Some(judged(FailureOrigin::Unknown, because));
         }
         let foreign = |observation: &&FailureOccurrence| {
@@ -197,7 +198,10 @@ impl<'a> OriginView<'a> {
             );
             return Some(judged(FailureOrigin::Flaky, because));
         }
-        Some(judged(FailureOrigin::Unknown, format!("{} fails in the same way", observation.branch)))
+        Some(judged(
+            FailureOrigin::Unknown,
+            format!("{} fails in the same way", observation.branch),
+        ))
     }
 
     fn new_here(&self) -> JudgedOrigin {
@@ -218,9 +222,10 @@ impl<'a> OriginView<'a> {
             {
                 judged(FailureOrigin::PrCode, format!("{} began to fail here", self.base_branch()))
             }
-            BaseState::Red { .. } => {
-                judged(FailureOrigin::Unknown, format!("{} fails in another way", self.base_branch()))
-            }
+            BaseState::Red { .. } => judged(
+                FailureOrigin::Unknown,
+                format!("{} fails in another way", self.base_branch()),
+            ),
             BaseState::Unknown => judged(
                 FailureOrigin::Unknown,
                 format!("no results of this check are known on {}", self.base_branch()),

@@ -47,7 +47,7 @@ impl ApiTokens {
         }
     }
 
-    /// Checks that a request with these headers may do what needs this right.
+    /// Checks that the request headers grant the right `needed`.
     pub(crate) fn admit(&self, headers: &HeaderMap, needed: Right) -> Result<(), AccessDenied> {
         let shown = bearer(headers)?;
         // Both are compared whole, so that the time taken tells nothing of either.

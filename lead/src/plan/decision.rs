@@ -19,7 +19,7 @@ pub struct Decision {
     pub rule: DecisionRule,
     /// The reason, as a sentence without its full stop.
     pub reason: String,
-    /// Controls if people are told on the pull request.
+    /// Controls whether the decision is reported on the pull request.
     pub reporting: Reporting,
 }
 
@@ -77,7 +77,7 @@ pub struct TaskDraft {
     pub lock_files: bool,
 }
 
-/// Controls if people are told on the pull request.
+/// Controls whether the decision is reported on the pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reporting {

@@ -108,7 +108,7 @@ pub enum ActionKind {
         /// True if the command was accepted.
         taken: bool,
     },
-    /// People are called by a webhook.
+    /// Sends a notification to people through a webhook.
     Notify { notification: Notification },
 }
 

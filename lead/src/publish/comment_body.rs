@@ -439,7 +439,7 @@ A repair is being tried (attempt 1 of 2, at most $2.00).
         }
     }
 
-    /// Returns the text and the HTML that a renderer sees.
+    /// Returns the text outside of code, and each piece of HTML that a renderer interprets.
     fn outside_of_code(body: &str) -> (String, Vec<String>) {
         use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
         let (mut text, mut html, mut in_block) = (String::new(), Vec::new(), false);

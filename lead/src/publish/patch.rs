@@ -34,7 +34,7 @@ pub enum FileMode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum PatchChange {
-    /// It has this content from now on.
+    /// Creates the file, or replaces its content.
     Write {
         /// The content.
         content: String,
@@ -214,7 +214,7 @@ fn is_path(path: &str) -> bool {
         && !path.contains(['\n', '\t'])
 }
 
-/// A name such as `github~1`, by which Windows finds a file that is called otherwise.
+/// Returns true for a Windows short name such as `github~1`, which opens a file with another name.
 fn is_short_name(name: &str) -> bool {
     let base = name.split('.').next().unwrap_or_default();
     let number = base.rsplit_once('~').map_or("", |(_, number)| number);

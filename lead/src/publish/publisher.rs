@@ -56,7 +56,7 @@ pub struct PublisherOptions {
     pub clock: Clock,
 }
 
-/// The answer to a request to act.
+/// The publisher's answer to a requested action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
     /// It has ended now.

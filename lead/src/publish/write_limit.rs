@@ -60,7 +60,7 @@ mod tests {
     /// More than a minute's bucket and what comes back while it is emptied.
     const MORE_THAN_ANY: u64 = 200;
 
-    /// Asks until it has to wait; how often it need not.
+    /// Requests permits until one has to wait. Returns the number granted at once, and the last permit.
     async fn burst(permits: &WriteLimit) -> (u64, WritePermit) {
         for granted in 0..MORE_THAN_ANY {
             match permits.take(1).await.unwrap() {

@@ -55,7 +55,8 @@ pub struct PullClosed {
     /// Its number.
     pub number: PullNumber,
     pub head: Sha,
-    /// True if it was merged; `None` if it is only known to be gone.
+    /// True if the pull request was merged, false if it was closed unmerged. `None` if it is only known
+    /// to be no longer open.
     pub merged: Option<bool>,
 }
 

@@ -26,7 +26,7 @@ pub enum WatchError {
     /// GitHub's address or the app's key.
     #[error("GITHUB_API_URL or GITHUB_APP_PRIVATE_KEY can't be used: {0}")]
     Forge(#[from] ForgeError),
-    /// A repository's name.
+    /// A repository name is invalid.
     #[error("GREENLINE_REPOS can't be used: {0}")]
     Name(#[from] GitHubNameError),
 }

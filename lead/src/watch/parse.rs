@@ -1,7 +1,8 @@
-//! Translates GitHub's events and pages of a sweep into news. Pure.
+//! Translates GitHub's events, and the pages of a sweep, into updates of the event store. Pure.
 //!
-//! StoreUpdate are red and green ends of checks, moved heads, closed pull requests, comments that mention
-//! Greenline, and changes of the list of repositories. Everything else is skipped without an error.
+//! An update is a check that failed or passed, a moved head, a closed pull request, a comment that
+//! mentions Greenline, or a change of the list of repositories. Everything else is skipped without
+//! an error.
 
 use greenline_forge::model::{
     CheckRun, Conclusion, IssueComment, PullRequest, Repository, StatusState, WorkflowJob,

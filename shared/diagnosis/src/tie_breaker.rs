@@ -32,7 +32,7 @@ pub trait TieBreaker {
     /// The reason why there is no answer.
     type Error;
 
-    /// Answers a question. Limits on time and cost are the caller's.
+    /// Answers a question. The caller enforces limits on time and cost.
     fn answer(
         &self,
         question: &TieBreakQuestion,

@@ -18,7 +18,7 @@ const MOST_AT_ONCE: usize = 500;
 pub enum CancelOutcome {
     /// The task will not run.
     Done,
-    /// The task is running; its worker learns of it at its next heartbeat.
+    /// The task is running. Its worker receives the cancellation at its next heartbeat.
     Asked,
     /// The task had already ended.
     HadEnded {

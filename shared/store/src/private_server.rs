@@ -23,7 +23,7 @@ use crate::{Credentials, StoreError};
 /// The durability of a private server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persistence {
-    /// Keeps nothing after its end.
+    /// The server keeps no data after it stops.
     None,
     /// An append-only file, synced every second.
     EverySecond,

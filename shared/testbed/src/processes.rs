@@ -144,11 +144,11 @@ impl Running {
         self.child.try_wait().expect("the state of a child")
     }
 
-    /// Waits for its end.
+    /// Waits until the process exits.
     ///
     /// # Panics
     ///
-    /// If it does not end.
+    /// If the process does not exit within the deadline.
     pub async fn end(&mut self) -> ExitStatus {
         let mut ended = None;
         eventually("the end of a process", async || {
@@ -163,7 +163,7 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// If it does not end.
+    /// If the process does not exit within the deadline.
     pub async fn stop(&mut self) -> Option<i32> {
         self.signal(Signal::SIGTERM);
         self.end().await.code()

@@ -14,7 +14,7 @@ use simple_dns::{
 /// Seconds that an answer may be kept. It is true for as long as the sandbox lives.
 const TTL: u32 = 60;
 
-/// The largest question. A name has 255 bytes at most.
+/// The maximum size of a DNS query in bytes: the payload size that resolvers commonly accept.
 pub(super) const LARGEST_QUESTION: usize = 1_232;
 
 /// An answer to send back.

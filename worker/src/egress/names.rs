@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 /// The resolver's address in the sandbox.
 pub(super) const RESOLVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 
-/// The length of the prefix that the resolver's address has in common with those of names.
+/// The prefix length of the network that holds the resolver's address and the addresses of names.
 pub(super) const PREFIX: u8 = 15;
 
 /// The most names of one command that get an address.

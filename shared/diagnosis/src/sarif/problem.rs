@@ -19,7 +19,7 @@ pub enum SarifSeverity {
 pub struct SarifProblem {
     pub kind: SarifProblemKind,
     pub severity: SarifSeverity,
-    /// The first place, as a JSON pointer.
+    /// A JSON pointer to the first occurrence of the problem.
     pub pointer: String,
     /// The line of that place, from 1.
     pub line: Option<usize>,

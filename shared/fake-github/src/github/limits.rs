@@ -43,7 +43,7 @@ impl Default for RateBudget {
     }
 }
 
-/// The limit that a call counts on.
+/// The rate limit that a call counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Resource {
     Core,

@@ -14,7 +14,7 @@ pub struct Installation {
     pub id: InstallationId,
     #[serde(default, deserialize_with = "or_default")]
     pub account: GitHubUser,
-    /// For example `checks` to `write`.
+    /// Maps each permission to its level, for example `checks` to `write`.
     #[serde(default, deserialize_with = "or_default")]
     pub permissions: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "or_none")]

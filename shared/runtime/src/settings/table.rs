@@ -34,7 +34,7 @@ pub struct Setting {
     pub about: &'static str,
     /// The value when it is not set.
     pub fallback: SettingDefault,
-    /// greenline.toml may hold it; otherwise only the environment or a flag.
+    /// True if greenline.toml may contain the setting. If false, only the environment or a flag sets it.
     pub in_file: bool,
     /// Whether it is a secret: never shown, and readable from a file.
     pub secret: bool,

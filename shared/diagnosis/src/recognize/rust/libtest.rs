@@ -173,7 +173,8 @@ fn expected(log: &Log, at: usize, name: &str) -> bool {
     .is_some()
 }
 
-/// nextest prints libtest's output, indented or after a heading, and names the test itself.
+/// Returns true if nextest printed this output: nextest indents it or puts it after a heading, and
+/// names the test itself.
 fn within_nextest(log: &Log, at: usize) -> bool {
     let heading = |line: &str| {
         line.starts_with("--- STD") || line.ends_with("stdout ───") || line.ends_with("stderr ───")

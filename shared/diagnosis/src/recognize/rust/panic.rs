@@ -48,7 +48,7 @@ impl Panic {
         if counts { Strength::Summary } else { Strength::Cause }
     }
 
-    /// Describes the test by this panic. In `assert_eq!` left and right have no fixed meaning; most
+    /// Returns the test `name` as failed with this panic. In `assert_eq!` left and right have no fixed meaning; most
     /// people write the actual value first.
     pub(super) fn describes(&self, name: &str) -> FailedTest {
         FailedTest::named(name)
