@@ -7,24 +7,31 @@ CARGO ?= cargo
 PROFILE ?= dev
 # How long `make fuzz` spends on each target.
 SECONDS_EACH ?= 60
-SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild kubernetes/check) shared/diagnosis/fixtures/check shared/practice/published/fetch
+SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild release-notes dist kubernetes/check) shared/diagnosis/fixtures/check shared/fake-github/published/fetch
 
-.PHONY: help demo up test lint registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack mutants fuzz
+.PHONY: help demo up test lint dist registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack mutants fuzz
+
+# `make up` and `make demo` use a profile that compiles in half the time: no link-time optimization.
+# Releases, the image and the benchmarks use `release`.
+LOCAL := --locked --profile local --package greenline
+
+# What is not installed is skipped, and fails under GREENLINE_STRICT=1.
+skip = { echo "skipped: $(1) is not installed"; [ "$${GREENLINE_STRICT:-}" != 1 ]; }
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## see it all work, without a token: a practice GitHub, a red pull request, a worker (ARGS="--list")
+demo: ## see it all work, without a token: a fake GitHub, a red pull request, a worker (ARGS="--list")
 	@deploy/need cargo cc git redis
-	@$(CARGO) run --locked --release --package greenline -- demo $(ARGS)
+	@$(CARGO) run $(LOCAL) -- demo $(ARGS)
 
 up: ## run everything on this machine; Redis is installed if it is missing (ARGS="--help")
 	@deploy/need cargo cc git redis
-	@$(CARGO) run --locked --release --package greenline -- up $(ARGS)
+	@$(CARGO) run $(LOCAL) -- up $(ARGS)
 
 test: ## all tests, against a real Redis that is installed if it is missing
 	@deploy/need cargo cc git redis
-	@shared/practice/published/fetch || echo "skipped: GitHub's published descriptions could not be fetched"
+	@shared/fake-github/published/fetch || echo "skipped: GitHub's published descriptions could not be fetched"
 	@status=0; \
 	$(CARGO) test --locked --workspace --doc --quiet || status=1; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; \
@@ -32,19 +39,26 @@ test: ## all tests, against a real Redis that is installed if it is missing
 	  else $(CARGO) test --locked --workspace --lib --bins --tests --examples --no-fail-fast || status=1; fi; \
 	exit $$status
 
-lint: ## format, clippy, rustdoc, fixtures, and what is installed of cargo-deny, shellcheck, kubernetes-validate
+lint: ## format, clippy, rustdoc, fixtures, and what is installed of cargo-deny, cargo-machete, shellcheck, typos, zizmor, kubernetes-validate
 	@deploy/need cargo cc
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check --hide-inclusion-graph; else echo "skipped: cargo-deny is not installed"; fi
-	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "skipped: shellcheck is not installed"; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check --hide-inclusion-graph; else $(call skip,cargo-deny); fi
+	@if $(CARGO) machete --version >/dev/null 2>&1; then $(CARGO) machete; else $(call skip,cargo-machete); fi
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else $(call skip,shellcheck); fi
+	@if command -v typos >/dev/null; then typos; else $(call skip,typos); fi
+	@if command -v zizmor >/dev/null; then zizmor --offline --quiet .github; else $(call skip,zizmor); fi
 	@deploy/kubernetes/check
 	@shared/diagnosis/fixtures/check
 
 registries: ## pip, npm, cargo, go and mvn fetch a package each in the sandbox (needs the internet)
 	@deploy/need cargo cc
 	@GREENLINE_REGISTRIES=1 $(CARGO) test --locked --quiet --package greenline-worker --test sandbox -- registries:: clients_of_each_kind --nocapture
+
+dist: ## the release archive for this machine, in target/dist
+	@deploy/need cargo cc git
+	@deploy/dist
 
 bench: ## what the queue does on this machine
 	@deploy/need cargo cc redis

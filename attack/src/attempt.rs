@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{User, Walls};
+use crate::target::{DaemonUser, SandboxWalls};
 
 /// The attempts on the sandbox, in the order in which they run.
 const FILES: [(&str, &str); 5] = [
@@ -20,7 +20,7 @@ const FILES: [(&str, &str); 5] = [
 /// Which commands of a task make the attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Phase {
+pub(crate) enum AttackPhase {
     /// A command that checks the work; it has no network.
     #[default]
     Validation,
@@ -42,13 +42,13 @@ pub(crate) enum ControlUser {
 /// One attempt on the sandbox.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Attempt {
+pub(crate) struct AttackAttempt {
     /// The number of the finding that it repeats, and a letter where there are several.
     pub(crate) name: String,
     /// A few words for the list.
     pub(crate) words: String,
     #[serde(default)]
-    pub(crate) phase: Phase,
+    pub(crate) phase: AttackPhase,
     /// The line of shell.
     #[serde(rename = "try")]
     pub(crate) line: String,
@@ -72,9 +72,9 @@ pub(crate) struct Attempt {
     pub(crate) plant: Option<String>,
     /// The grounds that it is for; all of them if there are none.
     #[serde(default)]
-    pub(crate) walls: Vec<Walls>,
+    pub(crate) walls: Vec<SandboxWalls>,
     #[serde(default)]
-    pub(crate) users: Vec<User>,
+    pub(crate) users: Vec<DaemonUser>,
     /// Where docs/security.md says that this is not kept out.
     #[serde(default)]
     pub(crate) documented: Option<Documented>,
@@ -84,39 +84,39 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Documented {
-    pub(crate) walls: Vec<Walls>,
+    pub(crate) walls: Vec<SandboxWalls>,
     #[serde(default)]
-    pub(crate) users: Vec<User>,
+    pub(crate) users: Vec<DaemonUser>,
     /// Words of docs/security.md.
     pub(crate) says: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    attempt: Vec<Attempt>,
+struct AttackFile {
+    attempt: Vec<AttackAttempt>,
 }
 
 /// All attempts on the sandbox.
-pub(crate) fn all() -> anyhow::Result<Vec<Attempt>> {
+pub(crate) fn all() -> anyhow::Result<Vec<AttackAttempt>> {
     let mut attempts = Vec::new();
     for (name, text) in FILES {
-        let file: File = toml::from_str(text)
+        let file: AttackFile = toml::from_str(text)
             .map_err(|error| anyhow::anyhow!("attack/attempts/{name}: {error}"))?;
         attempts.extend(file.attempt);
     }
     Ok(attempts)
 }
 
-impl Attempt {
+impl AttackAttempt {
     /// Returns `true` if the attempt makes sense on that ground.
-    pub(crate) fn is_for(&self, user: User, walls: Walls) -> bool {
+    pub(crate) fn is_for(&self, user: DaemonUser, walls: SandboxWalls) -> bool {
         (self.users.is_empty() || self.users.contains(&user))
             && (self.walls.is_empty() || self.walls.contains(&walls))
     }
 
     /// Returns the documentation's words where they leave this open.
-    pub(crate) fn documented_on(&self, user: User, walls: Walls) -> Option<&str> {
+    pub(crate) fn documented_on(&self, user: DaemonUser, walls: SandboxWalls) -> Option<&str> {
         let documented = self.documented.as_ref()?;
         let users = &documented.users;
         let applies =
@@ -132,7 +132,7 @@ impl Attempt {
 
 /// The end of one line of shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
+pub(crate) struct AttackEnd {
     pub(crate) code: i32,
     /// The last line that it printed.
     pub(crate) last: String,
@@ -141,7 +141,7 @@ pub(crate) struct Ended {
 /// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", content = "why", rename_all = "snake_case")]
-pub(crate) enum Verdict {
+pub(crate) enum AttackVerdict {
     /// It was refused, and its control was not.
     Held,
     /// It got out.
@@ -152,8 +152,8 @@ pub(crate) enum Verdict {
     NotTried(String),
 }
 
-impl Verdict {
-    /// Returns the reason for anything but [`Verdict::Held`], else nothing.
+impl AttackVerdict {
+    /// Returns the reason for anything but [`AttackVerdict::Held`], else nothing.
     pub(crate) fn why(&self) -> String {
         match self {
             Self::Held => String::new(),
@@ -165,22 +165,30 @@ impl Verdict {
 
 /// Judges an attempt by the ends of its control and of itself; `damage` is what the look outside
 /// found afterwards, if there is one.
-pub(crate) fn judge(control: &Ended, inside: Option<&Ended>, damage: Option<bool>) -> Verdict {
+pub(crate) fn judge(
+    control: &AttackEnd,
+    inside: Option<&AttackEnd>,
+    damage: Option<bool>,
+) -> AttackVerdict {
     if control.code != 0 {
-        return Verdict::NotTried(format!("control failed: {}", control.last));
+        return AttackVerdict::NotTried(format!("control failed: {}", control.last));
     }
     if let Some(done) = damage {
-        return if done { Verdict::Broke("seen outside".to_owned()) } else { Verdict::Held };
+        return if done {
+            AttackVerdict::Broke("seen outside".to_owned())
+        } else {
+            AttackVerdict::Held
+        };
     }
     let Some(inside) = inside else {
-        return Verdict::NotTried("its task ended before it".to_owned());
+        return AttackVerdict::NotTried("its task ended before it".to_owned());
     };
     match inside.code {
-        0 => Verdict::Broke(inside.last.clone()),
-        1 => Verdict::Held,
+        0 => AttackVerdict::Broke(inside.last.clone()),
+        1 => AttackVerdict::Held,
         // By a signal of the kernel's or of the worker's.
-        code if code > 128 => Verdict::Held,
-        code => Verdict::NotTried(format!("exit code {code}: {}", inside.last)),
+        code if code > 128 => AttackVerdict::Held,
+        code => AttackVerdict::NotTried(format!("exit code {code}: {}", inside.last)),
     }
 }
 
@@ -190,21 +198,24 @@ mod tests {
 
     use super::*;
 
-    fn ended(code: i32) -> Ended {
-        Ended { code, last: "words".to_owned() }
+    fn ended(code: i32) -> AttackEnd {
+        AttackEnd { code, last: "words".to_owned() }
     }
 
     #[test]
     fn nothing_counts_as_held_whose_control_failed() {
-        let failed = Verdict::NotTried("control failed: words".to_owned());
+        let failed = AttackVerdict::NotTried("control failed: words".to_owned());
         assert_eq!(judge(&ended(1), Some(&ended(1)), None), failed);
         assert_eq!(judge(&ended(1), Some(&ended(0)), Some(false)), failed);
-        assert_eq!(judge(&ended(0), Some(&ended(1)), None), Verdict::Held);
-        assert_eq!(judge(&ended(0), Some(&ended(0)), None), Verdict::Broke("words".to_owned()));
-        assert_eq!(judge(&ended(0), Some(&ended(0)), Some(false)), Verdict::Held);
+        assert_eq!(judge(&ended(0), Some(&ended(1)), None), AttackVerdict::Held);
+        assert_eq!(
+            judge(&ended(0), Some(&ended(0)), None),
+            AttackVerdict::Broke("words".to_owned())
+        );
+        assert_eq!(judge(&ended(0), Some(&ended(0)), Some(false)), AttackVerdict::Held);
         let missing = judge(&ended(0), None, None);
-        assert!(matches!(missing, Verdict::NotTried(_)), "{missing:?}");
-        assert!(matches!(judge(&ended(0), Some(&ended(2)), None), Verdict::NotTried(_)));
+        assert!(matches!(missing, AttackVerdict::NotTried(_)), "{missing:?}");
+        assert!(matches!(judge(&ended(0), Some(&ended(2)), None), AttackVerdict::NotTried(_)));
     }
 
     #[test]
@@ -223,7 +234,7 @@ mod tests {
     fn each_attempt_of_the_findings_on_the_sandbox_is_repeated() {
         let attempts = all().unwrap();
         let repeated = |name: &str| {
-            let is_it = |attempt: &Attempt| {
+            let is_it = |attempt: &AttackAttempt| {
                 attempt.name.trim_end_matches(|letter: char| letter.is_ascii_lowercase()) == name
             };
             attempts.iter().any(is_it)

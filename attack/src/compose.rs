@@ -18,9 +18,9 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::attempt::{Attempt, Verdict};
-use crate::ground::{User, Walls};
-use crate::report::Report;
+use crate::attempt::{AttackAttempt, AttackVerdict};
+use crate::report::AttackReport;
+use crate::target::{DaemonUser, SandboxWalls};
 
 /// Images to run in, the first that is there and starts the program.
 const IMAGES: [&str; 2] = ["greenline:local", "debian:bookworm-slim"];
@@ -32,7 +32,7 @@ const INSIDE: &str = "/attack";
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Attempt { name: String, words: String, result: Verdict },
+    Attempt { name: String, words: String, result: AttackVerdict },
     Skipped { attempts: usize, not_tried: String },
 }
 
@@ -40,10 +40,11 @@ enum Line {
 pub(crate) fn attack(
     programs: (&Path, &Path),
     only: Option<&str>,
-    attempts: &[Attempt],
-    report: &mut Report,
+    attempts: &[AttackAttempt],
+    report: &mut AttackReport,
 ) {
-    let here = attempts.iter().filter(|attempt| attempt.is_for(User::Root, Walls::Landlock));
+    let here =
+        attempts.iter().filter(|attempt| attempt.is_for(DaemonUser::Root, SandboxWalls::Landlock));
     let count = here.count();
     if count == 0 {
         return;
@@ -120,7 +121,7 @@ impl Container {
         run.arg("--volume").arg(format!("{}:{INSIDE}:ro", mounted.display()));
         let redis = mounted.join("redis/start");
         run.arg("--volume").arg(format!("{}:/usr/local/bin/redis-server:ro", redis.display()));
-        run.args(["worker", "--json", "--ground", "root-landlock"]);
+        run.args(["worker", "--json", "--target", "root-landlock"]);
         run.arg("--program").arg(format!("{INSIDE}/greenline"));
         run.arg("--probe").arg(format!("{INSIDE}/probe"));
         if let Some(only) = only {
@@ -247,7 +248,7 @@ mod tests {
         let Line::Attempt { name, result, .. } = serde_json::from_str(text).unwrap() else {
             panic!("not an attempt");
         };
-        assert_eq!((name.as_str(), result), ("9", Verdict::Broke("x".to_owned())));
+        assert_eq!((name.as_str(), result), ("9", AttackVerdict::Broke("x".to_owned())));
         let text = r#"{"ground":"root-landlock","attempts":3,"not_tried":"x"}"#;
         assert!(matches!(serde_json::from_str(text).unwrap(), Line::Skipped { attempts: 3, .. }));
     }

@@ -25,8 +25,8 @@ use nix::unistd::{AccessFlags, Pid, Uid, access, chown};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::ground::{User, Walls};
-use crate::listeners::Listeners;
+use crate::listeners::AttackListeners;
+use crate::target::{DaemonUser, SandboxWalls};
 
 /// A user without any other process or file on this machine.
 const ORDINARY: u32 = 64_242;
@@ -47,10 +47,10 @@ pub(crate) struct Deployment {
     base: TempDir,
     /// Another directory that commands may read, in a place where they have their own files.
     in_tmp: TempDir,
-    user: User,
+    user: DaemonUser,
     up: Child,
     victim: Child,
-    listeners: Listeners,
+    listeners: AttackListeners,
     /// The address of the lead's HTTP API.
     pub(crate) lead: String,
     neighbor: Option<Neighbor>,
@@ -76,11 +76,11 @@ impl Deployment {
     pub(crate) fn start(
         program: &Path,
         probe: &Path,
-        user: User,
-        walls: Walls,
+        user: DaemonUser,
+        walls: SandboxWalls,
     ) -> anyhow::Result<Self> {
         let is_root = Uid::effective().is_root();
-        if user == User::Root && !is_root {
+        if user == DaemonUser::Root && !is_root {
             bail!("not root");
         }
         let base = prepare(program, probe, user)?;
@@ -88,11 +88,11 @@ impl Deployment {
             .prefix("greenline-attack-")
             .permissions(fs::Permissions::from_mode(0o755))
             .tempdir_in("/tmp")?;
-        if user == User::Ordinary && is_root {
+        if user == DaemonUser::Ordinary && is_root {
             give(in_tmp.path())?;
         }
         let (up, lead) = start_up(base.path(), in_tmp.path(), user, walls)?;
-        let listeners = Listeners::start(base.path())?;
+        let listeners = AttackListeners::start(base.path())?;
         let victim = start_victim(base.path(), user)?;
         Ok(Self { base, in_tmp, user, up, victim, listeners, lead, neighbor: None })
     }
@@ -178,8 +178,8 @@ impl Deployment {
 
     /// Runs a script in the open, as the ground's user or as root, and returns what it printed.
     pub(crate) fn run_open(&self, script: &str, is_root: bool) -> anyhow::Result<String> {
-        let user = if is_root { User::Root } else { self.user };
-        if user == User::Root && !Uid::effective().is_root() {
+        let user = if is_root { DaemonUser::Root } else { self.user };
+        if user == DaemonUser::Root && !Uid::effective().is_root() {
             bail!("it needs root");
         }
         let open = self.open(is_root);
@@ -205,7 +205,7 @@ impl Deployment {
         let task = neighbor.map_or(0, |it| it.pid);
         let other = neighbor.map_or(PathBuf::new(), |it| it.workspace.clone());
         let lead = self.lead.rsplit(':').next().unwrap_or_default();
-        let Listeners { tcp, udp, free, name, .. } = &self.listeners;
+        let AttackListeners { tcp, udp, free, name, .. } = &self.listeners;
         format!(
             "P={base}/tools/probe GREENLINE={base}/bin/greenline TOOLS={base}/tools\n\
              HOME_OUT={base}/home DEPLOY={base}/deploy RECEIVED={base}/received\n\
@@ -259,7 +259,7 @@ fn report(status: &str, story: &Value) -> TaskReport {
 }
 
 /// Makes the directories, owned by who will run there.
-pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Result<TempDir> {
+pub(crate) fn prepare(program: &Path, probe: &Path, user: DaemonUser) -> anyhow::Result<TempDir> {
     // Not below /tmp, which commands in the sandbox have their own of.
     let above = match Uid::effective().is_root() {
         // In the container of docker-compose.yml, whose image is read-only.
@@ -296,7 +296,7 @@ pub(crate) fn prepare(program: &Path, probe: &Path, user: User) -> anyhow::Resul
     for (name, mode) in private {
         fs::set_permissions(base.path().join(name), fs::Permissions::from_mode(mode))?;
     }
-    if user == User::Ordinary && Uid::effective().is_root() {
+    if user == DaemonUser::Ordinary && Uid::effective().is_root() {
         give(base.path())?;
     }
     Ok(base)
@@ -318,8 +318,8 @@ fn give(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A command as the user of a ground.
-pub(crate) fn as_user(user: User, program: &Path) -> Command {
-    if user == User::Root || !Uid::effective().is_root() {
+pub(crate) fn as_user(user: DaemonUser, program: &Path) -> Command {
+    if user == DaemonUser::Root || !Uid::effective().is_root() {
         return Command::new(program);
     }
     let id = ORDINARY.to_string();
@@ -354,12 +354,12 @@ fn environment(base: &Path) -> Vec<(String, String)> {
 fn start_up(
     base: &Path,
     in_tmp: &Path,
-    user: User,
-    walls: Walls,
+    user: DaemonUser,
+    walls: SandboxWalls,
 ) -> anyhow::Result<(Child, String)> {
     let setting = match walls {
-        Walls::Namespaces => "all",
-        Walls::Landlock => "landlock",
+        SandboxWalls::Namespaces => "all",
+        SandboxWalls::Landlock => "landlock",
     };
     let read = format!("{},{}", base.join("tools").display(), in_tmp.display());
     let mut command = as_user(user, &base.join("bin/greenline"));
@@ -372,7 +372,7 @@ fn start_up(
     let sandbox = said["sandbox"].as_str().unwrap_or_default().to_owned();
     let lead = address(&said);
     let has_namespaces = sandbox.contains("namespaces");
-    if has_namespaces == (walls == Walls::Namespaces) {
+    if has_namespaces == (walls == SandboxWalls::Namespaces) {
         return Ok((up, lead));
     }
     end(&mut up);
@@ -397,7 +397,7 @@ fn address(said: &Value) -> String {
 }
 
 /// A process of the ground's user that hides nothing: in the open it can be read and signalled.
-fn start_victim(base: &Path, user: User) -> anyhow::Result<Child> {
+fn start_victim(base: &Path, user: DaemonUser) -> anyhow::Result<Child> {
     let mut command = as_user(user, Path::new("/bin/sleep"));
     command.args(["73121212"]);
     command.env("PLANTED", VARIABLE).current_dir(base.join("home"));

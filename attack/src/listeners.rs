@@ -12,7 +12,7 @@ use std::time::Duration;
 const GREETING: &[u8] = b"HELLO\n";
 
 /// The places where they listen. The threads behind them end with the program.
-pub(crate) struct Listeners {
+pub(crate) struct AttackListeners {
     pub(crate) tcp: u16,
     pub(crate) udp: u16,
     /// A port on which nobody listens.
@@ -21,7 +21,7 @@ pub(crate) struct Listeners {
     pub(crate) name: String,
 }
 
-impl Listeners {
+impl AttackListeners {
     /// Starts them; the path socket and received datagrams are in `BASE/received`.
     pub(crate) fn start(base: &Path) -> anyhow::Result<Self> {
         let received = base.join("received");

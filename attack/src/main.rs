@@ -10,20 +10,20 @@
 mod attempt;
 mod compose;
 mod deployment;
-mod ground;
 mod listeners;
 mod probe;
 mod report;
 mod sandboxed;
 mod services;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use crate::ground::Ground;
-use crate::report::Report;
+use crate::report::AttackReport;
+use crate::target::AttackTarget;
 
 /// Attack Greenline's own sandbox, queue and lead
 ///
@@ -34,7 +34,7 @@ use crate::report::Report;
     name = "make attack",
     after_help = "Examples:
   make attack
-  make attack ARGS=\"--ground user-landlock --only B1\"
+  make attack ARGS=\"--target user-landlock --only B1\"
   make attack ARGS=\"--only 'chmod'\""
 )]
 struct Args {
@@ -43,7 +43,7 @@ struct Args {
     only: Option<String>,
     /// Only on these grounds [default: all]
     #[arg(long, value_enum, value_name = "GROUND", value_delimiter = ',')]
-    ground: Vec<Ground>,
+    target: Vec<AttackTarget>,
     /// The program to attack [default: `greenline` beside this program]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<bool> {
-    let mut report = Report::new(args.json, args.verbose, args.only.clone());
+    let mut report = AttackReport::new(args.json, args.verbose, args.only.clone());
     let attempts: Vec<_> = attempt::all()?
         .into_iter()
         .filter(|attempt| report.wants(&attempt.name, &attempt.words))
@@ -88,13 +88,14 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         Some(probe) => probe.clone(),
         None => probe::build(folder.path())?,
     };
-    let grounds = if args.ground.is_empty() { Ground::value_variants() } else { &args.ground };
-    for ground in grounds {
-        report.begin(*ground);
+    let targets =
+        if args.target.is_empty() { AttackTarget::value_variants() } else { &args.target };
+    for target in targets {
+        report.begin(*target);
         let programs = (program.as_path(), probe.as_path());
-        match ground.sandbox() {
+        match target.sandbox() {
             Some(sandbox) => sandboxed::attack(programs, sandbox, &attempts, &mut report),
-            None if *ground == Ground::Services => {
+            None if *target == AttackTarget::Services => {
                 services::attack(programs.0, programs.1, &mut report);
             }
             None => compose::attack(programs, args.only.as_deref(), &attempts, &mut report),

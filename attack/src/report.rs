@@ -6,18 +6,18 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::json;
 
-use crate::attempt::Verdict;
-use crate::ground::Ground;
+use crate::attempt::AttackVerdict;
+use crate::target::AttackTarget;
 
 /// The width of a line.
 const WIDTH: usize = 80;
 
 /// What has been seen so far.
-pub(crate) struct Report {
+pub(crate) struct AttackReport {
     json: bool,
     verbose: bool,
     only: Option<String>,
-    ground: Option<Ground>,
+    target: Option<AttackTarget>,
     broke: usize,
     held: usize,
     /// Reasons why attempts were not tried, and how many.
@@ -25,13 +25,13 @@ pub(crate) struct Report {
     shown_progress: bool,
 }
 
-impl Report {
+impl AttackReport {
     pub(crate) fn new(json: bool, verbose: bool, only: Option<String>) -> Self {
         Self {
             json,
             verbose,
             only,
-            ground: None,
+            target: None,
             broke: 0,
             held: 0,
             not_tried: BTreeMap::new(),
@@ -45,10 +45,10 @@ impl Report {
     }
 
     /// Begins with a ground.
-    pub(crate) fn begin(&mut self, ground: Ground) {
-        self.ground = Some(ground);
+    pub(crate) fn begin(&mut self, target: AttackTarget) {
+        self.target = Some(target);
         if !self.json {
-            self.line(&format!("\n{ground}"));
+            self.line(&format!("\n{target}"));
         }
     }
 
@@ -73,27 +73,27 @@ impl Report {
     }
 
     /// Adds the verdict on one attempt.
-    pub(crate) fn add(&mut self, name: &str, words: &str, verdict: Verdict) {
+    pub(crate) fn add(&mut self, name: &str, words: &str, verdict: AttackVerdict) {
         match &verdict {
-            Verdict::Broke(_) => self.broke += 1,
-            Verdict::Held => self.held += 1,
-            Verdict::NotTried(why) => *self.not_tried.entry(general(why)).or_default() += 1,
-            Verdict::Documented(_) => {
+            AttackVerdict::Broke(_) => self.broke += 1,
+            AttackVerdict::Held => self.held += 1,
+            AttackVerdict::NotTried(why) => *self.not_tried.entry(general(why)).or_default() += 1,
+            AttackVerdict::Documented(_) => {
                 *self.not_tried.entry("open as documented".to_owned()).or_default() += 1;
             }
         }
         if self.json {
             let line = json!({
-                "ground": self.ground, "name": name, "words": words, "result": verdict,
+                "ground": self.target, "name": name, "words": words, "result": verdict,
             });
             self.line(&line.to_string());
             return;
         }
         let first = match &verdict {
-            Verdict::Held => "held",
-            Verdict::Broke(_) => "broke",
-            Verdict::Documented(_) => "open",
-            Verdict::NotTried(_) => "not tried",
+            AttackVerdict::Held => "held",
+            AttackVerdict::Broke(_) => "broke",
+            AttackVerdict::Documented(_) => "open",
+            AttackVerdict::NotTried(_) => "not tried",
         };
         let shown: String =
             format!("  {first:<9}  {name:<5} {words}").chars().take(WIDTH).collect();
@@ -107,7 +107,7 @@ impl Report {
     pub(crate) fn skip(&mut self, count: usize, why: &str) {
         *self.not_tried.entry(general(why)).or_default() += count;
         if self.json {
-            let line = json!({"ground": self.ground, "attempts": count, "not_tried": why});
+            let line = json!({"ground": self.target, "attempts": count, "not_tried": why});
             self.line(&line.to_string());
         } else {
             self.line(&format!("  could not try {count} attempts ({why})"));
@@ -180,14 +180,14 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_and_says_why() {
-        let mut report = Report::new(true, false, None);
+        let mut report = AttackReport::new(true, false, None);
         assert_eq!(report.last_line(), "broke 0, held 0, could not try 0");
-        report.add("1", "a", Verdict::Held);
-        report.add("2", "b", Verdict::Broke("x".to_owned()));
+        report.add("1", "a", AttackVerdict::Held);
+        report.add("2", "b", AttackVerdict::Broke("x".to_owned()));
         for name in ["3", "4"] {
-            report.add(name, "c", Verdict::NotTried("control failed: no".to_owned()));
+            report.add(name, "c", AttackVerdict::NotTried("control failed: no".to_owned()));
         }
-        report.add("5", "d", Verdict::NotTried("no Docker engine".to_owned()));
+        report.add("5", "d", AttackVerdict::NotTried("no Docker engine".to_owned()));
         let expected = "broke 1, held 1, could not try 3 (control failed: 2; no Docker engine: 1)";
         assert_eq!(report.last_line(), expected);
     }

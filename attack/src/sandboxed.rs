@@ -8,10 +8,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::attempt::{Attempt, ControlUser, Ended, Phase, Verdict, judge};
+use crate::attempt::{AttackAttempt, AttackEnd, AttackPhase, AttackVerdict, ControlUser, judge};
 use crate::deployment::Deployment;
-use crate::ground::{User, Walls};
-use crate::report::Report;
+use crate::report::AttackReport;
+use crate::target::{DaemonUser, SandboxWalls};
 
 /// How long one line may take.
 const LINE_SECONDS: u32 = 150;
@@ -28,9 +28,9 @@ const MARK: &str = "@@";
 /// Makes all attempts on this ground and reports each.
 pub(crate) fn attack(
     programs: (&Path, &Path),
-    (user, walls): (User, Walls),
-    attempts: &[Attempt],
-    report: &mut Report,
+    (user, walls): (DaemonUser, SandboxWalls),
+    attempts: &[AttackAttempt],
+    report: &mut AttackReport,
 ) {
     let here: Vec<_> = attempts.iter().filter(|attempt| attempt.is_for(user, walls)).collect();
     if here.is_empty() {
@@ -45,8 +45,8 @@ pub(crate) fn attack(
             return;
         }
     };
-    let mut verdicts = Verdicts { user, walls, report };
-    for phase in [Phase::Validation, Phase::Setup] {
+    let mut verdicts = AttackVerdicts { user, walls, report };
+    for phase in [AttackPhase::Validation, AttackPhase::Setup] {
         let together: Vec<_> =
             here.iter().copied().filter(|it| !it.is_alone() && it.phase == phase).collect();
         run_together(&deployment, phase, &together, &mut verdicts);
@@ -55,23 +55,23 @@ pub(crate) fn attack(
         run_alone(&deployment, attempt, &mut verdicts);
         if !deployment.lives() {
             let why = "it ended the worker".to_owned();
-            verdicts.report.add(&attempt.name, &attempt.words, Verdict::Broke(why));
+            verdicts.report.add(&attempt.name, &attempt.words, AttackVerdict::Broke(why));
             return;
         }
     }
 }
 
-struct Verdicts<'a> {
-    user: User,
-    walls: Walls,
-    report: &'a mut Report,
+struct AttackVerdicts<'a> {
+    user: DaemonUser,
+    walls: SandboxWalls,
+    report: &'a mut AttackReport,
 }
 
-impl Verdicts<'_> {
-    fn add(&mut self, attempt: &Attempt, verdict: Verdict) {
+impl AttackVerdicts<'_> {
+    fn add(&mut self, attempt: &AttackAttempt, verdict: AttackVerdict) {
         let documented = attempt.documented_on(self.user, self.walls);
         let verdict = match (verdict, documented) {
-            (Verdict::Broke(_), Some(says)) => Verdict::Documented(says.to_owned()),
+            (AttackVerdict::Broke(_), Some(says)) => AttackVerdict::Documented(says.to_owned()),
             (verdict, _) => verdict,
         };
         self.report.add(&attempt.name, &attempt.words, verdict);
@@ -80,9 +80,9 @@ impl Verdicts<'_> {
 
 fn run_together(
     deployment: &Deployment,
-    phase: Phase,
-    attempts: &[&Attempt],
-    verdicts: &mut Verdicts<'_>,
+    phase: AttackPhase,
+    attempts: &[&AttackAttempt],
+    verdicts: &mut AttackVerdicts<'_>,
 ) {
     if attempts.is_empty() {
         return;
@@ -97,12 +97,12 @@ fn run_together(
     script.push_str("exit 0\n");
     verdicts.report.progress("one task with many attempts");
     let (setup, validation) = match phase {
-        Phase::Validation => (vec![], vec![script]),
-        Phase::Setup => (vec![script], vec!["true".to_owned()]),
+        AttackPhase::Validation => (vec![], vec![script]),
+        AttackPhase::Setup => (vec![script], vec!["true".to_owned()]),
     };
     let id = match phase {
-        Phase::Validation => "validation",
-        Phase::Setup => "setup",
+        AttackPhase::Validation => "validation",
+        AttackPhase::Setup => "setup",
     };
     let ran = deployment.run_task(id, &setup, &validation, BATCH);
     let (output, error) = match ran {
@@ -116,8 +116,8 @@ fn run_together(
         let damage = attempt.damage.as_ref().filter(|_| inside.is_some());
         let damage = damage.map(|line| look(deployment, attempt, line, "", &attempt.name));
         let verdict = match judge(&control, inside, damage) {
-            Verdict::NotTried(why) if inside.is_none() && control.code == 0 => {
-                Verdict::NotTried(format!("{why}: {error}"))
+            AttackVerdict::NotTried(why) if inside.is_none() && control.code == 0 => {
+                AttackVerdict::NotTried(format!("{why}: {error}"))
             }
             verdict => verdict,
         };
@@ -125,7 +125,7 @@ fn run_together(
     }
 }
 
-fn run_alone(deployment: &Deployment, attempt: &Attempt, verdicts: &mut Verdicts<'_>) {
+fn run_alone(deployment: &Deployment, attempt: &AttackAttempt, verdicts: &mut AttackVerdicts<'_>) {
     verdicts.report.progress(&attempt.words);
     let control = control(deployment, attempt);
     if control.code != 0 {
@@ -146,13 +146,13 @@ fn run_alone(deployment: &Deployment, attempt: &Attempt, verdicts: &mut Verdicts
     };
     let setup: Vec<String> = attempt.setup.iter().map(|text| plain(text)).collect();
     let tried = match attempt.phase {
-        Phase::Validation => (setup, vec![line(&attempt.line)]),
-        Phase::Setup => (vec![line(&attempt.line)], vec!["true".to_owned()]),
+        AttackPhase::Validation => (setup, vec![line(&attempt.line)]),
+        AttackPhase::Setup => (vec![line(&attempt.line)], vec!["true".to_owned()]),
     };
     let id = format!("alone-{}", attempt.name);
     let ran = deployment.run_task(&id, &tried.0, &tried.1, ALONE);
     let verdict = match ran {
-        Err(error) => Verdict::NotTried(format!("{error:#}")),
+        Err(error) => AttackVerdict::NotTried(format!("{error:#}")),
         Ok(report) => {
             verdicts.report.verbose(&report.output);
             verdicts.report.verbose(&report.error);
@@ -161,7 +161,7 @@ fn run_alone(deployment: &Deployment, attempt: &Attempt, verdicts: &mut Verdicts
             let damage = damage.map(|line| look(deployment, attempt, line, "", &id));
             match (ends.get(attempt.name.as_str()), damage) {
                 // The run was ended: by a limit, or because what was done before was seen.
-                (None, None) if report.status != "success" => Verdict::Held,
+                (None, None) if report.status != "success" => AttackVerdict::Held,
                 (inside, damage) => judge(&control, inside, damage),
             }
         }
@@ -170,7 +170,7 @@ fn run_alone(deployment: &Deployment, attempt: &Attempt, verdicts: &mut Verdicts
 }
 
 /// Makes an attempt in the open, where it has to work.
-fn control(deployment: &Deployment, attempt: &Attempt) -> Ended {
+fn control(deployment: &Deployment, attempt: &AttackAttempt) -> AttackEnd {
     plant(deployment, attempt);
     let line = attempt.control.as_ref().unwrap_or(&attempt.line);
     let mut text = script(deployment);
@@ -192,10 +192,10 @@ fn control(deployment: &Deployment, attempt: &Attempt) -> Ended {
     }
     let _infallible = writeln!(text, "attempt '{}' '{}'", attempt.name, quoted(line));
     let mut ended = match deployment.run_open(&text, is_root) {
-        Err(error) => Ended { code: 2, last: format!("{error:#}") },
+        Err(error) => AttackEnd { code: 2, last: format!("{error:#}") },
         Ok(output) => ends(&output)
             .remove(attempt.name.as_str())
-            .unwrap_or(Ended { code: 2, last: "it printed nothing".to_owned() }),
+            .unwrap_or(AttackEnd { code: 2, last: "it printed nothing".to_owned() }),
     };
     if let Some(damage) = &attempt.damage {
         // A look that sees no damage after the control would see none after the attempt.
@@ -209,7 +209,7 @@ fn control(deployment: &Deployment, attempt: &Attempt) -> Ended {
 }
 
 /// Puts the private file of an attempt in place, and what else it wants.
-fn plant(deployment: &Deployment, attempt: &Attempt) {
+fn plant(deployment: &Deployment, attempt: &AttackAttempt) {
     let mut text = script(deployment);
     let base = deployment.base().display();
     let more = attempt.plant.as_deref().unwrap_or("true");
@@ -224,7 +224,13 @@ fn plant(deployment: &Deployment, attempt: &Attempt) {
 }
 
 /// Returns `true` if the look outside finds damage.
-fn look(deployment: &Deployment, attempt: &Attempt, line: &str, more: &str, id: &str) -> bool {
+fn look(
+    deployment: &Deployment,
+    attempt: &AttackAttempt,
+    line: &str,
+    more: &str,
+    id: &str,
+) -> bool {
     let base = deployment.base().display();
     let text = format!(
         "{}N='{name}'; OUT={base}/outside/{name}; FILE=$OUT/file; TASK_ID='{id}'; {more}\n\
@@ -261,12 +267,15 @@ fn quoted(line: &str) -> String {
 }
 
 /// The ends of all attempts that a script printed.
-fn ends(output: &str) -> BTreeMap<String, Ended> {
+fn ends(output: &str) -> BTreeMap<String, AttackEnd> {
     let lines = output.lines().filter_map(|line| line.strip_prefix(MARK));
     let parsed = lines.filter_map(|line| {
         let mut words = line.splitn(3, ' ');
         let (name, code) = (words.next()?, words.next()?.parse().ok()?);
-        Some((name.to_owned(), Ended { code, last: words.next().unwrap_or_default().to_owned() }))
+        Some((
+            name.to_owned(),
+            AttackEnd { code, last: words.next().unwrap_or_default().to_owned() },
+        ))
     });
     parsed.collect()
 }
@@ -278,9 +287,9 @@ mod tests {
     #[test]
     fn the_ends_of_attempts_are_read_from_between_other_output() {
         let ends = ends("noise\n@@12 1 refused: /x: No\n@@B1a 0 \nnoise @@3 0\n");
-        let refused = Ended { code: 1, last: "refused: /x: No".to_owned() };
+        let refused = AttackEnd { code: 1, last: "refused: /x: No".to_owned() };
         assert_eq!(ends.get("12"), Some(&refused));
-        assert_eq!(ends.get("B1a"), Some(&Ended { code: 0, last: String::new() }));
+        assert_eq!(ends.get("B1a"), Some(&AttackEnd { code: 0, last: String::new() }));
         assert_eq!(ends.len(), 2);
     }
 }

@@ -1,11 +1,11 @@
-//! What each part of the contract costs Redis: the same drain with that part
-//! left out of the scripts. Only ever run by the benchmark.
+//! The cost of each part of the contract: the same drain without that part of the scripts. Only the
+//! benchmark runs this.
 
 use greenline_queue::Scripts;
 
-/// A part of the contract that can be left out to see what it costs.
+/// A part of the contract that can be removed to measure its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ContractPart {
     /// The lock with the worker's name.
     Lock,
     /// The lease, which is the authority on claims.
@@ -16,16 +16,13 @@ pub enum Part {
     Outbox,
     /// The stream of events.
     Event,
-    /// The channels.
     Channel,
 }
 
-impl Part {
-    /// All of them.
+impl ContractPart {
     pub const ALL: [Self; 6] =
         [Self::Lock, Self::Lease, Self::Attempts, Self::Outbox, Self::Event, Self::Channel];
 
-    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,13 +35,13 @@ impl Part {
         }
     }
 
-    /// The part of this name.
+    /// Returns the part of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// The scripts without it.
+    /// Returns the scripts without it.
     #[must_use]
     pub fn left_out(self) -> Scripts {
         Scripts::edited(|script, text| match (self, script) {
@@ -54,7 +51,7 @@ impl Part {
             (Self::Lock, "complete") => comment_out(&text, "unlock(ids, worker)", ""),
             (Self::Lease, "claim") => comment_out(&text, "    if found > 0 then call('ZADD'", ""),
             (Self::Lease, "complete") => comment_out(&text, "call('ZREM', TASKS .. 'leases'", ""),
-            (Self::Attempts, "complete") => comment_out(&text, "    keep_record(id, records", ""),
+            (Self::Attempts, "complete") => comment_out(&text, "    append_record(id, records", ""),
             (Self::Outbox, "complete") => comment_out(&text, "call('ZADD', TASKS .. 'outbox'", ""),
             (Self::Event, "claim") => comment_out(&text, "  event('claimed'", ""),
             (Self::Event, "complete") => comment_out(&text, "event('success'", ""),
@@ -64,11 +61,11 @@ impl Part {
     }
 }
 
-/// The text with `instead` for each line that begins with `line`.
+/// Replaces each line that begins with `line` by `instead`.
 ///
 /// # Panics
 ///
-/// If there is no such line: then the script has changed, and this with it has to.
+/// If there is no such line: then the script has changed, and this function must follow.
 fn comment_out(text: &str, line: &str, instead: &str) -> String {
     assert!(text.lines().any(|one| one.starts_with(line)), "no line begins with {line}");
     let kept = text.lines().map(|one| if one.starts_with(line) { instead } else { one });
@@ -81,8 +78,8 @@ mod tests {
 
     #[test]
     fn every_part_can_be_left_out_of_the_scripts_as_they_are() {
-        for part in Part::ALL {
-            assert_eq!(Part::named(part.name()), Some(part));
+        for part in ContractPart::ALL {
+            assert_eq!(ContractPart::named(part.name()), Some(part));
             let _scripts = part.left_out();
         }
     }

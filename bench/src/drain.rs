@@ -1,66 +1,66 @@
-//! Worker processes, and how fast they drain a backlog.
+//! Worker processes, and the rate at which they drain a backlog.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use greenline_queue::{Pausable, Queue};
+use greenline_queue::{PauseTarget, Queue};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::contract::Part;
-use crate::server::{Server, Usage};
+use crate::contract::ContractPart;
+use crate::server::{BenchServer, Usage};
 
-/// How long a drain may take before it is taken for stuck.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// The time after which a drain counts as stuck.
+const DEADLINE: Duration = Duration::from_secs(300);
 
-/// How worker processes are started.
+/// The command line of worker processes.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerCommand {
-    /// The program that has the subcommand `bench worker`.
+    /// The program with the subcommand `bench worker`.
     pub(crate) program: PathBuf,
-    /// How many tasks each runs at once.
+    /// The number of tasks that each process runs at once.
     pub(crate) slots: usize,
-    /// How long each task takes, in ms.
+    /// The duration of each task in ms.
     pub(crate) task_ms: u64,
-    /// Whether it tells how late each task was picked up.
-    pub(crate) tell: bool,
-    /// What is left out of its contract.
-    pub(crate) without: Option<Part>,
+    /// The worker prints the delay of each pick-up.
+    pub(crate) report_lateness: bool,
+    /// The part to remove from its scripts.
+    pub(crate) without: Option<ContractPart>,
 }
 
 impl WorkerCommand {
-    /// Starts one; it ends with its handle.
+    /// Starts a process that ends with its handle.
     pub(crate) fn spawn(&self, url: &str) -> anyhow::Result<Child> {
         let mut command = Command::new(&self.program);
         command.args(["bench", "worker", "--url", url]);
         command.args(["--slots", &self.slots.to_string()]);
         command.args(["--task-ms", &self.task_ms.to_string()]);
-        if self.tell {
-            command.arg("--tell");
+        if self.report_lateness {
+            command.arg("--report-lateness");
         }
         if let Some(part) = self.without {
             command.args(["--without", part.name()]);
         }
         command.stdin(Stdio::null()).stderr(Stdio::null());
-        command.stdout(if self.tell { Stdio::piped() } else { Stdio::null() });
+        command.stdout(if self.report_lateness { Stdio::piped() } else { Stdio::null() });
         command.kill_on_drop(true).spawn().context("a worker process could not be started")
     }
 }
 
-/// What a drain came to.
+/// The result of a drain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Drained {
     /// Tasks per second.
     pub(crate) per_second: f64,
-    /// µs of Redis's processor time per task.
+    /// Redis's processor time per task in µs.
     pub(crate) redis_us: f64,
-    /// The share of the time that Redis's one thread was busy.
+    /// The share of the time in which Redis's one thread was busy.
     pub(crate) redis_share: f64,
-    /// Commands per task, those inside scripts too.
+    /// Commands per task, including those inside scripts.
     pub(crate) commands: f64,
-    /// Resident memory of a worker, in bytes, at its end.
+    /// Resident memory of a worker at its end, in bytes.
     pub(crate) rss: f64,
     /// Bytes that Redis keeps of a finished task.
     pub(crate) bytes_finished: f64,
@@ -68,11 +68,10 @@ pub(crate) struct Drained {
     pub(crate) bytes_queued: f64,
 }
 
-/// Drains a backlog that is filed here first: from the moment that workers, all
-/// up and connected, are let loose, until Redis has the last of `measured`
-/// tasks as finished.
+/// Enqueues a backlog and drains it. Measures from the moment that all connected workers may start
+/// until Redis has `measured` finished tasks.
 pub(crate) async fn drain(
-    server: &Server,
+    server: &BenchServer,
     command: &WorkerCommand,
     workers: usize,
     backlog: usize,
@@ -87,7 +86,7 @@ pub(crate) async fn drain(
 
     let before = server.usage().await?;
     let begun = Instant::now();
-    queue.resume(&Pausable::All).await?;
+    queue.resume(&PauseTarget::All).await?;
     wait_until_finished(server, measured as u64).await?;
     let took = begun.elapsed().as_secs_f64();
     let after = server.usage().await?;
@@ -114,14 +113,14 @@ fn per(later: &Usage, earlier: &Usage, count: usize) -> f64 {
     (later.memory - earlier.memory) / count as f64
 }
 
-/// Starts workers behind a pause, and waits until all are there.
+/// Starts workers behind a pause, and waits until all have registered.
 pub(crate) async fn stand_by(
-    server: &Server,
+    server: &BenchServer,
     queue: &Queue,
     command: &WorkerCommand,
     workers: usize,
 ) -> anyhow::Result<Vec<Child>> {
-    queue.pause(&Pausable::All, "the benchmark", "until all workers are up").await?;
+    queue.pause(&PauseTarget::All, "the benchmark", "until all workers are up").await?;
     let children =
         (0..workers).map(|_| command.spawn(server.url())).collect::<Result<Vec<_>, _>>()?;
     let end = Instant::now() + Duration::from_secs(30);
@@ -132,9 +131,9 @@ pub(crate) async fn stand_by(
     Ok(children)
 }
 
-/// Asks every 5 ms, as for the peers.
-pub(crate) async fn wait_until_finished(server: &Server, count: u64) -> anyhow::Result<()> {
-    let end = Instant::now() + PATIENCE;
+/// Polls every 5 ms, as for the peers.
+pub(crate) async fn wait_until_finished(server: &BenchServer, count: u64) -> anyhow::Result<()> {
+    let end = Instant::now() + DEADLINE;
     while server.finished().await? < count {
         anyhow::ensure!(Instant::now() < end, "the backlog was not drained within 5 minutes");
         sleep(Duration::from_millis(5)).await;
@@ -142,7 +141,7 @@ pub(crate) async fn wait_until_finished(server: &Server, count: u64) -> anyhow::
     Ok(())
 }
 
-/// Bytes of resident memory of a process.
+/// Returns the resident memory of a process in bytes.
 fn resident(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

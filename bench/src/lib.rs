@@ -1,13 +1,13 @@
-//! The benchmark: what the queue does on this machine, and what its Redis could.
+//! The benchmark: the queue's throughput on this machine, and its Redis's limit.
 //!
-//! Producers are in this process, workers are processes of their own, and Redis
-//! is started for the run (or named by the caller, to stand beside peers on the
-//! same server). The contract is kept whole: locks, leases, fences, events,
-//! outbox. What each part of it costs is measured by leaving it out.
+//! Producers run in this process, workers in separate processes. Redis is started for the run, or
+//! given by the caller, to stand beside peers on the same server. The contract is complete: locks,
+//! leases, fences, events, outbox. Removing a part measures its cost.
 //!
-//! Figures of one run belong together; the machine may be shared, so compare
-//! medians and ratios, and nothing across runs.
+//! Figures of one run belong together. The machine may be shared, so compare medians and ratios,
+//! and nothing across runs.
 
+mod baseline;
 mod clock;
 mod contract;
 mod drain;
@@ -18,8 +18,7 @@ mod report;
 mod run;
 mod server;
 pub mod worker;
-mod yardstick;
 
-pub use contract::Part;
-pub use report::Report;
+pub use contract::ContractPart;
+pub use report::BenchReport;
 pub use run::{BenchOptions, run};

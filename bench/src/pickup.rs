@@ -1,52 +1,52 @@
-//! How soon an idle worker begins: 200 tasks a second, for ten seconds.
+//! The pick-up time of an idle worker: 200 tasks a second for ten seconds.
 
 use std::time::Duration;
 
 use anyhow::Context;
-use greenline_queue::Pausable;
+use greenline_queue::PauseTarget;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::drain::{WorkerCommand, stand_by};
 use crate::produce::task;
-use crate::server::Server;
+use crate::server::BenchServer;
 
 /// Tasks per second.
 const RATE: u64 = 200;
 
-/// Tasks that warm up and don't count.
+/// Tasks for warming up, which don't count.
 const WARM_UP: usize = 40;
 
 /// Half of the tasks, and 99 of 100, begin within these ms of being enqueued.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PickUp {
+pub(crate) struct PickUpTimes {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
 }
 
 /// Measures from just before the enqueue to the first line of the handler.
 pub(crate) async fn pick_up(
-    server: &Server,
+    server: &BenchServer,
     command: &WorkerCommand,
     seconds: u64,
-) -> anyhow::Result<PickUp> {
+) -> anyhow::Result<PickUpTimes> {
     server.empty().await?;
     let queue = server.queue().await?;
-    let telling = WorkerCommand { tell: true, ..command.clone() };
-    let mut children = stand_by(server, &queue, &telling, 1).await?;
+    let reporting = WorkerCommand { report_lateness: true, ..command.clone() };
+    let mut children = stand_by(server, &queue, &reporting, 1).await?;
     let mut child = children.pop().context("a worker")?;
     let output = child.stdout.take().context("the worker's output")?;
-    queue.resume(&Pausable::All).await?;
+    queue.resume(&PauseTarget::All).await?;
 
     let count = WARM_UP + usize::try_from(RATE * seconds)?;
-    let hear = tokio::spawn(async move {
+    let reader = tokio::spawn(async move {
         let mut lines = BufReader::new(output).lines();
-        let mut heard = Vec::with_capacity(count);
-        while heard.len() < count {
+        let mut lateness = Vec::with_capacity(count);
+        while lateness.len() < count {
             let Some(line) = lines.next_line().await? else { break };
-            heard.push(line.parse::<f64>()? / 1e3);
+            lateness.push(line.parse::<f64>()? / 1e3);
         }
-        anyhow::Ok(heard)
+        anyhow::Ok(lateness)
     });
     let mut beats = interval(Duration::from_micros(1_000_000 / RATE));
     beats.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -54,11 +54,12 @@ pub(crate) async fn pick_up(
         beats.tick().await;
         queue.enqueue(task(&format!("pickup-{at}"))?).await?;
     }
-    let heard = timeout(Duration::from_secs(30), hear).await.context("tasks were not run")???;
+    let lateness =
+        timeout(Duration::from_secs(30), reader).await.context("tasks were not run")???;
     child.start_kill()?;
     child.wait().await?;
-    let mut counted = heard.get(WARM_UP..).context("too few tasks were run")?.to_vec();
+    let mut counted = lateness.get(WARM_UP..).context("too few tasks were run")?.to_vec();
     counted.sort_by(f64::total_cmp);
     let at = |percent: usize| counted.get(counted.len() * percent / 100).copied();
-    Ok(PickUp { p50_ms: at(50).unwrap_or(f64::NAN), p99_ms: at(99).unwrap_or(f64::NAN) })
+    Ok(PickUpTimes { p50_ms: at(50).unwrap_or(f64::NAN), p99_ms: at(99).unwrap_or(f64::NAN) })
 }

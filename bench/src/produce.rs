@@ -1,4 +1,4 @@
-//! Enqueueing: many in one call, and one at a time by ten callers at once.
+//! Enqueueing: many tasks per call, and single tasks by ten concurrent callers.
 
 use std::time::Instant;
 
@@ -6,15 +6,15 @@ use anyhow::Context;
 use greenline_queue::{Task, TaskSpec};
 
 use crate::clock::now_us;
-use crate::server::Server;
+use crate::server::BenchServer;
 
-/// How large a task's JSON is.
+/// The size of a task's JSON.
 const PAYLOAD: usize = 1024;
 
-/// How many callers enqueue one by one.
+/// The number of callers that enqueue single tasks.
 const CALLERS: usize = 10;
 
-/// A task of 1 KiB that runs nothing; its prompt begins with the time.
+/// Builds a task of 1 KiB that runs nothing; its prompt begins with the time.
 pub(crate) fn task(name: &str) -> anyhow::Result<Task> {
     let mut spec = TaskSpec::command(name.parse()?, ["true"]);
     spec.prompt = Some(format!("{} ", now_us()));
@@ -24,8 +24,8 @@ pub(crate) fn task(name: &str) -> anyhow::Result<Task> {
     Ok(spec.build()?)
 }
 
-/// Enqueues a backlog in bulk; tasks per second.
-pub(crate) async fn bulk(server: &Server, count: usize) -> anyhow::Result<f64> {
+/// Enqueues a backlog in bulk, and returns tasks per second.
+pub(crate) async fn bulk(server: &BenchServer, count: usize) -> anyhow::Result<f64> {
     let queue = server.queue().await?;
     let tasks = (0..count).map(|at| task(&format!("bulk-{at}"))).collect::<Result<_, _>>()?;
     let begun = Instant::now();
@@ -35,8 +35,8 @@ pub(crate) async fn bulk(server: &Server, count: usize) -> anyhow::Result<f64> {
     Ok(count as f64 / took)
 }
 
-/// Ten callers enqueue one task at a time each; tasks per second.
-pub(crate) async fn single(server: &Server, count: usize) -> anyhow::Result<f64> {
+/// Enqueues single tasks by ten callers, and returns tasks per second.
+pub(crate) async fn single(server: &BenchServer, count: usize) -> anyhow::Result<f64> {
     let queue = server.queue().await?;
     let mut rows = Vec::new();
     for caller in 0..CALLERS {

@@ -1,26 +1,25 @@
-//! What a run found, as JSON and for people.
+//! The results of a run, as JSON and for people.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-/// What a run found: medians over its rounds.
+/// The results of a run: medians over its rounds.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     /// The queue's version.
     pub version: String,
-    /// What it ran on.
+    /// The server's product and version.
     pub redis: String,
-    /// How many processors the machine has.
+    /// The number of the machine's processors.
     pub cores: usize,
     /// Tasks of the backlog.
     pub tasks: usize,
     /// Tasks that a worker runs at once.
     pub slots: usize,
-    /// Rounds.
     pub rounds: usize,
-    /// Figures by name, in the order of the name; the peers' have the same names.
+    /// Figures by name, sorted; the peers' have the same names.
     pub figures: BTreeMap<&'static str, f64>,
     /// Calls per second of `redis-benchmark`.
     pub redis_itself: BTreeMap<String, f64>,
@@ -28,7 +27,7 @@ pub struct Report {
     pub contract_us: BTreeMap<&'static str, f64>,
 }
 
-/// How figures are shown: name, words, digits, unit.
+/// The presentation of figures: name, words, digits, unit.
 const SHOWN: [(&str, &str, usize, &str); 16] = [
     ("enqueue_bulk_per_s", "enqueue, in bulk", 0, "tasks/s"),
     ("enqueue_single_per_s", "enqueue, ten callers one by one", 0, "tasks/s"),
@@ -48,7 +47,7 @@ const SHOWN: [(&str, &str, usize, &str); 16] = [
     ("redis_bytes_per_queued_task", "Redis keeps of a queued task", 0, "bytes"),
 ];
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

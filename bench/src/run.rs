@@ -5,21 +5,21 @@ use std::path::PathBuf;
 
 use greenline_store::Persistence;
 
-use crate::contract::Part;
+use crate::baseline::redis_itself;
+use crate::contract::ContractPart;
 use crate::drain::{Drained, WorkerCommand, drain};
 use crate::pickup::pick_up;
 use crate::produce::{bulk, single};
 use crate::recovery::recover;
-use crate::report::Report;
-use crate::server::Server;
-use crate::yardstick::redis_itself;
+use crate::report::BenchReport;
+use crate::server::BenchServer;
 
-/// What to measure, and how thoroughly.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
-    /// The program that has the subcommand `bench worker`.
+    /// The program with the subcommand `bench worker`.
     pub program: PathBuf,
-    /// An empty Redis of the caller's; without, one is started.
+    /// An empty Redis of the caller's; without it, a private one is started.
     pub url: Option<String>,
     /// Tasks of the backlog.
     pub tasks: usize,
@@ -27,8 +27,8 @@ pub struct BenchOptions {
     pub slots: usize,
     /// Rounds; the report has medians.
     pub rounds: usize,
-    /// Whether to measure also what takes longer: recovery, AOF, a large
-    /// backlog, the parts of the contract, Redis itself.
+    /// Also measures what takes longer: recovery, AOF, a large backlog, the parts of the contract,
+    /// Redis itself.
     pub thorough: bool,
     /// Tasks of the large backlog.
     pub large_backlog: usize,
@@ -67,21 +67,21 @@ fn median(values: &[f64]) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// Runs the benchmark. `say` is told what is being measured.
+/// Runs the benchmark. `say` receives the name of each measurement.
 ///
 /// # Errors
 ///
-/// When Redis or a worker can't be started, or does not get done.
-pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::Result<Report> {
+/// When Redis or a worker can't be started, or does not finish.
+pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::Result<BenchReport> {
     let server = match &options.url {
-        Some(url) => Server::at(url).await?,
-        None => Server::start(Persistence::None).await?,
+        Some(url) => BenchServer::at(url).await?,
+        None => BenchServer::start(Persistence::None).await?,
     };
     let command = WorkerCommand {
         program: options.program.clone(),
         slots: options.slots,
         task_ms: 0,
-        tell: false,
+        report_lateness: false,
         without: None,
     };
     let mut rounds = Rounds::default();
@@ -103,14 +103,14 @@ pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::R
         rounds.add("pickup_p50_ms", picked.p50_ms);
         rounds.add("pickup_p99_ms", picked.p99_ms);
     }
-    let mut report = Report {
+    let mut report = BenchReport {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         redis: server.version().await?,
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         tasks: options.tasks,
         slots: options.slots,
         rounds: options.rounds,
-        ..Report::default()
+        ..BenchReport::default()
     };
     if options.thorough {
         thorough(options, &server, &command, &mut rounds, &mut report, &mut say).await?;
@@ -124,10 +124,10 @@ pub async fn run(options: &BenchOptions, mut say: impl FnMut(&str)) -> anyhow::R
 
 async fn thorough(
     options: &BenchOptions,
-    server: &Server,
+    server: &BenchServer,
     command: &WorkerCommand,
     rounds: &mut Rounds,
-    report: &mut Report,
+    report: &mut BenchReport,
     say: &mut impl FnMut(&str),
 ) -> anyhow::Result<()> {
     let tasks = options.tasks;
@@ -139,8 +139,8 @@ async fn thorough(
     let large = drain(server, command, 1, options.large_backlog, measured).await?;
     rounds.add("drain_backlog_per_s", large.per_second);
 
-    // With and without take turns, so that both see the same machine.
-    let durable = Server::start(Persistence::EverySecond).await?;
+    // Runs with and without alternate, so that both see the same machine.
+    let durable = BenchServer::start(Persistence::EverySecond).await?;
     for round in 1..=options.rounds.max(1) {
         say(&format!("AOF everysec, round {round} of {}", options.rounds));
         let without = drain(server, command, 1, tasks, tasks).await?.per_second;
@@ -154,7 +154,7 @@ async fn thorough(
     for round in 1..=options.rounds.max(1) {
         say(&format!("parts of the contract, round {round} of {}", options.rounds));
         let whole = drain(server, command, 1, tasks, tasks).await?.redis_us;
-        for part in Part::ALL {
+        for part in ContractPart::ALL {
             let lean = WorkerCommand { without: Some(part), ..command.clone() };
             let us = drain(server, &lean, 1, tasks, tasks).await?.redis_us;
             costs.entry(part.name()).or_default().push(whole - us);

@@ -1,4 +1,4 @@
-//! The Redis under test, and what it says of itself before and after.
+//! The Redis under test, and its facts before and after.
 
 use std::collections::HashMap;
 
@@ -7,30 +7,29 @@ use greenline_queue::{Queue, QueueOptions};
 use greenline_store::{Persistence, PrivateServer, PrivateServerConfig, Store, StoreConfig, cmd};
 use tempfile::TempDir;
 
-/// The database that the benchmark uses, and empties: that of a deployment.
+/// The database that the benchmark uses and empties: that of a deployment.
 const DATABASE: u16 = 10;
 
 /// A server for the run.
-pub(crate) struct Server {
+pub(crate) struct BenchServer {
     url: String,
     port: Option<u16>,
     store: Store,
     _private: Option<(PrivateServer, TempDir)>,
 }
 
-/// What a server has used up to a moment.
+/// The resources that a server has used so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Usage {
-    /// µs of processor time, of the kernel too.
+    /// µs of processor time, including the kernel's.
     pub(crate) cpu_us: f64,
-    /// Commands, those inside scripts too.
+    /// Commands, including those inside scripts.
     pub(crate) commands: f64,
     /// Bytes of memory.
     pub(crate) memory: f64,
 }
 
-impl Server {
-    /// Starts one.
+impl BenchServer {
     pub(crate) async fn start(persistence: Persistence) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("a folder for the benchmark's Redis")?;
         let port = free_port()?;
@@ -45,7 +44,7 @@ impl Server {
         Ok(Self { url, port: Some(port), store, _private: Some((server, folder)) })
     }
 
-    /// Uses one that somebody else has started; it must be empty.
+    /// Uses a server that the caller started; it must be empty.
     pub(crate) async fn at(url: &str) -> anyhow::Result<Self> {
         let store = Store::connect(StoreConfig::at(url)).await?;
         let keyspace: String = store.command(cmd("INFO").arg("keyspace")).await?;
@@ -57,34 +56,34 @@ impl Server {
         Ok(Self { url: url.to_owned(), port: None, store, _private: None })
     }
 
-    /// Where workers find it.
+    /// Returns the URL for workers.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its port, if it is one that this run started.
+    /// Returns its port, if this run started it.
     pub(crate) fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// A queue in it, on a connection of its own.
+    /// Opens a queue on a separate connection.
     pub(crate) async fn queue(&self) -> anyhow::Result<Queue> {
         let store = Store::connect(StoreConfig::at(&self.url)).await?;
         Ok(Queue::open(store, QueueOptions::default()).await?)
     }
 
-    /// Forgets everything.
+    /// Deletes everything.
     pub(crate) async fn empty(&self) -> anyhow::Result<()> {
         let _ok: String = self.store.command(cmd("FLUSHDB").arg("SYNC")).await?;
         Ok(())
     }
 
-    /// How many tasks have finished.
+    /// Returns the number of finished tasks.
     pub(crate) async fn finished(&self) -> anyhow::Result<u64> {
         Ok(self.store.command(cmd("ZCARD").arg("agent:tasks:done")).await?)
     }
 
-    /// What it has used so far.
+    /// Returns the resources used so far.
     pub(crate) async fn usage(&self) -> anyhow::Result<Usage> {
         let text: String = self.store.command(cmd("INFO").arg("everything")).await?;
         let fields: HashMap<&str, &str> =
@@ -102,14 +101,13 @@ impl Server {
         })
     }
 
-    /// Its version.
     pub(crate) async fn version(&self) -> anyhow::Result<String> {
         let facts = self.store.facts().await?;
         Ok(format!("{} {}", facts.product, facts.version))
     }
 }
 
-/// A port that nobody listens on now.
+/// Returns a port without a listener.
 fn free_port() -> anyhow::Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("a free port")?;
     Ok(listener.local_addr()?.port())

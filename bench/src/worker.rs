@@ -1,44 +1,45 @@
-//! The worker process that a benchmark starts: the real claim loop, with a
-//! handler that does nothing.
+//! The worker process of a benchmark: the real claim loop, with a handler that does nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use greenline_queue::{Queue, QueueOptions, Scripts, TaskType};
-use greenline_runtime::stopping::Stop;
+use greenline_runtime::shutdown::Shutdown;
 use greenline_store::{Store, StoreConfig};
-use greenline_worker::{Assignment, Attempt, Handler, Verdict, WorkerDaemon, WorkerOptions};
+use greenline_worker::{
+    Assignment, AttemptFuture, Handler, TaskOutcome, WorkerDaemon, WorkerOptions,
+};
 
-/// What a benchmark's worker does with a task.
+/// The load of a benchmark's worker.
 #[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// How long each task takes.
+pub struct WorkerLoad {
+    /// The duration of each task.
     pub task: Duration,
-    /// Whether to tell, on standard output, how late each task was picked up.
-    pub tell: bool,
+    /// Prints the delay of each pick-up on standard output.
+    pub report_lateness: bool,
 }
 
-/// Runs tasks that do nothing but take their time.
-struct Nothing(Load);
+/// Runs tasks that only take time.
+struct NoopHandler(WorkerLoad);
 
-impl Handler for Nothing {
-    fn run(&self, assignment: Assignment) -> Attempt<'_> {
+impl Handler for NoopHandler {
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_> {
         let load = self.0;
         Box::pin(async move {
-            if load.tell {
-                tell_lateness(&assignment);
+            if load.report_lateness {
+                print_lateness(&assignment);
             }
             if !load.task.is_zero() {
                 tokio::time::sleep(load.task).await;
             }
-            Verdict::Done("{}".to_owned())
+            TaskOutcome::Done("{}".to_owned())
         })
     }
 }
 
-/// Prints how many µs passed since the time that the task's prompt begins with.
+/// Prints the µs since the time at the start of the task's prompt.
 #[expect(clippy::print_stdout, reason = "this process's output is read by the benchmark")]
-fn tell_lateness(assignment: &Assignment) {
+fn print_lateness(assignment: &Assignment) {
     let prompt = assignment.task.spec().prompt.as_deref().unwrap_or_default();
     let sent: Option<u128> = prompt.split(' ').next().and_then(|text| text.parse().ok());
     if let Some(sent) = sent {
@@ -46,12 +47,17 @@ fn tell_lateness(assignment: &Assignment) {
     }
 }
 
-/// Works until the process is told to stop, by scripts that may lack a part.
+/// Works until the process is told to stop, with scripts that may lack a part.
 ///
 /// # Errors
 ///
 /// When Redis can't be reached or used.
-pub async fn work(url: &str, slots: usize, load: Load, scripts: Scripts) -> anyhow::Result<()> {
+pub async fn work(
+    url: &str,
+    slots: usize,
+    load: WorkerLoad,
+    scripts: Scripts,
+) -> anyhow::Result<()> {
     let store = Store::connect(StoreConfig::at(url)).await?;
     let queue = Queue::open_with(store, QueueOptions::default(), scripts).await?;
     let options = WorkerOptions {
@@ -63,9 +69,10 @@ pub async fn work(url: &str, slots: usize, load: Load, scripts: Scripts) -> anyh
         grace: Duration::from_secs(30),
         host: "bench".to_owned(),
     };
-    let stop = Stop::new();
+    let stop = Shutdown::new();
     let signals = stop.on_signals(|_| {})?;
-    let worker = WorkerDaemon::new(queue, options).handle(TaskType::run_command(), Nothing(load));
+    let worker =
+        WorkerDaemon::new(queue, options).handle(TaskType::run_command(), NoopHandler(load));
     tokio::select! {
         done = worker.run(stop) => done,
         never = signals => match never {},

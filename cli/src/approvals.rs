@@ -1,26 +1,27 @@
-//! `greenline approvals`: what waits for a person's yes.
+//! `greenline approvals`: requests that need a person's approval.
 //!
-//! An answer is bound to the hash of what was shown: if something else would happen by the time it
-//! arrives, it does not count.
+//! An answer is bound to the hash of the content that was shown: if the content has changed when
+//! the answer arrives, it does not count.
 
 use clap::Subcommand;
 use greenline_queue::{
-    Answer, Answered, Approval, Queue, Status, TaskFilter, TaskId, TaskRecord, content_hash,
+    Approval, ApprovalDecision, ApprovalOutcome, Queue, TaskFilter, TaskId, TaskRecord, TaskStatus,
+    content_hash,
 };
 use serde::Serialize;
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::style::{BOLD, DIM};
 use crate::print::{text, when};
 use crate::queue::resolve;
 use crate::session::Session;
-use crate::{ask, operator};
+use crate::{confirm, operator};
 
-/// How many are shown.
+/// The most approvals to show.
 const MOST: usize = 1_000;
 
-/// See what waits for a person's yes, and answer
+/// List what needs your approval, and answer
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline approvals
@@ -28,54 +29,54 @@ const MOST: usize = 1_000;
   greenline approvals reject deploy-17 --reason 'not on a Friday'")]
 pub(crate) struct Args {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<ApprovalsCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
-    /// Show what waits, with exactly what would run
+enum ApprovalsCommand {
+    /// List open requests, with exactly what would run
     List,
-    /// Say yes to what is shown
+    /// Approve what is shown
     Approve(ApproveArgs),
-    /// Say no; the task is cancelled
+    /// Reject it; the task is cancelled
     Reject(RejectArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct ApproveArgs {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
-    /// Why, for those who look later
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// The hash of what you have seen, as the list shows it; then nothing is asked
+    /// Hash of the content that you have seen, as the list shows it; skips the question
     #[arg(long, value_name = "HASH")]
     hash: Option<String>,
-    /// Say yes to whatever it is now
+    /// Approve whatever it is now, without asking
     #[arg(long, short)]
     yes: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct RejectArgs {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
-    /// Why, for those who asked
+    /// Reason, for the person who asked
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
 
-pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| match args.action {
-        None | Some(Action::List) => list(&session).await,
-        Some(Action::Approve(args)) => approve(&session, args).await,
-        Some(Action::Reject(args)) => reject(&session, args).await,
+        None | Some(ApprovalsCommand::List) => list(&session).await,
+        Some(ApprovalsCommand::Approve(args)) => approve(&session, args).await,
+        Some(ApprovalsCommand::Reject(args)) => reject(&session, args).await,
     })
 }
 
-/// What was asked, and what would run.
+/// The request and the content that would run.
 #[derive(Debug, Serialize)]
-struct Question {
+struct PendingApproval {
     task_id: TaskId,
     content_hash: String,
     asked_at: Option<i64>,
@@ -84,8 +85,8 @@ struct Question {
     shown: String,
 }
 
-impl Question {
-    /// A worker may have taken the task in, and may not ask: then the task itself says it all.
+impl PendingApproval {
+    /// A worker that adopted the task may not write a request: then the task itself is shown.
     fn of(record: &TaskRecord, approval: Option<Approval>) -> anyhow::Result<Self> {
         let task_id = record.id.parse()?;
         Ok(match approval.filter(|approval| approval.state == "open") {
@@ -111,14 +112,15 @@ impl Question {
         let id = resolve(queue, id).await?;
         let approval = queue.approval(id.as_str()).await?;
         match queue.record(&id).await? {
-            Some(record) if record.status == Status::AwaitingApproval.as_str() => {
+            Some(record) if record.status == TaskStatus::AwaitingApproval.as_str() => {
                 Self::of(&record, approval)
             }
             Some(record) => {
-                let says = format!("task {id} does not wait for approval: it is {}", record.status);
-                Err(Complaint::no(says).into())
+                let message =
+                    format!("task {id} does not wait for approval: it is {}", record.status);
+                Err(CliError::negative(message).into())
             }
-            None => Err(Complaint::no(format!("task {id} was forgotten meanwhile")).into()),
+            None => Err(CliError::negative(format!("task {id} was forgotten meanwhile")).into()),
         }
     }
 
@@ -132,99 +134,105 @@ impl Question {
         let pretty = serde_json::from_str::<serde_json::Value>(&self.shown)
             .and_then(|value| serde_json::to_string_pretty(&value))
             .unwrap_or_else(|_| self.shown.clone());
-        for line in text::harmless(&pretty).lines() {
+        for line in text::sanitize(&pretty).lines() {
             session.out.line(format_args!("  {line}"))?;
         }
         session.out.line(format_args!("  {DIM}hash {}{DIM:#}", self.content_hash))
     }
 }
 
-async fn list(session: &Session) -> anyhow::Result<Ended> {
+async fn list(session: &Session) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     let filter =
-        TaskFilter { statuses: [Status::AwaitingApproval].into(), ..TaskFilter::default() };
+        TaskFilter { statuses: [TaskStatus::AwaitingApproval].into(), ..TaskFilter::default() };
     let records = queue.list(&filter, MOST).await?;
     if records.is_empty() && !session.out.json {
         session.out.note("Nothing waits for approval.");
     }
     for record in records {
-        let question = Question::of(&record, queue.approval(&record.id).await?)?;
+        let question = PendingApproval::of(&record, queue.approval(&record.id).await?)?;
         if session.out.json {
             session.out.object(&question)?;
         } else {
             question.show(session)?;
         }
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-async fn approve(session: &Session, args: ApproveArgs) -> anyhow::Result<Ended> {
+async fn approve(session: &Session, args: ApproveArgs) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let question = Question::find(&queue, &args.id).await?;
+    let question = PendingApproval::find(&queue, &args.id).await?;
     let hash = match args.hash {
         Some(seen) if seen.len() >= 8 && question.content_hash.starts_with(&seen) => {
             question.content_hash
         }
-        // An answer to something else: the queue refuses it, and says so.
+        // An answer to other content: the queue refuses it with a message.
         Some(seen) => seen,
         None => {
             question.show(session)?;
-            ask::before(&format!("Let {} run", question.task_id), args.yes)?;
+            confirm::require(&format!("Let {} run", question.task_id), args.yes)?;
             question.content_hash
         }
     };
     let who = operator::name();
-    let answer = Answer {
+    let answer = ApprovalDecision {
         approval: question.task_id.as_str(),
         content_hash: &hash,
         who: &who,
         why: &args.reason,
     };
-    tell(session, &question.task_id, "approved", queue.approve(&answer).await?)
+    print_decision(session, &question.task_id, "approved", queue.approve(&answer).await?)
 }
 
-async fn reject(session: &Session, args: RejectArgs) -> anyhow::Result<Ended> {
+async fn reject(session: &Session, args: RejectArgs) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let question = Question::find(&queue, &args.id).await?;
+    let question = PendingApproval::find(&queue, &args.id).await?;
     let who = operator::name();
-    let answer = Answer {
+    let answer = ApprovalDecision {
         approval: question.task_id.as_str(),
         content_hash: &question.content_hash,
         who: &who,
         why: &args.reason,
     };
-    tell(session, &question.task_id, "rejected", queue.reject(&answer).await?)
+    print_decision(session, &question.task_id, "rejected", queue.reject(&answer).await?)
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct DecisionLine<'a> {
     task_id: &'a TaskId,
     outcome: &'a str,
 }
 
-fn tell(
+fn print_decision(
     session: &Session,
     task_id: &TaskId,
     outcome: &str,
-    answered: Answered,
-) -> anyhow::Result<Ended> {
-    let complaint = match answered {
-        Answered::Done if session.out.json => {
-            session.out.object(&Told { task_id, outcome })?;
-            return Ok(Ended::Done);
+    answered: ApprovalOutcome,
+) -> anyhow::Result<ExitStatus> {
+    let error = match answered {
+        ApprovalOutcome::Done if session.out.json => {
+            session.out.object(&DecisionLine { task_id, outcome })?;
+            return Ok(ExitStatus::Success);
         }
-        Answered::Done => {
+        ApprovalOutcome::Done => {
             session.out.line(format_args!("{task_id}: {outcome}"))?;
-            return Ok(Ended::Done);
+            return Ok(ExitStatus::Success);
         }
-        Answered::Before(state) => Complaint::no(format!("{task_id} was {state} before")),
-        Answered::OtherContent => {
-            Complaint::no(format!("{task_id} is not what you have seen: nothing was approved"))
-                .mend("look again: greenline approvals")
+        ApprovalOutcome::Before(state) => {
+            CliError::negative(format!("{task_id} was {state} before"))
         }
-        Answered::Expired => Complaint::no(format!("the time to answer for {task_id} is over"))
-            .mend(format!("ask anew: greenline queue retry {task_id}")),
-        Answered::Unknown => Complaint::no(format!("nobody asked for an approval of {task_id}")),
+        ApprovalOutcome::OtherContent => {
+            CliError::negative(format!("{task_id} is not what you have seen: nothing was approved"))
+                .hint("look again: greenline approvals")
+        }
+        ApprovalOutcome::Expired => {
+            CliError::negative(format!("the time to answer for {task_id} is over"))
+                .hint(format!("ask anew: greenline queue retry {task_id}"))
+        }
+        ApprovalOutcome::Unknown => {
+            CliError::negative(format!("nobody asked for an approval of {task_id}"))
+        }
     };
-    Err(complaint.into())
+    Err(error.into())
 }

@@ -1,19 +1,15 @@
 //! The command line.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use anstream::ColorChoice;
-use clap::builder::PossibleValue;
-use clap::{Parser, Subcommand, ValueEnum};
-use greenline_runtime::settings::Flags;
-
-use crate::ending::{Complaint, Ended};
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::{
     approvals, bench, completions, demo, diagnose, doctor, flaky, halt, health, keys, lead, man,
     queue, sarif, settings, up, why, worker,
 };
 
-/// A self-hosted crew that keeps CI green: one Redis, one lead, as many workers as you like.
+/// Keep CI green: one Redis, one lead, as many workers as you like
 #[derive(Debug, Parser)]
 #[command(
     name = "greenline",
@@ -36,129 +32,46 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong usage or settings,
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
     #[command(flatten)]
     pub(crate) global: Global,
 }
 
-/// What every command takes.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
-pub(crate) struct Global {
-    /// Print data as JSON: one object, or one on each line
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Read settings from this file instead of greenline.toml
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Use this Redis instead of REDIS_URL
-    #[arg(long, global = true, value_name = "URL")]
-    redis: Option<String>,
-    /// Use keys and channels with this name before them
-    #[arg(long, global = true, value_name = "NAME")]
-    namespace: Option<String>,
-    /// When to use colour: auto, always or never
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_possible_values = true
-    )]
-    pub(crate) color: Color,
-}
-
-impl Global {
-    /// What these say about settings.
-    pub(crate) fn flags(&self) -> Flags {
-        let config = self.config.as_ref().map(|path| path.display().to_string());
-        Flags::none()
-            .with("config", "--config", config)
-            .with("redis.url", "--redis", self.redis.clone())
-            .with("redis.namespace", "--namespace", self.namespace.clone())
-    }
-
-    /// Complains of what would be ignored, for a command that uses nobody's settings.
-    pub(crate) fn refuse_settings(&self, why: &str) -> Result<(), Complaint> {
-        let given = [
-            ("--config", self.config.is_some()),
-            ("--redis", self.redis.is_some()),
-            ("--namespace", self.namespace.is_some()),
-        ];
-        match given.into_iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((flag, _)) => {
-                let says = format!("{flag} can't be used here: {why}");
-                Err(Complaint::wrong(says).mend("leave it out"))
-            }
-        }
-    }
-}
-
-/// When to use colour.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Color(ColorChoice);
-
-impl Color {
-    /// From now on, for the whole process.
-    pub(crate) fn write_global(self) {
-        self.0.write_global();
-    }
-}
-
-impl ValueEnum for Color {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self(ColorChoice::Auto), Self(ColorChoice::Always), Self(ColorChoice::Never)]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self.0 {
-            ColorChoice::Always | ColorChoice::AlwaysAnsi => {
-                PossibleValue::new("always").help("colour wherever it goes")
-            }
-            ColorChoice::Never => PossibleValue::new("never").help("plain text"),
-            ColorChoice::Auto => {
-                PossibleValue::new("auto").help("colour on a terminal, unless NO_COLOR is set")
-            }
-        })
-    }
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run everything on this machine: a Redis if none is set, one lead, workers
     Up(up::Args),
-    /// See it all work: a practice GitHub, a red pull request, and what becomes of it
+    /// Watch it work: a local fake GitHub, a red pull request, and what Greenline does
     Demo(demo::Args),
-    /// Run the lead: it leads or stands by, keeps time, and answers HTTP
+    /// Run the lead: leader election, GitHub, HTTP
     Lead(lead::Args),
-    /// Run a worker: it takes tasks and runs them
+    /// Run a worker: claim tasks and run them
     Worker(worker::Args),
-    /// Say whether a daemon on this machine is alive, for containers
+    /// Check whether a daemon on this machine is alive, for containers
     Health(health::Args),
-    /// Look for what is wrong here, and say how to mend it
+    /// Find problems on this machine, with a remedy for each
     Doctor(doctor::Args),
-    /// Say why a job failed, and prove it
+    /// Explain why a job failed, with the evidence
     Diagnose(diagnose::Args),
     /// List tests that fail and pass without a change
     Flaky(flaky::Args),
-    /// Tell why Greenline did what it did on a pull request
+    /// Explain what Greenline did on a pull request
     Why(why::Args),
-    /// Check SARIF files as GitHub's code scanning will see them
+    /// Check SARIF files as GitHub's code scanning reads them
     #[command(subcommand)]
-    Sarif(sarif::Command),
-    /// Give work to the queue, look into it, and change it
+    Sarif(sarif::SarifCommand),
+    /// Enqueue, inspect and change tasks
     #[command(subcommand)]
-    Queue(queue::Command),
-    /// See what waits for a person's yes, and answer
+    Queue(queue::QueueCommand),
+    /// List what needs your approval, and answer
     Approvals(approvals::Args),
-    /// Stop everything that is done outside: comments, commits, merges, re-runs
+    /// Stop all outside actions: comments, commits, merges, re-runs
     Halt(halt::HaltArgs),
     /// Let the lead act outside again, from where it was stopped
-    Resume(halt::ResumeArgs),
-    /// Measure the queue on this machine, beside what its Redis can do
+    Resume(halt::ResumeActionsArgs),
+    /// Measure the queue on this machine, beside its Redis's limit
     Bench(bench::Args),
-    /// Show all settings, and where each comes from
+    /// Show all settings, and the source of each
     Settings(settings::Args),
     /// Make a key pair that tasks are signed with
     Keys(keys::Args),
@@ -169,29 +82,28 @@ enum Command {
 }
 
 impl Args {
-    /// Runs the command.
-    pub(crate) fn run(self) -> anyhow::Result<Ended> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitStatus> {
         let global = &self.global;
         match self.command {
-            Command::Up(args) => up::run(global, &args),
-            Command::Demo(args) => demo::run(global, &args),
-            Command::Lead(args) => lead::run(global, &args),
-            Command::Worker(args) => worker::run(global, &args),
-            Command::Health(args) => health::run(global, &args),
-            Command::Doctor(args) => doctor::run(global, &args),
-            Command::Diagnose(args) => diagnose::run(global, &args),
-            Command::Flaky(args) => flaky::run(global, &args),
-            Command::Why(args) => why::run(global, &args),
-            Command::Sarif(command) => command.run(global),
-            Command::Queue(command) => command.run(global),
-            Command::Approvals(args) => approvals::run(global, args),
-            Command::Halt(args) => halt::halt(global, &args),
-            Command::Resume(args) => halt::resume(global, &args),
-            Command::Bench(args) => bench::run(global, args),
-            Command::Settings(args) => settings::run(global, &args),
-            Command::Keys(args) => keys::run(global, &args),
-            Command::Completions(args) => completions::run(&args),
-            Command::Man(args) => man::run(&args),
+            CliCommand::Up(args) => up::run(global, &args),
+            CliCommand::Demo(args) => demo::run(global, &args),
+            CliCommand::Lead(args) => lead::run(global, &args),
+            CliCommand::Worker(args) => worker::run(global, &args),
+            CliCommand::Health(args) => health::run(global, &args),
+            CliCommand::Doctor(args) => doctor::run(global, &args),
+            CliCommand::Diagnose(args) => diagnose::run(global, &args),
+            CliCommand::Flaky(args) => flaky::run(global, &args),
+            CliCommand::Why(args) => why::run(global, &args),
+            CliCommand::Sarif(command) => command.run(global),
+            CliCommand::Queue(command) => command.run(global),
+            CliCommand::Approvals(args) => approvals::run(global, args),
+            CliCommand::Halt(args) => halt::halt(global, &args),
+            CliCommand::Resume(args) => halt::resume(global, &args),
+            CliCommand::Bench(args) => bench::run(global, args),
+            CliCommand::Settings(args) => settings::run(global, &args),
+            CliCommand::Keys(args) => keys::run(global, &args),
+            CliCommand::Completions(args) => completions::run(&args),
+            CliCommand::Man(args) => man::run(&args),
         }
     }
 }

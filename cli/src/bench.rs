@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use greenline_bench::worker::Load;
-use greenline_bench::{BenchOptions, Part};
+use greenline_bench::worker::WorkerLoad;
+use greenline_bench::{BenchOptions, ContractPart};
 use greenline_queue::Scripts;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::Output;
 
-/// Measure the queue on this machine, beside what its Redis can do
+/// Measure the queue on this machine, beside its Redis's limit
 ///
-/// Starts a Redis and worker processes of its own, and leaves nothing behind. Figures of one run
-/// belong together: on a shared machine compare ratios, not runs.
+/// Starts its own Redis and worker processes, and leaves nothing behind. Figures of one run belong
+/// together: on a shared machine compare ratios, not runs.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -27,17 +27,17 @@ use crate::print::Output;
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    part: Option<Worker>,
-    /// Tasks of the backlog that is drained
+    part: Option<BenchPart>,
+    /// Tasks of the backlog to drain
     #[arg(long, default_value_t = 50_000, value_name = "N")]
     tasks: usize,
     /// Tasks that a worker runs at once
     #[arg(long, default_value_t = 100, value_name = "N")]
     slots: usize,
-    /// Rounds, of which the median counts
+    /// Rounds; the median counts
     #[arg(long, default_value_t = 3, value_name = "N")]
     rounds: usize,
-    /// Leave out what takes longer: recovery, AOF, a large backlog, parts of the contract
+    /// Skip the slow parts: recovery, AOF, a large backlog, costs of the contract
     #[arg(long)]
     quick: bool,
     /// Tasks of the large backlog
@@ -49,8 +49,8 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Worker {
-    /// What the benchmark starts as workers
+enum BenchPart {
+    /// A worker process of the benchmark
     #[command(hide = true)]
     Worker {
         #[arg(long)]
@@ -60,20 +60,20 @@ enum Worker {
         #[arg(long)]
         task_ms: u64,
         #[arg(long)]
-        tell: bool,
+        report_lateness: bool,
         #[arg(long)]
         without: Option<String>,
     },
 }
 
-pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match args.part {
-        Some(Worker::Worker { url, slots, task_ms, tell, without }) => {
-            let load = Load { task: Duration::from_millis(task_ms), tell };
+        Some(BenchPart::Worker { url, slots, task_ms, report_lateness, without }) => {
+            let load = WorkerLoad { task: Duration::from_millis(task_ms), report_lateness };
             let scripts = match without {
-                Some(name) => Part::named(&name)
-                    .ok_or_else(|| Complaint::wrong(format!("there is no part {name:?}")))?
+                Some(name) => ContractPart::named(&name)
+                    .ok_or_else(|| CliError::usage(format!("there is no part {name:?}")))?
                     .left_out(),
                 None => Scripts::default(),
             };
@@ -81,7 +81,7 @@ pub(crate) fn run(global: &Global, args: Args) -> anyhow::Result<Ended> {
         }
         None => runtime.block_on(measure(Output { json: global.json }, args))?,
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 async fn measure(out: Output, args: Args) -> anyhow::Result<()> {
@@ -109,6 +109,6 @@ async fn measure(out: Output, args: Args) -> anyhow::Result<()> {
         _ = tokio::signal::ctrl_c() => None,
     };
     spinner.finish_and_clear();
-    let report = measured.ok_or_else(|| Complaint::outside("stopped before the end"))?;
+    let report = measured.ok_or_else(|| CliError::external("stopped before the end"))?;
     if out.json { out.object(&report) } else { Ok(out.block(&report)?) }
 }

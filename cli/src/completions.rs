@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use std::io::Write;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -13,15 +13,15 @@ use crate::ending::Ended;
   greenline completions zsh >~/.zfunc/_greenline
   greenline completions fish >~/.config/fish/completions/greenline.fish")]
 pub(crate) struct Args {
-    /// Which shell
+    /// Shell
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Ended> {
-    // Written in one piece: the generator panics on a pipe that closes early.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitStatus> {
+    // Written at once: the generator panics if a pipe closes early.
     let mut script = Vec::new();
     let mut command = crate::args::Args::command();
     clap_complete::generate(args.shell, &mut command, "greenline", &mut script);
     std::io::stdout().write_all(&script)?;
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }

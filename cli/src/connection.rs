@@ -1,4 +1,4 @@
-//! From settings to a connection: where Redis is, and how the queue in it behaves.
+//! Connections from settings: the address of Redis, and the options of its queue.
 
 use greenline_queue::{QueueOptions, TaskKeys, Unsigned};
 use greenline_runtime::settings::{
@@ -6,7 +6,7 @@ use greenline_runtime::settings::{
 };
 use greenline_store::{Credentials, Endpoint, StoreConfig, TlsFiles};
 
-/// Where Redis is, unless nothing was set.
+/// Returns the configuration of Redis; `None` if nothing is set.
 pub(crate) fn store_config(redis: &RedisSettings) -> anyhow::Result<Option<StoreConfig>> {
     let endpoint = match &redis.source {
         RedisSource::Embedded => return Ok(None),
@@ -23,7 +23,7 @@ pub(crate) fn store_config(redis: &RedisSettings) -> anyhow::Result<Option<Store
     Ok(Some(config))
 }
 
-/// The same settings for the server at `url`.
+/// Returns the configuration for the server at `url`.
 pub(crate) fn at(redis: &RedisSettings, url: &str) -> anyhow::Result<StoreConfig> {
     let mut config = StoreConfig::at(url);
     config.database = redis.database;
@@ -39,7 +39,7 @@ pub(crate) fn at(redis: &RedisSettings, url: &str) -> anyhow::Result<StoreConfig
     Ok(config)
 }
 
-/// How the queue behaves.
+/// Returns the options of the queue.
 pub(crate) fn queue_options(queue: &QueueSettings) -> QueueOptions {
     QueueOptions {
         lease: queue.lease,

@@ -3,8 +3,8 @@
 use greenline_forge::RepoName;
 use greenline_lead::history::{FlakyTest, History};
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::style::DIM;
 use crate::print::table::{Align, Cell, Table};
 use crate::print::when;
@@ -12,27 +12,27 @@ use crate::session::Session;
 
 /// List tests that fail and pass without a change
 ///
-/// Seen in the last 14 days on the same commit, the worst first. The rate is the share of the
-/// check's results in which the test was flaky.
+/// Covers the last 14 days, by results on the same commit, the worst first. The rate is the share
+/// of the check's results in which the test was flaky.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline flaky
   greenline flaky --repo acme/app
   greenline flaky --json | jq -r 'select(.rate > 0.05) | .test'")]
 pub(crate) struct Args {
-    /// Only of this repository
+    /// Only in this repository
     #[arg(long, value_name = "OWNER/REPO")]
     repo: Option<String>,
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| list(&session, args).await)
 }
 
-async fn list(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+async fn list(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let named: Option<RepoName> = match &args.repo {
         None => None,
-        Some(name) => Some(name.parse().map_err(|error| Complaint::wrong(format!("{error}")))?),
+        Some(name) => Some(name.parse().map_err(|error| CliError::usage(format!("{error}")))?),
     };
     let history = History::new(session.queue().await?.store().clone());
     let repos = match named {
@@ -48,21 +48,21 @@ async fn list(session: &Session, args: &Args) -> anyhow::Result<Ended> {
     show(session, &tests, now)
 }
 
-fn show(session: &Session, tests: &[FlakyTest], now_ms: i64) -> anyhow::Result<Ended> {
+fn show(session: &Session, tests: &[FlakyTest], now_ms: i64) -> anyhow::Result<ExitStatus> {
     if session.out.json {
         for test in tests {
             session.out.object(test)?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     if tests.is_empty() {
         session.out.note(
             "No test is known to be flaky. One is when it fails and passes on the same commit.",
         );
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     session.out.block(table(tests, session.out.width(), now_ms))?;
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 fn table(tests: &[FlakyTest], width: Option<usize>, now_ms: i64) -> Table {

@@ -1,26 +1,26 @@
-//! `greenline halt` and `greenline resume`: whether the lead may act outside.
+//! `greenline halt` and `greenline resume`: stop and restart the lead's outside actions.
 //!
-//! Tasks are the queue's affair: `greenline queue pause` holds those back.
+//! Tasks belong to the queue: `greenline queue pause` holds those back.
 
 use greenline_lead::publish::{self, Halt};
 use serde_json::json;
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::operator;
 use crate::print::{text, when};
 use crate::session::Session;
 
-/// Stop everything that is done outside, at once: comments, commits, merges, re-runs
+/// Stop all outside actions at once: comments, commits, merges, re-runs
 ///
-/// What is asked for meanwhile is kept and done after `greenline resume`. Tasks run on:
-/// `greenline queue pause` stops those.
+/// Actions that are requested meanwhile are kept and done after `greenline resume`. Tasks keep
+/// running: `greenline queue pause` stops those.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline halt --reason 'it comments on the wrong repository'
   greenline resume")]
 pub(crate) struct HaltArgs {
-    /// Why, for those who wonder
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
@@ -29,9 +29,9 @@ pub(crate) struct HaltArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline resume")]
-pub(crate) struct ResumeArgs {}
+pub(crate) struct ResumeActionsArgs {}
 
-pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<Ended> {
+pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| {
         let queue = session.queue().await?;
         let (by, why) = (operator::name(), args.reason.clone());
@@ -40,26 +40,26 @@ pub(crate) fn halt(global: &Global, args: &HaltArgs) -> anyhow::Result<Ended> {
     })
 }
 
-pub(crate) fn resume(global: &Global, _args: &ResumeArgs) -> anyhow::Result<Ended> {
+pub(crate) fn resume(global: &Global, _args: &ResumeActionsArgs) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| {
         let queue = session.queue().await?;
         if !publish::resume(queue.store()).await? {
-            return Err(Complaint::no("outside actions were not halted").into());
+            return Err(CliError::negative("outside actions were not halted").into());
         }
         show(&session, publish::halted(queue.store()).await?.as_ref())
     })
 }
 
-fn show(session: &Session, halt: Option<&Halt>) -> anyhow::Result<Ended> {
+fn show(session: &Session, halt: Option<&Halt>) -> anyhow::Result<ExitStatus> {
     match halt {
         _ if session.out.json => session.out.object(&json!({ "halted": halt }))?,
         Some(halt) => session.out.line(sentence(halt))?,
         None => session.out.line("outside actions go on")?,
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-/// `outside actions are halted by ada@laptop, 3 min ago: a look first`
+/// Formats `outside actions are halted by ada@laptop, 3 min ago: a look first`.
 pub(crate) fn sentence(halt: &Halt) -> String {
     let when = match halt.at {
         0 => String::new(),

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use greenline_lead::health_check;
-use greenline_runtime::Role;
+use greenline_runtime::ProcessRole;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness;
 use serde_json::json;
 
-use crate::args::Global;
 use crate::daemon::worker::longest_silence;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::session::Session;
 
-/// Say whether a daemon on this machine is alive, for containers
+/// Check whether a daemon on this machine is alive, for containers
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline health lead       asks its /health
@@ -22,28 +22,28 @@ use crate::session::Session;
 
 Exit code 1 if it is not alive. Redis being away is no reason to restart one.")]
 pub(crate) struct Args {
-    /// Which
-    daemon: Daemon,
+    /// Daemon
+    daemon: HealthTarget,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Daemon {
+enum HealthTarget {
     Lead,
     Worker,
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     Session::client(global)?.run(async |session| {
-        let (healthy, says) = match args.daemon {
-            Daemon::Lead => lead(&session).await,
-            Daemon::Worker => worker(&session),
+        let (healthy, message) = match args.daemon {
+            HealthTarget::Lead => lead(&session).await,
+            HealthTarget::Worker => worker(&session),
         };
         if session.out.json {
-            session.out.object(&json!({ "healthy": healthy, "says": says }))?;
+            session.out.object(&json!({ "healthy": healthy, "message": message }))?;
         } else {
-            session.out.line(says)?;
+            session.out.line(message)?;
         }
-        Ok(if healthy { Ended::Done } else { Ended::No })
+        Ok(if healthy { ExitStatus::Success } else { ExitStatus::Negative })
     })
 }
 
@@ -58,6 +58,7 @@ async fn lead(session: &Session) -> (bool, String) {
 fn worker(session: &Session) -> (bool, String) {
     let settings = &session.settings;
     let silence: Duration = longest_silence(settings.queue.heartbeat);
-    let health = liveness::check(&settings.state_dir, Role::Worker, silence, &Clock::system());
+    let health =
+        liveness::check(&settings.state_dir, ProcessRole::Worker, silence, &Clock::system());
     (health.is_healthy(), health.to_string())
 }

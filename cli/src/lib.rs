@@ -1,28 +1,29 @@
-//! The operator's command: parse, call, print.
+//! The command line program: parse, call, print.
 //!
-//! - Each command is one module. It calls the queue (or a daemon), and hands what it got to a
-//!   function that knows how it is shown: what is shown can be tested without a queue.
-//! - stdout carries data and nothing else; hints, questions, progress and errors go to stderr.
+//! - Each command is one module. It calls the queue (or a daemon), and passes the result to a
+//!   formatting function that tests call without a queue.
+//! - stdout carries data only; hints, questions, progress and errors go to stderr.
 //! - The exit code is 0 for done, 1 for an answer that is no, 2 for wrong usage or settings, 3 for
-//!   something outside that failed.
+//!   a failure outside of the program.
 //!
-//! What a command does is not decided here: that is the queue's, the lead's and the worker's.
+//! The queue, the lead and the worker decide what a command does.
 
 mod approvals;
 mod args;
-mod ask;
 mod bench;
 mod completions;
+mod confirm;
 mod connection;
 mod daemon;
 mod demo;
 mod diagnose;
 mod doctor;
-mod ending;
+mod error;
+mod find_redis;
 mod flaky;
+mod global;
 mod halt;
 mod health;
-mod home;
 mod keys;
 mod lead;
 mod man;
@@ -30,35 +31,43 @@ mod operator;
 mod print;
 mod progress;
 mod queue;
-mod redis_here;
 mod sarif;
 mod session;
 mod settings;
+mod state_dir;
 mod up;
 mod why;
 mod worker;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::Args;
 
-/// Runs the program: its arguments in, its exit code out.
+/// The command line as clap knows it: every command, flag and help text.
+#[must_use]
+pub fn command() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command
+}
+
+/// Runs the program and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    // A command in a sandbox is started by this program, which then becomes it.
+    // This program starts sandboxed commands, and then becomes them.
     if let Some(ended) = greenline_worker::entry() {
         return ended;
     }
     // Every command may hold secrets: this comes before any setting is read.
     if let Err(error) = greenline_runtime::privacy::close() {
-        return ending::code(Err(error.into()));
+        return error::exit_code(Err(error.into()));
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(help_or_error) => return ending::of_usage(&help_or_error),
+        Err(help_or_error) => return error::usage_exit_code(&help_or_error),
     };
     args.global.color.write_global();
-    ending::code(args.run())
+    error::exit_code(args.run())
 }

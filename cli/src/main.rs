@@ -1,4 +1,4 @@
-//! `greenline`: the operator's command.
+//! `greenline`: the command line program.
 
 fn main() -> std::process::ExitCode {
     greenline_cli::main()

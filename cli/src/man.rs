@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::CommandFactory;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 
 /// Print the manual, or write all of its pages
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitStatus> {
     let command = crate::args::Args::command();
     match &args.out {
         Some(folder) => {
@@ -33,5 +33,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Ended> {
             std::io::stdout().write_all(&page)?;
         }
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }

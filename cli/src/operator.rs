@@ -1,6 +1,6 @@
-//! Who is at the terminal, as the queue writes it down.
+//! The person at the terminal, as the queue records it.
 
-/// The person's name and their machine: `ada@laptop`.
+/// Returns the person's name and their machine: `ada@laptop`.
 pub(crate) fn name() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     let user = user.filter(|user| !user.is_empty());
@@ -8,7 +8,7 @@ pub(crate) fn name() -> String {
     format!("{user}@{}", host())
 }
 
-/// This machine's name.
+/// Returns this machine's name.
 pub(crate) fn host() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.unwrap_or_else(|| "unknown".to_owned())

@@ -1,45 +1,44 @@
-//! How far something is: a bar with the time left on a terminal, one line a minute elsewhere.
+//! Progress: a bar with the remaining time on a terminal, one line a minute elsewhere.
 
 use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use greenline_runtime::say;
+use greenline_runtime::human;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::print::Output;
 
-/// How often something is said where there is no bar.
+/// The interval of lines without a bar.
 const LINE_EVERY: Duration = Duration::from_secs(60);
 
-/// How far something is.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     out: Output,
     what: &'static str,
     began: Instant,
-    said: Instant,
+    printed_at: Instant,
 }
 
 impl Progress {
-    /// Of `total` things, none is done yet. `what` says what happens to them.
+    /// Starts the progress of `total` items. `what` names the activity.
     pub(crate) fn new(out: Output, what: &'static str, total: u64) -> Self {
         let now = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
-        Self { bar, out, what, began: now, said: now }
+        Self { bar, out, what, began: now, printed_at: now }
     }
 
-    /// Now so many are done, of so many.
+    /// Sets the number of finished items, and the total.
     pub(crate) fn set(&mut self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
-        } else if self.said.elapsed() >= LINE_EVERY {
-            self.said = Instant::now();
+        } else if self.printed_at.elapsed() >= LINE_EVERY {
+            self.printed_at = Instant::now();
             let left = left(self.began.elapsed(), done, total)
-                .map(|left| format!(", about {} left", say::duration(left)))
+                .map(|left| format!(", about {} left", human::duration(left)))
                 .unwrap_or_default();
-            let (done, total) = (say::number(done), say::number(total));
+            let (done, total) = (human::number(done), human::number(total));
             self.out.note(format_args!("{}: {done} of {total}{left}", self.what));
         }
     }
@@ -57,9 +56,9 @@ fn bar(what: &'static str, total: u64) -> ProgressBar {
     let form = "{msg} {wide_bar} {human_pos} of {human_len}{left}";
     let style = ProgressStyle::with_template(form).expect("the template is a constant that parses");
     let style = style.with_key("left", |state: &ProgressState, f: &mut dyn fmt::Write| {
-        // Nobody can tell before the first is done; and a bar is no place for errors.
+        // There is no estimate before the first item is done; and a bar is no place for errors.
         if state.pos() > 0 {
-            let _drawn = write!(f, ", {} left", say::duration(state.eta()));
+            let _drawn = write!(f, ", {} left", human::duration(state.eta()));
         }
     });
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
@@ -69,7 +68,7 @@ fn bar(what: &'static str, total: u64) -> ProgressBar {
     bar
 }
 
-/// How long the rest takes if it goes on as it went.
+/// Estimates the remaining time from the pace so far.
 fn left(took: Duration, done: u64, total: u64) -> Option<Duration> {
     let rest = total.checked_sub(done)?;
     let each = took.checked_div(u32::try_from(done).ok()?)?;

@@ -1,16 +1,18 @@
 //! `greenline settings`.
 
-use greenline_runtime::Role;
-use greenline_runtime::settings::{Effective, Fallback, Place, Sources, load};
+use greenline_runtime::ProcessRole;
+use greenline_runtime::settings::{
+    EffectiveSetting, SettingDefault, SettingSource, SettingSources, load,
+};
 use serde_json::json;
 
-use crate::args::Global;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::print::Output;
 use crate::print::style::{BOLD, DIM};
 use crate::print::table::{Align, Cell, Table};
 
-/// Show all settings, and where each comes from
+/// Show all settings, and the source of each
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline settings
@@ -19,18 +21,19 @@ use crate::print::table::{Align, Cell, Table};
 
 Secrets are never shown. docs/settings.md says what each setting is for.")]
 pub(crate) struct Args {
-    /// Only those that somebody set
+    /// Only those that are set
     #[arg(long)]
     set: bool,
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     let out = Output { json: global.json };
-    let loaded = load(&Sources::of_process(Role::Client, global.flags()))?;
+    let loaded = load(&SettingSources::of_process(ProcessRole::Client, global.flags()))?;
     if !loaded.warnings.0.is_empty() {
         out.note(&loaded.warnings);
     }
-    let shown = loaded.effective.iter().filter(|one| !args.set || one.from != Place::Default);
+    let shown =
+        loaded.effective.iter().filter(|one| !args.set || one.from != SettingSource::Default);
     if out.json {
         for one in shown {
             out.object(&json!({
@@ -42,7 +45,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
                 "about": one.setting.about,
             }))?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     let columns = [("setting", Align::Left), ("from", Align::Left), ("value", Align::Left)];
     let mut table = Table::new(&columns, out.width());
@@ -52,11 +55,11 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     } else {
         out.block(table)?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-fn row(one: &Effective) -> [Cell; 3] {
-    let style = if one.from == Place::Default { DIM } else { BOLD };
+fn row(one: &EffectiveSetting) -> [Cell; 3] {
+    let style = if one.from == SettingSource::Default { DIM } else { BOLD };
     [
         Cell::styled(one.setting.name, style),
         Cell::from(&one.from),
@@ -64,11 +67,11 @@ fn row(one: &Effective) -> [Cell; 3] {
     ]
 }
 
-fn value(one: &Effective) -> String {
+fn value(one: &EffectiveSetting) -> String {
     match (&one.value, one.setting.fallback) {
         (Some(value), _) => value.clone(),
-        (None, _) if one.from != Place::Default => "[secret, set]".to_owned(),
-        (None, Fallback::Unset(means)) => means.replace('`', ""),
-        (None, Fallback::Value(value)) => value.to_owned(),
+        (None, _) if one.from != SettingSource::Default => "[secret, set]".to_owned(),
+        (None, SettingDefault::Unset(means)) => means.replace('`', ""),
+        (None, SettingDefault::Value(value)) => value.to_owned(),
     }
 }

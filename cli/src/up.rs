@@ -1,45 +1,45 @@
-//! `greenline up`: everything in one process, and a Redis of its own if none is set.
+//! `greenline up`: everything in one process, with its own Redis if none is set.
 //!
-//! Redis starts first and stops last. Nothing else is left behind: what runs finishes within the
-//! grace, or goes back to the queue.
+//! Redis starts first and stops last. Nothing else is left behind: running tasks finish within the
+//! grace period, or go back to the queue.
 
 use std::io::IsTerminal;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use greenline_lead::Standing;
+use greenline_lead::LeaderStatus;
 use greenline_queue::Queue;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, GitHubSettings, Place, RedisSource, RepoPath, Settings, Sources,
-    UnsignedTasks, load,
+    GitHubLogin, GitHubSettings, RedisSource, RepoPath, SettingFlags, SettingSource,
+    SettingSources, Settings, UnsignedTasks, load,
 };
-use greenline_runtime::stopping::Stop;
-use greenline_runtime::{Role, say};
+use greenline_runtime::shutdown::Shutdown;
+use greenline_runtime::{ProcessRole, human};
 use greenline_store::{Persistence, PrivateServer, PrivateServerConfig, StoreConfig};
 use tokio::sync::watch::Receiver;
 use tokio::task::spawn_blocking;
 
-use crate::args::Global;
-use crate::daemon::house::{House, wait_until_it_leads};
-use crate::daemon::lead::Token;
-use crate::ending::{Complaint, Ended};
-use crate::home::{self, Home};
+use crate::daemon::all_in_one::{AllInOne, wait_for_leadership};
+use crate::daemon::lead::TokenOrigin;
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::style::{BOLD, DIM};
 use crate::print::{Output, when};
 use crate::session::Session;
-use crate::{connection, daemon, redis_here};
+use crate::state_dir::{self, StateDir};
+use crate::{connection, daemon, find_redis};
 
-/// What is logged unless log.level says otherwise: what goes wrong, and what becomes of tasks.
+/// The default of log.level: problems, and the results of tasks.
 const USUAL_LOG: &str = "warn,greenline_worker=info";
 
-/// How long the lead may take to lead before that is said.
+/// The time for the lead to become the leader before a message is shown.
 const ELECTION: Duration = Duration::from_secs(3);
 
 /// Run everything on this machine: a Redis if none is set, one lead, workers
 ///
-/// Ctrl-C stops everything: running tasks finish within worker.grace or go back to the queue, a
-/// second Ctrl-C gives them back at once. Redis, if it was started here, stops last and keeps its
-/// data in .greenline/redis.
+/// Ctrl-C stops everything: running tasks finish within worker.grace or go back to the queue; a
+/// second Ctrl-C returns them at once. Redis, if it was started here, stops last and keeps its data
+/// in .greenline/redis.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline up
@@ -48,31 +48,31 @@ const ELECTION: Duration = Duration::from_secs(3);
 
 Other commands in the same directory find the Redis that was started here.")]
 pub(crate) struct Args {
-    /// How many workers
+    /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
-    /// How many tasks each runs at once, instead of worker.slots
+    /// Tasks that each runs at once, instead of worker.slots
     #[arg(long, value_name = "N")]
     slots: Option<String>,
-    /// Answer HTTP here instead of lead.listen
+    /// Address for HTTP, instead of lead.listen
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     let flags = global.flags().with("worker.slots", "--slots", args.slots.clone()).with(
         "lead.listen",
         "--listen",
         args.listen.clone(),
     );
     let flags = with_usual_log(flags)?;
-    daemon::run(global, Role::Up, flags, async |mut session, stop| {
-        let redis = Redis::ready(&session.settings).await?;
+    daemon::run(global, ProcessRole::Up, flags, async |mut session, stop| {
+        let redis = RedisInUse::ready(&session.settings).await?;
         let lived = match redis.add_task_key(&mut session.settings) {
             Ok(()) => live(&session, args, &redis, stop).await,
             Err(error) => Err(error),
         };
-        // Everyone who spoke to Redis is gone by now.
+        // All users of Redis have ended by now.
         spawn_blocking(move || redis.stop()).await?;
         lived?;
         session.out.note("Stopped.");
@@ -80,12 +80,12 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     })
 }
 
-/// A quieter log than a daemon's, unless somebody chose one.
-fn with_usual_log(flags: Flags) -> anyhow::Result<Flags> {
-    let loaded = load(&Sources::of_process(Role::Up, flags.clone()))?;
+/// Sets a quieter log than a daemon's, unless one is configured.
+fn with_usual_log(flags: SettingFlags) -> anyhow::Result<SettingFlags> {
+    let loaded = load(&SettingSources::of_process(ProcessRole::Up, flags.clone()))?;
     let chosen = |name| {
         let found = loaded.effective.iter().find(|one| one.setting.name == name);
-        found.is_some_and(|one| one.from != Place::Default)
+        found.is_some_and(|one| one.from != SettingSource::Default)
     };
     Ok(match chosen("log.level") {
         true => flags,
@@ -93,21 +93,21 @@ fn with_usual_log(flags: Flags) -> anyhow::Result<Flags> {
     })
 }
 
-/// The Redis of this house.
-enum Redis {
-    /// Somebody else's.
-    Theirs(StoreConfig),
-    /// Started by us, or taken over from one like us that was killed.
-    Ours { server: PrivateServer, home: Home, config: StoreConfig, taken_over: bool },
+/// The Redis of this process.
+enum RedisInUse {
+    /// A configured one.
+    External(StoreConfig),
+    /// Started by this process, or taken over from a killed one.
+    Embedded { server: PrivateServer, home: StateDir, config: StoreConfig, taken_over: bool },
 }
 
-impl Redis {
+impl RedisInUse {
     async fn ready(settings: &Settings) -> anyhow::Result<Self> {
         if let Some(config) = connection::store_config(&settings.redis)? {
-            return Ok(Self::Theirs(config));
+            return Ok(Self::External(config));
         }
         debug_assert!(matches!(settings.redis.source, RedisSource::Embedded));
-        let home = Home::hold()?;
+        let home = StateDir::hold()?;
         let folder = home.redis();
         let taken_over = UnixStream::connect(folder.join("redis.sock")).is_ok();
         let login = home.redis_login()?;
@@ -115,16 +115,16 @@ impl Redis {
         config.persistence = Persistence::EverySecond;
         config.login = Some(login.clone());
         let server = spawn_blocking(|| PrivateServer::start(config)).await?.map_err(|error| {
-            Complaint::outside(error.to_string()).mend("its log is .greenline/redis/redis.log")
+            CliError::external(error.to_string()).hint("its log is .greenline/redis/redis.log")
         })?;
         home.publish_redis(&server.url())?;
-        let config = redis_here::of_this_directory(&settings.redis, &server.url(), Some(login))?;
-        Ok(Self::Ours { server, home, config, taken_over })
+        let config = find_redis::of_this_directory(&settings.redis, &server.url(), Some(login))?;
+        Ok(Self::Embedded { server, home, config, taken_over })
     }
 
     fn config(&self) -> &StoreConfig {
         match self {
-            Self::Theirs(config) | Self::Ours { config, .. } => config,
+            Self::External(config) | Self::Embedded { config, .. } => config,
         }
     }
 
@@ -133,18 +133,18 @@ impl Redis {
     fn add_task_key(&self, settings: &mut Settings) -> anyhow::Result<()> {
         let queue = &mut settings.queue;
         let no_key = queue.task_key.is_none() && queue.task_public_keys.is_empty();
-        if let (true, Self::Ours { home, .. }) = (no_key, self) {
+        if let (true, Self::Embedded { home, .. }) = (no_key, self) {
             queue.task_key = Some(home.task_key()?);
         }
         if queue.task_key.is_none() && queue.unsigned == UnsignedTasks::Quarantine {
-            let says = "queue.unsigned is quarantine, and this lead has no key to sign with";
-            return Err(Complaint::wrong(says).mend("set GREENLINE_TASK_KEY").into());
+            let message = "queue.unsigned is quarantine, and this lead has no key to sign with";
+            return Err(CliError::usage(message).hint("set GREENLINE_TASK_KEY").into());
         }
         Ok(())
     }
 
     fn stop(self) {
-        if let Self::Ours { server, home, .. } = self {
+        if let Self::Embedded { server, home, .. } = self {
             drop(server);
             home.forget_redis();
         }
@@ -153,69 +153,81 @@ impl Redis {
     async fn describe(&self, queue: &Queue) -> String {
         let version = queue.store().facts().await.map_or(String::new(), |facts| facts.version);
         match self {
-            Self::Theirs(config) => format!(
+            Self::External(config) => format!(
                 "{version} at {}, database {}",
                 config.address(),
                 config.effective_database()
             ),
-            Self::Ours { taken_over: false, .. } => {
+            Self::Embedded { taken_over: false, .. } => {
                 format!("started for you on a private socket (data in .greenline/redis, {version})")
             }
-            Self::Ours { taken_over: true, .. } => format!(
+            Self::Embedded { taken_over: true, .. } => format!(
                 "taken over from a `greenline up` that was killed (data in .greenline/redis, {version})"
             ),
         }
     }
 }
 
-/// From the open queue to the end of everyone who uses it.
-async fn live(session: &Session, args: &Args, redis: &Redis, stop: Stop) -> anyhow::Result<()> {
+/// Runs from the opened queue to the end of all its users.
+async fn live(
+    session: &Session,
+    args: &Args,
+    redis: &RedisInUse,
+    stop: Shutdown,
+) -> anyhow::Result<()> {
     let settings = &session.settings;
     let config = redis.config().clone();
     let queue = daemon::open_queue(config, &settings.queue, &stop, || {}).await?;
     let Some(queue) = queue else { return Ok(()) };
-    let (house, token) = House::build(&queue, settings, args.workers).await?;
-    let (address, sandbox) = (house.address(), house.sandbox().to_owned());
-    let mut standing = house.standing();
-    let mut parts = house.start(&stop);
-    let news = async {
-        let leads = leading(&mut standing).await;
+    let (all_in_one, token) = AllInOne::build(&queue, settings, args.workers).await?;
+    let (address, sandbox) = (all_in_one.address(), all_in_one.sandbox().to_owned());
+    let mut leader_status = all_in_one.leader_status();
+    let mut daemons = all_in_one.start(&stop);
+    let summary = async {
+        let leads = leading(&mut leader_status).await;
         let watching = watching(&settings.github);
         let lead = format!("{leads}{watching} · http://{address}");
         let redis = redis.describe(&queue).await;
-        announce(session, args, &News { redis, lead, sandbox }, &token)
+        announce(session, args, &StartupSummary { redis, lead, sandbox }, &token)
     };
-    if let Some(told) = stop.drain.run_until_cancelled(news).await {
-        // A reader that is gone is no reason to stop.
-        let _told = told;
+    if let Some(written) = stop.drain.run_until_cancelled(summary).await {
+        // A closed output is no reason to stop.
+        let _ignored = written;
     }
-    parts.ended(&stop).await
+    daemons.ended(&stop).await
 }
 
-async fn leading(standing: &mut Receiver<Standing>) -> String {
-    let led = wait_until_it_leads(standing);
+async fn leading(leader_status: &mut Receiver<LeaderStatus>) -> String {
+    let led = wait_for_leadership(leader_status);
     let _in_time = tokio::time::timeout(ELECTION, led).await;
-    let now = standing.borrow().clone();
+    let now = leader_status.borrow().clone();
     match now {
-        Standing::Leading { since_ms, .. } => {
+        LeaderStatus::Leading { since_ms, .. } => {
             let since = i64::try_from(since_ms).unwrap_or(0);
             format!("leading since {}", when::clock(since, when::now_ms()))
         }
-        Standing::Standby { leader: Some(leader), .. } => format!("standing by, {leader} leads"),
-        Standing::Standby { leader: None, .. } => "standing by".to_owned(),
+        LeaderStatus::Standby { leader: Some(leader), .. } => {
+            format!("standing by, {leader} leads")
+        }
+        LeaderStatus::Standby { leader: None, .. } => "standing by".to_owned(),
     }
 }
 
-/// What is known once everything runs.
-struct News {
+/// The facts that are known once everything runs.
+struct StartupSummary {
     redis: String,
     lead: String,
     sandbox: String,
 }
 
-/// Says what runs where.
-fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyhow::Result<()> {
-    let News { redis, lead, sandbox } = news;
+/// Prints what runs where.
+fn announce(
+    session: &Session,
+    args: &Args,
+    summary: &StartupSummary,
+    token: &TokenOrigin,
+) -> anyhow::Result<()> {
+    let StartupSummary { redis, lead, sandbox } = summary;
     let out = session.out;
     let settings = &session.settings;
     let slots = settings.worker.slots;
@@ -237,15 +249,15 @@ fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyho
             None => "no key: failures are explained and flaky jobs re-run; repairs are off",
         },
     )?;
-    let file = home::operator_token_file();
+    let file = state_dir::operator_token_file();
     match token {
-        Token::Set => {}
-        Token::Kept => row(out, "operator", &format!("token in {file}"))?,
+        TokenOrigin::Set => {}
+        TokenOrigin::Kept => row(out, "operator", &format!("token in {file}"))?,
         // What is no terminal may be a journal, which keeps what it is given.
-        Token::New(_) if !std::io::stdout().is_terminal() => {
+        TokenOrigin::New(_) if !std::io::stdout().is_terminal() => {
             row(out, "operator", &format!("token in {file}"))?;
         }
-        Token::New(secret) => {
+        TokenOrigin::New(secret) => {
             row(out, "operator", &format!("token {}", secret.expose()))?;
             row(out, "", &format!("shown this once, kept in {file}"))?;
         }
@@ -257,19 +269,19 @@ fn announce(session: &Session, args: &Args, news: &News, token: &Token) -> anyho
     Ok(())
 }
 
-/// What the lead watches, as one more part of its line.
+/// Describes what the lead watches, as a part of its line.
 fn watching(settings: &GitHubSettings) -> String {
     let count = u64::try_from(settings.repos.len()).unwrap_or(u64::MAX);
     match settings.login {
         Some(GitHubLogin::App { .. }) if count == 0 => " · watching what the app sees".to_owned(),
         Some(_) if count > 0 => {
-            format!(" · watching {}", say::count(count, "repository", "repositories"))
+            format!(" · watching {}", human::count(count, "repository", "repositories"))
         }
         _ => String::new(),
     }
 }
 
-/// How GitHub is reached, and how its news comes.
+/// Describes how GitHub is reached, and how its events arrive.
 fn github(settings: &GitHubSettings) -> String {
     let who = match settings.login {
         None => {
@@ -282,18 +294,18 @@ fn github(settings: &GitHubSettings) -> String {
         Some(GitHubLogin::Token(_)) => "by token",
         Some(GitHubLogin::App { .. }) => "as an app",
     };
-    let news = match settings.webhook_secrets.is_empty() {
+    let summary = match settings.webhook_secrets.is_empty() {
         true => "webhooks are off: GITHUB_WEBHOOK_SECRET is not set",
         false => "webhooks are taken at /webhooks/github",
     };
     format!(
-        "{who}{}, asked every {}; {news}",
+        "{who}{}, asked every {}; {summary}",
         names(settings),
-        say::duration(settings.poll_interval)
+        human::duration(settings.poll_interval)
     )
 }
 
-/// The first few repositories by name.
+/// Returns the first few repositories by name.
 fn names(settings: &GitHubSettings) -> String {
     const MOST: usize = 3;
     let shown: Vec<&str> = settings.repos.iter().take(MOST).map(RepoPath::as_str).collect();
@@ -301,6 +313,6 @@ fn names(settings: &GitHubSettings) -> String {
     if shown.is_empty() { String::new() } else { format!(": {}{dots}", shown.join(", ")) }
 }
 
-fn row(out: Output, name: &str, says: &str) -> std::io::Result<()> {
-    out.line(format_args!("{BOLD}{name:<9}{BOLD:#}  {says}"))
+fn row(out: Output, name: &str, message: &str) -> std::io::Result<()> {
+    out.line(format_args!("{BOLD}{name:<9}{BOLD:#}  {message}"))
 }

@@ -1,21 +1,21 @@
-//! `greenline why`: what was seen on a pull request or branch, what was thought of it, and what was
-//! decided and why, in order.
+//! `greenline why`: the observations, conclusions and decisions on a pull request or branch, with
+//! reasons, in order.
 
 use std::str::FromStr;
 
 use greenline_forge::{PullNumber, RepoName};
-use greenline_lead::plan::{Ledger, Subject, Told};
+use greenline_lead::plan::{DecisionRecord, PlanStore, Subject};
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::style::{BOLD, DIM};
 use crate::print::{text, when};
 use crate::session::Session;
 
-/// Tell why Greenline did what it did on a pull request
+/// Explain what Greenline did on a pull request
 ///
-/// The story from the first failed check on: what was seen, what the log says, where it comes
-/// from, what was decided, and why.
+/// Prints everything from the first failed check on: the failure, its diagnosis, its origin, the
+/// decision, and the reasons.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline why acme/app#812
@@ -28,20 +28,20 @@ pub(crate) struct Args {
     target: String,
 }
 
-/// What is asked about.
+/// The pull request or branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Target {
+struct DecisionTarget {
     repo: RepoName,
     subject: Subject,
 }
 
-impl FromStr for Target {
-    type Err = Complaint;
+impl FromStr for DecisionTarget {
+    type Err = CliError;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, CliError> {
         let unread = || {
-            Complaint::wrong(format!("{text:?} names no pull request"))
-                .mend("write acme/app#812, its URL, or acme/app@main for a branch")
+            CliError::usage(format!("{text:?} names no pull request"))
+                .hint("write acme/app#812, its URL, or acme/app@main for a branch")
         };
         if let Some((repo, branch)) = text.split_once('@').filter(|_| !text.contains("://")) {
             let repo = repo.parse().map_err(|_| unread())?;
@@ -61,8 +61,8 @@ impl FromStr for Target {
     }
 }
 
-/// Repository and number of `host/acme/app/pull/812/files?x#y`; an Enterprise Server may have a
-/// path of its own before them.
+/// Returns repository and number of `host/acme/app/pull/812/files?x#y`; an Enterprise Server may
+/// have a path before them.
 fn of_url(path: &str) -> Option<(String, &str)> {
     let path = path.split(['?', '#']).next()?;
     let parts: Vec<&str> = path.split('/').collect();
@@ -70,58 +70,58 @@ fn of_url(path: &str) -> Option<(String, &str)> {
     Some((format!("{}/{}", parts[at - 2], parts[at - 1]), parts.get(at + 1)?))
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
-    let target: Target = args.target.parse()?;
-    Session::client(global)?.run(async |session| tell(&session, &target).await)
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
+    let target: DecisionTarget = args.target.parse()?;
+    Session::client(global)?.run(async |session| print_decisions(&session, &target).await)
 }
 
-async fn tell(session: &Session, target: &Target) -> anyhow::Result<Ended> {
-    let ledger = Ledger::new(session.queue().await?);
-    let story = ledger.story(&target.repo, &target.subject).await?;
+async fn print_decisions(session: &Session, target: &DecisionTarget) -> anyhow::Result<ExitStatus> {
+    let plan_store = PlanStore::new(session.queue().await?);
+    let story = plan_store.decisions(&target.repo, &target.subject).await?;
     if story.is_empty() && !session.out.json {
         session.out.note(
             "Nothing was decided there: no check has failed, or the repository is not watched.",
         );
     }
-    for (at, told) in story.iter().enumerate() {
+    for (at, record) in story.iter().enumerate() {
         if session.out.json {
-            session.out.object(told)?;
+            session.out.object(record)?;
         } else {
             let gap = if at > 0 { "\n" } else { "" };
-            session.out.block(format_args!("{gap}{}", lines(told, when::now_ms())))?;
+            session.out.block(format_args!("{gap}{}", lines(record, when::now_ms())))?;
         }
     }
-    Ok(if story.is_empty() { Ended::No } else { Ended::Done })
+    Ok(if story.is_empty() { ExitStatus::Negative } else { ExitStatus::Success })
 }
 
-/// One decision as its story: seen, diagnosed, placed, decided.
-pub(crate) fn lines(told: &Told, now_ms: i64) -> String {
+/// Formats one decision: the failure, its diagnosis, its origin, the decision.
+pub(crate) fn lines(record: &DecisionRecord, now_ms: i64) -> String {
     let plain = |text: &str| text::one_line(text);
-    let failed = i64::try_from(told.failed_at).unwrap_or(i64::MAX);
-    let short = told.head_sha.get(..7).unwrap_or(&told.head_sha);
+    let failed = i64::try_from(record.failed_at).unwrap_or(i64::MAX);
+    let short = record.head_sha.get(..7).unwrap_or(&record.head_sha);
     let mut lines = format!(
         "{BOLD}{}{BOLD:#} failed at {short} {DIM}{}, {}{DIM:#}\n",
-        plain(&told.check),
+        plain(&record.check),
         when::clock(failed, now_ms),
         when::age(failed, now_ms)
     );
     let mut row = |name: &str, text: String| {
         lines.push_str(&format!("  {DIM}{name:<9}{DIM:#} {text}\n"));
     };
-    match (&told.category, &told.verdict) {
+    match (&record.category, &record.verdict) {
         (Some(category), Some(verdict)) => {
-            let sure = told.confidence.unwrap_or(0.0) * 100.0;
+            let sure = record.confidence.unwrap_or(0.0) * 100.0;
             row("diagnosis", format!("{category}, {verdict} ({sure:.0} % sure)"));
         }
         _ => row("diagnosis", "the log could not be read".to_owned()),
     }
-    if let Some(headline) = &told.headline {
+    if let Some(headline) = &record.headline {
         row("", plain(headline));
     }
-    row("origin", format!("{}: {}", told.origin, plain(&told.because)));
-    row("decision", format!("{} ({}): {}", told.action, told.rule, plain(&told.reason)));
-    if let Some(task) = &told.task_id {
-        row("task", format!("{task}, commands {}", plain(&told.commands)));
+    row("origin", format!("{}: {}", record.origin, plain(&record.because)));
+    row("decision", format!("{} ({}): {}", record.action, record.rule, plain(&record.reason)));
+    if let Some(task) = &record.task_id {
+        row("task", format!("{task}, commands {}", plain(&record.commands)));
     }
     lines
 }
@@ -132,20 +132,22 @@ mod tests {
 
     #[test]
     fn a_pull_request_is_named_in_each_way_that_people_do() {
-        let pull =
-            Target { repo: "acme/app".parse().unwrap(), subject: Subject::Pull(PullNumber(812)) };
+        let pull = DecisionTarget {
+            repo: "acme/app".parse().unwrap(),
+            subject: Subject::Pull(PullNumber(812)),
+        };
         for text in [
             "acme/app#812",
             "https://github.com/acme/app/pull/812",
             "https://git.acme.test/base/acme/app/pull/812/files?w=1#diff",
         ] {
-            assert_eq!(text.parse::<Target>().unwrap(), pull, "{text}");
+            assert_eq!(text.parse::<DecisionTarget>().unwrap(), pull, "{text}");
         }
-        let branch = "acme/app@release/1".parse::<Target>().unwrap();
+        let branch = "acme/app@release/1".parse::<DecisionTarget>().unwrap();
         assert_eq!(branch.subject, Subject::Branch("release/1".to_owned()));
         for text in ["", "812", "acme#812", "acme/app#x", "https://github.com/pull/1", "acme/app@"]
         {
-            assert!(text.parse::<Target>().is_err(), "{text}");
+            assert!(text.parse::<DecisionTarget>().is_err(), "{text}");
         }
     }
 }

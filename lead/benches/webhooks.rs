@@ -20,21 +20,21 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode};
-use greenline_forge::webhook::{Secrets, Signature};
-use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_fake_github::github::{
+    GitChange, GitHub, NewPull, PullHandle, RecordedDelivery, RepoHandle, everything, sign,
+};
+use greenline_fake_github::project;
+use greenline_forge::webhook::{Signature, WebhookSecrets};
+use greenline_forge::{ApiBase, Forge, ForgeConfig, GitHubCredentials};
 use greenline_lead::publish::IntentKeys;
 use greenline_lead::watch::WatchOptions;
-use greenline_lead::{Lead, LeadOptions, Reach, Tokens};
-use greenline_practice::github::{
-    Change, Delivery, GitHub, NewPull, PullHandle, RepoHandle, everything, sign,
-};
-use greenline_practice::project;
-use greenline_queue::{Appetite, Claim, Queue, QueueOptions, Worker, WorkerProfile};
-use greenline_runtime::Role;
+use greenline_lead::{ApiTokens, Lead, LeadOptions, Reach};
+use greenline_queue::{Claim, ClaimRequest, Queue, QueueOptions, Worker, WorkerProfile};
+use greenline_runtime::ProcessRole;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::Watchdog;
-use greenline_runtime::metrics::{Build, Exporter};
-use greenline_runtime::stopping::Stop;
+use greenline_runtime::metrics::{BuildInfo, MetricsExporter};
+use greenline_runtime::shutdown::Shutdown;
 use greenline_store::{Store, StoreConfig, Value, cmd, from_redis_value};
 use greenline_testbed::TestBed;
 use serde_json::json;
@@ -60,7 +60,7 @@ const CLAIMS: usize = 20;
 
 #[tokio::main]
 async fn main() {
-    // The practice GitHub sends webhooks before anything else here has chosen one.
+    // The fake GitHub sends webhooks before anything else here has chosen one.
     let _already_set = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
@@ -92,16 +92,20 @@ async fn intake(shots: &[Shot]) {
     let bed = TestBed::new().await;
     let lead = Process::lead(&bed, NOWHERE, "t", 60);
     let took = send(lead.address, shots, Some(PER_SECOND)).await;
-    let told = told(&bed).await;
+    let stored_events = stored_events(&bed).await;
     row("webhooks, 1,000 a second for 10 s", shots.len(), "");
     row("  of them distinct failures", DISTINCT, "");
-    row("  told by the lead", told, "");
+    row("  told by the lead", stored_events, "");
     row("  refused", took.refused, "");
     row("  answered within, half of them", ms(took.percentile(50)), "ms");
     row("  answered within, 99 of 100", ms(took.percentile(99)), "ms");
     row("  answered within, all", ms(took.percentile(100)), "ms");
     row("  the lead's memory at its peak", lead.peak_mb(), "MB");
-    assert_eq!((told, took.refused), (DISTINCT, 0), "none is lost, and none is told twice");
+    assert_eq!(
+        (stored_events, took.refused),
+        (DISTINCT, 0),
+        "none is lost, and none is told twice"
+    );
     drop(lead);
 
     let bed = TestBed::new().await;
@@ -173,26 +177,26 @@ async fn run_lead(redis: &str, github: &str, token: &str, poll_seconds: u64) {
     let store = Store::connect(StoreConfig::at(redis)).await.unwrap();
     let clock = Clock::system();
     let (_nobody_watches, pulse) = Watchdog::new("a lead", LONG, clock.clone());
-    let build = Build { version: "bench", role: Role::Lead };
-    let credentials = Credentials::Token(token.to_owned().into());
+    let build = BuildInfo { version: "bench", role: ProcessRole::Lead };
+    let credentials = GitHubCredentials::Token(token.to_owned().into());
     let config = ForgeConfig::new(credentials, clock.clone());
     let options = LeadOptions {
         id: "bench".to_owned(),
         queue: Queue::open(store, QueueOptions::default()).await.unwrap(),
         listen: "127.0.0.1:0".parse().unwrap(),
-        tokens: Tokens::Both {
+        tokens: ApiTokens::Both {
             viewer: "viewer".to_owned().into(),
             operator: "operator".to_owned().into(),
         },
         lease: Duration::from_secs(10),
-        exporter: Exporter::install(&build, &clock).unwrap(),
+        exporter: MetricsExporter::install(&build, &clock).unwrap(),
         clock,
         pulse,
         watch: Some(WatchOptions {
             forge: Forge::new(config.at(ApiBase::parse(github).unwrap())).unwrap(),
             repos: vec!["acme/app".parse().unwrap()],
             poll_interval: Duration::from_secs(poll_seconds),
-            secrets: Secrets::new([SECRET.to_owned().into()]),
+            secrets: WebhookSecrets::new([SECRET.to_owned().into()]),
         }),
         notifier: None,
         intent_keys: IntentKeys::new("intent-key".to_owned().into(), None),
@@ -200,12 +204,12 @@ async fn run_lead(redis: &str, github: &str, token: &str, poll_seconds: u64) {
     };
     let lead = Lead::bind(options).await.unwrap();
     println!("{}", lead.address());
-    lead.run(Stop::new()).await.unwrap();
+    lead.run(Shutdown::new()).await.unwrap();
 }
 
 /// The least that anybody has to do who believes webhooks.
 async fn run_bare() {
-    let secrets = Secrets::new([SECRET.to_owned().into()]).unwrap();
+    let secrets = WebhookSecrets::new([SECRET.to_owned().into()]).unwrap();
     let check = move |headers: HeaderMap, body: Body| {
         let secrets = secrets.clone();
         async move {
@@ -227,7 +231,7 @@ async fn run_bare() {
 /// A request as bytes.
 type Shot = Arc<[u8]>;
 
-/// Ten thousand requests, made of what the practice GitHub sends.
+/// Ten thousand requests, made of what the fake GitHub sends.
 async fn shots(github: &GitHub, repo: &RepoHandle) -> Vec<Shot> {
     let pull = open(repo, "template").await;
     // Nobody listens there; what was to be sent is listed.
@@ -236,7 +240,8 @@ async fn shots(github: &GitHub, repo: &RepoHandle) -> Vec<Shot> {
     github.settle().await;
     let deliveries = github.deliveries();
     let sent = |event: &str| {
-        let fits = |it: &&Delivery| it.event == event && it.action.as_deref() == Some("completed");
+        let fits =
+            |it: &&RecordedDelivery| it.event == event && it.action.as_deref() == Some("completed");
         deliveries.iter().find(fits).unwrap().json()
     };
     let (run, job) = (sent("check_run"), sent("workflow_job"));
@@ -363,8 +368,8 @@ async fn answer(stream: &mut TcpStream) -> u16 {
 }
 
 /// How many things were ever told.
-async fn told(bed: &TestBed) -> usize {
-    let facts: HashMap<String, Value> = bed.redis("XINFO STREAM agent:lead:sightings").await;
+async fn stored_events(bed: &TestBed) -> usize {
+    let facts: HashMap<String, Value> = bed.redis("XINFO STREAM agent:lead:events").await;
     from_redis_value(facts["entries-added"].clone()).unwrap()
 }
 
@@ -377,7 +382,7 @@ async fn appended(bed: &TestBed) -> String {
         let store = Store::connect(StoreConfig::at(bed.redis.url())).await.unwrap();
         callers.spawn(async move {
             let mut call = cmd("XADD");
-            call.arg("bench").arg("*").arg("sighting").arg("x".repeat(1_024));
+            call.arg("bench").arg("*").arg("event").arg("x".repeat(1_024));
             for _ in 0..EACH {
                 let _id: String = store.command(&call).await.unwrap();
             }
@@ -388,7 +393,7 @@ async fn appended(bed: &TestBed) -> String {
 }
 
 async fn open(repo: &RepoHandle, branch: &str) -> PullHandle {
-    let change = Change::write("new.txt", branch);
+    let change = GitChange::write("new.txt", branch);
     repo.open_pull(NewPull::new(branch, "Change something", vec![change])).await.unwrap()
 }
 
@@ -435,7 +440,7 @@ async fn claim(worker: &mut Worker) -> Claim {
     let short = BTreeSet::new();
     let end = Instant::now() + Duration::from_secs(30);
     loop {
-        let appetite = Appetite { start: 1, prefetch: 0, short: &short, running: 0 };
+        let appetite = ClaimRequest { start: 1, prefetch: 0, short: &short, running: 0 };
         if let Some(claim) = worker.claim(appetite).await.unwrap().tasks.pop() {
             return claim;
         }
@@ -464,7 +469,7 @@ async fn sweep() -> (u64, String) {
     github.forget_calls();
     let lead = Process::lead(&bed, github.url(), &token, 1);
     let swept =
-        async || -> Option<u64> { bed.redis("HGET agent:lead:cursor:acme/app swept_at").await };
+        async || -> Option<u64> { bed.redis("HGET agent:lead:cursor:acme/app polled_at").await };
     let mut last = None;
     for _ in 0..2 {
         while swept().await == last {

@@ -8,48 +8,48 @@ use std::time::Duration;
 use greenline_queue::Queue;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::Pulse;
-use greenline_runtime::metrics::Exporter;
-use greenline_runtime::stopping::Stop;
+use greenline_runtime::metrics::MetricsExporter;
+use greenline_runtime::shutdown::Shutdown;
 use tokio::net::TcpListener;
-use tokio::sync::watch as news;
+use tokio::sync::watch as watch_channel;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::access::Tokens;
-use crate::casework::{self, Casework};
-use crate::http::{Desk, Reach, router, serve};
-use crate::office::{Office, Standing};
-use crate::publish::{IntentKeys, Mandate, Notifier, Publisher, PublisherOptions};
-use crate::snapshot::Snapshots;
-use crate::turns::Turns;
-use crate::watch::{self, Door, Funnel, WatchOptions};
-use crate::{election, numbers, outbox, ticking};
+use crate::handlers::{self, Handlers};
+use crate::http::access::ApiTokens;
+use crate::http::snapshot::Snapshots;
+use crate::http::{HttpState, Reach, router, serve};
+use crate::leadership::{LeaderGuard, LeaderLease, LeaderStatus, election};
+use crate::loops::loop_health::LoopHealth;
+use crate::loops::{outbox, tick};
+use crate::metrics;
+use crate::publish::{IntentKeys, Notifier, Publisher, PublisherOptions};
+use crate::state::LeadState;
+use crate::watch::{self, EventStore, WatchOptions, WebhookReceiver};
 
-/// How long a lead takes at most to stop: its container grants 20 s.
+/// Longest time a lead takes to stop: its container grants 20 s.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
 
-/// What a lead is made of.
 pub struct LeadOptions {
     /// Its name: fresh for each process, or two would take themselves for one leader.
     pub id: String,
     /// The queue.
     pub queue: Queue,
-    /// Where to answer HTTP; port 0 takes a free one.
+    /// Address of the HTTP server; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whom to let in.
-    pub tokens: Tokens,
-    /// How long leadership holds without being renewed.
+    /// ApiTokens that grant access.
+    pub tokens: ApiTokens,
+    /// Time for which leadership holds without renewal.
     pub lease: Duration,
-    /// What time it is.
     pub clock: Clock,
     /// Beats while all loops turn. Its watchdog should allow more than 30 s.
     pub pulse: Pulse,
-    /// Where `/metrics` reads.
-    pub exporter: Exporter,
-    /// What to watch on GitHub, if anything.
+    /// CheckSource of the numbers at `/metrics`.
+    pub exporter: MetricsExporter,
+    /// GitHub settings, if GitHub is watched.
     pub watch: Option<WatchOptions>,
-    /// Where people are called, if that was set up.
+    /// The webhook that notifies people, if one is set.
     pub notifier: Option<Notifier>,
     /// What signs the actions that are written down before they are done. All leads of a
     /// deployment need the same.
@@ -58,7 +58,7 @@ pub struct LeadOptions {
     pub reach: Reach,
 }
 
-/// Why a lead could not start or go on.
+/// The reason why a lead could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum LeadError {
     /// Something else listens there.
@@ -66,21 +66,13 @@ pub enum LeadError {
         "{address} is taken by another program (perhaps another lead): stop that one, or set \
          GREENLINE_LISTEN (lead.listen in greenline.toml) to another address"
     )]
-    Taken {
-        /// Where it was to listen.
-        address: SocketAddr,
-    },
+    Taken { address: SocketAddr },
     /// The system does not let it listen there.
     #[error(
         "failed to listen on {address}: {source}; set GREENLINE_LISTEN (lead.listen in \
          greenline.toml) to an address of this machine and a port above 1023"
     )]
-    CannotListen {
-        /// Where it was to listen.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    CannotListen { address: SocketAddr, source: io::Error },
     /// A loop panicked, which is a bug: start a new process.
     #[error("a part of the lead broke: {0}")]
     Broke(#[source] JoinError),
@@ -91,27 +83,15 @@ pub enum LeadError {
 
 /// A lead that listens, and answers as soon as it [runs](Lead::run).
 pub struct Lead {
-    shared: Arc<Shared>,
+    shared: Arc<LeadState>,
     listener: TcpListener,
     address: SocketAddr,
-    tokens: Tokens,
-    exporter: Exporter,
+    tokens: ApiTokens,
+    exporter: MetricsExporter,
     watch: Option<WatchOptions>,
     notifier: Option<Notifier>,
     intent_keys: IntentKeys,
     reach: Reach,
-}
-
-/// What all parts of a lead share.
-pub(crate) struct Shared {
-    pub(crate) id: String,
-    pub(crate) queue: Queue,
-    pub(crate) lease: Duration,
-    pub(crate) clock: Clock,
-    /// By the steady clock.
-    pub(crate) started_at: Duration,
-    pub(crate) office: Office,
-    pub(crate) turns: Turns,
 }
 
 impl Lead {
@@ -141,13 +121,13 @@ impl Lead {
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let shared = Shared {
+        let shared = LeadState {
             id,
             queue,
             lease,
             started_at: clock.steady(),
-            office: Office::new(clock.clone(), lease),
-            turns: Turns::new(clock.clone(), pulse),
+            leadership: LeaderLease::new(clock.clone(), lease),
+            loop_health: LoopHealth::new(clock.clone(), pulse),
             clock,
         };
         Ok(Self {
@@ -163,16 +143,16 @@ impl Lead {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address of the HTTP server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether it leads, and news of that.
+    /// Returns a receiver of changes in leadership.
     #[must_use]
-    pub fn standing(&self) -> news::Receiver<Standing> {
-        self.shared.office.standing()
+    pub fn leader_status(&self) -> watch_channel::Receiver<LeaderStatus> {
+        self.shared.leadership.leader_status()
     }
 
     /// Runs until it is told to stop. Draining ends what was begun, resigns, and takes a few
@@ -181,20 +161,20 @@ impl Lead {
     /// # Errors
     ///
     /// When a part of it breaks. What it had begun is then left to the next leader.
-    pub async fn run(self, stop: Stop) -> Result<(), LeadError> {
-        numbers::describe_all();
+    pub async fn run(self, stop: Shutdown) -> Result<(), LeadError> {
+        metrics::describe_all();
         watch::describe_all();
         info!(
             lead.id = self.shared.id,
             "Lead {} answers at http://{}", self.shared.id, self.address
         );
         let shared = self.shared.clone();
-        let parts = Parts::start(self);
+        let parts = LeadParts::start(self);
         let ended = tokio::select! {
             ended = parts.run(&stop) => ended,
             () = stop.interrupt.cancelled() => Ok(()),
         };
-        if shared.office.time_left().is_some() {
+        if shared.leadership.time_left().is_some() {
             // Cut off in the middle: nothing of it acts any more.
             election::resign(&shared).await;
         }
@@ -203,8 +183,8 @@ impl Lead {
 }
 
 /// The running parts. Dropping them ends them all at once.
-struct Parts {
-    shared: Arc<Shared>,
+struct LeadParts {
+    shared: Arc<LeadState>,
     /// Whatever acts or may act because this lead leads, and the tick.
     loops: JoinSet<()>,
     stop_loops: CancellationToken,
@@ -213,32 +193,32 @@ struct Parts {
     http: JoinSet<()>,
 }
 
-/// Who leads may act outside, for as long as it may believe that it leads.
-fn mandate(shared: &Arc<Shared>) -> Mandate {
+/// Returns the permission to act outside, which holds while this process may believe that it leads.
+fn leader_guard(shared: &Arc<LeadState>) -> LeaderGuard {
     let shared = shared.clone();
-    Mandate::new(move || shared.office.epoch().zip(shared.office.time_left()))
+    LeaderGuard::new(move || shared.leadership.epoch().zip(shared.leadership.time_left()))
 }
 
-impl Parts {
+impl LeadParts {
     fn start(lead: Lead) -> Self {
         let Lead { shared, listener, tokens, exporter, watch, notifier, .. } = lead;
         let (intent_keys, reach) = (lead.intent_keys, lead.reach);
         let (stop_loops, stop_election) = (CancellationToken::new(), CancellationToken::new());
         let (mut loops, mut election, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-        loops.spawn(ticking::run(shared.clone(), stop_loops.clone()));
-        let funnel = Funnel::new(shared.queue.store().clone());
-        let told = watch.is_some().then(|| funnel.clone());
-        loops.spawn(outbox::run(shared.clone(), told, stop_loops.clone()));
+        loops.spawn(tick::run(shared.clone(), stop_loops.clone()));
+        let event_store = EventStore::new(shared.queue.store().clone());
+        let outbox_events = watch.is_some().then(|| event_store.clone());
+        loops.spawn(outbox::run(shared.clone(), outbox_events, stop_loops.clone()));
         election.spawn(election::run(shared.clone(), stop_election.clone()));
         let snapshots = Snapshots::new(shared.queue.clone(), shared.clock.clone());
         let secrets = watch.as_ref().and_then(|options| options.secrets.clone());
-        let door = Door::new(funnel, secrets);
-        let desk = Desk {
+        let webhooks = WebhookReceiver::new(event_store, secrets);
+        let http_state = HttpState {
             shared: shared.clone(),
             tokens,
             exporter,
             snapshots,
-            door,
+            webhooks,
             reach: reach.clone(),
         };
         if let Some(options) = watch {
@@ -247,26 +227,26 @@ impl Parts {
                 queue: shared.queue.clone(),
                 keys: intent_keys,
                 forge: forge.clone(),
-                mandate: mandate(&shared),
+                guard: leader_guard(&shared),
                 notifier,
                 clock: shared.clock.clone(),
             });
             let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
-            let work = Arc::new(Casework::new(queue, forge, clock, publisher.clone()));
-            let handed = watch::run(&shared, options, &mut loops, &stop_loops);
-            loops.spawn(casework::measure(work.clone(), stop_loops.clone()));
-            loops.spawn(casework::run(work, handed, stop_loops.clone()));
+            let handlers = Arc::new(Handlers::new(queue, forge, clock, publisher.clone()));
+            let events = watch::run(&shared, options, &mut loops, &stop_loops);
+            loops.spawn(handlers::update_flake_rate(handlers.clone(), stop_loops.clone()));
+            loops.spawn(handlers::run(handlers, events, stop_loops.clone()));
             let stop = stop_loops.clone();
             loops.spawn(async move { publisher.run(stop).await });
         }
-        http.spawn(serve(listener, router(desk), reach, stop_loops.clone()));
+        http.spawn(serve(listener, router(http_state), reach, stop_loops.clone()));
         Self { shared, loops, stop_loops, election, stop_election, http }
     }
 
-    async fn run(mut self, stop: &Stop) -> Result<(), LeadError> {
+    async fn run(mut self, stop: &Shutdown) -> Result<(), LeadError> {
         tokio::select! {
             () = stop.drain.cancelled() => {}
-            broken = self.broken() => return Err(broken),
+            first_to_end = self.first_to_end() => return Err(first_to_end),
         }
         // A Redis that hangs may hold up any of them: then the rest is cut off.
         match tokio::time::timeout(STOP_WITHIN, self.end()).await {
@@ -276,7 +256,7 @@ impl Parts {
     }
 
     /// Resolves when a part ends, which none should.
-    async fn broken(&mut self) -> LeadError {
+    async fn first_to_end(&mut self) -> LeadError {
         let ended = tokio::select! {
             ended = self.loops.join_next() => ended,
             ended = self.election.join_next() => ended,

@@ -19,19 +19,19 @@
 //! ```no_run
 //! use std::time::Duration;
 //! use greenline_lead::publish::IntentKeys;
-//! use greenline_lead::{Lead, LeadOptions, Reach, Tokens};
+//! use greenline_lead::{Lead, LeadOptions, Reach, ApiTokens};
 //! use greenline_queue::{Queue, QueueOptions};
-//! use greenline_runtime::Role;
+//! use greenline_runtime::ProcessRole;
 //! use greenline_runtime::clock::Clock;
 //! use greenline_runtime::liveness::Watchdog;
-//! use greenline_runtime::metrics::{Build, Exporter};
-//! use greenline_runtime::stopping::Stop;
+//! use greenline_runtime::metrics::{BuildInfo, MetricsExporter};
+//! use greenline_runtime::shutdown::Shutdown;
 //! use greenline_store::{Store, StoreConfig};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let clock = Clock::system();
-//! let build = Build { version: env!("CARGO_PKG_VERSION"), role: Role::Lead };
-//! let exporter = Exporter::install(&build, &clock)?;
+//! let build = BuildInfo { version: env!("CARGO_PKG_VERSION"), role: ProcessRole::Lead };
+//! let exporter = MetricsExporter::install(&build, &clock)?;
 //! let (watchdog, pulse) = Watchdog::new("the lead", Duration::from_secs(60), clock.clone());
 //! watchdog.on_own_thread(|stuck| panic!("{stuck}"))?;
 //! let store = Store::connect(StoreConfig::at("redis://localhost")).await?;
@@ -39,7 +39,7 @@
 //!     id: "laptop-4711-0198f3".to_owned(),
 //!     queue: Queue::open(store, QueueOptions::default()).await?,
 //!     listen: "127.0.0.1:7410".parse()?,
-//!     tokens: Tokens::Operator("a long random text".to_owned().into()),
+//!     tokens: ApiTokens::Operator("a long random text".to_owned().into()),
 //!     lease: Duration::from_secs(10),
 //!     clock,
 //!     pulse,
@@ -51,36 +51,29 @@
 //! })
 //! .await?;
 //! println!("http://{}", lead.address());
-//! lead.run(Stop::new()).await?;
+//! lead.run(Shutdown::new()).await?;
 //! # Ok(())
 //! # }
 //! ```
 
-mod access;
-mod casework;
+pub mod check;
 pub mod commands;
 mod daemon;
-mod election;
-pub mod failure;
-mod health_check;
+mod handlers;
 pub mod history;
 mod http;
-mod numbers;
-mod office;
-mod outbox;
+mod leadership;
+mod loops;
+mod metrics;
 pub mod plan;
 pub mod prompts;
 pub mod publish;
 pub mod repo_settings;
-mod snapshot;
-mod status;
-mod ticking;
-mod trouble;
-mod turns;
+mod state;
 pub mod watch;
 
-pub use access::Tokens;
 pub use daemon::{Lead, LeadError, LeadOptions};
-pub use health_check::{HealthCheckError, health_check};
 pub use http::Reach;
-pub use office::Standing;
+pub use http::access::ApiTokens;
+pub use http::health_check::{HealthCheckError, health_check};
+pub use leadership::LeaderStatus;

@@ -104,7 +104,7 @@ mod tests {
             "shared/queue/src/trust.rs",
             "shared/queue/src/signature.rs",
             "worker/src/daemon.rs",
-            "worker/src/settle.rs",
+            "worker/src/settlement.rs",
             "worker/src/reproduce/",
             "worker/src/workspace/",
             "worker/src/command/",

@@ -1,54 +1,52 @@
-//! What runs a task of one type, and what it is given.
+//! Handlers: run tasks of one type.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use greenline_queue::{NewPiece, Queue, Task};
+use greenline_queue::{NewLogPiece, Queue, Task};
 
 use crate::command::Cancellation;
 
-/// One attempt at a task, handed to the handler of its type.
+/// One attempt at a task, passed to the handler of its type.
 pub struct Assignment {
-    /// What is to be done.
     pub task: Task,
-    /// Which attempt this is.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// The number of the claim: it names the attempt for good.
+    /// The number of the claim, which identifies the attempt for good.
     pub fence: u64,
-    /// Tells when to stop, and why. Whoever does not listen is waited for.
+    /// Requests a stop, with the reason. The worker waits for a handler that ignores it.
     pub cancellation: Cancellation,
-    /// Where its output goes.
+    /// Receives the task's output.
     pub log: TaskLog,
 }
 
-/// How an attempt came out.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It succeeded; the result is JSON.
+pub enum TaskOutcome {
+    /// Success; the result is JSON.
     Done(String),
-    /// It did not.
     Failed {
-        /// Why, for people.
+        /// The reason, for people.
         error: String,
-        /// Whether another try may help.
+        /// A retry may help.
         retryable: bool,
-        /// What it produced all the same, as JSON.
+        /// The result despite the failure, as JSON.
         result: Option<String>,
     },
-    /// It was told to stop, and did: the task goes back as if it had not begun.
+    /// Stopped on request: the task goes back as if it had not begun.
     HandedBack,
 }
 
 /// The future of one attempt.
-pub type Attempt<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+pub type AttemptFuture<'a> = Pin<Box<dyn Future<Output = TaskOutcome> + Send + 'a>>;
 
-/// Runs the tasks of one type. A panic in it is that task's failure.
+/// Runs the tasks of one type. A panic counts as that task's failure.
 pub trait Handler: Send + Sync + 'static {
     /// Runs one attempt.
-    fn run(&self, assignment: Assignment) -> Attempt<'_>;
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_>;
 }
 
-/// Where a task's output goes: to its stream in Redis, which anyone may follow.
+/// The task's output stream in Redis, which any process may follow.
 #[derive(Clone)]
 pub struct TaskLog {
     queue: Queue,
@@ -61,18 +59,18 @@ impl TaskLog {
         Self { queue, task, attempt }
     }
 
-    /// Adds pieces: `out`, `err` or `note`, and text of at most
-    /// [`greenline_queue::LARGEST_PIECE`] bytes. A log is a help and no promise:
-    /// while Redis is away, what would be written is lost, and `false`.
+    /// Appends pieces: `out`, `err` or `note`, and text of at most
+    /// [`greenline_queue::LARGEST_PIECE`] bytes. A log is not guaranteed: while Redis is away,
+    /// pieces are lost, and this returns `false`.
     pub async fn write(&self, pieces: Vec<(&'static str, String)>) -> bool {
         let attempt = self.attempt;
-        let new = |(stream, text)| NewPiece { attempt, stream, text };
-        let pieces: Vec<NewPiece> = pieces.into_iter().map(new).collect();
+        let new = |(stream, text)| NewLogPiece { attempt, stream, text };
+        let pieces: Vec<NewLogPiece> = pieces.into_iter().map(new).collect();
         pieces.is_empty() || self.queue.write_log(&self.task, &pieces).await.is_ok()
     }
 }
 
-/// An error with all that led to it, in a line.
+/// Formats an error with all its causes in one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

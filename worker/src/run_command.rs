@@ -1,41 +1,41 @@
-//! The task type `run_command`: commands in a workspace of their own.
+//! The task type `run_command`: commands in a separate workspace.
 
 use std::time::Duration;
 
 use crate::command::{
-    CancelReason, Cancellation, CommandList, CommandReport, CommandRunner, Ground, Job, Limits,
-    Outcome, OutputLog,
+    CancelReason, Cancellation, CommandJob, CommandLimits, CommandList, CommandReport,
+    CommandRunner, Confinement, OutputLog, RunOutcome,
 };
-use crate::handler::{Assignment, Attempt, Handler, Verdict, with_causes};
-use crate::relay::relay;
+use crate::handler::{Assignment, AttemptFuture, Handler, TaskOutcome, with_causes};
+use crate::log_relay::relay;
 use crate::workspace::{TaskAttempt, Workspace, Workspaces};
 
-/// What all tails of one report take at most, so that a result stays small.
+/// The most bytes of all tails of one report, so that a result stays small.
 const ALL_TAILS: usize = 128 * 1024;
 
 /// Runs `setup` and `validation` commands.
 pub struct RunCommand {
     runner: CommandRunner,
     workspaces: Workspaces,
-    limits: Limits,
-    ground: Ground,
+    limits: CommandLimits,
+    confinement: Confinement,
 }
 
 impl RunCommand {
-    /// Commands run by `runner`, in `workspaces`, within `limits`; their time is
-    /// the task's own.
+    /// Creates a handler whose commands `runner` runs in `workspaces` within `limits`; the task
+    /// sets their time.
     #[must_use]
-    pub fn new(runner: CommandRunner, workspaces: Workspaces, limits: Limits) -> Self {
-        Self { runner, workspaces, limits, ground: Ground::Open }
+    pub fn new(runner: CommandRunner, workspaces: Workspaces, limits: CommandLimits) -> Self {
+        Self { runner, workspaces, limits, confinement: Confinement::Open }
     }
 
-    /// Has them run on other ground than the worker's own.
+    /// Sets the isolation of its commands.
     #[must_use]
-    pub fn on(self, ground: Ground) -> Self {
-        Self { ground, ..self }
+    pub fn on(self, confinement: Confinement) -> Self {
+        Self { confinement, ..self }
     }
 
-    async fn attempt(&self, assignment: Assignment) -> Verdict {
+    async fn attempt(&self, assignment: Assignment) -> TaskOutcome {
         let spec = assignment.task.spec();
         let commands = match CommandList::new(spec.setup.clone(), spec.validation.clone()) {
             Ok(commands) => commands,
@@ -50,16 +50,16 @@ impl RunCommand {
             Err(error) => return failed(with_causes(&error), true),
         };
         let count = spec.setup.len() + spec.validation.len();
-        let limits = Limits {
+        let limits = CommandLimits {
             time: Duration::from_secs(60 * u64::from(spec.timeout_minutes)),
             tail_bytes: self.limits.tail_bytes.min(ALL_TAILS / count.max(1)),
             ..self.limits
         };
-        let verdict = self.run(&assignment, &commands, &workspace, limits).await;
+        let outcome = self.run(&assignment, &commands, &workspace, limits).await;
         if let Err(error) = workspace.remove().await {
             tracing::warn!(cause = with_causes(&error), "Left a workspace behind");
         }
-        verdict
+        outcome
     }
 
     async fn run(
@@ -67,51 +67,53 @@ impl RunCommand {
         assignment: &Assignment,
         commands: &CommandList,
         workspace: &Workspace,
-        limits: Limits,
-    ) -> Verdict {
+        limits: CommandLimits,
+    ) -> TaskOutcome {
         let (output, reader) = OutputLog::new();
         let cancellation: &Cancellation = &assignment.cancellation;
-        let ground = &self.ground;
-        let job = Job {
+        let confinement = &self.confinement;
+        let job = CommandJob {
             commands,
             workspace,
             limits,
             output,
             cancellation,
-            ground,
+            confinement,
             variables: &[],
             input: None,
         };
         let (report, ()) =
             tokio::join!(self.runner.run(job), relay(reader, assignment.log.clone()));
         match report {
-            Ok(report) => verdict(&report),
+            Ok(report) => outcome(&report),
             Err(error) => failed(with_causes(&error), true),
         }
     }
 }
 
 impl Handler for RunCommand {
-    fn run(&self, assignment: Assignment) -> Attempt<'_> {
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_> {
         Box::pin(self.attempt(assignment))
     }
 }
 
-/// What a report means for the task.
-fn verdict(report: &CommandReport) -> Verdict {
+/// Maps a report to the task's outcome.
+fn outcome(report: &CommandReport) -> TaskOutcome {
     let result = match serde_json::to_string(report) {
         Ok(result) => result,
         Err(error) => return failed(format!("the report can't be written: {error}"), false),
     };
     match report.outcome {
-        Outcome::Passed => Verdict::Done(result),
-        Outcome::Cancelled { reason: CancelReason::WorkerStopping | CancelReason::LeaseLost } => {
-            Verdict::HandedBack
+        RunOutcome::Passed => TaskOutcome::Done(result),
+        RunOutcome::Cancelled {
+            reason: CancelReason::WorkerStopping | CancelReason::LeaseLost,
+        } => TaskOutcome::HandedBack,
+        _ => {
+            TaskOutcome::Failed { error: report.to_string(), retryable: true, result: Some(result) }
         }
-        _ => Verdict::Failed { error: report.to_string(), retryable: true, result: Some(result) },
     }
 }
 
-fn failed(error: String, retryable: bool) -> Verdict {
-    Verdict::Failed { error, retryable, result: None }
+fn failed(error: String, retryable: bool) -> TaskOutcome {
+    TaskOutcome::Failed { error, retryable, result: None }
 }

@@ -1,10 +1,10 @@
-//! Commands in comments on the practice GitHub: which of them the lead takes up.
+//! Commands in comments on the fake GitHub: which of them the lead takes up.
 
-use greenline_practice::github::{Change, NewPull, Role};
+use greenline_fake_github::github::{GitChange, NewPull, RepoRole};
 
 use super::stage::Stage;
 use super::{Case, broke_if, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "B10m", words: "commands that are quoted, hidden or escaped", run: hidden },
@@ -31,11 +31,11 @@ const HIDDEN: [&str; 12] = [
 /// returns which of the others the lead reacted to, once it has reacted to the last.
 fn reacted(stage: &Stage, branch: &str, others: &[(&str, &str)]) -> anyhow::Result<Vec<usize>> {
     let number = stage.runtime.block_on(async {
-        let changes = vec![Change::write(&format!("{branch}.txt"), "x\n")];
+        let changes = vec![GitChange::write(&format!("{branch}.txt"), "x\n")];
         stage.repo.open_pull(NewPull::new(branch, "A change", changes)).await
     })?;
     let number = number.number;
-    stage.repo.collaborator("ada", Role::Write);
+    stage.repo.collaborator("ada", RepoRole::Write);
     let comment = |(author, text): &(&str, &str)| stage.repo.comment(number, author, text);
     let ids: Vec<u64> = others.iter().map(comment).collect();
     let last = comment(&("ada", "@greenline explain"));
@@ -53,15 +53,15 @@ fn reacted_to(stage: &Stage, comment: u64) -> bool {
     })
 }
 
-fn hidden(stage: &Stage) -> anyhow::Result<Verdict> {
+fn hidden(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let comments: Vec<_> = HIDDEN.iter().map(|text| ("ada", *text)).collect();
     let taken = reacted(stage, "hidden-commands", &comments)?;
     let broke = taken.first().map(|at| format!("{:?} is taken up", HIDDEN[*at]));
     Ok(verdict(true, broke))
 }
 
-fn stranger(stage: &Stage) -> anyhow::Result<Verdict> {
-    stage.repo.collaborator("mallory", Role::Read);
+fn stranger(stage: &Stage) -> anyhow::Result<AttackVerdict> {
+    stage.repo.collaborator("mallory", RepoRole::Read);
     let taken = reacted(stage, "strangers-command", &[("mallory", "@greenline explain")])?;
     Ok(verdict(true, broke_if(!taken.is_empty(), "it is taken up")))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 use super::{Case, broke_if, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 use crate::deployment::TOKEN;
 
 pub(super) const CASES: &[Case] = &[
@@ -83,7 +83,7 @@ fn trick(
     make: &str,
     control: &str,
     looks: &str,
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<AttackVerdict> {
     let branch = format!("trick-{name}");
     let head = commit(stage, &branch, make)?;
     let bare = stage.repo.git_folder();
@@ -105,7 +105,7 @@ fn trick(
     let story = reproduce(stage, &id, &clone_url(stage), &head, &format!("{looks}; echo LOOKED"))?;
     let tail = story["result"]["commands"][0]["tail"].as_str().unwrap_or_default().to_owned();
     if !tail.contains("LOOKED") {
-        return Ok(Verdict::NotTried(format!(
+        return Ok(AttackVerdict::NotTried(format!(
             "the checkout did not run: {:.200}",
             story["error"].to_string() + &story["result"]["reason"].to_string()
         )));
@@ -115,7 +115,7 @@ fn trick(
 
 const CONFIGURATION: &str = "git config --file \"$HOME/.gitconfig\"";
 
-fn lfs(stage: &Stage) -> anyhow::Result<Verdict> {
+fn lfs(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let control = format!(
         "{CONFIGURATION} filter.lfs.smudge 'sed s/pointer/TRICKED/'; CLONE; {CONFIGURATION} --unset filter.lfs.smudge;"
     );
@@ -123,14 +123,14 @@ fn lfs(stage: &Stage) -> anyhow::Result<Verdict> {
     trick(stage, "57", make, &control, "cat f")
 }
 
-fn filter(stage: &Stage) -> anyhow::Result<Verdict> {
+fn filter(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     // Left in place: the checkout must not obey it either.
     let control = format!("{CONFIGURATION} filter.evil.smudge 'sed s/plain/TRICKED/'; CLONE;");
     let make = "echo 'f filter=evil' >.gitattributes; echo plain >f";
     trick(stage, "58", make, &control, "cat f")
 }
 
-fn submodules(stage: &Stage) -> anyhow::Result<Verdict> {
+fn submodules(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "mkdir sub; printf '[submodule \"sub\"]\\n path = sub\\n url = ext::sh -c \"echo%%20TRICKED>ran\"\\n update = !sh -c \"echo TRICKED >../ran\"\\n' >.gitmodules; \
                 git update-index --add --cacheinfo 160000,$(printf '1%.0s' $(seq 40)),sub; echo x >f";
     let control = "CLONE; echo 'echo TRICKED >c-59/ran' >ext-59; cd c-59; git config submodule.sub.url \"ext::sh $PWD/../ext-59\"; cd ..; \
@@ -138,13 +138,13 @@ fn submodules(stage: &Stage) -> anyhow::Result<Verdict> {
     trick(stage, "59", make, control, "cat ran sub/ran ../ran 2>/dev/null")
 }
 
-fn lfs_configuration(stage: &Stage) -> anyhow::Result<Verdict> {
+fn lfs_configuration(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "printf '[lfs]\\n url = http://127.0.0.1:1/\\n[filter \"x\"]\\n smudge = sed s/plain/TRICKED/\\n' >.lfsconfig; echo 'f filter=x' >.gitattributes; echo plain >f";
     let control = "git config --file \"$HOME/.gitconfig\" filter.x.smudge 'sed s/plain/TRICKED/'; CLONE; git config --file \"$HOME/.gitconfig\" --unset filter.x.smudge;";
     trick(stage, "60", make, control, "cat f")
 }
 
-fn shell_files(stage: &Stage) -> anyhow::Result<Verdict> {
+fn shell_files(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "for f in .env .bashrc .profile .bash_profile; do echo 'echo TRICKED' >$f; done";
     trick(
         stage,
@@ -155,13 +155,13 @@ fn shell_files(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn hooks(stage: &Stage) -> anyhow::Result<Verdict> {
+fn hooks(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "mkdir -p .git-hooks; printf '#!/bin/sh\\necho TRICKED >ran\\n' >.git-hooks/post-checkout; chmod 755 .git-hooks/post-checkout";
     let control = "mkdir -p hooks-62; printf '#!/bin/sh\\necho TRICKED >ran\\n' >hooks-62/post-checkout; chmod 755 hooks-62/post-checkout; git config --file \"$HOME/.gitconfig\" core.hooksPath \"$PWD/hooks-62\"; CLONE;";
     trick(stage, "62", make, control, "cat ran 2>/dev/null")
 }
 
-fn encoding(stage: &Stage) -> anyhow::Result<Verdict> {
+fn encoding(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "printf 'f text working-tree-encoding=UTF-16LE-BOM\\n' >.gitattributes; printf '\\377\\376T\\0R\\0I\\0C\\0K\\0E\\0D\\0\\n\\0' >f";
     // In the checkout it is only text in another encoding, and no program runs for it.
     trick(
@@ -173,7 +173,7 @@ fn encoding(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn links(stage: &Stage) -> anyhow::Result<Verdict> {
+fn links(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let secret = stage.path("home/.ssh/id_test");
     let make = format!("ln -s /etc/shadow shadow; ln -s {} id", secret.display());
     let looks = "grep -q . shadow && echo TRICKED; grep -q planted id && echo TRICKED";
@@ -225,7 +225,7 @@ fn answer(request: &str, port: u16) -> String {
     format!("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n{end}")
 }
 
-fn redirect(stage: &Stage) -> anyhow::Result<Verdict> {
+fn redirect(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let server = Recorder::start()?;
     let url = format!("http://127.0.0.1:{}/away/app.git", server.port);
     stage.shell(&format!("GIT_TERMINAL_PROMPT=0 timeout 10 git ls-remote {url}"))?;
@@ -236,7 +236,7 @@ fn redirect(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, broke_if(seen.contains("GET /there/"), "the other place is asked")))
 }
 
-fn token_elsewhere(stage: &Stage) -> anyhow::Result<Verdict> {
+fn token_elsewhere(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let server = Recorder::start()?;
     let place = format!("localhost:{}/there/app.git", server.port);
     let line = format!("GIT_TERMINAL_PROMPT=0 timeout 10 git ls-remote http://x:{TOKEN}@{place}");
@@ -250,7 +250,7 @@ fn token_elsewhere(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works && seen.contains("GET /away/"), broke_if(there, "the token is shown there")))
 }
 
-fn token_in_environment(stage: &Stage) -> anyhow::Result<Verdict> {
+fn token_in_environment(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let victim = fs::read_to_string(format!("/proc/{}/environ", stage.victim.id()))?;
     // A server that takes its time: meanwhile git waits, with whatever it was given.
     let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use super::stage::{HOOK_SECRET, Stage, VIEWER};
 use super::{Case, broke_if, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 
 /// Bounds every wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -22,12 +22,12 @@ const INSIDE: [&str; 3] = ["\"workers\"", "\"backlog\"", "greenline_"];
 
 /// An answer; several come one after the other on one connection.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
     pub(super) text: String,
 }
 
-impl Answer {
+impl HttpAnswer {
     fn count(&self) -> usize {
         self.text.matches("HTTP/1.1 ").count()
     }
@@ -38,12 +38,12 @@ impl Answer {
 }
 
 impl Stage {
-    pub(super) fn get(&self, path: &str) -> Option<Answer> {
+    pub(super) fn get(&self, path: &str) -> Option<HttpAnswer> {
         let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
         self.send(head.as_bytes()).ok()
     }
 
-    fn get_as(&self, token: &str, path: &str) -> anyhow::Result<Answer> {
+    fn get_as(&self, token: &str, path: &str) -> anyhow::Result<HttpAnswer> {
         self.send(
             format!(
                 "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
@@ -54,7 +54,7 @@ impl Stage {
     }
 
     /// Sends bytes and reads until the lead closes or nothing comes.
-    fn send(&self, bytes: &[u8]) -> anyhow::Result<Answer> {
+    fn send(&self, bytes: &[u8]) -> anyhow::Result<HttpAnswer> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.lead_port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -62,7 +62,7 @@ impl Stage {
         Ok(read(&mut stream))
     }
 
-    fn hook(&self, delivery: &str, signature: &str, body: &[u8]) -> anyhow::Result<Answer> {
+    fn hook(&self, delivery: &str, signature: &str, body: &[u8]) -> anyhow::Result<HttpAnswer> {
         self.send(&hook_request(delivery, signature, body))
     }
 }
@@ -76,7 +76,7 @@ fn connect_from_elsewhere(port: u16) -> anyhow::Result<TcpStream> {
     Ok(TcpStream::from(own))
 }
 
-fn read(stream: &mut TcpStream) -> Answer {
+fn read(stream: &mut TcpStream) -> HttpAnswer {
     let mut all = Vec::new();
     let mut part = [0_u8; 16_384];
     while let Ok(length) = stream.read(&mut part) {
@@ -87,7 +87,7 @@ fn read(stream: &mut TcpStream) -> Answer {
     }
     let text = String::from_utf8_lossy(&all).into_owned();
     let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-    Answer { status, text }
+    HttpAnswer { status, text }
 }
 
 fn signature(body: &[u8]) -> anyhow::Result<String> {
@@ -157,7 +157,7 @@ fn shows(stage: &Stage) -> anyhow::Result<bool> {
     Ok(answer.status == 200 && answer.shows_the_inside())
 }
 
-fn none_shows(stage: &Stage, requests: &[String]) -> anyhow::Result<Verdict> {
+fn none_shows(stage: &Stage, requests: &[String]) -> anyhow::Result<AttackVerdict> {
     let works = shows(stage)?;
     for request in requests {
         let answer = stage.send(request.as_bytes())?;
@@ -168,7 +168,7 @@ fn none_shows(stage: &Stage, requests: &[String]) -> anyhow::Result<Verdict> {
     Ok(verdict(works, None))
 }
 
-fn spellings(stage: &Stage) -> anyhow::Result<Verdict> {
+fn spellings(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let paths = [
         "/api/v1/status",
         "/API/V1/STATUS",
@@ -210,7 +210,7 @@ fn with_headers(headers: &str) -> String {
     format!("GET /api/v1/status HTTP/1.1\r\nConnection: close\r\n{headers}\r\n")
 }
 
-fn rebinding(stage: &Stage) -> anyhow::Result<Verdict> {
+fn rebinding(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = shows(stage)?;
     for path in ["/api/v1/status", "/"] {
         let answer = stage.send(
@@ -228,7 +228,7 @@ fn rebinding(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, None))
 }
 
-fn two_headers(stage: &Stage) -> anyhow::Result<Verdict> {
+fn two_headers(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     none_shows(
         stage,
         &[
@@ -242,7 +242,7 @@ fn two_headers(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn overrides(stage: &Stage) -> anyhow::Result<Verdict> {
+fn overrides(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let head = "Host: 127.0.0.1\r\nConnection: close\r\n";
     none_shows(
         stage,
@@ -262,7 +262,7 @@ fn overrides(stage: &Stage) -> anyhow::Result<Verdict> {
 }
 
 /// Two requests in one are answered as one at most.
-fn smuggled(stage: &Stage, requests: &[String]) -> anyhow::Result<Verdict> {
+fn smuggled(stage: &Stage, requests: &[String]) -> anyhow::Result<AttackVerdict> {
     let pair = "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     let works = stage.send(pair.as_bytes())?.count() == 2;
     for request in requests {
@@ -280,7 +280,7 @@ fn hiding(headers: &str, body: &str) -> String {
     format!("POST /health HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n{body}")
 }
 
-fn cl_te(stage: &Stage) -> anyhow::Result<Verdict> {
+fn cl_te(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     smuggled(
         stage,
         &[
@@ -296,7 +296,7 @@ fn cl_te(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn te_te(stage: &Stage) -> anyhow::Result<Verdict> {
+fn te_te(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     smuggled(
         stage,
         &[
@@ -312,7 +312,7 @@ fn te_te(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn two_lengths(stage: &Stage) -> anyhow::Result<Verdict> {
+fn two_lengths(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     smuggled(
         stage,
         &[
@@ -324,7 +324,7 @@ fn two_lengths(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn folded(stage: &Stage) -> anyhow::Result<Verdict> {
+fn folded(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     none_shows(
         stage,
         &[
@@ -336,14 +336,14 @@ fn folded(stage: &Stage) -> anyhow::Result<Verdict> {
     )
 }
 
-fn space(stage: &Stage) -> anyhow::Result<Verdict> {
+fn space(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     none_shows(
         stage,
         &[with_headers(&format!("Host: 127.0.0.1\r\nAuthorization : Bearer {VIEWER}\r\n"))],
     )
 }
 
-fn old_and_new(stage: &Stage) -> anyhow::Result<Verdict> {
+fn old_and_new(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = shows(stage)?;
     let upgrade = with_headers(
         "Host: 127.0.0.1\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings\r\n",
@@ -364,7 +364,7 @@ fn lives(stage: &Stage) -> bool {
     answer.is_some_and(|answer| answer.status == 200) && started.elapsed() < Duration::from_secs(5)
 }
 
-fn big_heads(stage: &Stage) -> anyhow::Result<Verdict> {
+fn big_heads(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = lives(stage);
     let many = "X: y\r\n".repeat(200_000);
     let long = format!("X: {}\r\n", "y".repeat(10_000_000));
@@ -379,7 +379,7 @@ fn big_heads(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, broke))
 }
 
-fn big_bodies(stage: &Stage) -> anyhow::Result<Verdict> {
+fn big_bodies(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = lives(stage);
     let before = stage.peak(stage.lead.id());
     let head = "POST /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 10000000000\r\n\r\n";
@@ -393,7 +393,7 @@ fn big_bodies(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, broke))
 }
 
-fn big_signed(stage: &Stage) -> anyhow::Result<Verdict> {
+fn big_signed(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let body = format!("{{\"x\":\"{}\"}}", "y".repeat(24_000_000)).into_bytes();
     let signed = signature(&body)?;
     let small = failed_check(108);
@@ -410,7 +410,7 @@ fn big_signed(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, broke))
 }
 
-fn no_signatures(stage: &Stage) -> anyhow::Result<Verdict> {
+fn no_signatures(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let body = failed_check(109);
     let right = signature(&body)?;
     let empty = {
@@ -443,7 +443,7 @@ fn no_signatures(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, None))
 }
 
-fn bad_json(stage: &Stage) -> anyhow::Result<Verdict> {
+fn bad_json(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let good = failed_check(110);
     let works = stage.hook("110", &signature(&good)?, &good)?.status < 300;
     let text = String::from_utf8(good)?;
@@ -465,7 +465,7 @@ fn bad_json(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, None))
 }
 
-fn again(stage: &Stage) -> anyhow::Result<Verdict> {
+fn again(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let body = failed_check(111);
     let signed = signature(&body)?;
     let first = stage.hook("111", &signed, &body)?.text.contains("stored");
@@ -474,7 +474,7 @@ fn again(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(first, broke_if(same || other, "it is stored again")))
 }
 
-fn upper_case(stage: &Stage) -> anyhow::Result<Verdict> {
+fn upper_case(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let body = failed_check(112);
     let signed = signature(&body)?;
     let first = stage.hook("112", &signed, &body)?.text.contains("stored");
@@ -483,7 +483,7 @@ fn upper_case(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(first, broke_if(again, "it is stored again")))
 }
 
-fn kept_alive(stage: &Stage) -> anyhow::Result<Verdict> {
+fn kept_alive(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = lives(stage);
     let over = AtomicBool::new(false);
     let answers = std::thread::scope(|scope| -> anyhow::Result<bool> {
@@ -516,7 +516,7 @@ fn ask_again(port: u16, over: &AtomicBool) {
     }
 }
 
-fn slow_bodies(stage: &Stage) -> anyhow::Result<Verdict> {
+fn slow_bodies(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let body = failed_check(113);
     let works = stage.hook("113", &signature(&body)?, &body)?.status < 300;
     let mut held = Vec::new();
@@ -537,7 +537,7 @@ fn slow_bodies(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, broke_if(late, &format!("a webhook took {} ms", took.as_millis()))))
 }
 
-fn idle(stage: &Stage) -> anyhow::Result<Verdict> {
+fn idle(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = lives(stage);
     let mut held = Vec::new();
     for _ in 0..600 {

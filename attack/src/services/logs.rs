@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::stage::Stage;
 use super::{Case, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "112", words: "1 GB of zeros, compressed", run: zeros },
@@ -27,7 +27,7 @@ const MOST_MEMORY: u32 = 400_000;
 const MOST_SECONDS: u32 = 100;
 
 /// Makes a log by a line of shell and diagnoses it within bounds.
-fn bounded(stage: &Stage, name: &str, make: &str, read: &str) -> anyhow::Result<Verdict> {
+fn bounded(stage: &Stage, name: &str, make: &str, read: &str) -> anyhow::Result<AttackVerdict> {
     let folder = stage.path("received");
     let program = stage.path("bin/greenline");
     let program = program.display();
@@ -49,20 +49,20 @@ fn bounded(stage: &Stage, name: &str, make: &str, read: &str) -> anyhow::Result<
     Ok(match code {
         1 => verdict(works, None),
         0 => verdict(works, Some(said)),
-        _ => Verdict::NotTried(format!("exit code {code}: {said}")),
+        _ => AttackVerdict::NotTried(format!("exit code {code}: {said}")),
     })
 }
 
-fn zeros(stage: &Stage) -> anyhow::Result<Verdict> {
+fn zeros(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     bounded(stage, "112", "head -c 1000000000 /dev/zero | gzip -1 >112.gz", "diagnose 112.gz")
 }
 
-fn errors(stage: &Stage) -> anyhow::Result<Verdict> {
+fn errors(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "yes 'error[E0308]: mismatched types' | head -c 100000000 | gzip -1 >113.gz";
     bounded(stage, "113", make, "diagnose 113.gz")
 }
 
-fn entries(stage: &Stage) -> anyhow::Result<Verdict> {
+fn entries(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let file = fs::File::create(stage.path("received/114.zip"))?;
     let mut archive = zip::ZipWriter::new(std::io::BufWriter::new(file));
     let plain =
@@ -75,7 +75,7 @@ fn entries(stage: &Stage) -> anyhow::Result<Verdict> {
     bounded(stage, "114", "true", "diagnose 114.zip")
 }
 
-fn links(stage: &Stage) -> anyhow::Result<Verdict> {
+fn links(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = stage.shell("grep -q planted-secret-file \"$HOME/.ssh/id_test\"")?.0 == 0;
     let folder = stage.path("received/115");
     fs::create_dir_all(&folder)?;
@@ -93,36 +93,36 @@ fn links(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works && !said.is_empty(), super::broke_if(extra != 2, "a file was made")))
 }
 
-fn long_line(stage: &Stage) -> anyhow::Result<Verdict> {
+fn long_line(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "head -c 300000000 /dev/zero | tr '\\0' x >116.log";
     bounded(stage, "116", make, "diagnose 116.log")
 }
 
-fn groups(stage: &Stage) -> anyhow::Result<Verdict> {
+fn groups(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "i=0; yes '##[group]x\nerror: y\n##[endgroup]' | head -n 600000 >117.log";
     bounded(stage, "117", make, "diagnose 117.log")
 }
 
-fn quadratic(stage: &Stage) -> anyhow::Result<Verdict> {
+fn quadratic(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "{ yes '--- FAIL: TestX (0.00s)' | head -n 200000; yes '    --- FAIL: a' | head -n 200000; \
                 yes '=== RUN x' | head -n 100000; yes 'FAILED a.py::b - c' | head -n 100000; } >118.log";
     bounded(stage, "118", make, "diagnose 118.log")
 }
 
-fn nested(stage: &Stage) -> anyhow::Result<Verdict> {
+fn nested(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     bounded(stage, "119", "yes '##[group]deep' | head -n 300000 >119.log", "diagnose 119.log")
 }
 
-fn deep(stage: &Stage) -> anyhow::Result<Verdict> {
+fn deep(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "head -c 5000000 /dev/zero | tr '\\0' '[' >120.sarif";
     bounded(stage, "120", make, "sarif check 120.sarif")
 }
 
-fn escapes(stage: &Stage) -> anyhow::Result<Verdict> {
+fn escapes(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let make = "printf 'error[E0308]: \\033]0;planted\\007\\033[2J mismatched\\n --> src/\\033[8mlib.rs:3:5\\n' >121.log";
     let first = bounded(stage, "121", make, "diagnose --excerpt 121.log")?;
     let said = fs::read(stage.path("received/121.out"))?;
-    if first != Verdict::Held {
+    if first != AttackVerdict::Held {
         return Ok(first);
     }
     let moves =

@@ -11,22 +11,22 @@ mod stage;
 use std::path::Path;
 
 use self::stage::Stage;
-use crate::attempt::Verdict;
-use crate::report::Report;
+use crate::attempt::AttackVerdict;
+use crate::report::AttackReport;
 
 /// One attempt: whether its control worked, and whether it got through.
 struct Case {
     name: &'static str,
     words: &'static str,
-    run: fn(&Stage) -> anyhow::Result<Verdict>,
+    run: fn(&Stage) -> anyhow::Result<AttackVerdict>,
 }
 
 /// A verdict from a control that worked or not, and a break with its reason.
-fn verdict(control: bool, broke: Option<String>) -> Verdict {
+fn verdict(control: bool, broke: Option<String>) -> AttackVerdict {
     match (control, broke) {
-        (false, _) => Verdict::NotTried("control failed".to_owned()),
-        (true, Some(why)) => Verdict::Broke(why),
-        (true, None) => Verdict::Held,
+        (false, _) => AttackVerdict::NotTried("control failed".to_owned()),
+        (true, Some(why)) => AttackVerdict::Broke(why),
+        (true, None) => AttackVerdict::Held,
     }
 }
 
@@ -36,7 +36,7 @@ fn broke_if(broke: bool, why: &str) -> Option<String> {
 }
 
 /// Makes all attempts and reports each.
-pub(crate) fn attack(program: &Path, probe: &Path, report: &mut Report) {
+pub(crate) fn attack(program: &Path, probe: &Path, report: &mut AttackReport) {
     let cases = [
         secrets::EARLY,
         redis::CASES,
@@ -69,7 +69,7 @@ pub(crate) fn attack(program: &Path, probe: &Path, report: &mut Report) {
     for case in wanted {
         report.progress(case.words);
         let verdict = (case.run)(&stage)
-            .unwrap_or_else(|error| Verdict::NotTried(format!("failed: {error:#}")));
+            .unwrap_or_else(|error| AttackVerdict::NotTried(format!("failed: {error:#}")));
         report.add(case.name, case.words, verdict);
     }
 }

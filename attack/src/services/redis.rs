@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 use super::{Case, broke_if, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 
 /// A command that a worker's user must not run.
 pub(super) struct Command {
@@ -68,12 +68,12 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 /// Judges one command: the administrator may run it, the worker's user must not.
-pub(super) fn refused(stage: &Stage, command: &Command) -> Verdict {
+pub(super) fn refused(stage: &Stage, command: &Command) -> AttackVerdict {
     let dry = ["ACL", "DRYRUN", "admin"];
     let control = stage.redis("admin", &[&dry, command.arguments].concat());
-    let Ok(control) = control else { return Verdict::NotTried("control failed".to_owned()) };
+    let Ok(control) = control else { return AttackVerdict::NotTried("control failed".to_owned()) };
     if control != "OK" {
-        return Verdict::NotTried(format!("control failed: {control}"));
+        return AttackVerdict::NotTried(format!("control failed: {control}"));
     }
     let schema = stage.redis("admin", &["GET", "agent:schema"]);
     let answer = stage.redis("worker", command.arguments);
@@ -83,10 +83,10 @@ pub(super) fn refused(stage: &Stage, command: &Command) -> Verdict {
     }
     match answer {
         Ok(answer) if answer.contains("NOPERM") || answer.contains("No permissions") => {
-            Verdict::Held
+            AttackVerdict::Held
         }
-        Ok(answer) => Verdict::Broke(answer.chars().take(100).collect()),
-        Err(error) => Verdict::NotTried(format!("failed: {error:#}")),
+        Ok(answer) => AttackVerdict::Broke(answer.chars().take(100).collect()),
+        Err(error) => AttackVerdict::NotTried(format!("failed: {error:#}")),
     }
 }
 
@@ -108,7 +108,7 @@ const ENDLESS: &str = "run a script that does not end: Redis answers BUSY after 
                        operator ends it with SCRIPT KILL";
 
 /// Redis stands still, as docs/security.md says; the operator can end it.
-fn endless(stage: &Stage) -> anyhow::Result<Verdict> {
+fn endless(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     std::thread::scope(|scope| {
         let script = ["EVAL", "while true do end", "0"];
         scope.spawn(move || stage.redis("worker", &script));
@@ -120,9 +120,9 @@ fn endless(stage: &Stage) -> anyhow::Result<Verdict> {
             stage.redis("operator", &["PING"]).is_ok_and(|answer| answer == "PONG")
         });
         Ok(match (stood_still, ended) {
-            (Err(_), _) => Verdict::Held,
-            (Ok(()), Ok(())) => Verdict::Documented(ENDLESS.to_owned()),
-            (Ok(()), Err(_)) => Verdict::Broke("the operator can't end it".to_owned()),
+            (Err(_), _) => AttackVerdict::Held,
+            (Ok(()), Ok(())) => AttackVerdict::Documented(ENDLESS.to_owned()),
+            (Ok(()), Err(_)) => AttackVerdict::Broke("the operator can't end it".to_owned()),
         })
     })
 }
@@ -169,7 +169,7 @@ fn had_its_turn(stage: &Stage, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn without_a_yes(stage: &Stage) -> anyhow::Result<Verdict> {
+fn without_a_yes(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = control(stage, "b6")?;
     let marker = hold(stage, "needs-a-yes")?;
     push(stage, "needs-a-yes")?;
@@ -177,7 +177,7 @@ fn without_a_yes(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, broke_if(marker.exists(), "it ran, and nobody was asked")))
 }
 
-fn rewritten(stage: &Stage) -> anyhow::Result<Verdict> {
+fn rewritten(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let works = control(stage, "b6b")?;
     let marker = hold(stage, "says-none")?;
     let task = "agent:task:says-none";
@@ -207,9 +207,9 @@ fn forge(stage: &Stage, id: &str, action: &Value) -> anyhow::Result<()> {
 }
 
 fn open_pull(stage: &Stage, branch: &str) -> anyhow::Result<(u64, String)> {
-    use greenline_practice::github::{Change, NewPull};
+    use greenline_fake_github::github::{GitChange, NewPull};
     stage.runtime.block_on(async {
-        let changes = vec![Change::write(&format!("{branch}.txt"), "x\n")];
+        let changes = vec![GitChange::write(&format!("{branch}.txt"), "x\n")];
         let pull = stage.repo.open_pull(NewPull::new(branch, "A change", changes)).await?;
         let head = stage.repo.pull_head(pull.number).unwrap_or_default();
         Ok((pull.number, head))
@@ -226,7 +226,7 @@ fn elect_anew(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn forged_commit(stage: &Stage) -> anyhow::Result<Verdict> {
+fn forged_commit(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let (number, head) = open_pull(stage, "forged-commit")?;
     let action = json!({
         "repo": "acme/app", "pull": number, "occasion": "forged",
@@ -242,7 +242,7 @@ fn forged_commit(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(!head.is_empty(), broke_if(now != head, "the branch has a commit of the lead's")))
 }
 
-fn forged_merge(stage: &Stage) -> anyhow::Result<Verdict> {
+fn forged_merge(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let (number, head) = open_pull(stage, "forged-merge")?;
     let before = stage.repo.head("main").unwrap_or_default();
     let pull = stage.repo.pull_head(number).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::stage::{HOOK_SECRET, OPERATOR, Stage, VIEWER};
 use super::{Case, broke_if, verdict};
-use crate::attempt::Verdict;
+use crate::attempt::AttackVerdict;
 use crate::deployment::TOKEN;
 
 /// Before the queue is busy with other attempts.
@@ -39,7 +39,7 @@ fn found(stage: &Stage, text: &str) -> anyhow::Result<Option<String>> {
 }
 
 /// A journal keeps what a service prints.
-fn printed(stage: &Stage) -> anyhow::Result<Verdict> {
+fn printed(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let line = format!(
         "mkdir -p \"$HOME/up\" && cd \"$HOME/up\" || exit 2\n\
          export GREENLINE_LISTEN=127.0.0.1:0\n\
@@ -51,13 +51,13 @@ fn printed(stage: &Stage) -> anyhow::Result<Verdict> {
         stage.path("bin/greenline").display(),
     );
     Ok(match stage.shell(&line)? {
-        (0, _) => Verdict::Broke("it is printed".to_owned()),
-        (1, _) => Verdict::Held,
-        (code, said) => Verdict::NotTried(format!("exit code {code}: {said}")),
+        (0, _) => AttackVerdict::Broke("it is printed".to_owned()),
+        (1, _) => AttackVerdict::Held,
+        (code, said) => AttackVerdict::NotTried(format!("exit code {code}: {said}")),
     })
 }
 
-fn environment(stage: &Stage) -> anyhow::Result<Verdict> {
+fn environment(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let read = |pid: u32| format!("tr '\\0' '\\n' </proc/{pid}/environ");
     let commands = [stage.victim.id(), stage.lead.id(), stage.worker.id()].map(read);
     let command = commands.join("; ");
@@ -69,7 +69,7 @@ fn environment(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, found(stage, &story)?.map(|secret| format!("{secret:.14}… is printed"))))
 }
 
-fn core_files(stage: &Stage) -> anyhow::Result<Verdict> {
+fn core_files(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let limit = |pid: u32| {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
         let line =
@@ -84,14 +84,14 @@ fn core_files(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, open.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))))
 }
 
-fn logs(stage: &Stage) -> anyhow::Result<Verdict> {
+fn logs(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let read = |name: &str| fs::read_to_string(stage.path("received").join(name));
     let text = format!("{}{}", read("lead.log")?, read("worker.log")?);
     let works = text.contains("TRACE") || text.contains("DEBUG");
     Ok(verdict(works, found(stage, &text)?.map(|secret| format!("{secret:.14}… is logged"))))
 }
 
-fn settings(stage: &Stage) -> anyhow::Result<Verdict> {
+fn settings(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let mut text = String::new();
     for arguments in
         [&["settings"][..], &["settings", "--json"], &["doctor"], &["doctor", "--json"]]
@@ -102,7 +102,7 @@ fn settings(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, found(stage, &text)?.map(|secret| format!("{secret:.14}… is shown"))))
 }
 
-fn keys(stage: &Stage) -> anyhow::Result<Verdict> {
+fn keys(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let all = stage.redis("admin", &["KEYS", "*"])?;
     let mut text = String::new();
     let mut count = 0;
@@ -114,7 +114,7 @@ fn keys(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(count > 5, shown.map(|secret| format!("{secret:.14}… is stored"))))
 }
 
-fn command_lines(stage: &Stage) -> anyhow::Result<Verdict> {
+fn command_lines(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let mut text = String::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -126,7 +126,7 @@ fn command_lines(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(works, found(stage, &text)?.map(|secret| format!("{secret:.14}… is an argument"))))
 }
 
-fn modes(stage: &Stage) -> anyhow::Result<Verdict> {
+fn modes(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let folder = stage.path("deploy/.greenline");
     let mut open = None;
     let mut seen = 0;
@@ -143,7 +143,7 @@ fn modes(stage: &Stage) -> anyhow::Result<Verdict> {
     Ok(verdict(seen > 1, open))
 }
 
-fn processes(stage: &Stage) -> anyhow::Result<Verdict> {
+fn processes(stage: &Stage) -> anyhow::Result<AttackVerdict> {
     let read = |pid: &str| {
         stage.shell(&format!(
             "$P read /proc/{pid}/environ || $P read /proc/{pid}/maps || $P list /proc/{pid}/fd"

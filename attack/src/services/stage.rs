@@ -1,5 +1,5 @@
 //! A deployment as compose makes it: a Redis with the users of `deploy/make-secrets`, a lead, a
-//! worker whose commands run in the open, and a practice GitHub. All on loopback.
+//! worker whose commands run in the open, and a fake GitHub. All on loopback.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use greenline_practice::github::{GitHub, RepoHandle, everything};
+use greenline_fake_github::github::{GitHub, RepoHandle, everything};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::deployment::{TOKEN, VARIABLE, as_user, end, prepare};
-use crate::ground::User;
+use crate::target::DaemonUser;
 
 pub(super) const OPERATOR: &str = "planted-secret-operator-token-0123456789";
 pub(super) const VIEWER: &str = "planted-secret-viewer-token-0123456789ab";
@@ -38,7 +38,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn start(program: &Path, probe: &Path) -> anyhow::Result<Self> {
-        let base = prepare(program, probe, User::Ordinary)?;
+        let base = prepare(program, probe, DaemonUser::Ordinary)?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (github, repo) = runtime.block_on(async {
@@ -64,7 +64,7 @@ impl Stage {
         // Without it the checkout refuses this machine's addresses.
         worker.env("GITHUB_API_URL", github.url());
         let worker = worker.spawn()?;
-        let mut victim = as_user(User::Ordinary, Path::new("/bin/sleep"));
+        let mut victim = as_user(DaemonUser::Ordinary, Path::new("/bin/sleep"));
         victim.arg("73121213").env_clear().env("PLANTED", VARIABLE).stdin(Stdio::null());
         let victim = victim.spawn()?;
         let stage = Self {
@@ -152,7 +152,7 @@ impl Stage {
 
     /// Runs a line of shell as the user of lead and worker.
     pub(super) fn shell(&self, line: &str) -> anyhow::Result<(i32, String)> {
-        let output = as_user(User::Ordinary, Path::new("/bin/sh"))
+        let output = as_user(DaemonUser::Ordinary, Path::new("/bin/sh"))
             .args(["-c", line])
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -196,7 +196,7 @@ fn free_port() -> anyhow::Result<u16> {
 fn program_at(base: &Path, port: u16, user: &str, log: &str) -> anyhow::Result<Command> {
     let secret = base.join("secrets").join(format!("redis_{user}_password"));
     let password = fs::read_to_string(secret)?;
-    let mut command = as_user(User::Ordinary, &base.join("bin/greenline"));
+    let mut command = as_user(DaemonUser::Ordinary, &base.join("bin/greenline"));
     command
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

@@ -3,53 +3,53 @@
 use anyhow::Context;
 use greenline_lead::publish::{IntentKeys, Notifier};
 use greenline_lead::watch::WatchOptions;
-use greenline_lead::{Lead, LeadOptions, Reach, Tokens};
+use greenline_lead::{ApiTokens, Lead, LeadOptions, Reach};
 use greenline_queue::Queue;
-use greenline_runtime::Role;
+use greenline_runtime::ProcessRole;
 use greenline_runtime::clock::Clock;
-use greenline_runtime::metrics::{Build, Exporter};
+use greenline_runtime::metrics::{BuildInfo, MetricsExporter};
 use greenline_runtime::settings::{LeadSettings, Secret, Settings};
 
-use crate::ending::Complaint;
-use crate::home;
+use crate::error::CliError;
+use crate::state_dir;
 
-/// Where a lead's operator token comes from.
-pub(crate) enum Token {
-    /// Somebody set one.
+/// The source of a lead's operator token.
+pub(crate) enum TokenOrigin {
+    /// The settings.
     Set,
-    /// It was made before, and is kept in `.greenline/`.
+    /// An earlier run, in `.greenline/`.
     Kept,
-    /// It was made now.
+    /// This run.
     New(Secret),
 }
 
-/// Takes the lead's address; what it answers to, and where its token comes from.
+/// Binds the lead's address. Returns its HTTP state, and the source of its token.
 pub(crate) async fn bind(
     queue: Queue,
     all: &Settings,
-    role: Role,
-) -> anyhow::Result<(Lead, Token)> {
+    role: ProcessRole,
+) -> anyhow::Result<(Lead, TokenOrigin)> {
     let settings = &all.lead;
     let (tokens, token) = tokens(settings)?;
     let clock = Clock::system();
     let watch = WatchOptions::of(&all.github, &clock)
-        .map_err(|error| Complaint::wrong(error.to_string()).mend("docs/github.md says how"))?;
+        .map_err(|error| CliError::usage(error.to_string()).hint("docs/github.md says how"))?;
     let notifier = match &settings.notify_webhook {
         Some(url) => Some(Notifier::new(url).map_err(|error| {
-            Complaint::wrong(format!("GREENLINE_NOTIFY_WEBHOOK can't be used: {error}"))
-                .mend("write the address as the other side gives it, with https://")
+            CliError::usage(format!("GREENLINE_NOTIFY_WEBHOOK can't be used: {error}"))
+                .hint("write the address as the other side gives it, with https://")
         })?),
         None => None,
     };
     let intent_keys = intent_keys(settings, role, watch.is_some())?;
-    let build = Build { version: env!("CARGO_PKG_VERSION"), role };
+    let build = BuildInfo { version: env!("CARGO_PKG_VERSION"), role };
     let lead = Lead::bind(LeadOptions {
         id: super::fresh_id(),
         queue,
         listen: settings.listen,
         tokens,
         lease: settings.leader_lease,
-        exporter: Exporter::install(&build, &clock)?,
+        exporter: MetricsExporter::install(&build, &clock)?,
         clock,
         pulse: super::pulse("the lead")?,
         watch,
@@ -61,20 +61,24 @@ pub(crate) async fn bind(
     Ok((lead, token))
 }
 
-/// The tokens that are set; on loopback, where none need be, one of this directory's own.
-fn tokens(settings: &LeadSettings) -> anyhow::Result<(Tokens, Token)> {
+/// Returns the tokens of the settings; on loopback, which needs none, this directory's own.
+fn tokens(settings: &LeadSettings) -> anyhow::Result<(ApiTokens, TokenOrigin)> {
     let LeadSettings { viewer_token, operator_token, .. } = settings.clone();
-    if let Some(tokens) = Tokens::of(viewer_token, operator_token) {
-        return Ok((tokens, Token::Set));
+    if let Some(tokens) = ApiTokens::of(viewer_token, operator_token) {
+        return Ok((tokens, TokenOrigin::Set));
     }
-    let home::OperatorToken { token, is_new } = home::operator_token()?;
-    let from = if is_new { Token::New(token.clone()) } else { Token::Kept };
-    Ok((Tokens::Operator(token), from))
+    let state_dir::OperatorToken { token, is_new } = state_dir::operator_token()?;
+    let from = if is_new { TokenOrigin::New(token.clone()) } else { TokenOrigin::Kept };
+    Ok((ApiTokens::Operator(token), from))
 }
 
 /// The keys that are set, or one that is kept in this directory. One that lived no longer than the
 /// process would set aside, at each start, what the lead before it had still to do.
-fn intent_keys(settings: &LeadSettings, role: Role, acts: bool) -> anyhow::Result<IntentKeys> {
+fn intent_keys(
+    settings: &LeadSettings,
+    role: ProcessRole,
+    acts: bool,
+) -> anyhow::Result<IntentKeys> {
     let previous = settings.intent_key_previous.clone();
     if let Some(key) = settings.intent_key.clone() {
         return Ok(IntentKeys::new(key, previous));
@@ -83,11 +87,11 @@ fn intent_keys(settings: &LeadSettings, role: Role, acts: bool) -> anyhow::Resul
         // It has no account on GitHub: it writes no intents and does none.
         return Ok(IntentKeys::new(super::fresh_id().into(), None));
     }
-    let key = home::intent_key().context(
+    let key = state_dir::intent_key().context(
         "GREENLINE_INTENT_KEY is not set, and none can be kept in .greenline/intent_key: set it \
          (openssl rand -hex 32 makes one), the same for all leads",
     )?;
-    if role == Role::Lead {
+    if role == ProcessRole::Lead {
         tracing::info!(
             "Intents are signed with the key in .greenline/intent_key; leads that run elsewhere \
              need the same in GREENLINE_INTENT_KEY"

@@ -1,6 +1,6 @@
-//! What `up`, `lead` and `worker` share: from settings to running daemons.
+//! The parts that `up`, `lead` and `worker` share: from settings to running daemons.
 
-pub(crate) mod house;
+pub(crate) mod all_in_one;
 pub(crate) mod lead;
 pub(crate) mod sandbox;
 pub(crate) mod worker;
@@ -9,66 +9,68 @@ use std::time::Duration;
 
 use anyhow::Context;
 use greenline_queue::{Queue, QueueError};
-use greenline_runtime::Role;
+use greenline_runtime::ProcessRole;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::{Pulse, Watchdog};
-use greenline_runtime::settings::{Flags, QueueSettings, Sources, load};
-use greenline_runtime::stopping::{Step, Stop};
+use greenline_runtime::settings::{QueueSettings, SettingFlags, SettingSources, load};
+use greenline_runtime::shutdown::{Shutdown, ShutdownStep};
 use greenline_store::{Store, StoreConfig, backoff};
 
-use crate::args::Global;
 use crate::connection;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::operator;
 use crate::print::Output;
 use crate::session::Session;
 
-/// How long a main loop may stand still. A lead's takes up to 30 s while Redis is away.
+/// The longest pause of a main loop. A lead's takes up to 30 s while Redis is away.
 const STUCK_AFTER: Duration = Duration::from_secs(90);
 
 /// The exit code of a process that ends itself because it is stuck.
 const STUCK: i32 = 3;
 
-/// Runs a daemon until it ends, with its settings and a stop that obeys signals.
+/// Runs a daemon until it ends, with its settings and a stop on signals.
 pub(crate) fn run(
     global: &Global,
-    role: Role,
-    flags: Flags,
-    daemon: impl AsyncFnOnce(Session, Stop) -> anyhow::Result<()>,
-) -> anyhow::Result<Ended> {
-    let session = Session::of(global, load(&Sources::of_process(role, flags))?)?;
+    role: ProcessRole,
+    flags: SettingFlags,
+    daemon: impl AsyncFnOnce(Session, Shutdown) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitStatus> {
+    let session = Session::of(global, load(&SettingSources::of_process(role, flags))?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let grace = session.settings.worker.grace;
     let out = session.out;
     let done = runtime.block_on(async {
-        let stop = Stop::new();
+        let stop = Shutdown::new();
         let signals = stop
-            .on_signals(move |step| tell(out, role, step, grace))
+            .on_signals(move |step| announce_stop(out, role, step, grace))
             .context("failed to listen for signals")?;
         tokio::select! {
             done = daemon(session, stop) => done,
             never = signals => match never {},
         }
     });
-    // Whatever still blocks a thread is not waited for: everything was settled or given back.
+    // Threads that still block are not waited for: everything was settled or returned.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    done.map(|()| Ended::Done)
+    done.map(|()| ExitStatus::Success)
 }
 
-fn tell(out: Output, role: Role, step: Step, grace: Duration) {
-    let grace = greenline_runtime::say::duration(grace);
+fn announce_stop(out: Output, role: ProcessRole, step: ShutdownStep, grace: Duration) {
+    let grace = greenline_runtime::human::duration(grace);
     match (step, role) {
-        (Step::Drain, Role::Lead) => tracing::info!("Stopping"),
-        (Step::Drain, Role::Up) => out.note(format_args!(
+        (ShutdownStep::Drain, ProcessRole::Lead) => tracing::info!("Stopping"),
+        (ShutdownStep::Drain, ProcessRole::Up) => out.note(format_args!(
             "Stopping: running tasks have {grace} to finish. Ctrl-C again hands them back at once."
         )),
-        (Step::Drain, _) => tracing::info!("Stopping, running tasks have {grace} to finish"),
-        (Step::Interrupt, Role::Up) => out.note("Handing running tasks back."),
-        (Step::Interrupt, _) => tracing::info!("Stopping at once"),
+        (ShutdownStep::Drain, _) => {
+            tracing::info!("Stopping, running tasks have {grace} to finish")
+        }
+        (ShutdownStep::Interrupt, ProcessRole::Up) => out.note("Handing running tasks back."),
+        (ShutdownStep::Interrupt, _) => tracing::info!("Stopping at once"),
     }
 }
 
-/// An id that no other process has or had: the machine, the process, and something random.
+/// Returns an id that no other process has or had: the machine, the process, and a random part.
 pub(crate) fn fresh_id() -> String {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     let host: String =
@@ -77,27 +79,27 @@ pub(crate) fn fresh_id() -> String {
     format!("{host}-{}-{random}", std::process::id())
 }
 
-/// Opens the queue as soon as Redis answers. None if it is told to stop before.
+/// Opens the queue as soon as Redis answers. Returns `None` if it is told to stop before.
 pub(crate) async fn open_queue(
     config: StoreConfig,
     settings: &QueueSettings,
-    stop: &Stop,
+    stop: &Shutdown,
     while_waiting: impl Fn(),
 ) -> anyhow::Result<Option<Queue>> {
-    let mut patience = backoff();
-    let mut said = false;
+    let mut backoff_delays = backoff();
+    let mut logged = false;
     loop {
         let error = match open(config.clone(), settings).await {
             Ok(queue) => return Ok(Some(queue)),
-            Err(error) if error.is_passing() => error,
+            Err(error) if error.is_transient() => error,
             Err(error) => return Err(error.into()),
         };
-        if !said {
+        if !logged {
             tracing::warn!(%error, "Redis is away, trying again until it is there");
-            said = true;
+            logged = true;
         }
         while_waiting();
-        let pause = tokio::time::sleep(patience.next().unwrap_or(Duration::from_secs(2)));
+        let pause = tokio::time::sleep(backoff_delays.next().unwrap_or(Duration::from_secs(2)));
         if stop.drain.run_until_cancelled(pause).await.is_none() {
             return Ok(None);
         }
@@ -112,7 +114,8 @@ async fn open(config: StoreConfig, settings: &QueueSettings) -> Result<Queue, Qu
     Queue::open(store, connection::queue_options(settings)).await
 }
 
-/// A pulse for a main loop: if it stops beating, this process ends, for whoever restarts it.
+/// Returns a pulse for a main loop: if it stops beating, this process ends, and its supervisor
+/// restarts it.
 pub(crate) fn pulse(what: &str) -> anyhow::Result<Pulse> {
     let (watchdog, pulse) = Watchdog::new(what, STUCK_AFTER, Clock::system());
     watchdog

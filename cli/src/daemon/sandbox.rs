@@ -1,15 +1,17 @@
-//! The sandbox of this machine, from settings.
+//! This machine's sandbox, from settings.
 
 use std::path::{Path, PathBuf};
 
 use greenline_runtime::settings::{Walls, WorkerSettings};
 use greenline_worker::egress::{Egress, NameSource, Proxies, ProxyFault, Upstream};
-use greenline_worker::reproduce::Safety;
-use greenline_worker::sandbox::{Found, Launcher, Layers, NoIsolation, Reach, Sandbox};
+use greenline_worker::reproduce::SandboxPolicy;
+use greenline_worker::sandbox::{
+    Launcher, Sandbox, SandboxAccess, SandboxLayers, SandboxProbe, SandboxUnavailable,
+};
 
 /// Finds the best sandbox that holds here, by trying.
-pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
-    let reach = Reach {
+pub(crate) fn find(worker: &WorkerSettings) -> Result<SandboxProbe, SandboxUnavailable> {
+    let reach = SandboxAccess {
         read: toolchains(worker),
         egress: egress(worker),
         ports: worker.sandbox_ports.clone(),
@@ -20,10 +22,10 @@ pub(crate) fn find(worker: &WorkerSettings) -> Result<Found, NoIsolation> {
 }
 
 /// The walls that the settings ask for.
-pub(crate) fn layers(worker: &WorkerSettings) -> Layers {
+pub(crate) fn layers(worker: &WorkerSettings) -> SandboxLayers {
     match worker.sandbox.walls {
-        Walls::All => Layers::All,
-        Walls::Landlock => Layers::LandlockAlone,
+        Walls::All => SandboxLayers::All,
+        Walls::Landlock => SandboxLayers::LandlockAlone,
     }
 }
 
@@ -41,10 +43,10 @@ pub(crate) fn proxies() -> Result<Proxies, ProxyFault> {
     Proxies::from_variables(|name| std::env::var(name).ok())
 }
 
-/// What keeps other people's code away from everything else, said once in the log.
-pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
+/// Returns the protection against other people's code, and logs it once.
+pub(crate) fn safety(worker: &WorkerSettings) -> SandboxPolicy {
     match find(worker) {
-        Ok(Found { sandbox, no_namespaces, closed }) => {
+        Ok(SandboxProbe { sandbox, no_namespaces, closed }) => {
             let isolation = sandbox.isolation();
             tracing::info!(
                 sandbox.landlock = isolation.landlock,
@@ -55,15 +57,15 @@ pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
             for closed in closed {
                 tracing::warn!("sandbox: {closed}, so commands don't see it ({OPEN_IT})");
             }
-            Safety::Sandbox(sandbox)
+            SandboxPolicy::Sandbox(sandbox)
         }
         Err(why) if worker.without_isolation => {
             tracing::warn!("sandbox: none ({why}): what pull requests bring is run all the same");
-            Safety::RunInTheOpen
+            SandboxPolicy::RunInTheOpen
         }
         Err(why) => {
             tracing::warn!("sandbox: none ({why}): failures are not reproduced here");
-            Safety::Refuse(why.to_string())
+            SandboxPolicy::Refuse(why.to_string())
         }
     }
 }
@@ -72,17 +74,21 @@ pub(crate) fn safety(worker: &WorkerSettings) -> Safety {
 pub(crate) const OPEN_IT: &str =
     "move it to where all users may enter, run the worker as an ordinary user, or allow namespaces";
 
-/// What there is, in a few words.
-pub(crate) fn in_short(safety: &Safety) -> String {
+/// Describes it in a few words.
+pub(crate) fn summary(safety: &SandboxPolicy) -> String {
     match safety {
-        Safety::Sandbox(sandbox) => sandbox.isolation().walls(),
-        Safety::Refuse(_) => "none, so failures are not reproduced (`greenline doctor`)".to_owned(),
-        Safety::RunInTheOpen => "none, and what pull requests bring is run all the same".to_owned(),
+        SandboxPolicy::Sandbox(sandbox) => sandbox.isolation().walls(),
+        SandboxPolicy::Refuse(_) => {
+            "none, so failures are not reproduced (`greenline doctor`)".to_owned()
+        }
+        SandboxPolicy::RunInTheOpen => {
+            "none, and what pull requests bring is run all the same".to_owned()
+        }
     }
 }
 
-/// What is named, rustup's toolchains, and where programs are looked for: that holds programs, and
-/// no secrets, unless it holds a whole home or the workspaces of all tasks.
+/// Returns the configured paths, rustup's toolchains, and the directories of PATH: these hold
+/// programs and no secrets, unless one holds a whole home or the workspaces of all tasks.
 fn toolchains(worker: &WorkerSettings) -> Vec<PathBuf> {
     let home = std::env::home_dir().unwrap_or_default();
     let workspaces = std::path::absolute(&worker.workspace).unwrap_or_default();
@@ -94,7 +100,7 @@ fn toolchains(worker: &WorkerSettings) -> Vec<PathBuf> {
     worker.sandbox_read.iter().cloned().chain(programs).collect()
 }
 
-/// Where rustup keeps its toolchains.
+/// Returns the directory of rustup's toolchains.
 pub(crate) fn rustup() -> Option<PathBuf> {
     let named = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
     let usual = || Some(std::env::home_dir()?.join(".rustup"));

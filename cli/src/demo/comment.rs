@@ -1,13 +1,13 @@
-//! A comment on GitHub as a person sees it there, in a terminal: marks that GitHub hides are left
-//! out, folds are closed, links are their words.
+//! Renders a GitHub comment for a terminal: hidden marks are removed, folds are closed, links
+//! become their text.
 
 use crate::print::text;
 
-/// The lines of a comment, at most so many columns wide.
+/// Returns the lines of a comment, at most `columns` wide.
 pub(super) fn shown(markdown: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut folded = false;
-    for line in text::harmless(markdown).lines() {
+    for line in text::sanitize(markdown).lines() {
         let line = line.trim();
         if line.starts_with("<!--") {
             continue;
@@ -16,9 +16,12 @@ pub(super) fn shown(markdown: &str, columns: usize) -> Vec<String> {
             folded = true;
         }
         if let Some(summary) = between(line, "<summary>", "</summary>") {
-            lines.push(format!("▸ {}", text::cut(&plain(summary), columns.saturating_sub(2))));
+            lines.push(format!(
+                "▸ {}",
+                text::cut(&without_markup(summary), columns.saturating_sub(2))
+            ));
         } else if !folded {
-            lines.extend(wrapped(&plain(line), columns));
+            lines.extend(wrapped(&without_markup(line), columns));
         }
         if line.ends_with("</details>") {
             folded = false;
@@ -38,22 +41,22 @@ fn wrapped(line: &str, columns: usize) -> Vec<String> {
     text::wrapped(line, columns)
 }
 
-/// Without bold, without tags, and with words in place of links.
-fn plain(line: &str) -> String {
+/// Removes bold and tags, and replaces links by their text.
+fn without_markup(line: &str) -> String {
     let mut rest = line.replace("**", "");
     for tag in ["<code>", "</code>", "<sub>", "</sub>"] {
         rest = rest.replace(tag, "");
     }
-    let mut said = String::new();
+    let mut text = String::new();
     while let Some((before, words, after)) = link(&rest) {
-        said.push_str(before);
-        said.push_str(words);
+        text.push_str(before);
+        text.push_str(words);
         rest = after.to_owned();
     }
-    said + &rest
+    text + &rest
 }
 
-/// The first `[words](address)`: what is before it, its words, what is after it.
+/// Finds the first `[words](address)`: the text before it, its words, the text after it.
 fn link(text: &str) -> Option<(&str, &str, &str)> {
     let middle = text.find("](")?;
     let begin = text[..middle].rfind('[')?;

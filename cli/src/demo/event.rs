@@ -1,15 +1,15 @@
-//! What happens in a story. Names here are public: with `--json` each is one line.
+//! Events of a story. Names here are public: with `--json` each is one line.
 
-use greenline_lead::plan::Told;
-use greenline_worker::reproduce::Answer;
+use greenline_lead::plan::DecisionRecord;
+use greenline_worker::reproduce::ReproductionResult;
 use serde::Serialize;
 use serde_json::Value;
 
-/// One step.
+/// A step of a story.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Event {
-    /// CI came to its end, and is red.
+pub(super) enum DemoEvent {
+    /// CI has ended and failed.
     FailedCheck {
         repo: String,
         pull: Option<u64>,
@@ -24,24 +24,24 @@ pub(super) enum Event {
         repo: String,
         pull: Option<u64>,
         #[serde(flatten)]
-        told: Box<Told>,
+        record: Box<DecisionRecord>,
     },
-    /// There is a task.
+    /// A task was enqueued.
     TaskEnqueued { task_id: String, r#type: String, priority: String, validation: Vec<String> },
-    /// A worker has it.
+    /// A worker claimed it.
     Claimed { task_id: String, worker: String, sandbox: String },
-    /// The worker has its answer, whether it saw the failure too.
+    /// The worker has a result, whether it saw the failure or not.
     Reproduced {
         task_id: String,
         #[serde(flatten)]
-        answer: Box<Answer>,
+        answer: Box<ReproductionResult>,
     },
-    /// The failed jobs were started again.
+    /// The failed jobs were re-run.
     Rerun { repo: String, pull: Option<u64>, check: String, run: String },
-    /// An issue was opened about a branch.
+    /// An issue about a branch was opened.
     IssueOpened { repo: String, branch: String, issue: u64, title: String, url: String },
-    /// The comment says all that there is to say.
+    /// The comment is complete.
     Commented { repo: String, pull: u64, url: String, body: String },
-    /// It is over. `outcome` is the last decision or what the worker saw.
+    /// The story has ended. `outcome` is the last decision or the worker's result.
     Done { story: &'static str, ended_well: bool, outcome: String, status: Value },
 }

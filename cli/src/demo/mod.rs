@@ -1,18 +1,18 @@
-//! `greenline demo`: everything that `greenline up` runs, at work on a practice GitHub.
+//! `greenline demo`: everything that `greenline up` runs, on a local fake GitHub.
 //!
-//! - Nothing of the user's is used: no token, no key, no network, no settings, no Redis. Everything
-//!   listens on loopback or on a socket in a folder of its own.
-//! - Lead and worker are the real ones, told by settings as always where GitHub is.
-//! - What is told was read from the queue, the lead's own memory and the practice GitHub, after a
-//!   hint that something has changed: nothing sleeps and hopes.
-//! - Nothing is left behind: not after an error, and not after Ctrl-C.
+//! - It uses nothing of the user's: no token, no key, no network, no settings, no Redis. Everything
+//!   listens on loopback or on a socket in a temporary folder.
+//! - Lead and worker are the real ones; settings give them GitHub's address, as always.
+//! - Every printed step was read from the queue, the lead's state and the fake GitHub, after a hint
+//!   that something has changed: there are no sleeps.
+//! - It leaves nothing behind, even after an error or Ctrl-C.
 
 mod comment;
 mod event;
-mod follow;
-mod play;
-mod stage;
-mod tell;
+mod output;
+mod scenario;
+mod setup;
+mod watch;
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -20,32 +20,32 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use greenline_practice::project::Story;
-use greenline_runtime::logging::{self, Colour};
+use greenline_fake_github::project::Story;
+use greenline_runtime::logging::{self, LogColor};
 use greenline_runtime::settings::{LogFormat, LogSettings};
-use greenline_runtime::stopping::Stop;
+use greenline_runtime::shutdown::Shutdown;
 use greenline_store::server_program;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::Global;
-use crate::ask;
-use crate::ending::{Complaint, Ended};
+use crate::confirm;
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::Output;
 use crate::print::style::{BOLD, DIM};
-use follow::{Interrupted, Stuck};
-use stage::Stage;
-use tell::Teller;
+use output::DemoOutput;
+use setup::DemoEnvironment;
+use watch::{Interrupted, StoryTimeout};
 
-/// How much of the log is shown when a story is stuck.
+/// The number of log lines to show when a story is stuck.
 const LAST_LINES: usize = 8;
 
-/// See it all work: a practice GitHub, a red pull request, and what becomes of it
+/// Watch it work: a local fake GitHub, a red pull request, and what Greenline does
 ///
-/// Starts a GitHub for practice, a Redis, a lead and a worker on this machine, opens a pull request
-/// there whose CI fails, and tells step by step what happens. No token, no key, no network; your
-/// own settings are not looked at, and nothing is left behind.
+/// Starts a fake GitHub, a Redis, a lead and a worker on this machine, opens a pull request there
+/// whose CI fails, and prints each step. Needs no token, no key and no network; ignores your own
+/// settings, and leaves nothing behind.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline demo
@@ -74,23 +74,23 @@ fn stories() -> impl TypedValueParser<Value = Story> {
         .try_map(|name| Story::named(&name).ok_or("no story has this name"))
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     let out = Output { json: global.json };
     if args.list {
         return list(out);
     }
     global.refuse_settings("the demo has its own settings and its own Redis")?;
     look_for_programs()?;
-    let what = "This starts a practice GitHub, a Redis, a lead and a worker on this machine,\n\
+    let what = "This starts a fake GitHub, a Redis, a lead and a worker on this machine,\n\
                 and removes them again. It needs no token, no key and no network.";
-    if !args.yes && !ask::whether_to_go_on(what)? {
+    if !args.yes && !confirm::offer(what)? {
         out.note("Nothing was started.");
-        return Ok(Ended::No);
+        return Ok(ExitStatus::Negative);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // The story's own: the daemons are stopped when it is over. Heard before there is anything that
-    // could be left behind.
-    let stop = Stop::new();
+    // The story's own stop: the daemons are stopped when it is over. Installed before there is
+    // anything that could be left behind.
+    let stop = Shutdown::new();
     let (signals, hangup) = {
         let _inside = runtime.enter();
         let signals = stop.on_signals(|_| {}).context("failed to listen for signals")?;
@@ -101,7 +101,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
     let log = log_to(&folder)?;
     let ended = runtime.block_on(async {
         tokio::select! {
-            ended = on_stage(out, args.story, &folder, &stop) => ended,
+            ended = run_story(out, args.story, &folder, &stop) => ended,
             never = signals => match never {},
             never = hung_up(hangup, &stop) => match never {},
         }
@@ -114,19 +114,19 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         folder.close().context("failed to remove the temporary folder")?;
     }
     let ended = ended?;
-    Teller::farewell(out, args.keep)?;
+    DemoOutput::farewell(out, args.keep)?;
     Ok(ended)
 }
 
-/// A terminal that is closed means the same as Ctrl-C.
-async fn hung_up(mut hangup: Signal, stop: &Stop) -> Infallible {
+/// A closed terminal means the same as Ctrl-C.
+async fn hung_up(mut hangup: Signal, stop: &Shutdown) -> Infallible {
     loop {
         hangup.recv().await;
         stop.interrupt_now();
     }
 }
 
-fn list(out: Output) -> anyhow::Result<Ended> {
+fn list(out: Output) -> anyhow::Result<ExitStatus> {
     for story in Story::ALL {
         if out.json {
             out.object(&json!({"story": story.name(), "about": story.about()}))?;
@@ -137,16 +137,16 @@ fn list(out: Output) -> anyhow::Result<Ended> {
     if !out.json {
         out.note(format_args!("{DIM}greenline demo --story NAME shows one.{DIM:#}"));
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-/// What the practice world is made of besides this program.
+/// Checks for the programs that the fake GitHub needs.
 fn look_for_programs() -> anyhow::Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let missing = |what: &str, mend: &str| {
-        let mend = format!("{mend}; `make demo` does that");
-        Err(Complaint::outside(format!("{what} is not installed")).mend(mend).into())
+    let missing = |what: &str, hint: &str| {
+        let hint = format!("{hint}; `make demo` does that");
+        Err(CliError::external(format!("{what} is not installed")).hint(hint).into())
     };
     if !has("git") {
         return missing("git", "install the package git");
@@ -157,66 +157,66 @@ fn look_for_programs() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends the events of lead and worker to a file, so that they don't run over the story.
+/// Sends the events of lead and worker to a file, so that they don't interrupt the story.
 fn log_to(folder: &TempDir) -> anyhow::Result<std::path::PathBuf> {
     let path = folder.path().join("demo.log");
     let file = File::create(&path).context("failed to make the log")?;
     let filter = "info".parse().map_err(|_| anyhow::anyhow!("info is a level"))?;
     let settings = LogSettings { format: LogFormat::Text, filter, no_color: true };
-    let subscriber = logging::subscriber(&settings, Colour::Plain, file);
+    let subscriber = logging::subscriber(&settings, LogColor::Plain, file);
     tracing::subscriber::set_global_default(subscriber)?;
     Ok(path)
 }
 
-async fn on_stage(
+async fn run_story(
     out: Output,
     story: Story,
     folder: &TempDir,
-    stop: &Stop,
-) -> anyhow::Result<Ended> {
-    let mut teller = Teller::new(out);
-    teller.begins(story)?;
-    let ended = set_and_play(story, folder, &mut teller, stop).await;
+    stop: &Shutdown,
+) -> anyhow::Result<ExitStatus> {
+    let mut output = DemoOutput::new(out);
+    output.begins(story)?;
+    let ended = set_up_and_run(story, folder, &mut output, stop).await;
     match ended {
-        // Ctrl-C at a terminal ends the programs that we run, too: what they say of it is no news.
+        // Ctrl-C at a terminal also ends the child programs: their errors are no news.
         Err(_) if is_interrupted(stop).await => Err(Interrupted.into()),
         ended => ended,
     }
 }
 
-/// Whether the end was asked for. One signal reaches us and what we run at the same time: that a
-/// program has ended may be heard before the signal itself.
-async fn is_interrupted(stop: &Stop) -> bool {
+/// Returns `true` if the end was requested. A signal reaches this process and its children at the
+/// same time: a child's end may be noticed before the signal itself.
+async fn is_interrupted(stop: &Shutdown) -> bool {
     const HEARD_WITHIN: Duration = Duration::from_millis(300);
     tokio::time::timeout(HEARD_WITHIN, stop.drain.cancelled()).await.is_ok()
 }
 
-async fn set_and_play(
+async fn set_up_and_run(
     story: Story,
     folder: &TempDir,
-    teller: &mut Teller,
-    stop: &Stop,
-) -> anyhow::Result<Ended> {
-    let stage = Stage::set(folder.path()).await?;
-    let ended = match teller.stage(&stage) {
-        Ok(()) => play::play(&stage, story, teller, stop).await,
+    output: &mut DemoOutput,
+    stop: &Shutdown,
+) -> anyhow::Result<ExitStatus> {
+    let environment = DemoEnvironment::set(folder.path()).await?;
+    let ended = match output.environment(&environment) {
+        Ok(()) => scenario::run(&environment, story, output, stop).await,
         Err(error) => Err(error),
     };
-    let struck = stage.strike().await;
+    let torn_down = environment.tear_down().await;
     let ended = ended?;
-    struck?;
+    torn_down?;
     Ok(ended)
 }
 
-/// Why it did not end well, with what helps to find out more.
+/// Adds the log's last lines to an error.
 fn explained(error: anyhow::Error, log: &std::path::Path, kept: bool) -> anyhow::Error {
     if error.is::<Interrupted>() {
-        return Complaint::no("stopped before the story ended; nothing is left of it").into();
+        return CliError::negative("stopped before the story ended; nothing is left of it").into();
     }
-    let Some(stuck) = error.downcast_ref::<Stuck>() else { return error };
+    let Some(stuck) = error.downcast_ref::<StoryTimeout>() else { return error };
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let hint = if kept { "" } else { "\n--keep keeps all of it" };
-    Complaint::no(stuck.to_string()).mend(format!("the log ends with:\n{last}{hint}")).into()
+    CliError::negative(stuck.to_string()).hint(format!("the log ends with:\n{last}{hint}")).into()
 }

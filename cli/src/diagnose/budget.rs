@@ -1,20 +1,20 @@
-//! How many bytes an excerpt may have, as people write it: `8192`, `8k`, `8 KiB`.
+//! The size of an excerpt as people write it: `8192`, `8k`, `8 KiB`.
 
 use std::str::FromStr;
 
-use greenline_diagnosis::Options;
+use greenline_diagnosis::DiagnosisOptions;
 
-/// A number of bytes from 1 to what the contract allows.
+/// A number of bytes from 1 to the contract's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Budget(usize);
+pub(super) struct ExcerptBudget(usize);
 
-impl Budget {
+impl ExcerptBudget {
     pub(super) fn bytes(self) -> usize {
         self.0
     }
 }
 
-impl FromStr for Budget {
+impl FromStr for ExcerptBudget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -29,7 +29,7 @@ impl FromStr for Budget {
         let number: usize = number.parse().map_err(|_| "write a number first".to_owned())?;
         match number.checked_mul(factor) {
             Some(0) => Err("an excerpt needs at least 1 byte".to_owned()),
-            Some(bytes) if bytes <= Options::LARGEST_EXCERPT => Ok(Self(bytes)),
+            Some(bytes) if bytes <= DiagnosisOptions::LARGEST_EXCERPT => Ok(Self(bytes)),
             _ => Err("at most 16k are allowed".to_owned()),
         }
     }
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn bytes_and_kibibytes_are_read_up_to_16k() {
-        let bytes = |text: &str| text.parse().map(Budget::bytes);
+        let bytes = |text: &str| text.parse().map(ExcerptBudget::bytes);
         assert_eq!(bytes("8192"), Ok(8192));
         assert_eq!(bytes("8k"), Ok(8192));
         assert_eq!(bytes("16 KiB"), Ok(16_384));

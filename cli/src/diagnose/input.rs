@@ -1,35 +1,35 @@
-//! From what was named on the command line to logs: files, directories, archives, standard input.
+//! Turns the command line's paths into logs: files, directories, archives, standard input.
 //!
-//! - What a file is, its first bytes say: gzip and zip are opened, whatever their names.
+//! - The first bytes of a file decide its kind: gzip and zip are opened, whatever their names.
 //! - Logs are read in pieces; none is ever in memory as a whole.
-//! - Of an unpacked run, the logs of whole jobs count, and not those of their steps beside them.
+//! - Of an unpacked run, the logs of whole jobs count, not those of their steps beside them.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use greenline_diagnosis::Reader;
+use greenline_diagnosis::LogReader;
 use greenline_diagnosis::archive::Archive;
 
-use crate::ending::Complaint;
+use crate::error::CliError;
 use crate::print::Output;
 use crate::progress::Progress;
 
-/// How much is read at once.
+/// The size of one read.
 const PIECE: usize = 256 * 1024;
-/// From this size on it takes long enough to say how far it is.
+/// The size from which progress is shown.
 const SLOW: u64 = 32 * 1024 * 1024;
 
-/// Takes each log, by its name.
-pub(super) type Take<'a> = &'a mut dyn FnMut(String, Reader);
+/// Receives each log with its name.
+pub(super) type LogSink<'a> = &'a mut dyn FnMut(String, LogReader);
 
-/// Refuses to wait for a log that nobody pipes in.
-pub(super) fn refuse_a_person_typing(paths: &[PathBuf]) -> Result<(), Complaint> {
+/// Refuses to wait for a log that no one pipes in.
+pub(super) fn refuse_a_person_typing(paths: &[PathBuf]) -> Result<(), CliError> {
     let asked = paths.iter().any(|path| is_stdin(path));
     if asked && io::stdin().is_terminal() {
-        return Err(Complaint::wrong("there is no log on standard input, only a terminal")
-            .mend("name a log, or pipe one: gh run view --log-failed | greenline diagnose"));
+        return Err(CliError::usage("there is no log on standard input, only a terminal")
+            .hint("name a log, or pipe one: gh run view --log-failed | greenline diagnose"));
     }
     Ok(())
 }
@@ -38,11 +38,11 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Reads all logs that a path stands for. There is at least one with something in it, or an error.
-pub(super) fn read(path: &Path, out: Output, take: Take<'_>) -> anyhow::Result<()> {
+/// Reads all logs of a path. Returns an error if none holds anything.
+pub(super) fn read(path: &Path, out: Output, take: LogSink<'_>) -> anyhow::Result<()> {
     if is_stdin(path) {
         let name = "standard input";
-        let source = Source { name, size: 0, out };
+        let source = LogInput { name, size: 0, out };
         return one(source, BufReader::with_capacity(PIECE, io::stdin().lock()), take);
     }
     let name = path.display().to_string();
@@ -54,21 +54,25 @@ pub(super) fn read(path: &Path, out: Output, take: Take<'_>) -> anyhow::Result<(
     if about.is_file() && has_zip(&mut file).map_err(|error| unreadable(&name, &error))? {
         return archive(&name, out, file, take);
     }
-    one(Source { name: &name, size: about.len(), out }, BufReader::with_capacity(PIECE, file), take)
+    one(
+        LogInput { name: &name, size: about.len(), out },
+        BufReader::with_capacity(PIECE, file),
+        take,
+    )
 }
 
-struct Source<'a> {
+struct LogInput<'a> {
     name: &'a str,
-    /// In bytes; 0 if nobody knows.
+    /// In bytes; 0 if unknown.
     size: u64,
     out: Output,
 }
 
-/// One file, which must hold something.
-fn one(source: Source<'_>, mut bytes: impl BufRead, take: Take<'_>) -> anyhow::Result<()> {
+/// Reads one file, which must not be empty.
+fn one(source: LogInput<'_>, mut bytes: impl BufRead, take: LogSink<'_>) -> anyhow::Result<()> {
     let name = source.name.to_owned();
     if is_zip(bytes.fill_buf().map_err(|error| unreadable(&name, &error))?) {
-        // A zip is read from its end: what comes through a pipe has to lie somewhere first.
+        // A zip is read from its end: piped input must be stored first.
         let mut file = tempfile::tempfile()?;
         io::copy(&mut bytes, &mut file).map_err(|error| unreadable(&name, &error))?;
         return archive(&name, source.out, file, take);
@@ -83,7 +87,7 @@ fn one(source: Source<'_>, mut bytes: impl BufRead, take: Take<'_>) -> anyhow::R
 }
 
 fn is_zip(bytes: &[u8]) -> bool {
-    // The second is a zip with nothing in it.
+    // The second is an empty zip.
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
@@ -94,10 +98,10 @@ fn has_zip(file: &mut File) -> io::Result<bool> {
     Ok(is_zip(&first))
 }
 
-/// The logs of a run's jobs. One that can't be read is told, and keeps nobody from the others.
-fn archive(name: &str, out: Output, file: File, take: Take<'_>) -> anyhow::Result<()> {
+/// Reads the logs of a run's jobs. An unreadable one is reported, and does not affect the others.
+fn archive(name: &str, out: Output, file: File, take: LogSink<'_>) -> anyhow::Result<()> {
     let broken = |error: &dyn std::error::Error| {
-        Complaint::outside(format!("failed to read {name}: {error}")).mend("download it again")
+        CliError::external(format!("failed to read {name}: {error}")).hint("download it again")
     };
     let mut archive =
         Archive::open(BufReader::with_capacity(PIECE, file)).map_err(|error| broken(&error))?;
@@ -119,19 +123,19 @@ fn archive(name: &str, out: Output, file: File, take: Take<'_>) -> anyhow::Resul
     match (found, last_error) {
         (true, _) => Ok(()),
         (false, Some(error)) => Err(broken(&error).into()),
-        (false, None) => Err(Complaint::outside(format!("{name}: there is no log in this zip"))
-            .mend("`gh api repos/OWNER/REPO/actions/runs/RUN/logs >logs.zip` has a run's logs")
+        (false, None) => Err(CliError::external(format!("{name}: there is no log in this zip"))
+            .hint("`gh api repos/OWNER/REPO/actions/runs/RUN/logs >logs.zip` has a run's logs")
             .into()),
     }
 }
 
-/// Reads a log to its end. None: nothing is in it.
-fn log(source: Source<'_>, mut bytes: impl BufRead) -> Result<Option<Reader>, Complaint> {
+/// Reads a log to its end. Returns `None` if it is empty.
+fn log(source: LogInput<'_>, mut bytes: impl BufRead) -> Result<Option<LogReader>, CliError> {
     let failed = |error: &io::Error| unreadable(source.name, error);
     let gzip = bytes.fill_buf().map_err(|error| failed(&error))?.starts_with(&[0x1f, 0x8b]);
     let mut progress = (source.size >= SLOW)
         .then(|| Progress::new(source.out, "reading the log, MB", source.size / 1_000_000));
-    let mut reader = Reader::new();
+    let mut reader = LogReader::new();
     let mut total = 0;
     let mut push = |piece: &[u8]| {
         reader.push(piece);
@@ -163,7 +167,7 @@ fn each_piece(mut bytes: impl Read, push: &mut impl FnMut(&[u8])) -> io::Result<
     }
 }
 
-fn folder(path: &Path, name: &str, out: Output, take: Take<'_>) -> anyhow::Result<()> {
+fn folder(path: &Path, name: &str, out: Output, take: LogSink<'_>) -> anyhow::Result<()> {
     let mut files = Vec::new();
     walk(path, &mut files).map_err(|error| unreadable(name, &error))?;
     files.sort();
@@ -172,7 +176,7 @@ fn folder(path: &Path, name: &str, out: Output, take: Take<'_>) -> anyhow::Resul
         let shown = file.strip_prefix(path).unwrap_or(file).display().to_string();
         let opened = File::open(file).and_then(|opened| Ok((opened.metadata()?.len(), opened)));
         let (size, opened) = opened.map_err(|error| unreadable(&shown, &error))?;
-        let source = Source { name: &shown, size, out };
+        let source = LogInput { name: &shown, size, out };
         if let Some(reader) = log(source, BufReader::with_capacity(PIECE, opened))? {
             take(shown, reader);
             found = true;
@@ -180,14 +184,14 @@ fn folder(path: &Path, name: &str, out: Output, take: Take<'_>) -> anyhow::Resul
     }
     match (found, files.len()) {
         (true, _) => Ok(()),
-        (false, 0) => Err(Complaint::outside(format!("{name}: no *.log and no *.txt is below it"))
-            .mend("name the files, if their names end otherwise")
+        (false, 0) => Err(CliError::external(format!("{name}: no *.log and no *.txt is below it"))
+            .hint("name the files, if their names end otherwise")
             .into()),
         (false, _) => Err(empty(name).into()),
     }
 }
 
-/// Collects what looks like a log. Symbolic links are not followed: they may lead anywhere.
+/// Collects files that look like logs. Symbolic links are not followed: they may lead anywhere.
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries: Vec<fs::DirEntry> = fs::read_dir(path)?.collect::<io::Result<_>>()?;
     let names: Vec<String> =
@@ -203,8 +207,8 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file is the log of the job whose steps' logs are in this directory: GitHub packs
-/// `0_build.txt` beside `build/1_Set up job.txt`.
+/// Returns `true` if a file is the log of the job whose steps' logs are in this directory: GitHub
+/// packs `0_build.txt` beside `build/1_Set up job.txt`.
 fn is_job_of(file: &str, directory: &str) -> bool {
     let job = file.strip_suffix(".txt").and_then(|stem| stem.split_once('_'));
     job.is_some_and(|(number, job)| {
@@ -212,22 +216,22 @@ fn is_job_of(file: &str, directory: &str) -> bool {
     })
 }
 
-fn empty(name: &str) -> Complaint {
-    Complaint::outside(format!("{name} is empty"))
-        .mend("was it downloaded while the job ran? `gh run view --log-failed` prints a log")
+fn empty(name: &str) -> CliError {
+    CliError::external(format!("{name} is empty"))
+        .hint("was it downloaded while the job ran? `gh run view --log-failed` prints a log")
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Complaint {
-    let complaint = Complaint::outside(format!("failed to read {name}: {error}"));
+fn unreadable(name: &str, error: &io::Error) -> CliError {
+    let complaint = CliError::external(format!("failed to read {name}: {error}"));
     match error.kind() {
         io::ErrorKind::NotFound => {
-            complaint.mend("name a log, a directory of logs, or - for standard input")
+            complaint.hint("name a log, a directory of logs, or - for standard input")
         }
         io::ErrorKind::PermissionDenied => {
-            complaint.mend("it is there, and this user may not read it")
+            complaint.hint("it is there, and this user may not read it")
         }
         io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-            complaint.mend("it is compressed, and cut off or broken: download it again")
+            complaint.hint("it is compressed, and cut off or broken: download it again")
         }
         _ => complaint,
     }

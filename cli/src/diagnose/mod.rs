@@ -1,8 +1,8 @@
-//! `greenline diagnose`: say why a job failed, from its log.
+//! `greenline diagnose`: explains why a job failed, from its log.
 //!
-//! It reads logs and prints; no Redis, no settings, no network. What a log means is decided in
-//! `greenline-diagnosis`; here are the ways in (files, directories, archives, standard input) and
-//! the ways out.
+//! It reads logs and prints; it needs no Redis, no settings and no network. `greenline-diagnosis`
+//! interprets the logs; this module handles input (files, directories, archives, standard input)
+//! and output.
 
 mod budget;
 mod input;
@@ -13,22 +13,24 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::ValueEnum;
 use greenline_diagnosis::show::{self, Diagnosed};
-use greenline_diagnosis::{Diagnosis, Green, Options, Reader, RuleSet, diagnose_read, sarif};
+use greenline_diagnosis::{
+    Diagnosis, DiagnosisOptions, LogReader, PassingLines, RuleSet, diagnose_read, sarif,
+};
 use serde::Serialize;
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::Output;
-use budget::Budget;
+use budget::ExcerptBudget;
 
-/// Where a repository keeps rules of its own: beside `.greenline/`, which is never committed.
+/// The file of a repository's own rules, beside `.greenline/`, which is never committed.
 const OWN_RULES: &str = ".greenline-rules.toml";
 
-/// Say why a job failed, and prove it
+/// Explain why a job failed, with the evidence
 ///
-/// Reads the log of a job, or of all jobs of a run, and names the one line that explains the failure
-/// best, what kind it is, which tests failed where, and what is worth doing. With several logs the
-/// most telling comes first.
+/// Reads the log of a job, or of all jobs of a run. Prints the line that explains the failure best,
+/// its category, the failed tests with their places, and the recommended next step. Of several
+/// logs, the most informative comes first.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline diagnose job.log
@@ -49,19 +51,19 @@ pub(crate) struct Args {
     /// Logs, directories of logs, a run's zip, or - for standard input; gzip is fine
     #[arg(value_name = "LOG", default_value = "-")]
     logs: Vec<PathBuf>,
-    /// How to print it: terminal, json, markdown, github or sarif
+    /// Output format: terminal, json, markdown, github or sarif
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
-    format: Option<Format>,
-    /// The most bytes an excerpt may have, as in 8k; at most 16k
+    format: Option<DiagnosisFormat>,
+    /// Size limit of the excerpt, such as 8k; at most 16k
     #[arg(long, value_name = "BYTES", default_value = "16k")]
-    budget: Budget,
-    /// The log of a run of the same job that passed; may be repeated
+    budget: ExcerptBudget,
+    /// Log of a passing run of the same job; may be repeated
     #[arg(long, value_name = "FILE")]
     green: Vec<PathBuf>,
-    /// Rules of your own, beside the built-in ones
+    /// Your own rules, beside the built-in ones
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// The category of the SARIF run, unique in an upload: by default the job's name
+    /// Category of the SARIF run, unique in an upload: by default the job's name
     #[arg(long, value_name = "NAME")]
     category: Option<String>,
     /// Print the whole excerpt too
@@ -69,9 +71,9 @@ pub(crate) struct Args {
     excerpt: bool,
 }
 
-/// How to print a diagnosis.
+/// The output format of a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum DiagnosisFormat {
     /// For people
     Terminal,
     /// For programs
@@ -84,7 +86,7 @@ enum Format {
     Sarif,
 }
 
-pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     let format = args.format(global.json)?;
     let out = Output { json: global.json };
     input::refuse_a_person_typing(&args.logs)?;
@@ -95,35 +97,35 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
             logs.push(Diagnosed { log, diagnosis: diagnose_read(reader, &options) });
         })?;
     }
-    let Some(chosen) = show::most_telling(&logs) else {
-        return Err(Complaint::outside("there is no log").into());
+    let Some(chosen) = show::most_informative(&logs) else {
+        return Err(CliError::external("there is no log").into());
     };
     match format {
-        Format::Terminal => out.block(terminal::page(&logs, chosen, &args.view(out)))?,
-        Format::Json => out.line(json(&logs, chosen)?)?,
-        Format::Markdown => out.block(show::markdown(&logs))?,
-        Format::Github => out.block(show::workflow_commands(&logs))?,
-        Format::Sarif => out.line(serde_json::to_string_pretty(&args.sarif(&logs))?)?,
+        DiagnosisFormat::Terminal => out.block(terminal::page(&logs, chosen, &args.view(out)))?,
+        DiagnosisFormat::Json => out.line(json(&logs, chosen)?)?,
+        DiagnosisFormat::Markdown => out.block(show::markdown(&logs))?,
+        DiagnosisFormat::Github => out.block(show::workflow_commands(&logs))?,
+        DiagnosisFormat::Sarif => out.line(serde_json::to_string_pretty(&args.sarif(&logs))?)?,
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 impl Args {
-    fn format(&self, json: bool) -> Result<Format, Complaint> {
+    fn format(&self, json: bool) -> Result<DiagnosisFormat, CliError> {
         match (self.format, json) {
-            (None | Some(Format::Json), true) => Ok(Format::Json),
-            (Some(_), true) => Err(Complaint::wrong("--json and --format say different things")
-                .mend("leave one of them out")),
-            (format, false) => Ok(format.unwrap_or(Format::Terminal)),
+            (None | Some(DiagnosisFormat::Json), true) => Ok(DiagnosisFormat::Json),
+            (Some(_), true) => Err(CliError::usage("--json and --format say different things")
+                .hint("leave one of them out")),
+            (format, false) => Ok(format.unwrap_or(DiagnosisFormat::Terminal)),
         }
     }
 
-    fn options(&self, out: Output) -> anyhow::Result<Options> {
-        let mut green = Green::new();
+    fn options(&self, out: Output) -> anyhow::Result<DiagnosisOptions> {
+        let mut passing_lines = PassingLines::new();
         for path in &self.green {
-            input::read(path, out, &mut |_, reader: Reader| green.learn(reader))?;
+            input::read(path, out, &mut |_, reader: LogReader| passing_lines.learn(reader))?;
         }
-        Ok(Options { budget: self.budget.bytes(), green, rules: self.rules()? })
+        Ok(DiagnosisOptions { budget: self.budget.bytes(), passing_lines, rules: self.rules()? })
     }
 
     fn rules(&self) -> anyhow::Result<RuleSet> {
@@ -137,16 +139,16 @@ impl Args {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read rules from {name}"))?;
         let own =
-            RuleSet::parse(&text, &name).map_err(|error| Complaint::wrong(error.to_string()))?;
+            RuleSet::parse(&text, &name).map_err(|error| CliError::usage(error.to_string()))?;
         Ok(RuleSet::builtin().with(&own))
     }
 
-    fn view(&self, out: Output) -> terminal::View {
+    fn view(&self, out: Output) -> terminal::TerminalOptions {
         let again = match &self.logs[..] {
             [one] if one.as_os_str() != "-" => one.display().to_string(),
             _ => "LOG".to_owned(),
         };
-        terminal::View { width: out.width(), excerpt: self.excerpt, again }
+        terminal::TerminalOptions { width: out.width(), excerpt: self.excerpt, again }
     }
 
     fn sarif(&self, logs: &[Diagnosed]) -> sarif::Sarif {
@@ -162,7 +164,7 @@ impl Args {
     }
 }
 
-/// One log: its diagnosis. Several: the most telling one's, and all of them.
+/// Formats one log's diagnosis, or, for several, the most informative one's and all of them.
 fn json(logs: &[Diagnosed], chosen: &Diagnosed) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Several<'a> {

@@ -1,12 +1,12 @@
-//! A diagnosis for people at a terminal: the answer, then the proof, then what they can do.
+//! A diagnosis for people at a terminal: the answer, then the evidence, then the next steps.
 //!
-//! Whatever comes from a log is hostile: characters that would move the cursor, or show text in
-//! another order than it has, are shown by their numbers.
+//! Text from a log is hostile: characters that move the cursor or reorder text are shown by their
+//! numbers.
 
 use std::fmt::Write;
 
 use anstyle::Style;
-use greenline_diagnosis::show::{Diagnosed, Place, percent, problems, visible};
+use greenline_diagnosis::show::{Diagnosed, RepoLocation, percent, problems, visible};
 use greenline_diagnosis::{Diagnosis, FailedTest, Verdict};
 
 use crate::print::style::{BAD, BOLD, DIM, GOOD, WARN};
@@ -16,20 +16,20 @@ use crate::print::text;
 const MOST: usize = 10;
 const PLAIN: Style = Style::new();
 
-/// How to show it.
+/// The presentation of a page.
 #[derive(Debug)]
-pub(super) struct View {
-    /// How wide a line may be.
+pub(super) struct TerminalOptions {
+    /// The line width.
     pub(super) width: Option<usize>,
-    /// Whether to show the whole excerpt.
+    /// Shows the whole excerpt.
     pub(super) excerpt: bool,
-    /// The log, for a command that reads it again.
+    /// The log's path, for a suggested command.
     pub(super) again: String,
 }
 
-/// The page for these logs, of which `chosen` tells most.
-pub(super) fn page(logs: &[Diagnosed], chosen: &Diagnosed, view: &View) -> String {
-    let mut page = Page { text: String::new(), width: view.width };
+/// Renders the page for these logs, of which `chosen` is the most informative.
+pub(super) fn page(logs: &[Diagnosed], chosen: &Diagnosed, view: &TerminalOptions) -> String {
+    let mut page = TerminalPage { text: String::new(), width: view.width };
     let it = &chosen.diagnosis;
     answer(&mut page, chosen);
     tests(&mut page, &it.failed_test_details);
@@ -45,20 +45,20 @@ pub(super) fn page(logs: &[Diagnosed], chosen: &Diagnosed, view: &View) -> Strin
     page.text
 }
 
-struct Page {
+struct TerminalPage {
     text: String,
     width: Option<usize>,
 }
 
-impl Page {
-    /// One line of pieces, cut where the terminal ends.
+impl TerminalPage {
+    /// Writes one line of pieces, cut at the terminal's width.
     fn line(&mut self, pieces: &[(&str, Style)]) {
         let mut room = self.width.unwrap_or(usize::MAX);
         for (piece, style) in pieces {
             let piece = visible(piece);
             let shown = text::cut(piece.as_ref(), room);
             room = room.saturating_sub(text::width(&shown));
-            // Writing into a String can't fail.
+            // Writing to a `String` can't fail.
             let _written = write!(self.text, "{style}{shown}{style:#}");
             if room == 0 || shown.len() < piece.len() {
                 break;
@@ -79,7 +79,7 @@ impl Page {
     }
 }
 
-fn answer(page: &mut Page, log: &Diagnosed) {
+fn answer(page: &mut TerminalPage, log: &Diagnosed) {
     let it = &log.diagnosis;
     let Some(headline) = &it.headline else {
         page.line(&[(&format!("Nothing in {} looks like a failure.", log.name()), BOLD)]);
@@ -106,11 +106,11 @@ fn style_of(verdict: Verdict) -> Style {
     }
 }
 
-fn place(diagnosis: &Diagnosis) -> Option<Place> {
+fn place(diagnosis: &Diagnosis) -> Option<RepoLocation> {
     problems(diagnosis).into_iter().find_map(|problem| problem.place)
 }
 
-fn written(place: &Place) -> String {
+fn written(place: &RepoLocation) -> String {
     let number = |number: Option<u32>| number.map_or(String::new(), |it| format!(":{it}"));
     format!("{}{}{}", place.path, number(place.line), number(place.column))
 }
@@ -119,14 +119,14 @@ fn one_line(text: &str) -> String {
     visible(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn tests(page: &mut Page, tests: &[FailedTest]) {
+fn tests(page: &mut TerminalPage, tests: &[FailedTest]) {
     if tests.is_empty() {
         return;
     }
     let title = if tests.len() == 1 { "failed test" } else { "failed tests" };
     page.head(&format!("{title} ({})", tests.len()));
     for test in tests.iter().take(MOST) {
-        let at = test.location.as_ref().and_then(Place::of).map(|place| written(&place));
+        let at = test.location.as_ref().and_then(RepoLocation::of).map(|place| written(&place));
         page.line(&[("  ", PLAIN), (&one_line(&test.name), BOLD)]);
         if let Some(at) = at {
             page.line(&[("    ", PLAIN), (&at, DIM)]);
@@ -143,8 +143,8 @@ fn tests(page: &mut Page, tests: &[FailedTest]) {
     page.more(tests.len());
 }
 
-/// Complaints with a place that are no failed tests.
-fn places(page: &mut Page, diagnosis: &Diagnosis) {
+/// Lists complaints with a place that are not failed tests.
+fn places(page: &mut TerminalPage, diagnosis: &Diagnosis) {
     let found: Vec<(String, String)> = problems(diagnosis)
         .into_iter()
         .filter(|problem| !problem.rule.ends_with("/failed-test"))
@@ -155,14 +155,14 @@ fn places(page: &mut Page, diagnosis: &Diagnosis) {
     }
     page.head(&format!("places ({})", found.len()));
     let widest = found.iter().take(MOST).map(|(place, _)| text::width(place)).max().unwrap_or(0);
-    for (place, says) in found.iter().take(MOST) {
+    for (place, message) in found.iter().take(MOST) {
         let gap = " ".repeat(widest.min(40).saturating_sub(text::width(place)) + 2);
-        page.line(&[("  ", PLAIN), (place, BOLD), (&gap, PLAIN), (says, PLAIN)]);
+        page.line(&[("  ", PLAIN), (place, BOLD), (&gap, PLAIN), (message, PLAIN)]);
     }
     page.more(found.len());
 }
 
-fn evidence(page: &mut Page, diagnosis: &Diagnosis) {
+fn evidence(page: &mut TerminalPage, diagnosis: &Diagnosis) {
     if diagnosis.evidence.is_empty() {
         return;
     }
@@ -180,7 +180,7 @@ fn evidence(page: &mut Page, diagnosis: &Diagnosis) {
     }
 }
 
-fn next(page: &mut Page, diagnosis: &Diagnosis, view: &View) {
+fn next(page: &mut TerminalPage, diagnosis: &Diagnosis, view: &TerminalOptions) {
     page.head("next");
     if diagnosis.headline.is_none() {
         page.line(&[("  if the job did fail, this may not be its whole log", PLAIN)]);
@@ -204,7 +204,7 @@ fn next(page: &mut Page, diagnosis: &Diagnosis, view: &View) {
     }
 }
 
-fn others(page: &mut Page, logs: &[Diagnosed], chosen: &Diagnosed) {
+fn others(page: &mut TerminalPage, logs: &[Diagnosed], chosen: &Diagnosed) {
     let others: Vec<&Diagnosed> = logs.iter().filter(|log| !std::ptr::eq(*log, chosen)).collect();
     if others.is_empty() {
         return;
@@ -213,11 +213,11 @@ fn others(page: &mut Page, logs: &[Diagnosed], chosen: &Diagnosed) {
     let widest = others.iter().take(MOST).map(|log| text::width(log.name())).max().unwrap_or(0);
     for log in others.iter().take(MOST) {
         let gap = " ".repeat(widest.min(40).saturating_sub(text::width(log.name())) + 2);
-        let (says, style) = match &log.diagnosis.headline {
+        let (message, style) = match &log.diagnosis.headline {
             Some(headline) => (one_line(&headline.text), PLAIN),
             None => ("nothing looks like a failure".to_owned(), DIM),
         };
-        page.line(&[("  ", PLAIN), (log.name(), BOLD), (&gap, PLAIN), (&says, style)]);
+        page.line(&[("  ", PLAIN), (log.name(), BOLD), (&gap, PLAIN), (&message, style)]);
     }
     page.more(others.len());
 }

@@ -1,10 +1,10 @@
-//! The page as people see it, without its colours.
+//! Tests of the page as people see it, without colors.
 
-use greenline_diagnosis::{Options, diagnose};
+use greenline_diagnosis::{DiagnosisOptions, diagnose};
 
 use super::*;
 
-fn plain(page: &str) -> String {
+fn without_styles(page: &str) -> String {
     anstream::adapter::strip_str(page).to_string()
 }
 
@@ -13,12 +13,12 @@ fn sample() -> Diagnosed {
     Diagnosed { log: "job.log".to_owned(), diagnosis: diagnosis.expect("a diagnosis") }
 }
 
-fn view(width: usize) -> View {
-    View { width: Some(width), excerpt: false, again: "job.log".to_owned() }
+fn view(width: usize) -> TerminalOptions {
+    TerminalOptions { width: Some(width), excerpt: false, again: "job.log".to_owned() }
 }
 
-fn shown(log: &Diagnosed, view: &View) -> String {
-    plain(&page(std::slice::from_ref(log), log, view))
+fn shown(log: &Diagnosed, view: &TerminalOptions) -> String {
+    without_styles(&page(std::slice::from_ref(log), log, view))
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_answer_comes_first_then_the_proof_then_what_to_do() {
 
 #[test]
 fn the_whole_excerpt_is_shown_when_asked_for() {
-    let page = shown(&sample(), &View { excerpt: true, ..view(80) });
+    let page = shown(&sample(), &TerminalOptions { excerpt: true, ..view(80) });
     assert!(page.contains("excerpt\n810 | def test_empty():\n"), "{page}");
     assert!(!page.contains("--excerpt"), "{page}");
 }
@@ -53,9 +53,9 @@ fn hostile_text_is_shown_by_its_numbers() {
     log.diagnosis.headline.as_mut().unwrap().text = hostile.to_owned();
     log.diagnosis.excerpt.text = hostile.to_owned();
     log.diagnosis.failed_test_details[0].message = Some(hostile.to_owned());
-    let view = View { width: None, excerpt: true, again: "job.log".to_owned() };
+    let view = TerminalOptions { width: None, excerpt: true, again: "job.log".to_owned() };
     let page = page(std::slice::from_ref(&log), &log, &view);
-    let plain = plain(&page);
+    let plain = without_styles(&page);
     assert!(!plain.contains(['\x1b', '\x07', '\u{202e}', '\u{200b}']), "{plain}");
     assert_eq!(plain.matches("<U+001B>[2J<U+001B>]0;title<U+0007><U+202E>evil<U+200B>").count(), 3);
 }
@@ -71,7 +71,7 @@ fn long_lists_are_cut_and_say_so() {
 
 #[test]
 fn a_log_without_a_failure_says_so() {
-    let diagnosis = diagnose(b"all is well\n", &Options::default());
+    let diagnosis = diagnose(b"all is well\n", &DiagnosisOptions::default());
     let log = Diagnosed { log: "job.log".to_owned(), diagnosis };
     let page = shown(&log, &view(80));
     assert!(page.starts_with("Nothing in job.log looks like a failure.\n"), "{page}");
@@ -82,6 +82,6 @@ fn other_logs_are_listed() {
     let mut other = sample();
     other.diagnosis.job = Some("lint".to_owned());
     let logs = [sample(), other];
-    let page = plain(&page(&logs, &logs[0], &view(80)));
+    let page = without_styles(&page(&logs, &logs[0], &view(80)));
     assert!(page.ends_with("other logs (1)\n  lint  E assert None == []\n"), "{page}");
 }

@@ -1,25 +1,25 @@
-//! GitHub as the settings name it: who we are there, what we may do, and which repositories are
-//! there at all. Three calls and one for each repository; nothing is changed.
+//! Checks GitHub: identity, permissions, and whether the configured repositories exist. Makes three
+//! calls and one per repository, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use greenline_forge::model::Installation;
-use greenline_forge::{Forge, ForgeConfig, ForgeError, Patience, RepoName};
+use greenline_forge::{Forge, ForgeConfig, ForgeError, RepoName, RetryLimits};
 use greenline_runtime::clock::Clock;
 use greenline_runtime::settings::{GitHubSettings, Settings};
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 
 const ABOUT: &str = "github";
 
-/// How long the doctor waits for GitHub.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of a call to GitHub.
+const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How many repositories are asked for one by one.
+/// The most repositories to check one by one.
 const MOST: usize = 20;
 
-/// What an app needs, and what people call it.
+/// The permissions that an app needs, with their names on GitHub's pages.
 const NEEDED: [(&str, &str, &str); 5] = [
     ("actions", "write", "Actions"),
     ("checks", "write", "Checks"),
@@ -28,73 +28,78 @@ const NEEDED: [(&str, &str, &str); 5] = [
     ("pull_requests", "write", "Pull requests"),
 ];
 
-pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let github = &settings.github;
     if github.login.is_none() {
-        let says = "no login: nothing is watched";
-        let mend = "set GITHUB_TOKEN and GREENLINE_REPOS, or an app; docs/github.md says how";
-        return vec![Finding::info(ABOUT, says).mend(mend)];
+        let message = "no login: nothing is watched";
+        let hint = "set GITHUB_TOKEN and GREENLINE_REPOS, or an app; docs/github.md says how";
+        return vec![DoctorFinding::info(ABOUT, message).hint(hint)];
     }
     let mut findings = match open(github) {
         Ok(forge) => asked(&forge, github).await,
         Err(error) => vec![failed(&error)],
     };
     if github.webhook_secrets.is_empty() {
-        let says = format!(
+        let message = format!(
             "no webhook secret: GitHub is asked every {}",
             humantime::format_duration(github.poll_interval)
         );
-        findings.push(Finding::info(ABOUT, says));
+        findings.push(DoctorFinding::info(ABOUT, message));
     }
     findings
 }
 
 fn open(github: &GitHubSettings) -> Result<Forge, ForgeError> {
     let mut config = ForgeConfig::of(github, Clock::system())?;
-    config.patience =
-        Patience { attempts: 1, longest_wait: PATIENCE, answer: PATIENCE, ..config.patience };
+    config.retry_limits = RetryLimits {
+        attempts: 1,
+        longest_wait: DEADLINE,
+        answer: DEADLINE,
+        ..config.retry_limits
+    };
     Forge::new(config)
 }
 
-async fn asked(forge: &Forge, github: &GitHubSettings) -> Vec<Finding> {
+async fn asked(forge: &Forge, github: &GitHubSettings) -> Vec<DoctorFinding> {
     let mut findings = match who(forge).await {
         Ok(findings) => findings,
-        // Whoever GitHub does not know need not ask for more.
+        // With invalid credentials, further calls are pointless.
         Err(error) => return vec![failed(&error)],
     };
     for repo in github.repos.iter().take(MOST) {
         findings.extend(of_repository(forge, repo.as_str()).await);
     }
     if github.repos.is_empty() && !forge.is_app() {
-        let finding = Finding::warn(ABOUT, "a token is set and no repository: nothing is watched");
-        findings.push(finding.mend("set GREENLINE_REPOS=owner/name"));
+        let finding =
+            DoctorFinding::warn(ABOUT, "a token is set and no repository: nothing is watched");
+        findings.push(finding.hint("set GREENLINE_REPOS=owner/name"));
     }
     findings.extend(points_left(forge));
     findings
 }
 
-async fn who(forge: &Forge) -> Result<Vec<Finding>, ForgeError> {
+async fn who(forge: &Forge) -> Result<Vec<DoctorFinding>, ForgeError> {
     if !forge.is_app() {
         let login = forge.viewer().await?.login;
-        let says = format!("{login} by a token; GitHub lets tokens write no check runs");
-        return Ok(vec![Finding::ok(ABOUT, says)]);
+        let message = format!("{login} by a token; GitHub lets tokens write no check runs");
+        return Ok(vec![DoctorFinding::ok(ABOUT, message)]);
     }
     let slug = forge.app_slug().await?;
     let installations = forge.installations().await?.items;
-    let mut findings = vec![Finding::ok(ABOUT, format!("the app {slug}"))];
+    let mut findings = vec![DoctorFinding::ok(ABOUT, format!("the app {slug}"))];
     if installations.is_empty() {
-        let finding = Finding::fail(ABOUT, format!("the app {slug} is installed nowhere"));
-        findings.push(finding.mend("install it in the account whose repositories it is to watch"));
+        let finding = DoctorFinding::fail(ABOUT, format!("the app {slug} is installed nowhere"));
+        findings.push(finding.hint("install it in the account whose repositories it is to watch"));
     }
     findings.extend(installations.iter().flat_map(of_installation));
     Ok(findings)
 }
 
-fn of_installation(installation: &Installation) -> Vec<Finding> {
+fn of_installation(installation: &Installation) -> Vec<DoctorFinding> {
     let account = &installation.account.login;
     if installation.suspended_at.is_some() {
-        let finding = Finding::fail(ABOUT, format!("the app is suspended in {account}"));
-        return vec![finding.mend(format!("an owner of {account} can let it work again"))];
+        let finding = DoctorFinding::fail(ABOUT, format!("the app is suspended in {account}"));
+        return vec![finding.hint(format!("an owner of {account} can let it work again"))];
     }
     let lacks = NEEDED.iter().filter(|(name, needed, _)| {
         installation.permissions.get(*name).is_none_or(|has| has != needed)
@@ -102,8 +107,9 @@ fn of_installation(installation: &Installation) -> Vec<Finding> {
     lacks
         .map(|(name, _, called)| {
             let has = has(&installation.permissions);
-            let says = format!("the app can't write {name} in {account} (has: {has})");
-            Finding::fail(ABOUT, says).mend(format!("give the app \"{called}: read and write\""))
+            let message = format!("the app can't write {name} in {account} (has: {has})");
+            DoctorFinding::fail(ABOUT, message)
+                .hint(format!("give the app \"{called}: read and write\""))
         })
         .collect()
 }
@@ -114,45 +120,47 @@ fn has(permissions: &BTreeMap<String, String>) -> String {
     if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
 }
 
-async fn of_repository(forge: &Forge, name: &str) -> Option<Finding> {
+async fn of_repository(forge: &Forge, name: &str) -> Option<DoctorFinding> {
     let repo: RepoName = match name.parse() {
         Ok(repo) => repo,
-        Err(error) => return Some(Finding::fail(ABOUT, format!("{name:?}: {error}"))),
+        Err(error) => return Some(DoctorFinding::fail(ABOUT, format!("{name:?}: {error}"))),
     };
     match forge.repo(&repo).await {
         Ok(found) if found.archived || found.disabled => {
-            Some(Finding::warn(ABOUT, format!("{repo} is read-only: it is not watched")))
+            Some(DoctorFinding::warn(ABOUT, format!("{repo} is read-only: it is not watched")))
         }
         Ok(found) => {
             let new = found.renamed_from(&repo)?;
-            let finding = Finding::warn(ABOUT, format!("{repo} is called {new} now"));
-            Some(finding.mend("write the new name in GREENLINE_REPOS"))
+            let finding = DoctorFinding::warn(ABOUT, format!("{repo} is called {new} now"));
+            Some(finding.hint("write the new name in GREENLINE_REPOS"))
         }
         Err(error) if error.is_absent() => {
-            let finding = Finding::fail(ABOUT, format!("{repo} is not there, or not to be seen"));
-            Some(finding.mend("check the name; give the token or app access to it"))
+            let finding =
+                DoctorFinding::fail(ABOUT, format!("{repo} is not there, or not to be seen"));
+            Some(finding.hint("check the name; give the token or app access to it"))
         }
         Err(error) => Some(failed(&error)),
     }
 }
 
-fn points_left(forge: &Forge) -> Vec<Finding> {
-    let low = forge.meter().into_iter().filter(|it| it.remaining < it.limit / 10);
+fn points_left(forge: &Forge) -> Vec<DoctorFinding> {
+    let low = forge.rate_limits().into_iter().filter(|it| it.remaining < it.limit / 10);
     low.map(|it| {
-        let says = format!(
+        let message = format!(
             "{} of {} calls an hour are left for {} ({})",
             it.remaining, it.limit, it.account, it.resource
         );
-        Finding::warn(ABOUT, says).mend("ask less often: GREENLINE_POLL_INTERVAL, or use webhooks")
+        DoctorFinding::warn(ABOUT, message)
+            .hint("ask less often: GREENLINE_POLL_INTERVAL, or use webhooks")
     })
     .collect()
 }
 
-fn failed(error: &ForgeError) -> Finding {
-    let mend = match error {
+fn failed(error: &ForgeError) -> DoctorFinding {
+    let hint = match error {
         ForgeError::Unauthorized { .. } => "check the token, or the app's id and key",
         ForgeError::Forbidden { .. } => "give the token or app this permission",
         _ => "check GITHUB_API_URL and the way there",
     };
-    Finding::fail(ABOUT, error.to_string()).mend(mend)
+    DoctorFinding::fail(ABOUT, error.to_string()).hint(hint)
 }

@@ -1,46 +1,46 @@
-//! Whether each key under `agent:` has the type that it should have.
+//! Checks the type of each key under `agent:`.
 
 use std::collections::BTreeMap;
 
 use greenline_store::{Store, StoreError, Value, cmd, from_redis_value, pipe};
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 
-/// How many keys are looked at: enough for most, and no burden for any.
+/// The most keys to check: enough for most deployments, and no burden for any.
 const MOST_KEYS: usize = 100_000;
 
-/// How many keys of a kind are named.
+/// The most keys of a kind to name.
 const NAMED: usize = 5;
 
-/// What a walk over the keys found.
+/// The result of a scan over the keys.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
+pub(super) struct KeyScan {
     seen: usize,
     cut: bool,
-    /// Key, the type it should have, the type it has.
+    /// Key, expected type, actual type.
     wrong: Vec<(String, &'static str, String)>,
     /// Keys of task locks.
     pub(super) locks: Vec<String>,
 }
 
-impl Walk {
-    /// Walks over the keys of the deployment.
+impl KeyScan {
+    /// Scans the keys of the deployment.
     pub(super) async fn over(store: &Store) -> Result<Self, StoreError> {
         let prefix = format!("{}agent:", store.namespace().prefix());
-        let mut walk = Self::default();
+        let mut key_scan = Self::default();
         let mut cursor = 0_u64;
         loop {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(1_000);
             let (next, keys): (u64, Vec<String>) = store.command(&scan).await?;
-            walk.look_at(store, &prefix, keys).await?;
+            key_scan.look_at(store, &prefix, keys).await?;
             cursor = next;
             if cursor == 0 {
-                return Ok(walk);
+                return Ok(key_scan);
             }
-            if walk.seen >= MOST_KEYS {
-                walk.cut = true;
-                return Ok(walk);
+            if key_scan.seen >= MOST_KEYS {
+                key_scan.cut = true;
+                return Ok(key_scan);
             }
         }
     }
@@ -71,7 +71,7 @@ impl Walk {
         let name = key.strip_prefix(prefix).unwrap_or(&key);
         let is_lock = name.starts_with("task:") && name.ends_with(":lock");
         match expected(name) {
-            // Gone between the two looks.
+            // Deleted between the two reads.
             _ if kind == "none" => {}
             Some(wanted) if wanted != kind => self.wrong.push((key, wanted, kind)),
             _ if is_lock => self.locks.push(key),
@@ -79,19 +79,20 @@ impl Walk {
         }
     }
 
-    /// What is to be said of it.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    /// Returns the results of the scan.
+    pub(super) fn findings(&self) -> Vec<DoctorFinding> {
         let seen = match self.cut {
             true => format!("the first {} keys", self.seen),
             false => format!("all {} keys", self.seen),
         };
         if self.wrong.is_empty() {
-            return vec![Finding::ok(
+            return vec![DoctorFinding::ok(
                 "keys",
                 format!("{seen} have the type that they should have"),
             )];
         }
-        let mut findings: Vec<Finding> = self.wrong.iter().take(NAMED).map(of_wrong).collect();
+        let mut findings: Vec<DoctorFinding> =
+            self.wrong.iter().take(NAMED).map(of_wrong).collect();
         if self.wrong.len() > NAMED {
             let more = self.wrong.len() - NAMED;
             let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
@@ -100,21 +101,21 @@ impl Walk {
             }
             let kinds: Vec<String> =
                 kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            let says = format!("{more} more keys have the wrong type ({})", kinds.join(", "));
-            findings.push(Finding::fail("keys", says));
+            let message = format!("{more} more keys have the wrong type ({})", kinds.join(", "));
+            findings.push(DoctorFinding::fail("keys", message));
         }
         findings
     }
 }
 
-fn of_wrong((key, wanted, kind): &(String, &'static str, String)) -> Finding {
-    let says =
+fn of_wrong((key, wanted, kind): &(String, &'static str, String)) -> DoctorFinding {
+    let message =
         format!("{key} is a {kind}, and should be a {wanted}: whatever needs it stops there");
-    Finding::fail("keys", says)
-        .mend(format!("look at it, then redis-cli RENAME {key} {key}.set-aside"))
+    DoctorFinding::fail("keys", message)
+        .hint(format!("look at it, then redis-cli RENAME {key} {key}.set-aside"))
 }
 
-/// The type that a key should have, by its name after `agent:`; none for names that are not ours.
+/// Returns the expected type of a key by its name after `agent:`; `None` for unknown names.
 fn expected(name: &str) -> Option<&'static str> {
     let (family, rest) = name.split_once(':').unwrap_or((name, ""));
     Some(match (family, rest) {
@@ -191,15 +192,17 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_named_with_both_types_and_the_mend() {
-        let mut walk = Walk::default();
-        walk.judge("agent:", "agent:tasks:pending".to_owned(), "string".to_owned());
-        walk.judge("agent:", "agent:task:a:lock".to_owned(), "string".to_owned());
-        assert_eq!(walk.locks, ["agent:task:a:lock"]);
-        let findings = walk.findings();
+        let mut key_scan = KeyScan::default();
+        key_scan.judge("agent:", "agent:tasks:pending".to_owned(), "string".to_owned());
+        key_scan.judge("agent:", "agent:task:a:lock".to_owned(), "string".to_owned());
+        assert_eq!(key_scan.locks, ["agent:task:a:lock"]);
+        let findings = key_scan.findings();
         assert_eq!(findings.len(), 1);
         assert!(
-            findings[0].says.starts_with("agent:tasks:pending is a string, and should be a list")
+            findings[0]
+                .message
+                .starts_with("agent:tasks:pending is a string, and should be a list")
         );
-        assert!(findings[0].mend.as_ref().unwrap().contains("RENAME agent:tasks:pending "));
+        assert!(findings[0].hint.as_ref().unwrap().contains("RENAME agent:tasks:pending "));
     }
 }

@@ -1,20 +1,20 @@
-//! This machine: the sandbox, git, disk, and the keys at hand.
+//! Checks this machine: sandbox, git, disk, and keys.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use greenline_runtime::say;
+use greenline_runtime::human;
 use greenline_runtime::settings::{GitHubLogin, Settings, WorkerSettings};
-use greenline_worker::sandbox::{Layers, NoIsolation};
+use greenline_worker::sandbox::{SandboxLayers, SandboxUnavailable};
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 use crate::daemon;
 
-/// Less room than this for workspaces is a failure, in bytes.
+/// Less free space for workspaces than this, in bytes, is a failure.
 const LEAST_ROOM: u64 = 100 << 20;
 
-/// Looks at the machine; what depends on settings only if they could be read.
-pub(super) fn look(settings: Option<&Settings>) -> Vec<Finding> {
+/// Checks the machine; parts that depend on settings are skipped without them.
+pub(super) fn check(settings: Option<&Settings>) -> Vec<DoctorFinding> {
     let mut findings = vec![git()];
     if let Some(settings) = settings {
         findings.extend(sandbox(&settings.worker));
@@ -25,55 +25,59 @@ pub(super) fn look(settings: Option<&Settings>) -> Vec<Finding> {
     findings
 }
 
-/// Tries the sandbox, as a worker does when it starts.
-fn sandbox(worker: &WorkerSettings) -> Vec<Finding> {
+/// Tries the sandbox, as a worker does at its start.
+fn sandbox(worker: &WorkerSettings) -> Vec<DoctorFinding> {
     let about = "sandbox";
     let found = match daemon::sandbox::find(worker) {
         Ok(found) => found,
         Err(why) if worker.without_isolation => {
-            let says = format!("none ({why}), and what pull requests bring is run all the same");
-            return vec![Finding::fail(about, says).mend(NO_SANDBOX)];
+            let message = format!("none ({why}), and what pull requests bring is run all the same");
+            return vec![DoctorFinding::fail(about, message).hint(NO_SANDBOX)];
         }
         Err(why) => {
-            let says = format!("none ({why}): failures are not reproduced here");
+            let message = format!("none ({why}): failures are not reproduced here");
             return vec![match why {
-                NoIsolation::NoUsers(_) => Finding::fail(about, says).mend(NO_USERS),
-                NoIsolation::ClosedWorkspaces(_) => Finding::fail(about, says).mend(NO_WAY),
-                _ => Finding::warn(about, says).mend(NO_SANDBOX),
+                SandboxUnavailable::NoUsers(_) => {
+                    DoctorFinding::fail(about, message).hint(NO_USERS)
+                }
+                SandboxUnavailable::ClosedWorkspaces(_) => {
+                    DoctorFinding::fail(about, message).hint(NO_WAY)
+                }
+                _ => DoctorFinding::warn(about, message).hint(NO_SANDBOX),
             }];
         }
     };
     let isolation = found.sandbox.isolation();
     let namespaces = if isolation.namespaces { "user namespaces" } else { "no user namespaces" };
     let namespaces = match daemon::sandbox::layers(worker) {
-        Layers::All => namespaces,
-        Layers::LandlockAlone => "no user namespaces (GREENLINE_SANDBOX_WALLS=landlock)",
+        SandboxLayers::All => namespaces,
+        SandboxLayers::LandlockAlone => "no user namespaces (GREENLINE_SANDBOX_WALLS=landlock)",
     };
     let users = if isolation.task_users { ", a user for each task" } else { "" };
-    let says = format!("landlock ABI {}, {namespaces}{users}", isolation.landlock);
-    let mut findings = vec![Finding::ok(about, says)];
+    let message = format!("landlock ABI {}, {namespaces}{users}", isolation.landlock);
+    let mut findings = vec![DoctorFinding::ok(about, message)];
     for closed in &found.closed {
-        let says = format!("{closed}, so commands don't see it");
-        findings.push(Finding::warn(about, says).mend(daemon::sandbox::OPEN_IT));
+        let message = format!("{closed}, so commands don't see it");
+        findings.push(DoctorFinding::warn(about, message).hint(daemon::sandbox::OPEN_IT));
     }
     if let Some(why) = found.no_namespaces {
         let costs = isolation.costs().join("; ");
-        let finding = Finding::info(about, format!("no namespaces ({why}): {costs}"));
-        findings.push(finding.mend(NO_NAMESPACES));
+        let finding = DoctorFinding::info(about, format!("no namespaces ({why}): {costs}"));
+        findings.push(finding.hint(NO_NAMESPACES));
     }
     let gaps = isolation.gaps();
     if !gaps.is_empty() {
-        let finding = Finding::info(about, format!("not kept out: {}", gaps.join("; ")));
-        findings.push(finding.mend("use a newer kernel: Linux 6.12 leaves the least"));
+        let finding = DoctorFinding::info(about, format!("not kept out: {}", gaps.join("; ")));
+        findings.push(finding.hint("use a newer kernel: Linux 6.12 leaves the least"));
     }
     findings
 }
 
 /// The proxy that sandboxed commands go through, if there is one and it is not understood.
-fn proxy() -> Option<Finding> {
+fn proxy() -> Option<DoctorFinding> {
     let fault = daemon::sandbox::proxies().err()?;
-    let says = format!("{fault}: workers don't start");
-    Some(Finding::fail("proxy", says).mend("write http://host:port, or unset it"))
+    let message = format!("{fault}: workers don't start");
+    Some(DoctorFinding::fail("proxy", message).hint("write http://host:port, or unset it"))
 }
 
 const NO_SANDBOX: &str = "use Linux 5.13 or later, with landlock in its lsm= list";
@@ -87,58 +91,60 @@ const NO_WAY: &str = "point GREENLINE_WORKSPACE to where all users may enter, su
 const NO_NAMESPACES: &str = "outside of containers: sysctl user.max_user_namespaces=10000; on Ubuntu \
                              also kernel.apparmor_restrict_unprivileged_userns=0";
 
-fn git() -> Finding {
+fn git() -> DoctorFinding {
     let version =
         Command::new("git").arg("--version").output().ok().filter(|out| out.status.success());
     match version {
         Some(output) => {
-            Finding::ok("git", String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            DoctorFinding::ok("git", String::from_utf8_lossy(&output.stdout).trim().to_owned())
         }
-        None => Finding::fail("git", "it is not installed: workers can't check out anything")
-            .mend("install git"),
+        None => DoctorFinding::fail("git", "it is not installed: workers can't check out anything")
+            .hint("install git"),
     }
 }
 
-fn disk(settings: &Settings) -> Finding {
+fn disk(settings: &Settings) -> DoctorFinding {
     let wanted = &settings.worker.workspace;
     let there = existing(wanted);
     let place = wanted.display();
     let stat = match nix::sys::statvfs::statvfs(&there) {
         Ok(stat) => stat,
-        Err(error) => return Finding::warn("disk", format!("{place} can't be looked at: {error}")),
+        Err(error) => {
+            return DoctorFinding::warn("disk", format!("{place} can't be looked at: {error}"));
+        }
     };
     let free = stat.blocks_available().saturating_mul(stat.fragment_size());
     let limit = settings.worker.workspace_limit;
-    let says = format!("{} free for workspaces in {place}", say::bytes(free));
-    let mend = "free some, or point GREENLINE_WORKSPACE elsewhere";
+    let message = format!("{} free for workspaces in {place}", human::bytes(free));
+    let hint = "free some, or point GREENLINE_WORKSPACE elsewhere";
     match free {
-        0..LEAST_ROOM => Finding::fail("disk", says).mend(mend),
+        0..LEAST_ROOM => DoctorFinding::fail("disk", message).hint(hint),
         free if free < limit => {
-            let limit = say::bytes(limit);
-            Finding::warn("disk", format!("{says}, and they may take {limit}"))
-                .mend(format!("{mend}, or lower GREENLINE_WORKSPACE_LIMIT"))
+            let limit = human::bytes(limit);
+            DoctorFinding::warn("disk", format!("{message}, and they may take {limit}"))
+                .hint(format!("{hint}, or lower GREENLINE_WORKSPACE_LIMIT"))
         }
-        _ => Finding::ok("disk", says),
+        _ => DoctorFinding::ok("disk", message),
     }
 }
 
-/// The nearest directory above that is there already.
+/// Returns the nearest existing directory above.
 fn existing(path: &Path) -> PathBuf {
     let here = PathBuf::from(".");
     let above = path.ancestors().find(|path| path.is_dir());
     above.map(Path::to_owned).unwrap_or(here)
 }
 
-fn keys(settings: &Settings) -> Vec<Finding> {
+fn keys(settings: &Settings) -> Vec<DoctorFinding> {
     let github = match settings.github.login {
-        Some(GitHubLogin::Token(_)) => Finding::ok("github", "GITHUB_TOKEN is set"),
-        Some(GitHubLogin::App { .. }) => Finding::ok("github", "GITHUB_APP_ID is set"),
-        None => Finding::info("github", "no token: set GITHUB_TOKEN to watch repositories"),
+        Some(GitHubLogin::Token(_)) => DoctorFinding::ok("github", "GITHUB_TOKEN is set"),
+        Some(GitHubLogin::App { .. }) => DoctorFinding::ok("github", "GITHUB_APP_ID is set"),
+        None => DoctorFinding::info("github", "no token: set GITHUB_TOKEN to watch repositories"),
     };
     let models: Vec<&str> = settings.keys.models.iter().map(|model| model.env).collect();
     let model = match models.as_slice() {
-        [] => Finding::info("model", "no key: failures are explained, repairs are off"),
-        models => Finding::ok("model", format!("{} set", models.join(", "))),
+        [] => DoctorFinding::info("model", "no key: failures are explained, repairs are off"),
+        models => DoctorFinding::ok("model", format!("{} set", models.join(", "))),
     };
     vec![github, model]
 }

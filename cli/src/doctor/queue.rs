@@ -1,37 +1,38 @@
-//! The queue in that Redis: its schema, its keys, and what keeps tasks from running.
+//! Checks the queue: its schema, its keys, and tasks that can't run.
 
 use greenline_lead::publish::{halted, set_aside};
-use greenline_queue::{Queue, QueueError, SCHEMA, Stats, TaskFilter, WorkerInfo};
-use greenline_runtime::say;
+use greenline_queue::{Queue, QueueError, QueueStats, SCHEMA, TaskFilter, WorkerInfo};
+use greenline_runtime::human;
 use greenline_runtime::settings::Settings;
 use greenline_store::{Store, StoreError, cmd};
 
-use super::finding::Finding;
-use super::keys::Walk;
+use super::finding::DoctorFinding;
+use super::keys::KeyScan;
 use crate::connection;
 use crate::halt::sentence;
 
-/// How many locks set by hand are named.
+/// The most manual locks to name.
 const NAMED: usize = 5;
 
-/// How many listed tasks are looked up.
+/// The most listed tasks to look up.
 const MOST_LISTED: usize = 5_000;
 
-/// Looks at the queue. It is opened only where one was before: that alone writes.
-pub(super) async fn look(store: &Store, settings: &Settings) -> Vec<Finding> {
+/// Checks the queue. Opens it only if one exists, because opening writes.
+pub(super) async fn check(store: &Store, settings: &Settings) -> Vec<DoctorFinding> {
     let mut findings = Vec::new();
-    let walk = match Walk::over(store).await {
-        Ok(walk) => Some(walk),
+    let key_scan = match KeyScan::over(store).await {
+        Ok(key_scan) => Some(key_scan),
         Err(error) => {
             findings.push(failed("keys", &error.into()));
             None
         }
     };
-    findings.extend(walk.iter().flat_map(Walk::findings));
+    findings.extend(key_scan.iter().flat_map(KeyScan::findings));
     match schema(store).await {
         Ok(Some(finding)) => findings.push(finding),
         Ok(None) => {
-            findings.push(Finding::info("queue", "nothing was ever enqueued in this database"));
+            findings
+                .push(DoctorFinding::info("queue", "nothing was ever enqueued in this database"));
             return findings;
         }
         Err(error) => {
@@ -41,7 +42,7 @@ pub(super) async fn look(store: &Store, settings: &Settings) -> Vec<Finding> {
     }
     let queue = Queue::open(store.clone(), connection::queue_options(&settings.queue)).await;
     let looked = match &queue {
-        Ok(queue) => of_queue(queue, walk.as_ref()).await,
+        Ok(queue) => of_queue(queue, key_scan.as_ref()).await,
         Err(error) => Err(error.clone()),
     };
     match looked {
@@ -51,132 +52,140 @@ pub(super) async fn look(store: &Store, settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-fn failed(about: &'static str, error: &QueueError) -> Finding {
-    Finding::fail(about, error.to_string())
+fn failed(about: &'static str, error: &QueueError) -> DoctorFinding {
+    DoctorFinding::fail(about, error.to_string())
 }
 
-/// The version of what is stored, if anything is.
-async fn schema(store: &Store) -> Result<Option<Finding>, StoreError> {
+/// Checks the version of the stored data, if there is any.
+async fn schema(store: &Store) -> Result<Option<DoctorFinding>, StoreError> {
     let key = format!("{}agent:schema", store.namespace().prefix());
     let found: Option<String> = store.command(cmd("GET").arg(key)).await?;
     Ok(found.map(|found| match found.parse::<u32>() {
-        Ok(schema) if schema == SCHEMA => Finding::ok("queue", format!("schema {schema}")),
+        Ok(schema) if schema == SCHEMA => DoctorFinding::ok("queue", format!("schema {schema}")),
         Ok(schema) if schema < SCHEMA => {
-            Finding::ok("queue", format!("schema {schema}, which this program reads"))
+            DoctorFinding::ok("queue", format!("schema {schema}, which this program reads"))
         }
-        _ => {
-            Finding::fail("queue", format!("schema {found}, and this program knows up to {SCHEMA}"))
-                .mend("use the newer Greenline that wrote it, or another namespace")
-        }
+        _ => DoctorFinding::fail(
+            "queue",
+            format!("schema {found}, and this program knows up to {SCHEMA}"),
+        )
+        .hint("use the newer Greenline that wrote it, or another namespace"),
     }))
 }
 
-async fn of_queue(queue: &Queue, walk: Option<&Walk>) -> Result<Vec<Finding>, QueueError> {
+async fn of_queue(
+    queue: &Queue,
+    key_scan: Option<&KeyScan>,
+) -> Result<Vec<DoctorFinding>, QueueError> {
     let stats = queue.stats().await?;
     let mut findings = vec![workers(&stats), leader(queue).await?];
     findings.extend(unfit(&stats));
     for (what, pause) in queue.paused().await? {
         let name = if what == "all" { "everything" } else { &what };
-        let finding =
-            Finding::warn("queue", format!("{name} is paused by {}: {}", pause.by, pause.why));
-        findings.push(finding.mend(format!("greenline queue resume {what}")));
+        let finding = DoctorFinding::warn(
+            "queue",
+            format!("{name} is paused by {}: {}", pause.by, pause.why),
+        );
+        findings.push(finding.hint(format!("greenline queue resume {what}")));
     }
     if let Some(halt) = halted(queue.store()).await? {
-        findings.push(Finding::warn("lead", sentence(&halt)).mend("greenline resume"));
+        findings.push(DoctorFinding::warn("lead", sentence(&halt)).hint("greenline resume"));
     }
     findings.extend(foreign_intents(queue.store()).await?);
     if stats.quarantine > 0 {
         findings.push(quarantine(queue, stats.quarantine).await?);
     }
-    if let Some(walk) = walk {
-        findings.extend(locks(queue, walk, &stats.workers).await?);
+    if let Some(key_scan) = key_scan {
+        findings.extend(locks(queue, key_scan, &stats.workers).await?);
     }
     findings.extend(gone(queue).await?);
     Ok(findings)
 }
 
-fn workers(stats: &Stats) -> Finding {
+fn workers(stats: &QueueStats) -> DoctorFinding {
     let waiting = stats.pending;
     if stats.workers.is_empty() {
-        let tasks = say::count(waiting, "task waits", "tasks wait");
-        return Finding::warn("workers", format!("none is alive, {tasks}"))
-            .mend("start one: greenline up, greenline worker");
+        let tasks = human::count(waiting, "task waits", "tasks wait");
+        return DoctorFinding::warn("workers", format!("none is alive, {tasks}"))
+            .hint("start one: greenline up, greenline worker");
     }
-    let count = say::count(stats.workers.len() as u64, "worker is", "workers are");
+    let count = human::count(stats.workers.len() as u64, "worker is", "workers are");
     let slots: u64 = stats.workers.iter().map(|worker| worker.slots).sum();
-    Finding::ok("workers", format!("{count} alive, {} of {slots} slots busy", stats.running))
+    DoctorFinding::ok("workers", format!("{count} alive, {} of {slots} slots busy", stats.running))
 }
 
-async fn leader(queue: &Queue) -> Result<Finding, QueueError> {
+async fn leader(queue: &Queue) -> Result<DoctorFinding, QueueError> {
     Ok(match queue.leader().await? {
-        Some((holder, epoch)) => Finding::ok("lead", format!("{holder} leads, epoch {}", epoch.0)),
-        None => Finding::warn("lead", "nobody leads: what has ended is not taken note of")
-            .mend("start one: greenline up, greenline lead"),
+        Some((holder, epoch)) => {
+            DoctorFinding::ok("lead", format!("{holder} leads, epoch {}", epoch.0))
+        }
+        None => DoctorFinding::warn("lead", "nobody leads: what has ended is not taken note of")
+            .hint("start one: greenline up, greenline lead"),
     })
 }
 
-/// Routes that no live worker serves.
-fn unfit(stats: &Stats) -> Vec<Finding> {
+/// Finds routes that no living worker serves.
+fn unfit(stats: &QueueStats) -> Vec<DoctorFinding> {
     let unserved = stats.routes.iter().filter(|route| route.workers == 0);
     unserved
         .map(|route| {
-            let tasks = say::count(route.pending, "task wants", "tasks want");
+            let tasks = human::count(route.pending, "task wants", "tasks want");
             let labels: Vec<&str> = route.route.split('+').skip(1).collect();
-            let mend = match labels.as_slice() {
+            let hint = match labels.as_slice() {
                 [] => "start a worker that takes tasks of this type".to_owned(),
                 labels => format!("start a worker with GREENLINE_LABELS={}", labels.join(",")),
             };
-            let says = format!("{tasks} {}, and no worker that is alive fits", route.route);
-            Finding::warn("queue", says).mend(mend)
+            let message = format!("{tasks} {}, and no worker that is alive fits", route.route);
+            DoctorFinding::warn("queue", message).hint(hint)
         })
         .collect()
 }
 
 /// Actions that stood in Redis and that no lead of this deployment has signed.
-async fn foreign_intents(store: &Store) -> Result<Option<Finding>, QueueError> {
+async fn foreign_intents(store: &Store) -> Result<Option<DoctorFinding>, QueueError> {
     let (count, newest) = set_aside(store).await?;
     let Some(newest) = newest else { return Ok(None) };
-    let intents = say::count(count, "action was", "actions were");
-    let says = format!(
+    let intents = human::count(count, "action was", "actions were");
+    let message = format!(
         "{intents} set aside and not done, the latest: {}, as {}",
         newest.action, newest.why
     );
     let list = format!("{}agent:lead:set_aside", store.namespace().prefix());
-    Ok(Some(Finding::warn("lead", says).mend(format!(
+    Ok(Some(DoctorFinding::warn("lead", message).hint(format!(
         "if leads have different keys, give them the same GREENLINE_INTENT_KEY; if nobody changed \
          it, another program writes to this Redis: redis-cli LRANGE {list} 0 -1 shows what. Then \
          redis-cli DEL {list}"
     ))))
 }
 
-async fn quarantine(queue: &Queue, count: u64) -> Result<Finding, QueueError> {
+async fn quarantine(queue: &Queue, count: u64) -> Result<DoctorFinding, QueueError> {
     let entries = queue.quarantined().await?;
     let latest =
         entries.first().map_or(String::new(), |entry| format!(", the latest: {}", entry.reason));
-    let entries = say::count(count, "entry", "entries");
-    Ok(Finding::warn("queue", format!("{entries} in quarantine{latest}"))
-        .mend("greenline queue quarantine shows them; correct whoever pushed them"))
+    let entries = human::count(count, "entry", "entries");
+    Ok(DoctorFinding::warn("queue", format!("{entries} in quarantine{latest}"))
+        .hint("greenline queue quarantine shows them; correct whoever pushed them"))
 }
 
-/// Locks that no worker holds: somebody holds a task back.
+/// Finds locks that no worker holds: someone holds a task back.
 async fn locks(
     queue: &Queue,
-    walk: &Walk,
+    key_scan: &KeyScan,
     workers: &[WorkerInfo],
-) -> Result<Vec<Finding>, QueueError> {
+) -> Result<Vec<DoctorFinding>, QueueError> {
     let mut findings = Vec::new();
-    for some in walk.locks.chunks(500) {
+    for some in key_scan.locks.chunks(500) {
         let holders: Vec<Option<String>> = queue.store().command(cmd("MGET").arg(some)).await?;
         for (key, holder) in some.iter().zip(holders) {
             let Some(holder) = holder else { continue };
             let is_workers = workers.iter().any(|worker| worker.id == holder);
             if !is_workers && findings.len() < NAMED {
                 findings.push(
-                    Finding::warn(
+                    DoctorFinding::warn(
                         "queue",
                         format!("{key} is held by {holder}, which is no live worker"),
                     )
-                    .mend(format!("it goes by itself if it has a term; else redis-cli DEL {key}")),
+                    .hint(format!("it goes by itself if it has a term; else redis-cli DEL {key}")),
                 );
             }
         }
@@ -184,8 +193,8 @@ async fn locks(
     Ok(findings)
 }
 
-/// Tasks that a list names and that are not there: somebody deleted them by hand.
-async fn gone(queue: &Queue) -> Result<Option<Finding>, QueueError> {
+/// Finds tasks that a list names and that don't exist: someone deleted them by hand.
+async fn gone(queue: &Queue) -> Result<Option<DoctorFinding>, QueueError> {
     let listed = queue.list(&TaskFilter::default(), MOST_LISTED).await?;
     let gone: Vec<&str> = listed
         .iter()
@@ -194,8 +203,8 @@ async fn gone(queue: &Queue) -> Result<Option<Finding>, QueueError> {
         .collect();
     Ok((!gone.is_empty()).then(|| {
         let some = gone[..gone.len().min(NAMED)].join(", ");
-        let tasks = say::count(gone.len() as u64, "task is", "tasks are");
-        Finding::warn("queue", format!("{tasks} listed and has no hash: {some}"))
-            .mend("nothing to do: the next claim drops it with a note in quarantine")
+        let tasks = human::count(gone.len() as u64, "task is", "tasks are");
+        DoctorFinding::warn("queue", format!("{tasks} listed and has no hash: {some}"))
+            .hint("nothing to do: the next claim drops it with a note in quarantine")
     }))
 }

@@ -1,10 +1,10 @@
-//! What programs read: times as ISO, and JSON that was kept as text as itself.
+//! JSON for programs: times as ISO, and stored JSON as JSON.
 
 use serde_json::Value;
 
 use super::when;
 
-/// Fields that hold milliseconds since 1970.
+/// Fields in milliseconds since 1970.
 const MOMENTS: [&str; 16] = [
     "answered_at",
     "asked_at",
@@ -24,7 +24,7 @@ const MOMENTS: [&str; 16] = [
     "started_at",
 ];
 
-/// Makes data of the queue fit for programs that know nothing of it. A task itself is left as its
+/// Converts the queue's data for programs that don't know its formats. A task itself stays as its
 /// producer wrote it.
 pub(crate) fn refine(value: &mut Value) {
     match value {

@@ -1,4 +1,4 @@
-//! How things are shown: data on stdout, everything else on stderr.
+//! Output: data on stdout, everything else on stderr.
 
 pub(crate) mod json;
 pub(crate) mod style;
@@ -11,27 +11,26 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-/// Where a command's words go, and in which form.
+/// The output of a command and its format.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
-    /// Whether data is to be JSON.
     pub(crate) json: bool,
 }
 
 impl Output {
-    /// One line of data for people. Not with `--json`.
+    /// Prints one line of data for people. Not with `--json`.
     pub(crate) fn line(self, text: impl fmt::Display) -> io::Result<()> {
         writeln!(anstream::stdout().lock(), "{text}")
     }
 
-    /// Data for people that ends its own lines.
+    /// Prints data for people that ends its own lines.
     pub(crate) fn block(self, text: impl fmt::Display) -> io::Result<()> {
         let mut stdout = anstream::stdout().lock();
         write!(stdout, "{text}")?;
         stdout.flush()
     }
 
-    /// One object of data for programs, in one line, times as ISO.
+    /// Prints one object for programs, in one line, times as ISO.
     pub(crate) fn object(self, data: &impl Serialize) -> anyhow::Result<()> {
         let mut value = serde_json::to_value(data)?;
         json::refine(&mut value);
@@ -39,19 +38,19 @@ impl Output {
         Ok(())
     }
 
-    /// Something that a person should know and a program need not.
+    /// Prints a note for people to stderr.
     pub(crate) fn note(self, text: impl fmt::Display) {
-        // Nobody is left to be told that telling failed.
-        let _told = writeln!(anstream::stderr().lock(), "{text}");
+        // A failure to print can't be reported.
+        let _ignored = writeln!(anstream::stderr().lock(), "{text}");
     }
 
-    /// How wide a line may be: the terminal's width, or none where a program reads.
+    /// Returns the terminal's width, or `None` if a program reads.
     pub(crate) fn width(self) -> Option<usize> {
         let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0);
         width.map(|width| usize::from(width).max(40))
     }
 
-    /// Whether a person reads the data.
+    /// Returns `true` if a person reads the data.
     pub(crate) fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
     }

@@ -1,4 +1,4 @@
-//! Plain tables: columns two spaces apart, no lines. The last column takes what room is left.
+//! Plain tables: columns two spaces apart, no lines. The last column takes the remaining width.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::text;
 
-/// How a column stands.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     /// For words.
@@ -15,7 +15,6 @@ pub(crate) enum Align {
     Right,
 }
 
-/// One cell.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     text: String,
@@ -23,7 +22,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A cell in a colour.
+    /// Creates a colored cell.
     pub(crate) fn styled(text: impl fmt::Display, style: Style) -> Self {
         Self { text: text::one_line(&text.to_string()), style }
     }
@@ -35,7 +34,7 @@ impl<T: fmt::Display> From<T> for Cell {
     }
 }
 
-/// A table that is being filled.
+/// A table under construction.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
@@ -44,17 +43,16 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table of these columns, not wider than `width`.
+    /// Creates a table of these columns, not wider than `width`.
     pub(crate) fn new(columns: &[(&'static str, Align)], width: Option<usize>) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new(), width }
     }
 
-    /// Adds a row: one cell for each column.
+    /// Adds a row: one cell per column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Whether it has no rows.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -113,7 +111,7 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
 
-    fn plain(table: &Table) -> String {
+    fn without_styles(table: &Table) -> String {
         anstream::adapter::strip_str(&table.to_string()).to_string()
     }
 
@@ -125,6 +123,6 @@ mod tests {
         table.row(["long-id".into(), "12 min".into(), "much too long\nfor this".into()]);
         let expected =
             "id          age  detail\na-1         3 s  short\nlong-id  12 min  much to…\n";
-        assert_eq!(plain(&table), expected);
+        assert_eq!(without_styles(&table), expected);
     }
 }

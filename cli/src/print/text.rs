@@ -1,59 +1,58 @@
-//! Text from outside, made fit for a terminal.
+//! Makes foreign text safe for a terminal.
 //!
-//! Logs, errors and ids may come from anyone who can open a pull request. What they may do to a
-//! terminal is colour it: no moving of the cursor, no titles, no clipboard.
+//! Logs, errors and ids may come from anyone who can open a pull request. They may use colors, but
+//! no cursor movement, no titles, no clipboard.
 
 use unicode_width::UnicodeWidthChar;
 
-/// Longer sequences are no colours, or not meant well.
-const LONGEST_COLOUR: usize = 32;
+/// Longer sequences are not colors, or malicious.
+const LONGEST_COLOR: usize = 32;
 
-/// Text with its lines and colours, and no other control characters.
-pub(crate) fn harmless(text: &str) -> String {
+/// Keeps lines and colors, and removes all other control characters.
+pub(crate) fn sanitize(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
-    let mut coloured = false;
+    let mut colored = false;
     while let Some(letter) = rest.next() {
         match letter {
             '\n' | '\t' => kept.push(letter),
             '\r' if rest.peek() != Some(&'\n') => kept.push('\n'),
             '\x1b' if rest.peek() == Some(&'[') => {
-                if let Some(colour) = colour(&mut rest) {
-                    coloured = true;
-                    kept.push_str(&colour);
+                if let Some(color) = color(&mut rest) {
+                    colored = true;
+                    kept.push_str(&color);
                 }
             }
             _ if letter.is_control() => {}
             _ => kept.push(letter),
         }
     }
-    if coloured {
+    if colored {
         kept.push_str("\x1b[0m");
     }
     kept
 }
 
-/// Takes what follows an escape, up to the letter that ends the sequence; the sequence, if all
-/// it does is to colour.
-fn colour(rest: &mut impl Iterator<Item = char>) -> Option<String> {
+/// Reads an escape sequence up to its final letter, and returns it if it only sets colors.
+fn color(rest: &mut impl Iterator<Item = char>) -> Option<String> {
     let mut sequence = String::from("\x1b");
     for letter in rest {
         sequence.push(letter);
         let ends = ('\x40'..='\x7e').contains(&letter) && sequence.len() > 2;
-        if ends || sequence.len() > LONGEST_COLOUR {
+        if ends || sequence.len() > LONGEST_COLOR {
             break;
         }
     }
     sequence.ends_with('m').then_some(sequence)
 }
 
-/// Text in one line without control characters.
+/// Returns the text in one line without control characters.
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().filter(|letter| !letter.is_control()).collect()
 }
 
-/// Text cut to a number of columns, with a sign that it was.
+/// Cuts text to a number of columns, with a mark.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -68,7 +67,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     fits.chain(['…']).collect()
 }
 
-/// Text in lines of at most so many columns, broken between words where there are some.
+/// Wraps text at a number of columns, between words if possible.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -91,7 +90,7 @@ pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// How many columns a text takes.
+/// Returns the number of columns of a text.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
 }
@@ -102,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_log_may_colour_a_terminal_and_do_nothing_else_to_it() {
-        assert_eq!(harmless("\x1b[31mred\x1b[0m\n"), "\x1b[31mred\x1b[0m\n\x1b[0m");
-        assert_eq!(harmless("a\x1b[2Jb\x1b]0;title\x07c"), "ab]0;titlec");
-        assert_eq!(harmless("10 %\r20 %\r\ndone"), "10 %\n20 %\ndone");
+        assert_eq!(sanitize("\x1b[31mred\x1b[0m\n"), "\x1b[31mred\x1b[0m\n\x1b[0m");
+        assert_eq!(sanitize("a\x1b[2Jb\x1b]0;title\x07c"), "ab]0;titlec");
+        assert_eq!(sanitize("10 %\r20 %\r\ndone"), "10 %\n20 %\ndone");
     }
 
     #[test]

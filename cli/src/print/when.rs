@@ -1,31 +1,31 @@
-//! Moments: in the reader's zone with their age for people, ISO for programs.
+//! Formats times: in the reader's zone with their age for people, ISO for programs.
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
-use greenline_runtime::say;
+use greenline_runtime::human;
 
-/// Milliseconds since 1970, now.
+/// Returns the current time in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     Utc::now().timestamp_millis()
 }
 
-/// The time of day; with its date if that is not today's.
+/// Formats the time of day, with the date if it is not today.
 pub(crate) fn clock(ms: i64, now_ms: i64) -> String {
     let (Some(at), Some(now)) = (local(ms), local(now_ms)) else { return "?".to_owned() };
     let form = if at.date_naive() == now.date_naive() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
     at.format(form).to_string()
 }
 
-/// How far away: `3 min ago`, `in 2 h`.
+/// Formats a distance in time: `3 min ago`, `in 2 h`.
 pub(crate) fn age(ms: i64, now_ms: i64) -> String {
-    say::moment(unsigned(ms), unsigned(now_ms))
+    human::moment(unsigned(ms), unsigned(now_ms))
 }
 
-/// Between two moments: `38 s`.
+/// Formats the duration between two times: `38 s`.
 pub(crate) fn between(from_ms: i64, to_ms: i64) -> String {
-    say::duration(std::time::Duration::from_millis(unsigned(to_ms - from_ms)))
+    human::duration(std::time::Duration::from_millis(unsigned(to_ms - from_ms)))
 }
 
-/// As ISO 8601 in UTC.
+/// Formats as ISO 8601 in UTC.
 pub(crate) fn iso(ms: i64) -> Option<String> {
     let at = DateTime::from_timestamp_millis(ms)?;
     Some(at.to_rfc3339_opts(SecondsFormat::Millis, true))

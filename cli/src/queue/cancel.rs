@@ -1,27 +1,27 @@
 //! `greenline queue cancel`.
 
-use greenline_queue::{Cancelled, Status};
-use greenline_runtime::say;
+use greenline_queue::{CancelOutcome, TaskStatus};
+use greenline_runtime::human;
 
-use super::choose::Choice;
-use super::many::{Outcome, treat};
-use crate::ending::Ended;
+use super::batch::{BatchOutcome, run_batch};
+use super::selection::TaskSelection;
+use crate::error::ExitStatus;
 use crate::session::Session;
-use crate::{ask, operator};
+use crate::{confirm, operator};
 
-const LIVE: [Status; 6] = [
-    Status::Running,
-    Status::Pending,
-    Status::Scheduled,
-    Status::Waiting,
-    Status::AwaitingApproval,
-    Status::Blocked,
+const LIVE: [TaskStatus; 6] = [
+    TaskStatus::Running,
+    TaskStatus::Pending,
+    TaskStatus::Scheduled,
+    TaskStatus::Waiting,
+    TaskStatus::AwaitingApproval,
+    TaskStatus::Blocked,
 ];
 
-/// Call tasks off
+/// Cancel tasks
 ///
-/// One that waits will not run; one that runs is stopped by its worker within seconds. What waits
-/// for it is cancelled too. `retry` brings it back.
+/// A waiting task will not run; a running one is stopped by its worker within seconds. Tasks that
+/// depend on it are cancelled too. `retry` restores it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue cancel ci-fix-812
@@ -29,16 +29,16 @@ const LIVE: [Status; 6] = [
   greenline queue cancel --all --yes")]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
-    /// Why, for those who look later
+    choice: TaskSelection,
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Don't ask before calling off what a filter found
+    /// Don't ask before cancelling what a filter found
     #[arg(long, short)]
     yes: bool,
 }
 
-impl Outcome for Cancelled {
+impl BatchOutcome for CancelOutcome {
     fn is_done(&self) -> bool {
         matches!(self, Self::Done | Self::Asked)
     }
@@ -53,16 +53,16 @@ impl Outcome for Cancelled {
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     let chosen = args.choice.find(&queue, &LIVE).await?;
     if !chosen.by_name && !chosen.ids.is_empty() {
-        let count = say::count(chosen.ids.len() as u64, "task", "tasks");
-        ask::before(&format!("Call off {count}"), args.yes)?;
+        let count = human::count(chosen.ids.len() as u64, "task", "tasks");
+        confirm::require(&format!("Call off {count}"), args.yes)?;
     }
     let why = match &args.reason {
         Some(reason) => format!("cancelled by {}: {reason}", operator::name()),
         None => format!("cancelled by {}", operator::name()),
     };
-    treat(session.out, &chosen, "cancelling", async |ids| queue.cancel(ids, &why).await).await
+    run_batch(session.out, &chosen, "cancelling", async |ids| queue.cancel(ids, &why).await).await
 }

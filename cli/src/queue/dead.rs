@@ -1,9 +1,9 @@
 //! `greenline queue dead`.
 
-use greenline_queue::{Status, TaskFilter};
+use greenline_queue::{TaskFilter, TaskStatus};
 
 use super::list;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 use crate::session::Session;
 
 /// List tasks that failed for good
@@ -13,14 +13,14 @@ use crate::session::Session;
   greenline queue retry --all      run them once more
   greenline queue purge --status dead")]
 pub(crate) struct Args {
-    /// At most so many
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let filter = TaskFilter { statuses: [Status::Failed].into(), ..TaskFilter::default() };
+    let filter = TaskFilter { statuses: [TaskStatus::Failed].into(), ..TaskFilter::default() };
     let found = queue.list(&filter, args.limit.saturating_add(1)).await?;
     list::show(session.out, &found, args.limit, "No task has failed for good.")
 }

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use greenline_queue::{Pause, Queue, Stats, Status, TaskFilter};
-use greenline_runtime::say;
+use greenline_queue::{PauseRecord, Queue, QueueStats, TaskFilter, TaskStatus};
+use greenline_runtime::human;
 use serde_json::json;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 use crate::print::Output;
 use crate::progress::Progress;
 use crate::session::Session;
 
-/// How often it looks, if looking is quick.
+/// The interval of checks, if a check is quick.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How many blocked tasks are looked at one by one.
+/// The most blocked tasks to check one by one.
 const MOST_BLOCKED: usize = 10_000;
 
 /// Wait until nothing is left to do
 ///
-/// Waits for what runs, is pending, scheduled or behind another; not for what waits for a person,
-/// nor for what is paused: with everything paused, only for what runs.
+/// Waits for running, pending, scheduled and blocked tasks, but not for tasks that need a person's
+/// approval or are paused: with everything paused, only for running ones.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue drain
@@ -35,25 +35,25 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-/// What is left to do, and what nobody works on.
+/// The remaining tasks, and those that no one works on.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Left {
+struct RemainingWork {
     running: u64,
     to_come: u64,
     approvals: u64,
     paused: u64,
 }
 
-impl Left {
+impl RemainingWork {
     fn total(&self) -> u64 {
         self.running + self.to_come
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     let began = Instant::now();
-    let mut hints = Hints::default();
+    let mut hints = DrainHints::default();
     let mut left = look(&queue, session.out, &mut hints).await?;
     let mut total = left.total();
     let mut progress = (total > 0).then(|| Progress::new(session.out, "draining", total));
@@ -61,14 +61,14 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
         let time_is_up = args.timeout.is_some_and(|timeout| began.elapsed() >= timeout);
         if time_is_up {
             drop(progress);
-            return tell(session.out, &left, began.elapsed(), Ended::No);
+            return print_result(session.out, &left, began.elapsed(), ExitStatus::Negative);
         }
         let looked = Instant::now();
         total = total.max(left.total());
         if let Some(progress) = &mut progress {
             progress.set(total - left.total(), total);
         }
-        // Looking costs the queue something where there is much to count.
+        // A check costs the queue time if there is much to count.
         let rest =
             args.timeout.map_or(LOOK_EVERY, |timeout| timeout.saturating_sub(began.elapsed()));
         tokio::time::sleep(LOOK_EVERY.min(rest).max(hints.cost * 20)).await;
@@ -76,37 +76,37 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
         hints.cost = looked.elapsed().saturating_sub(LOOK_EVERY).min(Duration::from_secs(1));
     }
     drop(progress);
-    tell(session.out, &left, began.elapsed(), Ended::Done)
+    print_result(session.out, &left, began.elapsed(), ExitStatus::Success)
 }
 
-/// What was said already, and what a look costs.
+/// The hints printed so far, and the cost of a check.
 #[derive(Default)]
-struct Hints {
-    said: bool,
+struct DrainHints {
+    shown: bool,
     cost: Duration,
 }
 
-async fn look(queue: &Queue, out: Output, hints: &mut Hints) -> anyhow::Result<Left> {
+async fn look(queue: &Queue, out: Output, hints: &mut DrainHints) -> anyhow::Result<RemainingWork> {
     let stats = queue.stats().await?;
     let paused = queue.paused().await?;
     let left = left(&stats, &paused, held_by_pauses(queue, &stats, &paused).await?);
-    if left.total() > 0 && !hints.said {
-        hints.said = true;
+    if left.total() > 0 && !hints.shown {
+        hints.shown = true;
         hints_of(&stats, &left).iter().for_each(|hint| out.note(hint));
     }
     Ok(left)
 }
 
-/// How many tasks stand behind the pause of their type.
+/// Returns the number of tasks behind the pause of their type.
 async fn held_by_pauses(
     queue: &Queue,
-    stats: &Stats,
-    paused: &BTreeMap<String, Pause>,
+    stats: &QueueStats,
+    paused: &BTreeMap<String, PauseRecord>,
 ) -> anyhow::Result<u64> {
     if stats.blocked == 0 || !paused.keys().any(|what| what.starts_with("type:")) {
         return Ok(0);
     }
-    let filter = TaskFilter { statuses: [Status::Blocked].into(), ..TaskFilter::default() };
+    let filter = TaskFilter { statuses: [TaskStatus::Blocked].into(), ..TaskFilter::default() };
     let blocked = queue.list(&filter, MOST_BLOCKED).await?;
     let held = blocked.iter().filter(|task| {
         let behind = task.blocked_by.as_deref().and_then(|key| key.strip_prefix('@'));
@@ -115,13 +115,13 @@ async fn held_by_pauses(
     Ok(held.count() as u64)
 }
 
-fn left(stats: &Stats, paused: &BTreeMap<String, Pause>, held: u64) -> Left {
+fn left(stats: &QueueStats, paused: &BTreeMap<String, PauseRecord>, held: u64) -> RemainingWork {
     let runnable = stats.pending + stats.scheduled + stats.blocked;
     let in_routes =
         stats.routes.iter().filter(|route| paused.contains_key(&format!("route:{}", route.route)));
     let held = held + in_routes.map(|route| route.pending).sum::<u64>();
     let held = if paused.contains_key("all") { runnable } else { held.min(runnable) };
-    Left {
+    RemainingWork {
         running: stats.running,
         to_come: runnable - held,
         approvals: stats.awaiting_approval,
@@ -129,7 +129,7 @@ fn left(stats: &Stats, paused: &BTreeMap<String, Pause>, held: u64) -> Left {
     }
 }
 
-fn hints_of(stats: &Stats, left: &Left) -> Vec<String> {
+fn hints_of(stats: &QueueStats, left: &RemainingWork) -> Vec<String> {
     let mut hints = Vec::new();
     if stats.workers.is_empty() {
         hints.push(
@@ -137,36 +137,41 @@ fn hints_of(stats: &Stats, left: &Left) -> Vec<String> {
         );
     }
     for route in stats.routes.iter().filter(|route| route.workers == 0 && left.to_come > 0) {
-        let tasks = say::count(route.pending, "task wants", "tasks want");
+        let tasks = human::count(route.pending, "task wants", "tasks want");
         hints.push(format!("{tasks} a worker for {}, and none is alive.", route.route));
     }
     hints
 }
 
-fn tell(out: Output, left: &Left, took: Duration, ended: Ended) -> anyhow::Result<Ended> {
-    let Left { running, to_come, approvals, paused } = left;
+fn print_result(
+    out: Output,
+    left: &RemainingWork,
+    took: Duration,
+    ended: ExitStatus,
+) -> anyhow::Result<ExitStatus> {
+    let RemainingWork { running, to_come, approvals, paused } = left;
     if out.json {
         out.object(&json!({
-            "drained": ended == Ended::Done, "running": running, "to_come": to_come,
+            "drained": ended == ExitStatus::Success, "running": running, "to_come": to_come,
             "awaiting_approval": approvals, "paused": paused,
         }))?;
         return Ok(ended);
     }
-    let took = say::duration(took);
+    let took = human::duration(took);
     out.line(match ended {
-        Ended::Done => format!("Nothing is left to do, after {took}."),
-        Ended::No => format!(
+        ExitStatus::Success => format!("Nothing is left to do, after {took}."),
+        ExitStatus::Negative => format!(
             "After {took}, {} and {} to come.",
-            say::count(*running, "task runs", "tasks run"),
-            say::count(*to_come, "task is", "tasks are")
+            human::count(*running, "task runs", "tasks run"),
+            human::count(*to_come, "task is", "tasks are")
         ),
     })?;
     if *approvals > 0 {
-        let tasks = say::count(*approvals, "task waits", "tasks wait");
+        let tasks = human::count(*approvals, "task waits", "tasks wait");
         out.note(format_args!("{tasks} for approval: greenline approvals"));
     }
     if *paused > 0 {
-        let tasks = say::count(*paused, "task is", "tasks are");
+        let tasks = human::count(*paused, "task is", "tasks are");
         out.note(format_args!("{tasks} paused: greenline queue resume"));
     }
     Ok(ended)
@@ -178,20 +183,20 @@ mod tests {
 
     use super::*;
 
-    fn pause(what: &str) -> BTreeMap<String, Pause> {
-        let pause = Pause { by: "ada".to_owned(), why: String::new(), at: 0 };
+    fn pause(what: &str) -> BTreeMap<String, PauseRecord> {
+        let pause = PauseRecord { by: "ada".to_owned(), why: String::new(), at: 0 };
         BTreeMap::from([(what.to_owned(), pause)])
     }
 
     #[test]
     fn what_is_paused_is_not_waited_for() {
-        let stats = Stats {
+        let stats = QueueStats {
             pending: 5,
             running: 2,
             scheduled: 1,
             blocked: 3,
             routes: vec![RouteStats { route: "t+gpu".to_owned(), pending: 4, workers: 1 }],
-            ..Stats::default()
+            ..QueueStats::default()
         };
         assert_eq!(left(&stats, &BTreeMap::new(), 0).total(), 11);
         assert_eq!(left(&stats, &pause("route:t+gpu"), 0).total(), 7);

@@ -3,17 +3,17 @@
 use greenline_queue::TaskType;
 use serde_json::json;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 use crate::session::Session;
 
-/// Let at most so many tasks of a type start in a minute
+/// Limit how many tasks of a type start per minute
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue limit                         what is limited
   greenline queue limit fix_test_failure 10
   greenline queue limit fix_test_failure off")]
 pub(crate) struct Args {
-    /// The type
+    /// Task type
     #[arg(value_name = "TYPE", requires = "per_minute")]
     kind: Option<TaskType>,
     /// Tasks per minute, or off
@@ -28,13 +28,13 @@ fn per_minute(text: &str) -> Result<PerMinute, String> {
     match text.parse::<u32>() {
         _ if text == "off" => Ok(PerMinute(None)),
         Ok(0) => Err("0 would let none start: pause the type, or write off".to_owned()),
-        // Redis remembers as many starts as the limit has.
+        // Redis stores as many starts as the limit allows.
         Ok(limit) if limit <= 100_000 => Ok(PerMinute(Some(limit))),
         _ => Err("write tasks per minute, 1 to 100000, or off".to_owned()),
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     if let (Some(kind), Some(PerMinute(limit))) = (&args.kind, args.per_minute) {
         queue.limit(kind, limit).await?;
@@ -44,7 +44,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
         for (kind, limit) in &limits {
             session.out.object(&json!({ "type": kind, "per_minute": limit }))?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     if limits.is_empty() {
         session.out.note("No type is limited.");
@@ -52,5 +52,5 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
     for (kind, limit) in &limits {
         session.out.line(format_args!("{kind}: at most {limit} a minute"))?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }

@@ -2,8 +2,8 @@
 
 use greenline_queue::TaskRecord;
 
-use super::choose::Filter;
-use crate::ending::Ended;
+use super::selection::FilterArgs;
+use crate::error::ExitStatus;
 use crate::print::Output;
 use crate::print::style::of_status;
 use crate::print::table::{Align, Cell, Table};
@@ -12,8 +12,7 @@ use crate::session::Session;
 
 /// List tasks
 ///
-/// What runs comes first, then what waits in the order in which it comes up, then what has ended,
-/// the last first.
+/// Running tasks come first, then waiting ones in their order, then ended ones, the latest first.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue list
@@ -22,15 +21,15 @@ use crate::session::Session;
   greenline queue list --json | jq -r 'select(.attempt > 1) | .id'")]
 pub(crate) struct Args {
     #[command(flatten)]
-    filter: Filter,
-    /// At most so many
+    filter: FilterArgs,
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let found = queue.list(&args.filter.with_usual(&[]), args.limit.saturating_add(1)).await?;
+    let found = queue.list(&args.filter.with_default(&[]), args.limit.saturating_add(1)).await?;
     show(session.out, &found, args.limit, "No task fits. `greenline queue enqueue` makes one.")
 }
 
@@ -40,23 +39,23 @@ pub(super) fn show(
     found: &[TaskRecord],
     limit: usize,
     when_empty: &str,
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<ExitStatus> {
     let shown = &found[..found.len().min(limit)];
     if out.json {
         for record in shown {
             out.object(record)?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     if shown.is_empty() {
         out.note(when_empty);
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     out.block(table(shown, out.width(), when::now_ms()))?;
     if found.len() > limit {
         out.note(format_args!("There are more: --limit {} shows them.", limit.saturating_mul(4)));
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 fn table(records: &[TaskRecord], width: Option<usize>, now_ms: i64) -> Table {

@@ -3,15 +3,15 @@
 use std::pin::pin;
 
 use futures_util::StreamExt;
-use greenline_queue::{Piece, Queue, Status, TaskId};
+use greenline_queue::{LogPiece, Queue, TaskId, TaskStatus};
 
-use super::choose::resolve;
-use crate::ending::{Complaint, Ended};
+use super::selection::resolve;
+use crate::error::{CliError, ExitStatus};
 use crate::print::style::DIM;
 use crate::print::{Output, text};
 use crate::session::Session;
 
-/// Print a task's output, as it comes if you like
+/// Print a task's output, or follow it
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue log ci-fix-812
@@ -19,17 +19,17 @@ use crate::session::Session;
 
 The queue keeps the last of a task's output: see worker.output_log.")]
 pub(crate) struct Args {
-    /// The task's id, shortened while it is unique
+    /// Task id, or a unique prefix of it
     id: String,
-    /// Go on until the task has ended
+    /// Continue until the task has ended
     #[arg(long, short)]
     follow: bool,
-    /// Only what this attempt printed
+    /// Only the output of this attempt
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     let id = resolve(&queue, &args.id).await?;
     let mut printer =
@@ -43,10 +43,10 @@ pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended>
             session.out.note("It has printed nothing that is still kept.");
         }
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-/// Prints what comes until the task has ended and nothing more came.
+/// Prints output until the task has ended and no more comes.
 async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Result<()> {
     let mut pieces = pin!(queue.follow_log(id, "0"));
     let mut quiet_rounds = 0;
@@ -55,7 +55,7 @@ async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Re
         printer.print(&some)?;
         quiet_rounds =
             if some.is_empty() && has_ended(queue, id).await? { quiet_rounds + 1 } else { 0 };
-        // One more: what a worker printed last may come after it settled the task.
+        // One more round: a worker's last output may arrive after it settled the task.
         if quiet_rounds == 2 {
             break;
         }
@@ -65,9 +65,9 @@ async fn follow(queue: &Queue, id: &TaskId, printer: &mut Printer) -> anyhow::Re
 
 async fn has_ended(queue: &Queue, id: &TaskId) -> anyhow::Result<bool> {
     let Some(record) = queue.record(id).await? else {
-        return Err(Complaint::no(format!("task {id} was forgotten meanwhile")).into());
+        return Err(CliError::negative(format!("task {id} was forgotten meanwhile")).into());
     };
-    Ok(record.status.parse::<Status>().is_ok_and(Status::is_final))
+    Ok(record.status.parse::<TaskStatus>().is_ok_and(TaskStatus::is_final))
 }
 
 struct Printer {
@@ -79,9 +79,9 @@ struct Printer {
 }
 
 impl Printer {
-    fn print(&mut self, pieces: &[Piece]) -> anyhow::Result<()> {
+    fn print(&mut self, pieces: &[LogPiece]) -> anyhow::Result<()> {
         let only = self.attempt;
-        let wanted = |piece: &&Piece| only.is_none_or(|attempt| attempt == piece.attempt);
+        let wanted = |piece: &&LogPiece| only.is_none_or(|attempt| attempt == piece.attempt);
         for piece in pieces.iter().filter(wanted) {
             if self.out.json {
                 self.out.object(piece)?;
@@ -92,7 +92,7 @@ impl Printer {
                 self.out.line(format_args!("{DIM}attempt {}{DIM:#}", piece.attempt))?;
             }
             self.last = Some(piece.attempt);
-            let words = text::harmless(&piece.text);
+            let words = text::sanitize(&piece.text);
             match piece.stream.as_str() {
                 "note" => {
                     self.end_line()?;

@@ -1,71 +1,70 @@
-//! `greenline queue …`: give work to the queue, look into it, and change it.
+//! `greenline queue …`: enqueue, inspect and change tasks.
 
+mod batch;
 mod cancel;
-mod choose;
 mod dead;
 mod drain;
 mod enqueue;
-mod input;
 mod limit;
 mod list;
 mod log;
-mod many;
 mod pause;
 mod purge;
 mod quarantine;
-mod reasons;
-mod result;
 mod retry;
+mod selection;
 mod show;
 mod stats;
-mod story;
+mod task_files;
+mod task_result;
+mod timeline;
+mod why_not_running;
 mod workers;
 
-pub(crate) use choose::resolve;
+pub(crate) use selection::resolve;
 
 use clap::Subcommand;
 
-use crate::args::Global;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
+use crate::global::Global;
 use crate::session::Session;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum QueueCommand {
     /// Enqueue tasks from files, stdin or a command
     Enqueue(enqueue::Args),
-    /// The queue in numbers
+    /// Show the queue in numbers
     Stats,
     /// List tasks
     List(list::Args),
-    /// Tell a task's whole story
+    /// Show a task with its history
     Show(show::Args),
-    /// Print a task's output, as it comes if you like
+    /// Print a task's output, or follow it
     Log(log::Args),
-    /// Run tasks once more that ended without success
+    /// Retry tasks that ended without success
     Retry(retry::Args),
-    /// Call tasks off
+    /// Cancel tasks
     Cancel(cancel::Args),
-    /// Start no more tasks: of any kind, of a type or of a route
+    /// Pause the start of tasks: all, of a type, or of a route
     Pause(pause::PauseArgs),
-    /// Take a pause back
-    Resume(pause::ResumeArgs),
-    /// Let at most so many tasks of a type start in a minute
+    /// Resume paused tasks
+    Resume(pause::ResumeQueueArgs),
+    /// Limit how many tasks of a type start per minute
     Limit(limit::Args),
-    /// Forget tasks that have ended
+    /// Delete ended tasks
     Purge(purge::Args),
     /// List tasks that failed for good
     Dead(dead::Args),
-    /// Entries that could not be read: see them, have them read again, drop them
+    /// List, requeue or delete entries that could not be read
     Quarantine(quarantine::Args),
     /// Wait until nothing is left to do
     Drain(drain::Args),
-    /// List the workers that are alive
+    /// List the registered workers
     Workers,
 }
 
-impl Command {
-    /// Runs it.
-    pub(crate) fn run(self, global: &Global) -> anyhow::Result<Ended> {
+impl QueueCommand {
+    pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitStatus> {
         let session = Session::client(global)?;
         match self {
             Self::Enqueue(args) => session.run(async |it| enqueue::run(&it, args).await),

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use greenline_queue::{Pausable, Pause};
+use greenline_queue::{PauseRecord, PauseTarget};
 use serde_json::json;
 
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
 use crate::operator;
 use crate::print::when;
 use crate::session::Session;
 
-/// Start no more tasks: of any kind, of a type or of a route
+/// Pause the start of tasks: all, of a type, or of a route
 ///
-/// What runs goes on. What comes in is kept.
+/// Running tasks continue. New ones are kept.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue pause --reason upgrade
@@ -21,48 +21,51 @@ use crate::session::Session;
 pub(crate) struct PauseArgs {
     /// all, type:TYPE or route:ROUTE
     #[arg(value_name = "WHAT", default_value = "all", hide_default_value = true)]
-    what: Pausable,
-    /// Why, for those who wonder
+    what: PauseTarget,
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 
-/// Take a pause back
+/// Resume paused tasks
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue resume
   greenline queue resume type:fix_test_failure")]
-pub(crate) struct ResumeArgs {
+pub(crate) struct ResumeQueueArgs {
     /// all, type:TYPE or route:ROUTE
     #[arg(value_name = "WHAT", default_value = "all", hide_default_value = true)]
-    what: Pausable,
+    what: PauseTarget,
 }
 
-pub(super) async fn pause(session: &Session, args: &PauseArgs) -> anyhow::Result<Ended> {
+pub(super) async fn pause(session: &Session, args: &PauseArgs) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     queue.pause(&args.what, &operator::name(), &args.reason).await?;
     show(session, &queue.paused().await?)
 }
 
-pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> anyhow::Result<Ended> {
+pub(super) async fn resume(
+    session: &Session,
+    args: &ResumeQueueArgs,
+) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     if !queue.resume(&args.what).await? {
         let paused: Vec<String> = queue.paused().await?.into_keys().collect();
-        let mend = match paused.as_slice() {
+        let hint = match paused.as_slice() {
             [] => "nothing is paused".to_owned(),
             some => format!("paused are: {}", some.join(", ")),
         };
-        return Err(Complaint::no(format!("{} is not paused", args.what)).mend(mend).into());
+        return Err(CliError::negative(format!("{} is not paused", args.what)).hint(hint).into());
     }
     show(session, &queue.paused().await?)
 }
 
-fn show(session: &Session, paused: &BTreeMap<String, Pause>) -> anyhow::Result<Ended> {
+fn show(session: &Session, paused: &BTreeMap<String, PauseRecord>) -> anyhow::Result<ExitStatus> {
     if session.out.json {
-        for (what, Pause { by, why, at }) in paused {
+        for (what, PauseRecord { by, why, at }) in paused {
             session.out.object(&json!({ "what": what, "by": by, "why": why, "at": at }))?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     if paused.is_empty() {
         session.out.note("Nothing is paused.");
@@ -70,11 +73,11 @@ fn show(session: &Session, paused: &BTreeMap<String, Pause>) -> anyhow::Result<E
     for (what, pause) in paused {
         session.out.line(sentence(what, pause))?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-/// `type:deploy_step is paused by ada@laptop, 3 min ago: upgrade`
-pub(super) fn sentence(what: &str, pause: &Pause) -> String {
+/// Formats `type:deploy_step is paused by ada@laptop, 3 min ago: upgrade`.
+pub(super) fn sentence(what: &str, pause: &PauseRecord) -> String {
     let what = if what == "all" { "everything" } else { what };
     let when = match pause.at {
         0 => String::new(),

@@ -1,18 +1,18 @@
 //! `greenline queue purge`.
 
-use greenline_queue::{Purged, Status};
-use greenline_runtime::say;
+use greenline_queue::{PurgeOutcome, TaskStatus};
+use greenline_runtime::human;
 
-use super::choose::Choice;
-use super::many::{Outcome, treat};
-use crate::ask;
-use crate::ending::Ended;
+use super::batch::{BatchOutcome, run_batch};
+use super::selection::TaskSelection;
+use crate::confirm;
+use crate::error::ExitStatus;
 use crate::session::Session;
 
-/// Forget tasks that have ended
+/// Delete ended tasks
 ///
-/// Their results and logs go with them, and can't be had back. By itself the queue forgets what
-/// retention says: see queue.retention_tasks and queue.retention_age.
+/// Their results and logs are deleted too, for good. The queue itself deletes tasks after the
+/// limits of queue.retention_tasks and queue.retention_age.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue purge ci-fix-812
@@ -20,8 +20,8 @@ use crate::session::Session;
   greenline queue purge --all --yes")]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
-    /// Also what the lead has not taken note of: it will never hear of these
+    choice: TaskSelection,
+    /// Also delete tasks the lead has not processed yet
     #[arg(long)]
     unacknowledged: bool,
     /// Don't ask
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-impl Outcome for Purged {
+impl BatchOutcome for PurgeOutcome {
     fn is_done(&self) -> bool {
         matches!(self, Self::Done)
     }
@@ -48,14 +48,14 @@ impl Outcome for Purged {
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let ended = [Status::Success, Status::Failed, Status::Cancelled];
+    let ended = [TaskStatus::Success, TaskStatus::Failed, TaskStatus::Cancelled];
     let chosen = args.choice.find(&queue, &ended).await?;
     if !chosen.ids.is_empty() {
-        let count = say::count(chosen.ids.len() as u64, "task", "tasks");
-        ask::before(&format!("Forget {count} for good, with results and logs"), args.yes)?;
+        let count = human::count(chosen.ids.len() as u64, "task", "tasks");
+        confirm::require(&format!("Forget {count} for good, with results and logs"), args.yes)?;
     }
     let purge = async |ids: &[_]| queue.purge(ids, args.unacknowledged).await;
-    treat(session.out, &chosen, "purging", purge).await
+    run_batch(session.out, &chosen, "purging", purge).await
 }

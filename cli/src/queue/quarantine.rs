@@ -1,17 +1,17 @@
 //! `greenline queue quarantine`.
 
 use clap::Subcommand;
-use greenline_queue::Quarantined;
-use greenline_runtime::say;
+use greenline_queue::QuarantinedEntry;
+use greenline_runtime::human;
 use serde_json::json;
 
-use crate::ask;
-use crate::ending::Ended;
+use crate::confirm;
+use crate::error::ExitStatus;
 use crate::print::style::DIM;
 use crate::print::{text, when};
 use crate::session::Session;
 
-/// Entries that could not be read: see them, have them read again, drop them
+/// List, requeue or delete entries that could not be read
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue quarantine
@@ -22,22 +22,22 @@ What lands here was pushed into the lists by hand or by a program, and is no
 task. Correct whoever pushed it, enqueue the right task, then drop these.")]
 pub(crate) struct Args {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<QuarantineCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
-    /// Show them, with why
+enum QuarantineCommand {
+    /// List the entries, with the reasons
     List,
-    /// Have them read once more, after what kept them out was mended
-    Requeue(Change),
-    /// Be rid of them
-    Drop(Change),
+    /// Read the entries again, after the cause was fixed
+    Requeue(QuarantineArgs),
+    /// Delete the entries
+    Drop(QuarantineArgs),
 }
 
 #[derive(Debug, clap::Args)]
-struct Change {
-    /// Only those whose entry or reason holds this text
+struct QuarantineArgs {
+    /// Only with this text in the entry or reason
     #[arg(long, value_name = "TEXT")]
     containing: Option<String>,
     /// Don't ask
@@ -45,53 +45,57 @@ struct Change {
     yes: bool,
 }
 
-impl Change {
-    fn fits(&self, entry: &Quarantined) -> bool {
+impl QuarantineArgs {
+    fn fits(&self, entry: &QuarantinedEntry) -> bool {
         let holds = |part: &String| entry.entry.contains(part) || entry.reason.contains(part);
         self.containing.as_ref().is_none_or(holds)
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     match &args.action {
-        None | Some(Action::List) => list(session).await,
-        Some(Action::Requeue(change)) => clear(session, change, true).await,
-        Some(Action::Drop(change)) => clear(session, change, false).await,
+        None | Some(QuarantineCommand::List) => list(session).await,
+        Some(QuarantineCommand::Requeue(change)) => clear(session, change, true).await,
+        Some(QuarantineCommand::Drop(change)) => clear(session, change, false).await,
     }
 }
 
-async fn list(session: &Session) -> anyhow::Result<Ended> {
+async fn list(session: &Session) -> anyhow::Result<ExitStatus> {
     let entries = session.queue().await?.quarantined().await?;
     if session.out.json {
         for entry in &entries {
             session.out.object(entry)?;
         }
-        return Ok(Ended::Done);
+        return Ok(ExitStatus::Success);
     }
     if entries.is_empty() {
         session.out.note("The quarantine is empty.");
     }
     let columns = session.out.width().map_or(usize::MAX, |width| width - 2);
-    for Quarantined { at, reason, entry } in &entries {
+    for QuarantinedEntry { at, reason, entry } in &entries {
         let when =
             if *at > 0 { when::age(*at, when::now_ms()) } else { "some time ago".to_owned() };
         session.out.line(format_args!("{when}: {}", text::one_line(reason)))?;
         let entry = text::cut(&text::one_line(entry), columns);
         session.out.line(format_args!("  {DIM}{entry}{DIM:#}"))?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
-async fn clear(session: &Session, change: &Change, again: bool) -> anyhow::Result<Ended> {
+async fn clear(
+    session: &Session,
+    change: &QuarantineArgs,
+    again: bool,
+) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
     let count = queue.quarantined().await?.iter().filter(|entry| change.fits(entry)).count();
     if count > 0 {
-        let entries = say::count(count as u64, "entry", "entries");
+        let entries = human::count(count as u64, "entry", "entries");
         let what = match again {
             true => format!("Have {entries} of the quarantine read once more"),
             false => format!("Drop {entries} of the quarantine for good"),
         };
-        ask::before(&what, change.yes)?;
+        confirm::require(&what, change.yes)?;
     }
     let done = queue.clear_quarantine(again, |entry| change.fits(entry)).await?;
     if session.out.json {
@@ -99,7 +103,7 @@ async fn clear(session: &Session, change: &Change, again: bool) -> anyhow::Resul
         session.out.object(&json!({ name: done }))?;
     } else {
         let verb = if again { "is to be read once more" } else { "dropped" };
-        session.out.line(format_args!("{} {verb}", say::count(done, "entry", "entries")))?;
+        session.out.line(format_args!("{} {verb}", human::count(done, "entry", "entries")))?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }

@@ -1,18 +1,17 @@
 //! `greenline queue retry`.
 
-use greenline_queue::{Retried, Status};
-use greenline_runtime::say;
+use greenline_queue::{RetryOutcome, TaskStatus};
+use greenline_runtime::human;
 
-use super::choose::Choice;
-use super::many::{Outcome, treat};
-use crate::ending::Ended;
+use super::batch::{BatchOutcome, run_batch};
+use super::selection::TaskSelection;
+use crate::error::ExitStatus;
 use crate::session::Session;
-use crate::{ask, operator};
+use crate::{confirm, operator};
 
-/// Run tasks once more that ended without success
+/// Retry tasks that ended without success
 ///
-/// They get all their tries again. By a filter, those that failed are meant, unless --status says
-/// otherwise.
+/// They get all their retries again. A filter selects failed tasks, unless --status says otherwise.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline queue retry ci-fix-812
@@ -21,8 +20,8 @@ use crate::{ask, operator};
   greenline queue retry --status cancelled --id nightly- --with-children")]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
-    /// Bring those back too that were cancelled because of it
+    choice: TaskSelection,
+    /// Also restore tasks that were cancelled because of it
     #[arg(long)]
     with_children: bool,
     /// Don't ask before retrying what a filter found
@@ -30,7 +29,7 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-impl Outcome for Retried {
+impl BatchOutcome for RetryOutcome {
     fn is_done(&self) -> bool {
         matches!(self, Self::Done { .. })
     }
@@ -38,7 +37,9 @@ impl Outcome for Retried {
     fn words(&self) -> String {
         match self {
             Self::Done { status } => format!("runs again, {status} now"),
-            Self::NotFailed { status: Status::Success } => "succeeded, nothing to retry".to_owned(),
+            Self::NotFailed { status: TaskStatus::Success } => {
+                "succeeded, nothing to retry".to_owned()
+            }
             Self::NotFailed { status } => format!("has not ended ({status}), nothing to retry"),
             Self::Duplicate { of } => format!("task {of} has its dedup_key now"),
             Self::Orphan { parent } => {
@@ -49,14 +50,14 @@ impl Outcome for Retried {
     }
 }
 
-pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session, args: &Args) -> anyhow::Result<ExitStatus> {
     let queue = session.queue().await?;
-    let chosen = args.choice.find(&queue, &[Status::Failed]).await?;
+    let chosen = args.choice.find(&queue, &[TaskStatus::Failed]).await?;
     if !chosen.by_name && !chosen.ids.is_empty() {
-        let count = say::count(chosen.ids.len() as u64, "task", "tasks");
-        ask::before(&format!("Run {count} once more"), args.yes)?;
+        let count = human::count(chosen.ids.len() as u64, "task", "tasks");
+        confirm::require(&format!("Run {count} once more"), args.yes)?;
     }
     let who = operator::name();
     let retry = async |ids: &[_]| queue.retry(ids, &who, args.with_children).await;
-    treat(session.out, &chosen, "retrying", retry).await
+    run_batch(session.out, &chosen, "retrying", retry).await
 }

@@ -2,12 +2,12 @@
 
 use greenline_queue::WorkerInfo;
 
-use crate::ending::Ended;
+use crate::error::ExitStatus;
 use crate::print::table::{Align, Cell, Table};
 use crate::print::when;
 use crate::session::Session;
 
-pub(super) async fn run(session: &Session) -> anyhow::Result<Ended> {
+pub(super) async fn run(session: &Session) -> anyhow::Result<ExitStatus> {
     let workers = session.queue().await?.workers().await?;
     if session.out.json {
         for worker in &workers {
@@ -18,7 +18,7 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Ended> {
     } else {
         session.out.block(table(&workers, session.out.width()))?;
     }
-    Ok(Ended::Done)
+    Ok(ExitStatus::Success)
 }
 
 fn table(workers: &[WorkerInfo], width: Option<usize>) -> Table {

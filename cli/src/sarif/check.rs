@@ -6,25 +6,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use greenline_diagnosis::sarif::{self, Complaint as Finding, Repaired, Weight};
+use greenline_diagnosis::sarif::{self, RepairedSarif, SarifProblem, SarifSeverity};
 use greenline_diagnosis::show::visible;
 use serde::Serialize;
 
-use crate::args::Global;
-use crate::ending::{Complaint, Ended};
+use crate::error::{CliError, ExitStatus};
+use crate::global::Global;
 use crate::print::Output;
 use crate::print::style::{BAD, DIM, GOOD, WARN};
 
-/// Far more than compresses into what GitHub takes.
+/// Far more than what compresses to GitHub's limit.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// The memory that a file may take once it is read: enough for what compresses into 10 MB.
 const HEAVIEST: u64 = 1024 * 1024 * 1024;
 
-/// Say what GitHub would refuse or not show, and mend it
+/// Report what GitHub would refuse or not show, and repair it
 ///
-/// GitHub's code scanning refuses a whole upload for one result without a place, for two runs with
-/// one tool and category, or for a file that a tool left empty. This says so before, with places.
+/// GitHub's code scanning refuses a whole upload for one result without a location, for two runs
+/// with the same tool and category, or for an empty file. This command reports such errors first,
+/// with their places.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   greenline sarif check results.sarif
@@ -40,37 +41,37 @@ Exit codes: 0 GitHub takes it and shows all of it, 1 there are complaints,
 pub(crate) struct Args {
     /// The file, or - for standard input
     file: PathBuf,
-    /// Mend what can be mended, and say what was done
+    /// Repair what can be repaired, and list the repairs
     #[arg(long)]
     repair: bool,
-    /// Write the mended file here, and leave the other as it is
+    /// Write the repaired file here, and leave the original unchanged
     #[arg(long, value_name = "FILE", requires = "repair")]
     output: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The result of a check.
 #[derive(Debug, Serialize)]
-struct Report {
+struct SarifReport {
     file: String,
-    /// Whether nothing is wrong, or was left wrong.
+    /// No errors are left.
     ok: bool,
-    complaints: Vec<Finding>,
-    did: Vec<String>,
+    problems: Vec<SarifProblem>,
+    repairs: Vec<String>,
     written: Option<String>,
 }
 
-pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
     let out = Output { json: global.json };
-    let from = Input::read(&args.file)?;
+    let from = SarifInput::read(&args.file)?;
     let report = if args.repair {
         repair(args, &from, out)?
     } else {
-        let complaints = from.bytes.as_deref().map_or_else(|| vec![sarif::missing()], sarif::check);
-        Report {
+        let problems = from.bytes.as_deref().map_or_else(|| vec![sarif::missing()], sarif::check);
+        SarifReport {
             file: from.name,
-            ok: complaints.is_empty(),
-            complaints,
-            did: Vec::new(),
+            ok: problems.is_empty(),
+            problems,
+            repairs: Vec::new(),
             written: None,
         }
     };
@@ -80,38 +81,38 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Ended> {
         (false, false) => out.block(page(&report, args.repair))?,
         (_, true) => out.note(page(&report, true).trim_end()),
     }
-    Ok(if report.ok { Ended::Done } else { Ended::No })
+    Ok(if report.ok { ExitStatus::Success } else { ExitStatus::Negative })
 }
 
-struct Input {
+struct SarifInput {
     name: String,
-    /// None: there is no such file.
+    /// `None` if the file does not exist.
     bytes: Option<Vec<u8>>,
 }
 
-impl Input {
+impl SarifInput {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let stdin = is_stdin(path);
         let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
         let read = if stdin { whole(io::stdin().lock()) } else { File::open(path).and_then(whole) };
         match read {
             Ok(bytes) if bytes.len() as u64 > LARGEST => {
-                Err(Complaint::outside(format!("{name} has more than 256 MiB"))
-                    .mend("GitHub takes 10 MB, compressed: let the tool report less")
+                Err(CliError::external(format!("{name} has more than 256 MiB"))
+                    .hint("GitHub takes 10 MB, compressed: let the tool report less")
                     .into())
             }
             Ok(bytes) if sarif::weight(&bytes) > HEAVIEST => {
                 let size = bytes.len() >> 20;
-                Err(Complaint::outside(format!(
+                Err(CliError::external(format!(
                     "{name} has {size} MiB in so many small parts that reading it would take more \
                      than 1 GiB of memory"
                 ))
-                .mend("let the tool report less, or split its report into several files")
+                .hint("let the tool report less, or split its report into several files")
                 .into())
             }
             Ok(bytes) => Ok(Self { name, bytes: Some(bytes) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { name, bytes: None }),
-            Err(error) => Err(Complaint::outside(format!("failed to read {name}: {error}")).into()),
+            Err(error) => Err(CliError::external(format!("failed to read {name}: {error}")).into()),
         }
     }
 }
@@ -126,33 +127,33 @@ fn whole(file: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn repair(args: &Args, from: &Input, out: Output) -> anyhow::Result<Report> {
-    let mended = match &from.bytes {
+fn repair(args: &Args, from: &SarifInput, out: Output) -> anyhow::Result<SarifReport> {
+    let repaired = match &from.bytes {
         Some(bytes) => sarif::repair(bytes),
-        None => Ok(Repaired {
+        None => Ok(RepairedSarif {
             text: sarif::empty(),
-            did: vec!["wrote a file with a run without results, for there was none".to_owned()],
+            repairs: vec!["wrote a file with a run without results, for there was none".to_owned()],
             left: Vec::new(),
         }),
     };
-    let mut report = Report {
+    let mut report = SarifReport {
         file: from.name.clone(),
         ok: false,
-        complaints: Vec::new(),
-        did: Vec::new(),
+        problems: Vec::new(),
+        repairs: Vec::new(),
         written: None,
     };
-    match mended {
-        Err(complaints) => report.complaints = complaints,
-        Ok(mended) => {
+    match repaired {
+        Err(problems) => report.problems = problems,
+        Ok(repaired) => {
             let to = args.output.as_deref().unwrap_or(&args.file);
-            // What is sound is not rewritten in our own spelling.
-            if !mended.did.is_empty() || to != args.file || is_stdin(to) {
-                write(to, &mended.text, out)?;
+            // A valid file is not rewritten.
+            if !repaired.repairs.is_empty() || to != args.file || is_stdin(to) {
+                write(to, &repaired.text, out)?;
                 report.written = Some(to.display().to_string());
             }
-            report.ok = mended.left.is_empty();
-            (report.complaints, report.did) = (mended.left, mended.did);
+            report.ok = repaired.left.is_empty();
+            (report.problems, report.repairs) = (repaired.left, repaired.repairs);
         }
     }
     Ok(report)
@@ -176,32 +177,32 @@ fn write(path: &Path, text: &str, out: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn page(report: &Report, repaired: bool) -> String {
+fn page(report: &SarifReport, repaired: bool) -> String {
     let mut page = String::new();
-    for did in &report.did {
-        page.push_str(&format!("{GOOD}done{GOOD:#}  {did}\n"));
+    for repairs in &report.repairs {
+        page.push_str(&format!("{GOOD}done{GOOD:#}  {repairs}\n"));
     }
-    for it in &report.complaints {
-        let (mark, style) = match it.weight {
-            Weight::Refused => ("fail", BAD),
-            Weight::Lost => ("warn", WARN),
+    for it in &report.problems {
+        let (mark, style) = match it.severity {
+            SarifSeverity::Refused => ("fail", BAD),
+            SarifSeverity::Lost => ("warn", WARN),
         };
         let line = it.line.map_or(String::new(), |line| format!(":{line}"));
         let column = it.column.map_or(String::new(), |column| format!(":{column}"));
         let at = if it.pointer.is_empty() { String::new() } else { format!(" ({})", it.pointer) };
-        let says = visible(&it.says);
+        let message = visible(&it.message);
         let file = &report.file;
         page.push_str(&format!(
-            "{style}{mark}{style:#}  {file}{line}{column}: {says}{DIM}{at}{DIM:#}\n"
+            "{style}{mark}{style:#}  {file}{line}{column}: {message}{DIM}{at}{DIM:#}\n"
         ));
-        page.push_str(&format!("      {DIM}mend: {}{DIM:#}\n", it.mend));
+        page.push_str(&format!("      {DIM}hint: {}{DIM:#}\n", it.hint));
     }
     page.push_str(&summary(report, repaired));
     page
 }
 
-fn summary(report: &Report, repaired: bool) -> String {
-    let of = |weight| report.complaints.iter().filter(|it| it.weight == weight).count();
+fn summary(report: &SarifReport, repaired: bool) -> String {
+    let of = |severity| report.problems.iter().filter(|it| it.severity == severity).count();
     let count = |count: usize, one: &str| match count {
         1 => format!("1 {one}"),
         _ => format!("{count} {one}s"),
@@ -211,17 +212,17 @@ fn summary(report: &Report, repaired: bool) -> String {
         (true, Some(path)) => format!("GitHub takes {path}\n"),
         (true, None) => format!("GitHub takes {}\n", report.file),
         (false, _) => {
-            let (refused, lost) = (of(Weight::Refused), of(Weight::Lost));
+            let (refused, lost) = (of(SarifSeverity::Refused), of(SarifSeverity::Lost));
             let end =
                 if refused > 0 { "GitHub refuses it" } else { "GitHub does not show all of it" };
             format!("{}, {}: {end}\n", count(refused, "failure"), count(lost, "warning"))
         }
     };
-    let repairable = report.complaints.iter().filter(|it| it.can_be_repaired).count();
+    let repairable = report.problems.iter().filter(|it| it.can_be_repaired).count();
     if !repaired && repairable > 0 {
         summary.push_str(&format!(
             "--repair mends {repairable} of {}\n",
-            count(report.complaints.len(), "complaint")
+            count(report.problems.len(), "complaint")
         ));
     }
     summary

@@ -1,21 +1,20 @@
-//! `greenline sarif …`: SARIF files, as GitHub's code scanning will see them.
+//! `greenline sarif …`: SARIF files, as GitHub's code scanning reads them.
 
 mod check;
 
 use clap::Subcommand;
 
-use crate::args::Global;
-use crate::ending::Ended;
+use crate::error::ExitStatus;
+use crate::global::Global;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Say what GitHub would refuse or not show, and mend it
+pub(crate) enum SarifCommand {
+    /// Report what GitHub would refuse or not show, and repair it
     Check(check::Args),
 }
 
-impl Command {
-    /// Runs it.
-    pub(crate) fn run(self, global: &Global) -> anyhow::Result<Ended> {
+impl SarifCommand {
+    pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitStatus> {
         match self {
             Self::Check(args) => check::run(global, &args),
         }

@@ -2,42 +2,42 @@
 
 use std::process::Stdio;
 
-use greenline_testbed::{Ground, eventually};
+use greenline_testbed::{BedOptions, eventually};
 
-use crate::house::House;
+use crate::cluster::TestCluster;
 
 #[tokio::test]
 async fn fifty_producers_of_the_same_tasks_file_each_once() {
-    let house = House::steady(Ground::default()).await;
-    let workers = house.workers(2).await;
+    let cluster = TestCluster::steady(BedOptions::default()).await;
+    let workers = cluster.workers(2).await;
     let ids: Vec<String> = (0..20).map(|number| format!("task-{number}")).collect();
     let tasks: Vec<String> = ids
         .iter()
-        .map(|id| house.task(id, "sleep 0.05").build().unwrap().payload().to_owned())
+        .map(|id| cluster.task(id, "sleep 0.05").build().unwrap().payload().to_owned())
         .collect();
-    std::fs::write(house.program.folder().join("tasks.jsonl"), tasks.join("\n")).unwrap();
+    std::fs::write(cluster.program.folder().join("tasks.jsonl"), tasks.join("\n")).unwrap();
 
     let mut producers = vec![];
     for _ in 0..50 {
-        let mut producer = house.program.command(&["queue", "enqueue", "tasks.jsonl"]);
+        let mut producer = cluster.program.command(&["queue", "enqueue", "tasks.jsonl"]);
         producer.stdout(Stdio::null()).stderr(Stdio::null());
         producers.push(producer.spawn().unwrap());
     }
     for producer in &mut producers {
         assert!(producer.wait().unwrap().success());
     }
-    house.have_ended(ids.len()).await;
-    let runs = house.runs();
+    cluster.have_ended(ids.len()).await;
+    let runs = cluster.runs();
     assert!(ids.iter().all(|id| runs[id] == 1), "each has run once: {runs:?}");
-    house.close(workers, &[("success", &ids)]).await;
+    cluster.close(workers, &[("success", &ids)]).await;
 }
 
 #[tokio::test]
 async fn what_is_pushed_by_hand_runs_once_or_says_why_not() {
-    let house = House::new().await;
-    let workers = house.workers(2).await;
-    let good = house.task("by-hand", "sleep 0.2").build().unwrap().payload().to_owned();
-    let other = house.task("by-hand", "echo another").build().unwrap().payload().to_owned();
+    let cluster = TestCluster::new().await;
+    let workers = cluster.workers(2).await;
+    let good = cluster.task("by-hand", "sleep 0.2").build().unwrap().payload().to_owned();
+    let other = cluster.task("by-hand", "echo another").build().unwrap().payload().to_owned();
     let large = format!("{{\"task_id\": \"large\", \"prompt\": \"{}\"}}", "x".repeat(300 * 1024));
     let bad = [
         "{\"task_id\": \"cut off\", ",
@@ -53,67 +53,67 @@ async fn what_is_pushed_by_hand_runs_once_or_says_why_not() {
     ];
     // The same twice, then what is wrong, each before and behind something right.
     for entry in [&good, &good] {
-        push(&house, entry).await;
+        push(&cluster, entry).await;
     }
-    house.has_run("by-hand", 1).await;
+    cluster.has_run("by-hand", 1).await;
     for (number, entry) in bad.iter().enumerate() {
-        push(&house, entry).await;
+        push(&cluster, entry).await;
         let id = format!("right-{number}");
-        push(&house, house.task(&id, "true").build().unwrap().payload()).await;
+        push(&cluster, cluster.task(&id, "true").build().unwrap().payload()).await;
     }
-    push(&house, &good).await;
-    push(&house, "by-hand").await;
-    push(&house, "nobody").await;
+    push(&cluster, &good).await;
+    push(&cluster, "by-hand").await;
+    push(&cluster, "nobody").await;
 
     let mut ids: Vec<String> = (0..bad.len()).map(|number| format!("right-{number}")).collect();
     ids.push("by-hand".to_owned());
-    house.have_ended(ids.len()).await;
+    cluster.have_ended(ids.len()).await;
     // And the id that names no task.
     eventually("everything wrong in quarantine", async || {
-        house.bed.redis::<usize>("LLEN agent:tasks:quarantine").await == bad.len() + 1
+        cluster.bed.redis::<usize>("LLEN agent:tasks:quarantine").await == bad.len() + 1
     })
     .await;
-    let runs = house.runs();
+    let runs = cluster.runs();
     assert!(ids.iter().all(|id| runs[id] == 1), "each has run once: {runs:?}");
-    let quarantined = house.bed.queue.quarantined().await.unwrap();
+    let quarantined = cluster.bed.queue.quarantined().await.unwrap();
     for entry in &bad {
         let why = &quarantined.iter().find(|one| one.entry == **entry).unwrap().reason;
         assert!(!why.is_empty());
     }
-    assert_eq!(house.bed.record("by-hand").await.payload, good, "kept byte for byte");
-    house.close(workers, &[("success", &ids)]).await;
+    assert_eq!(cluster.bed.record("by-hand").await.payload, good, "kept byte for byte");
+    cluster.close(workers, &[("success", &ids)]).await;
 }
 
-async fn push(house: &House, entry: &str) {
-    house.bed.redis_words::<()>(&["LPUSH", "agent:tasks:pending", entry]).await;
+async fn push(cluster: &TestCluster, entry: &str) {
+    cluster.bed.redis_words::<()>(&["LPUSH", "agent:tasks:pending", entry]).await;
 }
 
 #[tokio::test]
 async fn a_lock_that_an_operator_holds_keeps_its_task_and_no_other() {
-    let house = House::steady(Ground::default()).await;
-    let workers = house.workers(2).await;
-    house.bed.redis::<()>("SET agent:task:held:lock operator").await;
-    house.bed.redis::<()>("SET agent:task:soon:lock operator PX 2000").await;
+    let cluster = TestCluster::steady(BedOptions::default()).await;
+    let workers = cluster.workers(2).await;
+    cluster.bed.redis::<()>("SET agent:task:held:lock operator").await;
+    cluster.bed.redis::<()>("SET agent:task:soon:lock operator PX 2000").await;
     let locked = vec!["held".to_owned(), "soon".to_owned()];
     for id in &locked {
-        house.enqueue(id, "true").await;
+        cluster.enqueue(id, "true").await;
     }
-    let others = house.enqueue_many("other", 10, "sleep 0.05").await;
-    house.have_ended(others.len()).await;
+    let others = cluster.enqueue_many("other", 10, "sleep 0.05").await;
+    cluster.have_ended(others.len()).await;
     eventually("two tasks put off", async || {
-        house.bed.redis::<usize>("ZCARD agent:tasks:scheduled").await == 2
+        cluster.bed.redis::<usize>("ZCARD agent:tasks:scheduled").await == 2
     })
     .await;
-    assert_eq!(house.bed.redis::<String>("GET agent:task:held:lock").await, "operator");
-    assert!(locked.iter().all(|id| !house.runs().contains_key(id)));
+    assert_eq!(cluster.bed.redis::<String>("GET agent:task:held:lock").await, "operator");
+    assert!(locked.iter().all(|id| !cluster.runs().contains_key(id)));
 
-    house.bed.redis::<()>("DEL agent:task:held:lock").await;
-    house.have_ended(others.len() + locked.len()).await;
+    cluster.bed.redis::<()>("DEL agent:task:held:lock").await;
+    cluster.have_ended(others.len() + locked.len()).await;
     let all = [locked, others].concat();
-    let runs = house.runs();
+    let runs = cluster.runs();
     assert!(all.iter().all(|id| runs[id] == 1), "each has run once: {runs:?}");
     for id in &all {
-        assert_eq!(house.bed.record(id).await.attempt, 1, "putting {id} off was free of charge");
+        assert_eq!(cluster.bed.record(id).await.attempt, 1, "putting {id} off was free of charge");
     }
-    house.close(workers, &[("success", &all)]).await;
+    cluster.close(workers, &[("success", &all)]).await;
 }

@@ -26,10 +26,10 @@ impl Desk {
     /// Calls the program as one types it; what it says.
     fn types(&self, line: &[&str]) -> String {
         let output = self.program.call(line);
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8(said).unwrap();
-        assert!(output.status.success(), "{line:?}: {said}");
-        said
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(output.status.success(), "{line:?}: {printed}");
+        printed
     }
 
     fn enqueue(&self, words: &[&str]) -> String {
@@ -38,10 +38,10 @@ impl Desk {
 
     /// What `queue show` says of a task, as soon as it says all of this.
     async fn shows(&self, id: &str, words: &[&str]) {
-        let mut told = String::new();
+        let mut reported = String::new();
         eventually(&format!("{words:?} of {id}"), async || {
-            told = self.types(&["queue", "show", id]);
-            words.iter().all(|word| told.contains(word))
+            reported = self.types(&["queue", "show", id]);
+            words.iter().all(|word| reported.contains(word))
         })
         .await;
     }
@@ -49,7 +49,7 @@ impl Desk {
 
 async fn gpu_worker(desk: &Desk) -> Running {
     let mut worker = desk.program.start(&["worker", "--labels", "gpu"], &[]);
-    worker.says("takes tasks").await;
+    worker.wait_for_output("takes tasks").await;
     worker
 }
 
@@ -61,8 +61,8 @@ fn is_empty(folder: &Path) -> bool {
 #[tokio::test]
 async fn a_first_day_leaves_nothing_behind() {
     let desk = Desk::new();
-    let mut house = desk.program.start(&["up", "--workers", "2", "--slots", "2"], &[]);
-    house.says("Ctrl-C stops everything").await;
+    let mut cluster = desk.program.start(&["up", "--workers", "2", "--slots", "2"], &[]);
+    cluster.wait_for_output("Ctrl-C stops everything").await;
 
     desk.enqueue(&["--id", "build", "--command", "sleep 0.3; echo it is built"]);
     desk.enqueue(&["--id", "test", "--depends-on", "build", "--command", "echo it is green"]);
@@ -99,8 +99,8 @@ async fn a_first_day_leaves_nothing_behind() {
     let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
     assert_eq!((&stats["done"], &stats["pending"]), (&4.into(), &0.into()));
 
-    house.signal(Signal::SIGINT);
-    assert_eq!(house.end().await.code(), Some(0), "{}", house.said());
+    cluster.signal(Signal::SIGINT);
+    assert_eq!(cluster.end().await.code(), Some(0), "{}", cluster.output());
     assert!(desk.program.processes().is_empty(), "no process is left, and no Redis");
     assert!(is_empty(&desk.program.folder().join(".greenline/workspaces")));
     assert!(!desk.program.folder().join(".greenline/redis/redis.sock").exists());

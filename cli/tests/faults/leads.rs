@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use greenline_queue::{Begun, Epoch, QueueError};
-use greenline_testbed::{Ground, eventually};
+use greenline_queue::{Epoch, IntentState, QueueError};
+use greenline_testbed::{BedOptions, eventually};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::house::{House, OPERATOR};
+use crate::cluster::{OPERATOR, TestCluster};
 
 /// One page of a lead, for its operator; none if it does not answer.
 async fn page(address: &str, path: &str) -> Option<String> {
@@ -39,61 +39,63 @@ async fn believes_to_lead(address: &str) -> bool {
 }
 
 /// Waits until a lead leads: its epoch.
-async fn leads(house: &House, address: &str) -> Epoch {
+async fn leads(cluster: &TestCluster, address: &str) -> Epoch {
     eventually("a leader", async || believes_to_lead(address).await).await;
-    house.bed.queue.leader().await.unwrap().unwrap().1
+    cluster.bed.queue.leader().await.unwrap().unwrap().1
 }
 
 #[tokio::test]
 async fn a_standby_takes_over_from_a_leader_that_was_killed() {
-    let house = House::steady(Ground::default()).await;
-    let (mut first, one) = house.lead().await;
-    let epoch = leads(&house, &one).await;
-    let (second, other) = house.lead().await;
+    let cluster = TestCluster::steady(BedOptions::default()).await;
+    let (mut first, one) = cluster.lead().await;
+    let epoch = leads(&cluster, &one).await;
+    let (second, other) = cluster.lead().await;
     assert!(!believes_to_lead(&other).await);
     first.kill();
-    let next = tokio::time::timeout(Duration::from_secs(15), leads(&house, &other)).await;
+    let next = tokio::time::timeout(Duration::from_secs(15), leads(&cluster, &other)).await;
     assert!(next.expect("a new leader within 15 s") > epoch);
-    house.close(vec![second], &[]).await;
+    cluster.close(vec![second], &[]).await;
 }
 
 #[tokio::test]
 async fn a_leader_that_wakes_up_too_late_does_not_lead() {
-    let house = House::with(Ground::default(), &[("GREENLINE_LEADER_LEASE", "2s")]).await;
-    let (sleeper, one) = house.lead().await;
-    let old = leads(&house, &one).await;
-    let (second, other) = house.lead().await;
+    let cluster =
+        TestCluster::with(BedOptions::default(), &[("GREENLINE_LEADER_LEASE", "2s")]).await;
+    let (sleeper, one) = cluster.lead().await;
+    let old = leads(&cluster, &one).await;
+    let (second, other) = cluster.lead().await;
     sleeper.signal(Signal::SIGSTOP);
-    let new = leads(&house, &other).await;
+    let new = leads(&cluster, &other).await;
     sleeper.signal(Signal::SIGCONT);
     // From its first answer on.
     assert!(!believes_to_lead(&one).await, "two lead at once");
     assert!(believes_to_lead(&other).await);
     assert!(new > old);
-    let refused = house.bed.queue.begin_intent(old, "comment", "{}").await;
+    let refused = cluster.bed.queue.begin_intent(old, "comment", "{}").await;
     assert!(matches!(refused, Err(QueueError::Deposed)), "{refused:?}");
 
     // A leader that says good-bye is followed at once, by a new epoch again.
     let mut second = second;
     assert_eq!(second.stop().await, Some(0));
-    assert!(leads(&house, &one).await > new);
-    house.close(vec![sleeper], &[]).await;
+    assert!(leads(&cluster, &one).await > new);
+    cluster.close(vec![sleeper], &[]).await;
 }
 
 #[tokio::test]
 async fn what_a_dead_leader_had_begun_is_shown_to_the_next() {
-    let house = House::with(Ground::default(), &[("GREENLINE_LEADER_LEASE", "2s")]).await;
-    let queue = &house.bed.queue;
-    let (mut first, address) = house.lead().await;
-    let old = leads(&house, &address).await;
+    let cluster =
+        TestCluster::with(BedOptions::default(), &[("GREENLINE_LEADER_LEASE", "2s")]).await;
+    let queue = &cluster.bed.queue;
+    let (mut first, address) = cluster.lead().await;
+    let old = leads(&cluster, &address).await;
     let begun = queue.begin_intent(old, "comment-7", r#"{"pr":7}"#).await.unwrap();
-    assert_eq!(begun, Begun::New);
+    assert_eq!(begun, IntentState::New);
     first.kill();
 
-    let (mut second, address) = house.lead().await;
-    let new = leads(&house, &address).await;
+    let (mut second, address) = cluster.lead().await;
+    let new = leads(&cluster, &address).await;
     assert!(new > old);
-    second.says("comment-7 was begun before and not ended").await;
+    second.wait_for_output("comment-7 was begun before and not ended").await;
     let mut shown = Value::Null;
     eventually("a status of the new leadership", async || {
         shown = status(&address).await;
@@ -108,38 +110,39 @@ async fn what_a_dead_leader_had_begun_is_shown_to_the_next() {
     let late = queue.end_intent(old, "comment-7", "{}").await;
     assert!(matches!(late, Err(QueueError::Deposed)), "{late:?}");
     let again = queue.begin_intent(new, "comment-7", "{}").await.unwrap();
-    assert_eq!(again, Begun::Open { epoch: old });
+    assert_eq!(again, IntentState::Open { epoch: old });
     queue.end_intent(new, "comment-7", "{}").await.unwrap();
     eventually("no open intent", async || {
         status(&address).await["open_intents"].as_array().unwrap().is_empty()
     })
     .await;
-    house.close(vec![second], &[]).await;
+    cluster.close(vec![second], &[]).await;
 }
 
 #[tokio::test]
 async fn a_lead_whose_connections_are_killed_notes_every_end_once() {
-    let house = House::steady(Ground::default()).await;
-    let (lead, address) = house.lead().await;
-    let epoch = leads(&house, &address).await;
-    let mut daemons = house.workers(2).await;
-    let ids = house.enqueue_many("task", 60, "sleep 0.05").await;
+    let cluster = TestCluster::steady(BedOptions::default()).await;
+    let (lead, address) = cluster.lead().await;
+    let epoch = leads(&cluster, &address).await;
+    let mut daemons = cluster.workers(2).await;
+    let ids = cluster.enqueue_many("task", 60, "sleep 0.05").await;
     for ended in (0..ids.len()).step_by(3) {
-        house.have_ended(ended).await;
-        house.bed.redis::<usize>("CLIENT KILL TYPE pubsub").await;
-        house.bed.redis::<usize>("CLIENT KILL TYPE normal SKIPME yes").await;
+        cluster.have_ended(ended).await;
+        cluster.bed.redis::<usize>("CLIENT KILL TYPE pubsub").await;
+        cluster.bed.redis::<usize>("CLIENT KILL TYPE normal SKIPME yes").await;
     }
-    house.have_ended(ids.len()).await;
-    eventually("an empty outbox", async || house.bed.queue.outbox_len().await.unwrap() == 0).await;
+    cluster.have_ended(ids.len()).await;
+    eventually("an empty outbox", async || cluster.bed.queue.outbox_len().await.unwrap() == 0)
+        .await;
     let noted = r#"greenline_tasks_finished_total{status="success",type="run_command"} 60"#;
     eventually("60 ends", async || {
         page(&address, "/metrics").await.is_some_and(|page| page.contains(noted))
     })
     .await;
-    assert_eq!(leads(&house, &address).await, epoch, "it has led all the time");
+    assert_eq!(leads(&cluster, &address).await, epoch, "it has led all the time");
     assert!(page(&address, "/health").await.is_some());
-    let runs = house.runs();
+    let runs = cluster.runs();
     assert!(ids.iter().all(|id| runs[id] == 1), "each has run once: {runs:?}");
     daemons.push(lead);
-    house.close(daemons, &[("success", &ids)]).await;
+    cluster.close(daemons, &[("success", &ids)]).await;
 }

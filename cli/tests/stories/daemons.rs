@@ -48,15 +48,15 @@ fn free_address() -> String {
 async fn lead_and_worker_say_that_they_are_alive_and_stop_when_asked() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed).with("GREENLINE_LISTEN", &free_address());
-    terminal.run(&["health", "lead"]).ended(1).says(&["no lead answers"]);
-    terminal.run(&["health", "worker"]).ended(1).says(&["no worker has left a sign of life"]);
+    terminal.run(&["health", "lead"]).exits(1).prints(&["no lead answers"]);
+    terminal.run(&["health", "worker"]).exits(1).prints(&["no worker has left a sign of life"]);
 
     let mut lead = Daemon::start(&terminal, &["lead"]);
     let mut worker = Daemon::start(&terminal, &["worker", "--slots", "2", "--labels", "gpu"]);
     for daemon in ["lead", "worker"] {
         until("health", || (terminal.run(&["health", daemon]).code == 0).then_some(()));
     }
-    terminal.run(&["health", "worker"]).ended(0).says(&["is alive"]);
+    terminal.run(&["health", "worker"]).exits(0).prints(&["is alive"]);
 
     let on_gpu = |spec: &mut TaskSpec| {
         spec.labels = ["gpu".parse().unwrap()].into();
@@ -66,8 +66,8 @@ async fn lead_and_worker_say_that_they_are_alive_and_stop_when_asked() {
     until("the task's end", || {
         (terminal.json(&["queue", "show", "a"])[0]["status"] == "success").then_some(())
     });
-    terminal.run(&["queue", "log", "a"]).ended(0).says(&["from a\n"]);
-    terminal.run(&["doctor"]).ended(0).says(&["workers: 1 worker is alive", "lead: "]);
+    terminal.run(&["queue", "log", "a"]).exits(0).prints(&["from a\n"]);
+    terminal.run(&["doctor"]).exits(0).prints(&["workers: 1 worker is alive", "lead: "]);
 
     assert_eq!((lead.stop(), worker.stop()), (Some(0), Some(0)));
     assert!(bed.queue.workers().await.unwrap().is_empty(), "it said good-bye");
@@ -86,7 +86,7 @@ async fn a_worker_that_stops_hands_back_what_does_not_end_in_time() {
     assert_eq!(worker.stop(), Some(0));
     let record = bed.queue.record(&id("a")).await.unwrap().unwrap();
     assert_eq!((&record.status[..], record.failures, record.crashes), ("pending", 0, 0));
-    terminal.run(&["queue", "show", "a"]).ended(0).says(&["attempt 1 was given back"]);
+    terminal.run(&["queue", "show", "a"]).exits(0).prints(&["attempt 1 was given back"]);
 }
 
 #[tokio::test]
@@ -101,8 +101,8 @@ async fn a_task_that_ends_within_the_grace_is_finished_by_a_worker_that_stops() 
     assert_eq!(worker.stop(), Some(0));
     let record = bed.queue.record(&id("a")).await.unwrap().unwrap();
     assert_eq!((&record.status[..], record.failures, record.crashes), ("success", 0, 0));
-    let told = terminal.run(&["queue", "show", "a"]).ended(0);
-    assert!(!told.out.contains("given back"), "{told:?}");
+    let reported = terminal.run(&["queue", "show", "a"]).exits(0);
+    assert!(!reported.out.contains("given back"), "{reported:?}");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn of_much_output_the_log_keeps_the_beginning_and_the_end() {
     until("the task's end", || {
         (terminal.json(&["queue", "show", "a"])[0]["status"] == "success").then_some(())
     });
-    let log = terminal.run(&["queue", "log", "a"]).ended(0);
+    let log = terminal.run(&["queue", "log", "a"]).exits(0);
     assert!(log.out.starts_with("1\n2\n3\n") && log.out.ends_with("100000\nthe reason\n"));
     let notes = log.out.lines().filter(|line| line.contains("bytes"));
     let notes: Vec<&str> = notes.collect();
@@ -155,8 +155,8 @@ async fn commands_of_the_same_user_read_no_daemons_secrets() {
     }
     // A Redis on a port: its socket is in a directory of root's.
     let port = greenline_testbed::free_port();
-    let ground = greenline_testbed::Ground { port: Some(port), ..Default::default() };
-    let bed = TestBed::on(ground).await;
+    let restriction = greenline_testbed::BedOptions { port: Some(port), ..Default::default() };
+    let bed = TestBed::on(restriction).await;
     let (place, secret) = (ordinary_users_place(), format!("secret-{}", fastrand::u64(..)));
     let start = |args: &[&str], redis: bool| {
         use std::os::unix::process::CommandExt;
@@ -218,22 +218,22 @@ async fn a_port_that_is_taken_is_named_with_the_mend() {
     let address = taken.local_addr().unwrap().to_string();
     let terminal = Terminal::at(&bed);
     for command in ["lead", "up"] {
-        let printed = terminal.run(&[command, "--listen", &address]).ended(3);
-        printed.says(&[&address, "is taken by another program", "GREENLINE_LISTEN"]);
+        let printed = terminal.run(&[command, "--listen", &address]).exits(3);
+        printed.prints(&[&address, "is taken by another program", "GREENLINE_LISTEN"]);
     }
 }
 
 #[test]
 fn a_worker_that_could_do_nothing_does_not_start() {
     let terminal = Terminal::alone();
-    terminal.run(&["worker"]).ended(2).says(&["no Redis is set"]);
-    terminal.run(&["worker", "--slots", "0"]).ended(2).says(&["--slots"]);
-    terminal.run(&["up", "--workers", "0"]).ended(2);
+    terminal.run(&["worker"]).exits(2).prints(&["no Redis is set"]);
+    terminal.run(&["worker", "--slots", "0"]).exits(2).prints(&["--slots"]);
+    terminal.run(&["up", "--workers", "0"]).exits(2);
 }
 
 #[tokio::test]
 async fn a_type_that_nobody_knows_is_refused_by_name() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed).with("GREENLINE_TYPES", "run_commands");
-    terminal.run(&["worker"]).ended(2).says(&["run_commands", "it knows run_command"]);
+    terminal.run(&["worker"]).exits(2).prints(&["run_commands", "it knows run_command"]);
 }

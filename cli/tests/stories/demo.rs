@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::grounds::Ground;
+use crate::kernel_limits::KernelRestriction;
 use crate::terminal::{Terminal, until};
 
 const REPAIR: [&str; 7] =
@@ -34,13 +34,14 @@ impl Place {
 
     /// The story's events, once it has ended well and nothing is left of it.
     fn plays(&self, story: &str, events: &[&str]) -> Vec<Value> {
-        let told = self.terminal.json(&["demo", "--yes", "--story", story]);
-        assert_eq!(names(&told), events, "{told:#?}");
-        assert_eq!(told.last().unwrap()["ended_well"], true);
-        let times: Vec<i64> = told.iter().map(|it| it["elapsed_ms"].as_i64().unwrap()).collect();
+        let reported = self.terminal.json(&["demo", "--yes", "--story", story]);
+        assert_eq!(names(&reported), events, "{reported:#?}");
+        assert_eq!(reported.last().unwrap()["ended_well"], true);
+        let times: Vec<i64> =
+            reported.iter().map(|it| it["elapsed_ms"].as_i64().unwrap()).collect();
         assert!(times.is_sorted(), "{times:?}");
         self.is_clean();
-        told
+        reported
     }
 
     #[track_caller]
@@ -55,8 +56,8 @@ impl Place {
     }
 }
 
-fn names(told: &[Value]) -> Vec<&str> {
-    told.iter().map(|event| event["event"].as_str().unwrap()).collect()
+fn names(reported: &[Value]) -> Vec<&str> {
+    reported.iter().map(|event| event["event"].as_str().unwrap()).collect()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -87,9 +88,9 @@ fn a_broken_test_becomes_a_task_and_is_reproduced() {
             .with("GIT_DIR", "/nowhere"),
         ..place
     };
-    let told = place.terminal.json(&["demo", "--yes"]);
-    assert_eq!(names(&told), REPAIR);
-    let of = |name: &str| told.iter().find(|it| it["event"] == name).unwrap();
+    let reported = place.terminal.json(&["demo", "--yes"]);
+    assert_eq!(names(&reported), REPAIR);
+    let of = |name: &str| reported.iter().find(|it| it["event"] == name).unwrap();
     assert_eq!(of("failed_check")["pull"], 1);
     assert_eq!(of("failed_check")["check"], "test");
     assert_eq!(of("diagnosed")["category"], "test_assertion");
@@ -115,36 +116,36 @@ fn what_the_linter_says_is_reproduced_too() {
 
 #[test]
 fn a_flaky_test_runs_again() {
-    let told = Place::new().plays("flaky", &RERUN);
-    assert_eq!(told[1]["origin"], "flaky");
-    assert!(told[3]["body"].as_str().unwrap().contains("green again"));
+    let reported = Place::new().plays("flaky", &RERUN);
+    assert_eq!(reported[1]["origin"], "flaky");
+    assert!(reported[3]["body"].as_str().unwrap().contains("green again"));
 }
 
 #[test]
 fn a_network_that_failed_is_nobodys_fault() {
-    let told = Place::new().plays("infrastructure", &RERUN);
-    assert_eq!(told[1]["origin"], "infra");
+    let reported = Place::new().plays("infrastructure", &RERUN);
+    assert_eq!(reported[1]["origin"], "infra");
 }
 
 #[test]
 fn a_fork_is_explained_and_never_run() {
-    let told = Place::new().plays("fork", &["failed_check", "diagnosed", "commented", "done"]);
-    assert_eq!(told[1]["rule"], "fork");
+    let reported = Place::new().plays("fork", &["failed_check", "diagnosed", "commented", "done"]);
+    assert_eq!(reported[1]["rule"], "fork");
 }
 
 #[test]
 fn a_broken_default_branch_gets_an_issue_and_nobody_else_the_blame() {
     let first = ["failed_check", "diagnosed", "issue_opened"];
     let then = ["failed_check", "diagnosed", "commented", "done"];
-    let told = Place::new().plays("broken-base", &[&first[..], &then].concat());
-    assert_eq!((&told[0]["branch"], &told[0]["pull"]), (&"main".into(), &Value::Null));
-    assert_eq!(told[4]["origin"], "pre_existing");
+    let reported = Place::new().plays("broken-base", &[&first[..], &then].concat());
+    assert_eq!((&reported[0]["branch"], &reported[0]["pull"]), (&"main".into(), &Value::Null));
+    assert_eq!(reported[4]["origin"], "pre_existing");
 }
 
 #[test]
 fn for_people_it_is_told_in_plain_words_that_fit() {
     let place = Place::new();
-    let printed = place.terminal.run(&["demo", "--yes"]).ended(0).says(&[
+    let printed = place.terminal.run(&["demo", "--yes"]).exits(0).prints(&[
         "assertion",
         "`test` is red on acme/slug#1",
         "not ok 3 - dots go",
@@ -163,14 +164,14 @@ fn for_people_it_is_told_in_plain_words_that_fit() {
     let wide = printed.out.lines().find(|line| line.chars().count() > 80);
     assert_eq!(wide, None);
     place.is_clean();
-    let coloured = place.terminal.run(&["demo", "--story", "fork", "--color", "always"]).ended(0);
-    assert!(coloured.out.contains('\x1b'));
+    let colored = place.terminal.run(&["demo", "--story", "fork", "--color", "always"]).exits(0);
+    assert!(colored.out.contains('\x1b'));
 }
 
 #[test]
 fn the_logs_are_kept_where_it_says() {
     let place = Place::new();
-    let printed = place.terminal.run(&["demo", "--yes", "--keep", "--story", "fork"]).ended(0);
+    let printed = place.terminal.run(&["demo", "--yes", "--keep", "--story", "fork"]).exits(0);
     let kept = entries(&place.temporary);
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert!(printed.err.contains(kept[0].to_str().unwrap()), "{}", printed.err);
@@ -229,11 +230,12 @@ fn a_reader_that_has_seen_enough_stops_it() {
 fn without_a_sandbox_nothing_is_run_and_that_is_said() {
     let place = Place::new();
     let without = || place.terminal.run(&["demo", "--yes", "--json"]);
-    let printed = Ground::WithoutLandlock.stand(without).ended(3).says(&["doctor"]);
-    let told = printed.json();
-    assert_eq!(names(&told), REPAIR);
-    assert_eq!(told[4]["outcome"], "not_reproduced");
-    assert_eq!(told[6]["ended_well"], false);
+    let printed =
+        KernelRestriction::WithoutLandlock.run_under(without).exits(3).prints(&["doctor"]);
+    let reported = printed.json();
+    assert_eq!(names(&reported), REPAIR);
+    assert_eq!(reported[4]["outcome"], "not_reproduced");
+    assert_eq!(reported[6]["ended_well"], false);
     place.is_clean();
 }
 
@@ -244,21 +246,21 @@ fn what_is_missing_is_named_with_the_mend() {
     std::fs::create_dir(&programs).unwrap();
     let place =
         Place { terminal: place.terminal.with("PATH", programs.to_str().unwrap()), ..place };
-    place.terminal.run(&["demo", "--yes"]).ended(3).says(&["git is not installed", "make demo"]);
+    place.terminal.run(&["demo", "--yes"]).exits(3).prints(&["git is not installed", "make demo"]);
     // It is only looked for: what it does is not reached.
     symlink("/bin/sh", programs.join("git")).unwrap();
-    place.terminal.run(&["demo", "--yes"]).ended(3).says(&["redis-server is not", "make demo"]);
+    place.terminal.run(&["demo", "--yes"]).exits(3).prints(&["redis-server is not", "make demo"]);
     place.is_clean();
 }
 
 #[test]
 fn what_it_can_not_do_is_wrong_usage() {
     let terminal = Terminal::alone();
-    terminal.run(&["demo", "--story", "nope"]).ended(2).says(&["assertion", "broken-base"]);
-    terminal.run(&["demo", "--redis", "redis://localhost"]).ended(2).says(&["--redis"]);
-    terminal.run(&["demo", "--sleep"]).ended(2);
+    terminal.run(&["demo", "--story", "nope"]).exits(2).prints(&["assertion", "broken-base"]);
+    terminal.run(&["demo", "--redis", "redis://localhost"]).exits(2).prints(&["--redis"]);
+    terminal.run(&["demo", "--sleep"]).exits(2);
     let listed = terminal.json(&["demo", "--list"]);
     assert_eq!(listed.len(), 6);
     assert_eq!(listed[0]["story"], "assertion");
-    terminal.run(&["demo", "--list"]).ended(0).says(&["flaky", "passed on this commit before"]);
+    terminal.run(&["demo", "--list"]).exits(0).prints(&["flaky", "passed on this commit before"]);
 }

@@ -37,23 +37,23 @@ fn one(printed: &Printed) -> serde_json::Value {
 #[test]
 fn a_log_is_diagnosed_wherever_it_comes_from() {
     let terminal = with_log();
-    let of_file = terminal.run(&["diagnose", "job.log"]).ended(0);
-    let of_file = of_file.says(&["build (stable) fails: error[E0308]: mismatched types", "next"]);
+    let of_file = terminal.run(&["diagnose", "job.log"]).exits(0);
+    let of_file = of_file.prints(&["build (stable) fails: error[E0308]: mismatched types", "next"]);
     assert!(!of_file.out.contains('\x1b'));
     for args in [&["diagnose"][..], &["diagnose", "-"]] {
-        terminal.feed(args, LOG).ended(0).says(&["fails: error[E0308]: mismatched types"]);
+        terminal.feed(args, LOG).exits(0).prints(&["fails: error[E0308]: mismatched types"]);
     }
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(LOG.as_bytes()).unwrap();
     std::fs::write(terminal.folder().join("job.log.gz"), packed.finish().unwrap()).unwrap();
-    let json = |log: &str| terminal.run(&["diagnose", "--json", log]).ended(0).out;
+    let json = |log: &str| terminal.run(&["diagnose", "--json", log]).exits(0).out;
     assert_eq!(json("job.log"), json("job.log.gz"));
 }
 
 #[test]
 fn one_log_is_the_contracts_object() {
     let terminal = with_log();
-    let it = one(&terminal.run(&["diagnose", "--json", "job.log"]).ended(0));
+    let it = one(&terminal.run(&["diagnose", "--json", "job.log"]).exits(0));
     assert_eq!(it["headline"]["line"], 6);
     assert_eq!(it["headline"]["text"], "error[E0308]: mismatched types");
     for field in [
@@ -72,7 +72,7 @@ fn one_log_is_the_contracts_object() {
     assert!(it.get("logs").is_none());
     let small = one(&terminal
         .run(&["diagnose", "--format", "json", "--budget", "100", "job.log"])
-        .ended(0));
+        .exits(0));
     assert!(small["excerpt"]["text"].as_str().unwrap().len() <= 100);
 }
 
@@ -92,12 +92,12 @@ fn a_directory_is_the_most_telling_log_and_all_of_them() {
         terminal.file(name, text);
     }
     std::os::unix::fs::symlink("0_lint.txt", folder.join("logs/link.log")).unwrap();
-    let it = one(&terminal.run(&["diagnose", "--json", "logs"]).ended(0));
+    let it = one(&terminal.run(&["diagnose", "--json", "logs"]).exits(0));
     assert_eq!((&it["log"], &it["headline"]["line"]), (&"1_build.txt".into(), &6.into()));
     let names: Vec<_> = it["logs"].as_array().unwrap().iter().map(|log| &log["log"]).collect();
     assert_eq!(names, ["0_lint.txt", "1_build.txt"]);
-    let shown = terminal.run(&["diagnose", "logs"]).ended(0);
-    shown.says(&["build (stable) fails", "other logs (1)", "0_lint.txt"]);
+    let shown = terminal.run(&["diagnose", "logs"]).exits(0);
+    shown.prints(&["build (stable) fails", "other logs (1)", "0_lint.txt"]);
 }
 
 /// A zip of stored entries, as small as the format allows.
@@ -134,12 +134,15 @@ fn a_runs_zip_is_all_of_its_jobs() {
         ("build/1_Set up.txt", "error: x\n"),
     ];
     std::fs::write(terminal.folder().join("run"), zip(&entries)).unwrap();
-    let it = one(&terminal.run(&["diagnose", "--json", "run"]).ended(0));
+    let it = one(&terminal.run(&["diagnose", "--json", "run"]).exits(0));
     assert_eq!((&it["log"], it["logs"].as_array().unwrap().len()), (&"build".into(), 2));
     std::fs::write(terminal.folder().join("none"), zip(&[])).unwrap();
-    terminal.run(&["diagnose", "none"]).ended(3).says(&["there is no log in this zip", "gh api"]);
+    terminal.run(&["diagnose", "none"]).exits(3).prints(&["there is no log in this zip", "gh api"]);
     std::fs::write(terminal.folder().join("cut"), &zip(&entries)[..200]).unwrap();
-    terminal.run(&["diagnose", "cut"]).ended(3).says(&["failed to read cut", "download it again"]);
+    terminal
+        .run(&["diagnose", "cut"])
+        .exits(3)
+        .prints(&["failed to read cut", "download it again"]);
 }
 
 #[test]
@@ -149,37 +152,40 @@ fn what_can_not_be_read_is_told_with_what_to_do() {
     std::fs::create_dir(terminal.folder().join("none")).unwrap();
     terminal
         .run(&["diagnose", "no.log"])
-        .ended(3)
-        .says(&["error: failed to read no.log", "name a log"]);
+        .exits(3)
+        .prints(&["error: failed to read no.log", "name a log"]);
     terminal
         .run(&["diagnose", "empty.log"])
-        .ended(3)
-        .says(&["error: empty.log is empty", "gh run view"]);
-    terminal.run(&["diagnose", "none"]).ended(3).says(&["error: none: no *.log", "name the files"]);
-    terminal.run(&["diagnose"]).ended(3).says(&["standard input is empty"]);
+        .exits(3)
+        .prints(&["error: empty.log is empty", "gh run view"]);
+    terminal
+        .run(&["diagnose", "none"])
+        .exits(3)
+        .prints(&["error: none: no *.log", "name the files"]);
+    terminal.run(&["diagnose"]).exits(3).prints(&["standard input is empty"]);
     std::fs::write(terminal.folder().join("cut.gz"), b"\x1f\x8b\x08\0\0\0\0\0\0\0\x4b").unwrap();
     terminal
         .run(&["diagnose", "cut.gz"])
-        .ended(3)
-        .says(&["failed to read cut.gz", "download it again"]);
+        .exits(3)
+        .prints(&["failed to read cut.gz", "download it again"]);
 }
 
 #[test]
 fn what_is_asked_wrongly_is_wrong_usage() {
     let terminal = with_log();
-    terminal.run(&["diagnose", "--budget", "17k", "job.log"]).ended(2).says(&["at most 16k"]);
-    terminal.run(&["diagnose", "--format", "xml", "job.log"]).ended(2).says(&["markdown"]);
+    terminal.run(&["diagnose", "--budget", "17k", "job.log"]).exits(2).prints(&["at most 16k"]);
+    terminal.run(&["diagnose", "--format", "xml", "job.log"]).exits(2).prints(&["markdown"]);
     terminal
         .run(&["diagnose", "--json", "--format", "sarif", "job.log"])
-        .ended(2)
-        .says(&["leave one"]);
+        .exits(2)
+        .prints(&["leave one"]);
     terminal.file("rules.toml", "[[rule]]\nnaem = \"x\"\n");
     terminal
         .run(&["diagnose", "--rules", "rules.toml", "job.log"])
-        .ended(2)
-        .says(&["rules.toml:2:"]);
+        .exits(2)
+        .prints(&["rules.toml:2:"]);
     terminal.file(".greenline-rules.toml", "[[rule]]\nnaem = \"x\"\n");
-    terminal.run(&["diagnose", "job.log"]).ended(2).says(&[".greenline-rules.toml:2:1"]);
+    terminal.run(&["diagnose", "job.log"]).exits(2).prints(&[".greenline-rules.toml:2:1"]);
 }
 
 #[test]
@@ -188,21 +194,21 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let mut command = terminal.command(&["diagnose", "job.log"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let mut printed = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut printed).unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(said, "");
+    assert_eq!(printed, "");
 }
 
 #[test]
 fn github_and_a_pull_request_get_their_forms() {
     let terminal = with_log();
-    let commands = terminal.run(&["diagnose", "--format", "github", "job.log"]).ended(0);
+    let commands = terminal.run(&["diagnose", "--format", "github", "job.log"]).exits(0);
     assert!(
         commands.out.starts_with("::error file=src/lib.rs,line=3,col=5,title=rustc::"),
         "{commands:?}"
     );
-    let page = terminal.run(&["diagnose", "--format", "markdown", "job.log"]).ended(0);
+    let page = terminal.run(&["diagnose", "--format", "markdown", "job.log"]).exits(0);
     assert!(
         page.out.starts_with(
             "**`build (stable)` fails: `error[E0308]: mismatched types`**\n`src/lib.rs:3`"
@@ -215,20 +221,20 @@ fn github_and_a_pull_request_get_their_forms() {
 fn a_file_that_would_fill_the_memory_is_refused_before_it_is_read() {
     let terminal = Terminal::alone();
     terminal.file("dense.sarif", &format!("[{}{{}}]", "{\"a\":0},".repeat(1_700_000)));
-    let refused = terminal.run(&["sarif", "check", "dense.sarif"]).ended(3);
-    refused.says(&["dense.sarif has 12 MiB", "more than 1 GiB of memory"]);
+    let refused = terminal.run(&["sarif", "check", "dense.sarif"]).exits(3);
+    refused.prints(&["dense.sarif has 12 MiB", "more than 1 GiB of memory"]);
 }
 
 #[test]
 fn our_own_sarif_passes_our_own_check() {
     let terminal = with_log();
-    let sarif = terminal.run(&["diagnose", "--format", "sarif", "job.log"]).ended(0).out;
+    let sarif = terminal.run(&["diagnose", "--format", "sarif", "job.log"]).exits(0).out;
     assert!(sarif.contains("\"id\": \"greenline/build (stable)/\""), "{sarif}");
     terminal.file("out.sarif", &sarif);
-    terminal.run(&["sarif", "check", "out.sarif"]).ended(0).says(&["GitHub takes out.sarif"]);
-    terminal.feed(&["sarif", "check", "-"], &sarif).ended(0);
+    terminal.run(&["sarif", "check", "out.sarif"]).exits(0).prints(&["GitHub takes out.sarif"]);
+    terminal.feed(&["sarif", "check", "-"], &sarif).exits(0);
     let named = terminal.run(&["diagnose", "--format", "sarif", "--category", "mine", "job.log"]);
-    named.ended(0).says(&["\"id\": \"mine/\""]);
+    named.exits(0).prints(&["\"id\": \"mine/\""]);
 }
 
 const UNFIT: &str = "{
@@ -246,42 +252,42 @@ const UNFIT: &str = "{
 fn what_github_refuses_is_told_with_its_place_and_mended() {
     let terminal = Terminal::alone();
     terminal.file("t.sarif", UNFIT);
-    terminal.run(&["sarif", "check", "t.sarif"]).ended(1).says(&[
+    terminal.run(&["sarif", "check", "t.sarif"]).exits(1).prints(&[
         "fail  t.sarif:7: a run has the same tool and category",
         "(/runs/1)",
-        "mend: give each run",
+        "hint: give each run",
         "fail  t.sarif:5: a result has no location (/runs/0/results/0)",
         "2 failures, 0 warnings: GitHub refuses it",
         "--repair mends 2 of 2 complaints",
     ]);
-    let report = one(&terminal.run(&["sarif", "check", "--json", "t.sarif"]).ended(1));
-    assert_eq!(report["complaints"][0]["kind"], "same_category");
+    let report = one(&terminal.run(&["sarif", "check", "--json", "t.sarif"]).exits(1));
+    assert_eq!(report["problems"][0]["kind"], "same_category");
     let args = ["sarif", "check", "--repair", "--output", "fit.sarif", "t.sarif"];
-    terminal.run(&args).ended(0).says(&[
+    terminal.run(&args).exits(0).prints(&[
         "done  gave 1 run",
         "done  dropped 1 result",
         "GitHub takes fit.sarif",
     ]);
     let unchanged = std::fs::read_to_string(terminal.folder().join("t.sarif")).unwrap();
     assert_eq!(unchanged, UNFIT);
-    terminal.run(&["sarif", "check", "fit.sarif"]).ended(0);
-    terminal.run(&["sarif", "check", "--repair", "t.sarif"]).ended(0);
-    terminal.run(&["sarif", "check", "t.sarif"]).ended(0);
+    terminal.run(&["sarif", "check", "fit.sarif"]).exits(0);
+    terminal.run(&["sarif", "check", "--repair", "t.sarif"]).exits(0);
+    terminal.run(&["sarif", "check", "t.sarif"]).exits(0);
 }
 
 #[test]
 fn a_file_that_a_tool_did_not_write_does_not_fail_the_upload() {
     let terminal = Terminal::alone();
-    terminal.run(&["sarif", "check", "none.sarif"]).ended(1).says(&["there is no such file"]);
-    terminal.run(&["sarif", "check", "--repair", "none.sarif"]).ended(0);
-    terminal.run(&["sarif", "check", "none.sarif"]).ended(0);
-    let piped = terminal.feed(&["sarif", "check", "--repair", "-"], "").ended(0);
+    terminal.run(&["sarif", "check", "none.sarif"]).exits(1).prints(&["there is no such file"]);
+    terminal.run(&["sarif", "check", "--repair", "none.sarif"]).exits(0);
+    terminal.run(&["sarif", "check", "none.sarif"]).exits(0);
+    let piped = terminal.feed(&["sarif", "check", "--repair", "-"], "").exits(0);
     assert!(piped.out.starts_with('{') && piped.err.contains("done  wrote a run"), "{piped:?}");
     terminal.file("broken.sarif", "{\"version\": \n");
     terminal
         .run(&["sarif", "check", "--repair", "broken.sarif"])
-        .ended(1)
-        .says(&["broken.sarif:2:0"]);
-    terminal.run(&["sarif", "check", "."]).ended(3).says(&["failed to read ."]);
-    terminal.run(&["sarif", "check", "--output", "x", "none.sarif"]).ended(2);
+        .exits(1)
+        .prints(&["broken.sarif:2:0"]);
+    terminal.run(&["sarif", "check", "."]).exits(3).prints(&["failed to read ."]);
+    terminal.run(&["sarif", "check", "--output", "x", "none.sarif"]).exits(2);
 }

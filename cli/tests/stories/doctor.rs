@@ -4,9 +4,9 @@ use greenline_store::cmd;
 use greenline_testbed::TestBed;
 use serde_json::Value;
 
-use crate::grounds::Ground;
+use crate::kernel_limits::KernelRestriction;
 use crate::terminal::{Printed, Terminal, claim, enqueue};
-use greenline_practice::github::{GitHub, PRIVATE_KEY, Permission, everything};
+use greenline_fake_github::github::{APP_PRIVATE_KEY, AppPermission, GitHub, everything};
 
 fn look(terminal: &Terminal) -> (i32, Vec<Value>) {
     let printed: Printed = terminal.run(&["doctor", "--json"]);
@@ -15,8 +15,8 @@ fn look(terminal: &Terminal) -> (i32, Vec<Value>) {
 
 /// The finding that says this.
 fn finding<'a>(findings: &'a [Value], part: &str) -> &'a Value {
-    let says = |finding: &&Value| finding["says"].as_str().unwrap().contains(part);
-    let Some(found) = findings.iter().find(says) else { panic!("{part:?} in {findings:#?}") };
+    let expected = |finding: &&Value| finding["message"].as_str().unwrap().contains(part);
+    let Some(found) = findings.iter().find(expected) else { panic!("{part:?} in {findings:#?}") };
     found
 }
 
@@ -33,11 +33,11 @@ async fn without_redis_the_rest_is_still_looked_at() {
     assert_eq!(code, 1);
     let redis = finding(&findings, "failed to reach Redis at 127.0.0.1:1");
     assert_eq!(redis["level"], "fail");
-    assert!(redis["mend"].as_str().unwrap().contains("start Redis"));
+    assert!(redis["hint"].as_str().unwrap().contains("start Redis"));
     finding(&findings, "git version");
     finding(&findings, "free for workspaces");
     finding(&findings, "GREENLINE_STATE_DIR, REDIS_URL");
-    terminal.run(&["doctor"]).ended(1).says(&["fail  redis: ", "      mend: ", "1 failure"]);
+    terminal.run(&["doctor"]).exits(1).prints(&["fail  redis: ", "      hint: ", "1 failure"]);
 }
 
 #[tokio::test]
@@ -50,22 +50,22 @@ async fn with_nothing_set_nothing_is_wrong() {
 #[test]
 fn the_sandbox_is_told_as_it_was_found_by_trying() {
     let terminal = Terminal::alone();
-    let (_, alone) = Ground::WithoutNamespaces.stand(|| look(&terminal));
+    let (_, alone) = KernelRestriction::WithoutNamespaces.run_under(|| look(&terminal));
     let landlock = finding(&alone, ", no user namespaces");
     assert_eq!((&landlock["about"], &landlock["level"]), (&"sandbox".into(), &"ok".into()));
     let why = finding(&alone, "no namespaces (failed to make namespaces: EPERM");
     assert_eq!(why["level"], "info");
-    assert!(why["says"].as_str().unwrap().contains("not even loopback"), "and what that costs");
-    assert!(why["mend"].as_str().unwrap().contains("user.max_user_namespaces"));
+    assert!(why["message"].as_str().unwrap().contains("not even loopback"), "and what that costs");
+    assert!(why["hint"].as_str().unwrap().contains("user.max_user_namespaces"));
     finding(&alone, "not kept out: ");
 
-    let (code, none) = Ground::WithoutLandlock.stand(|| look(&terminal));
+    let (code, none) = KernelRestriction::WithoutLandlock.run_under(|| look(&terminal));
     let refused = finding(&none, "none (this kernel has no Landlock): failures are not reproduced");
     assert_eq!((code, &refused["level"]), (0, &"warn".into()));
-    assert!(refused["mend"].as_str().unwrap().contains("Linux 5.13"));
+    assert!(refused["hint"].as_str().unwrap().contains("Linux 5.13"));
 
     let open = terminal.with("GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION", "on");
-    let (code, open) = Ground::WithoutLandlock.stand(|| look(&open));
+    let (code, open) = KernelRestriction::WithoutLandlock.run_under(|| look(&open));
     let danger = finding(&open, "what pull requests bring is run all the same");
     assert_eq!((code, &danger["level"]), (1, &"fail".into()));
 }
@@ -78,7 +78,7 @@ async fn a_redis_that_may_lose_tasks_is_warned_of() {
     assert_eq!(code, 0, "a warning is no failure");
     let policy = finding(&findings, "maxmemory-policy is allkeys-lru");
     assert_eq!(policy["level"], "warn");
-    assert!(policy["mend"].as_str().unwrap().contains("CONFIG SET maxmemory-policy noeviction"));
+    assert!(policy["hint"].as_str().unwrap().contains("CONFIG SET maxmemory-policy noeviction"));
     assert_eq!(finding(&findings, "the append-only file is off")["level"], "warn");
     finding(&findings, "database 10");
     finding(&findings, "of Redis's");
@@ -97,7 +97,7 @@ async fn a_key_of_the_wrong_type_is_named() {
     assert_eq!(code, 1);
     let wrong = finding(&findings, "agent:tasks:scheduled is a string, and should be a zset");
     assert_eq!(wrong["level"], "fail");
-    assert!(wrong["mend"].as_str().unwrap().contains("RENAME agent:tasks:scheduled"));
+    assert!(wrong["hint"].as_str().unwrap().contains("RENAME agent:tasks:scheduled"));
     finding(&findings, "agent:task:a is a string, and should be a hash");
 }
 
@@ -119,15 +119,15 @@ async fn what_keeps_tasks_from_running_is_found() {
     command(&bed, &["LPUSH", "agent:tasks:pending", "deleted-by-hand"]).await;
     let aside = r#"{"action":"merge:x","why":"it is not signed","at":1,"about":"{}"}"#;
     command(&bed, &["LPUSH", "agent:lead:set_aside", aside]).await;
-    terminal.run(&["queue", "pause", "--reason", "upgrade"]).ended(0);
+    terminal.run(&["queue", "pause", "--reason", "upgrade"]).exits(0);
     let (_, findings) = look(&terminal);
     let unfit = finding(&findings, "run_command+gpu, and no worker that is alive fits");
-    assert!(unfit["mend"].as_str().unwrap().contains("GREENLINE_LABELS=gpu"));
+    assert!(unfit["hint"].as_str().unwrap().contains("GREENLINE_LABELS=gpu"));
     finding(&findings, "1 worker is alive");
     finding(&findings, "lead-1 leads");
     finding(&findings, "1 entry in quarantine");
     let aside = finding(&findings, "1 action was set aside and not done, the latest: merge:x, as ");
-    assert!(aside["mend"].as_str().unwrap().contains("GREENLINE_INTENT_KEY"), "{aside}");
+    assert!(aside["hint"].as_str().unwrap().contains("GREENLINE_INTENT_KEY"), "{aside}");
     finding(&findings, "agent:task:b:lock is held by ada");
     finding(&findings, "deleted-by-hand");
     finding(&findings, "everything is paused by ada@");
@@ -150,13 +150,13 @@ async fn a_user_without_the_rights_is_told_which() {
     let (code, findings) = look(&terminal);
     assert_eq!(code, 1);
     let lacks = finding(&findings, "user poor may not: ZADD on agent:tasks:*");
-    assert!(lacks["mend"].as_str().unwrap().contains("ACL SETUSER"));
+    assert!(lacks["hint"].as_str().unwrap().contains("ACL SETUSER"));
 
     let wrong = terminal.with("REDIS_PASSWORD", "wrong");
     let (code, findings) = look(&wrong);
     assert_eq!(code, 1);
     let redis = findings.iter().find(|finding| finding["about"] == "redis").unwrap();
-    assert!(redis["mend"].as_str().unwrap().contains("REDIS_PASSWORD"), "{redis}");
+    assert!(redis["hint"].as_str().unwrap().contains("REDIS_PASSWORD"), "{redis}");
 }
 
 #[tokio::test]
@@ -184,7 +184,8 @@ async fn a_worker_by_the_rules_of_the_deployment_has_what_it_needs() {
         let (code, findings) = look(&terminal);
         assert_eq!(code, 0, "{findings:#?}");
         finding(&findings, &format!("user {user} may {may}"));
-        let unseen = findings.iter().any(|one| one["says"].to_string().contains("not looked at"));
+        let unseen =
+            findings.iter().any(|one| one["message"].to_string().contains("not looked at"));
         assert_eq!(unseen, user != "operator", "{findings:#?}");
     }
 }
@@ -199,10 +200,10 @@ fn settings_that_can_not_be_are_findings_too() {
     let slip = Terminal::alone().with("GREENLINE_SLOT", "4");
     let (code, findings) = look(&slip);
     assert_eq!(code, 0);
-    assert_eq!(finding(&findings, "GREENLINE_SLOT: ")["mend"], "did you mean GREENLINE_SLOTS?");
+    assert_eq!(finding(&findings, "GREENLINE_SLOT: ")["hint"], "did you mean GREENLINE_SLOTS?");
 }
 
-// The doctor is waited for while the practice GitHub answers it.
+// The doctor is waited for while the fake GitHub answers it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn github_is_asked_who_we_are_and_what_we_may_do() {
     let github = GitHub::start().await.unwrap();
@@ -217,16 +218,16 @@ async fn github_is_asked_who_we_are_and_what_we_may_do() {
     assert_eq!(finding(&findings, "does not accept the credentials")["about"], "github");
 
     let mut may = everything();
-    may.remove(&Permission::Checks);
+    may.remove(&AppPermission::Checks);
     let app = github.app("greenline", may);
     let _installed = app.install("acme", None);
     let by_app = terminal()
         .with("GITHUB_APP_ID", &app.id().to_string())
-        .with("GITHUB_APP_PRIVATE_KEY", PRIVATE_KEY)
+        .with("GITHUB_APP_PRIVATE_KEY", APP_PRIVATE_KEY)
         .with("GREENLINE_REPOS", "acme/app,acme/gone");
     let (code, findings) = look(&by_app);
     assert_eq!(code, 1);
     let checks = finding(&findings, "can't write checks in acme");
-    assert_eq!(checks["mend"], "give the app \"Checks: read and write\"");
+    assert_eq!(checks["hint"], "give the app \"Checks: read and write\"");
     finding(&findings, "acme/gone is not there");
 }

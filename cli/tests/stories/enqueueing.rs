@@ -1,6 +1,6 @@
 //! Giving work to the queue.
 
-use greenline_queue::{Priority, Status};
+use greenline_queue::{Priority, TaskStatus};
 use greenline_testbed::TestBed;
 
 use crate::terminal::{Terminal, id};
@@ -35,7 +35,8 @@ async fn a_command_becomes_a_task() {
         "--concurrency-key",
         "a#1",
     ];
-    let printed = terminal.run(&args).ended(0).says(&["nightly", "pending", "No worker is alive"]);
+    let printed =
+        terminal.run(&args).exits(0).prints(&["nightly", "pending", "No worker is alive"]);
     assert!(!printed.out.contains("No worker"), "hints are not data");
     let record = bed.queue.record(&id("nightly")).await.unwrap().unwrap();
     let task = greenline_queue::Task::from_json(&record.payload).unwrap();
@@ -46,7 +47,7 @@ async fn a_command_becomes_a_task() {
     assert!(record.created_at.is_some());
 
     let outcome = &terminal.json(&["queue", "enqueue", "--command", "true"])[0];
-    assert_eq!(outcome["outcome"], "filed");
+    assert_eq!(outcome["outcome"], "created");
     assert!(outcome["task_id"].as_str().unwrap().starts_with("cmd-"));
 }
 
@@ -73,11 +74,11 @@ async fn tasks_come_as_one_object_an_array_or_one_a_line() {
     terminal.file("array.json", &format!("[{}, {}]", line("b"), line("c")));
     terminal
         .run(&["queue", "enqueue", "one.json", "array.json"])
-        .ended(0)
-        .says(&["a ", "b ", "c "]);
+        .exits(0)
+        .prints(&["a ", "b ", "c "]);
 
     let lines: String = (1..=600).map(|n| line(&format!("load-{n}")) + "\n").collect();
-    let printed = terminal.feed(&["queue", "enqueue", "--json", "-"], &lines).ended(0);
+    let printed = terminal.feed(&["queue", "enqueue", "--json", "-"], &lines).exits(0);
     let outcomes = printed.json();
     assert_eq!(outcomes.len(), 600);
     assert_eq!(outcomes[599]["task_id"], "load-600");
@@ -101,7 +102,7 @@ async fn nothing_is_enqueued_half_and_every_mistake_has_its_place() {
         "{broken",
     ];
     terminal.file("tasks.jsonl", &lines.join("\n"));
-    terminal.run(&["queue", "enqueue", "tasks.jsonl"]).ended(2).says(&[
+    terminal.run(&["queue", "enqueue", "tasks.jsonl"]).exits(2).prints(&[
         "error: tasks.jsonl:2:",
         "timeout_minutes: invalid type",
         "error: tasks.jsonl:3:",
@@ -117,8 +118,8 @@ async fn nothing_is_enqueued_half_and_every_mistake_has_its_place() {
 async fn the_same_call_again_changes_nothing() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed);
-    terminal.feed(&["queue", "enqueue", "-"], &line("a")).ended(0);
-    let again = terminal.feed(&["queue", "enqueue", "--json", "-"], &line("a")).ended(0);
+    terminal.feed(&["queue", "enqueue", "-"], &line("a")).exits(0);
+    let again = terminal.feed(&["queue", "enqueue", "--json", "-"], &line("a")).exits(0);
     assert_eq!(again.json()[0]["outcome"], "exists");
     assert_eq!(count(&bed).await, 1);
 }
@@ -128,7 +129,7 @@ async fn a_task_that_is_refused_is_an_answer_of_no() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed);
     let args = ["queue", "enqueue", "--command", "true", "--depends-on", "nobody"];
-    terminal.run(&args).ended(1).says(&["refused: depends_on names nobody"]);
+    terminal.run(&args).exits(1).prints(&["refused: depends_on names nobody"]);
 }
 
 #[tokio::test]
@@ -136,26 +137,26 @@ async fn a_task_that_is_too_large_is_refused_with_what_to_do() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed);
     let large = format!(r#"{{"task_id":"a","type":"x","prompt":"{}"}}"#, "x".repeat(300 * 1024));
-    let says = ["stdin:1:1: the task has", "at most 262144 are allowed", "name it in `inputs`"];
-    terminal.feed(&["queue", "enqueue", "-"], &large).ended(2).says(&says);
+    let expected = ["stdin:1:1: the task has", "at most 262144 are allowed", "name it in `inputs`"];
+    terminal.feed(&["queue", "enqueue", "-"], &large).exits(2).prints(&expected);
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_the_command_line_is_said() {
     let bed = TestBed::new().await;
     let terminal = Terminal::at(&bed);
-    let run = |args: &[&str]| terminal.run(&[&["queue", "enqueue"], args].concat()).ended(2);
-    run(&[]).says(&["--command"]);
-    run(&["--id", "a"]).says(&["--command"]);
-    run(&["--command", "true", "--id", "a b"]).says(&["use 1 to 128 of A-Z a-z 0-9"]);
+    let run = |args: &[&str]| terminal.run(&[&["queue", "enqueue"], args].concat()).exits(2);
+    run(&[]).prints(&["--command"]);
+    run(&["--id", "a"]).prints(&["--command"]);
+    run(&["--command", "true", "--id", "a b"]).prints(&["use 1 to 128 of A-Z a-z 0-9"]);
     run(&["--command", "true", "--timeout-minutes", "0"])
-        .says(&["--timeout-minutes: 0 is not between"]);
-    run(&["--command", " "]).says(&["--command: command 1 is empty"]);
-    run(&["--command", "true", "--priority", "urgent"]).says(&["critical, high, normal, low"]);
-    run(&["missing.json"]).says(&["failed to read missing.json"]);
-    run(&["--command", "true", "file.json"]).says(&["cannot be used with"]);
+        .prints(&["--timeout-minutes: 0 is not between"]);
+    run(&["--command", " "]).prints(&["--command: command 1 is empty"]);
+    run(&["--command", "true", "--priority", "urgent"]).prints(&["critical, high, normal, low"]);
+    run(&["missing.json"]).prints(&["failed to read missing.json"]);
+    run(&["--command", "true", "file.json"]).prints(&["cannot be used with"]);
     terminal.file("empty.json", "\n");
-    run(&["empty.json"]).says(&["empty.json: there is no task in it"]);
+    run(&["empty.json"]).prints(&["empty.json: there is no task in it"]);
     assert_eq!(count(&bed).await, 0);
 }
 
@@ -165,9 +166,9 @@ async fn a_namespace_keeps_deployments_apart() {
     let terminal = Terminal::at(&bed);
     terminal
         .run(&["--namespace", "acme", "queue", "enqueue", "--id", "a", "--command", "true"])
-        .ended(0);
+        .exits(0);
     assert_eq!(count(&bed).await, 0);
     let listed = terminal.json(&["queue", "list", "--namespace", "acme"]);
     assert_eq!(listed[0]["id"], "a");
-    assert_eq!(listed[0]["status"], Status::Pending.as_str());
+    assert_eq!(listed[0]["status"], TaskStatus::Pending.as_str());
 }

@@ -6,16 +6,17 @@
     reason = "helpers of a test fail it as the test would"
 )]
 
-mod changing;
+mod conventions;
 mod daemons;
 mod demo;
 mod diagnosing;
 mod doctor;
 mod enqueueing;
-mod grounds;
-mod looking;
-mod manners;
-mod remembering;
+mod history;
+mod inspecting;
+mod kernel_limits;
+mod operating;
 mod reproducing;
+mod snapshots;
 mod terminal;
 mod up;

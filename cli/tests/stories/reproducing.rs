@@ -7,7 +7,7 @@ use greenline_testbed::{GitServer, TestBed};
 use serde_json::{Value, json, value::RawValue};
 
 use crate::daemons::Daemon;
-use crate::grounds::Ground;
+use crate::kernel_limits::KernelRestriction;
 use crate::terminal::{Terminal, enqueue, until};
 
 const TYPES: &str = "error[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     \"x\"\n";
@@ -22,12 +22,13 @@ struct Scene {
 }
 
 impl Scene {
-    async fn on(ground: Ground, environment: &[(&str, &str)]) -> Self {
+    async fn on(restriction: KernelRestriction, environment: &[(&str, &str)]) -> Self {
         let (bed, git) = (TestBed::new().await, GitServer::public().await);
         // The repository is not at the usual host, and its address not a public one.
         let terminal = Terminal::at(&bed).with("GREENLINE_SANDBOX_PRIVATE_HOSTS", "127.0.0.1");
         let terminal = environment.iter().fold(terminal, |it, (name, value)| it.with(name, value));
-        let worker = ground.stand(|| Daemon::start(&terminal, &["worker", "--slots", "1"]));
+        let worker =
+            restriction.run_under(|| Daemon::start(&terminal, &["worker", "--slots", "1"]));
         Self { bed, git, terminal, worker }
     }
 
@@ -54,7 +55,7 @@ impl Scene {
     }
 
     fn show(&self, name: &str) -> crate::terminal::Printed {
-        self.terminal.run(&["queue", "show", name]).ended(0)
+        self.terminal.run(&["queue", "show", name]).exits(0)
     }
 }
 
@@ -63,19 +64,19 @@ fn kind(name: &str) -> TaskType {
 }
 
 /// A test that says this and fails.
-fn failing(says: &str) -> String {
-    format!("echo 'running tests'\ncat <<'END' >&2\n{says}END\nexit 101\n")
+fn failing(expected: &str) -> String {
+    format!("echo 'running tests'\ncat <<'END' >&2\n{expected}END\nexit 101\n")
 }
 
 /// What the lead makes of CI's log of it.
-fn signature_in_ci(says: &str) -> String {
-    let log = format!("{says}##[error]Process completed with exit code 101.\n");
+fn signature_in_ci(expected: &str) -> String {
+    let log = format!("{expected}##[error]Process completed with exit code 101.\n");
     diagnose(log.as_bytes(), &Default::default()).signature.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_says_whether_the_failure_shows_here_too() {
-    let scene = Scene::on(Ground::Here, &[]).await;
+    let scene = Scene::on(KernelRestriction::Here, &[]).await;
     let same = scene.git.commit(&[("test.sh", &failing(TYPES))]);
     let other = scene.git.commit(&[("test.sh", &failing(OTHER))]);
     let none = scene.git.commit(&[("test.sh", "exit 0\n")]);
@@ -87,7 +88,7 @@ async fn a_worker_says_whether_the_failure_shows_here_too() {
         let answer = scene.outcome(name, &head, |_| {}).await;
         assert_eq!(answer["outcome"], outcome, "{answer}");
     }
-    scene.show("same").says(&[
+    scene.show("same").prints(&[
         "same succeeded",
         "fix_test_failure",
         "validation `sh test.sh`",
@@ -98,20 +99,20 @@ async fn a_worker_says_whether_the_failure_shows_here_too() {
         "validation `sh test.sh`: exit code 101",
         "error[E0308]: mismatched types",
     ]);
-    scene.show("other").says(&["different: ", "another failure than in CI", "error[E0425]"]);
-    scene.show("none").says(&["not_reproduced: all commands passed here"]);
-    let log = scene.terminal.run(&["queue", "log", "same"]).ended(0);
+    scene.show("other").prints(&["different: ", "another failure than in CI", "error[E0425]"]);
+    scene.show("none").prints(&["not_reproduced: all commands passed here"]);
+    let log = scene.terminal.run(&["queue", "log", "same"]).exits(0);
     // By two pipes: which comes first is not said.
-    log.says(&["running tests"]).says(&["error[E0308]"]);
+    log.prints(&["running tests"]).prints(&["error[E0308]"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_fork_brings_is_neither_fetched_nor_run() {
-    let scene = Scene::on(Ground::Here, &[]).await;
+    let scene = Scene::on(KernelRestriction::Here, &[]).await;
     let head = scene.git.commit(&[("test.sh", &failing(TYPES))]);
     let forks = scene.outcome("forks", &head, |inputs| inputs["fork"] = true.into()).await;
     assert_eq!(forks["outcome"], "not_reproduced");
-    scene.show("forks").says(&["not_reproduced: the head is a fork's, and what a fork brings"]);
+    scene.show("forks").prints(&["not_reproduced: the head is a fork's, and what a fork brings"]);
     let unsaid = |inputs: &mut Value| drop(inputs.as_object_mut().unwrap().remove("fork"));
     let unsaid = scene.outcome("unsaid", &head, unsaid).await;
     assert_eq!(unsaid["outcome"], "not_reproduced", "who does not say so could be a fork");
@@ -135,8 +136,11 @@ fn prying(scene: &Scene) -> String {
 }
 
 /// What a test of the pull request finds out on that ground.
-async fn pried(ground: Ground, environment: &[(&str, &str)]) -> (Value, String, bool) {
-    let scene = Scene::on(ground, environment).await;
+async fn pried(
+    restriction: KernelRestriction,
+    environment: &[(&str, &str)],
+) -> (Value, String, bool) {
+    let scene = Scene::on(restriction, environment).await;
     scene.terminal.file("theirs", "a secret of the worker's\n");
     let head = scene.git.commit(&[("test.sh", &prying(&scene))]);
     let answer = scene.outcome("pries", &head, |_| {}).await;
@@ -149,22 +153,27 @@ async fn pried(ground: Ground, environment: &[(&str, &str)]) -> (Value, String, 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_pull_request_brings_reaches_nothing_of_the_worker() {
     let finds = ["a secret of the worker's", "reached Redis"];
-    for (ground, ends) in [(Ground::Here, ""), (Ground::WithoutNamespaces, " alone")] {
-        let (answer, seen, marked) = pried(ground, &[]).await;
+    for (restriction, ends) in
+        [(KernelRestriction::Here, ""), (KernelRestriction::WithoutNamespaces, " alone")]
+    {
+        let (answer, seen, marked) = pried(restriction, &[]).await;
         assert!(answer["isolation"].as_str().unwrap().ends_with(ends), "{answer}");
         let found = finds.iter().find(|find| seen.contains(*find));
-        assert!(found.is_none() && !seen.contains("REDIS_URL=") && !marked, "{ground:?}: {seen}");
+        assert!(
+            found.is_none() && !seen.contains("REDIS_URL=") && !marked,
+            "{restriction:?}: {seen}"
+        );
     }
     // The same attempts work where nothing is in their way, or this proves nothing.
     let by_name = [("GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION", "on")];
-    let (_, seen, marked) = pried(Ground::WithoutLandlock, &by_name).await;
+    let (_, seen, marked) = pried(KernelRestriction::WithoutLandlock, &by_name).await;
     assert!(finds.iter().all(|find| seen.contains(find)) && marked, "{seen}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_worker_left_running_ends_when_the_next_one_starts() {
-    for ground in [Ground::Here, Ground::WithoutNamespaces] {
-        let mut scene = Scene::on(ground, &[("GREENLINE_SANDBOX_COMMANDS", "on")]).await;
+    for restriction in [KernelRestriction::Here, KernelRestriction::WithoutNamespaces] {
+        let mut scene = Scene::on(restriction, &[("GREENLINE_SANDBOX_COMMANDS", "on")]).await;
         let sleeper = format!("sleep 1{:08}", fastrand::u32(..100_000_000));
         let hidden = format!("env -i setsid {sleeper} & wait");
         enqueue(&scene.bed.queue, "a", |spec| spec.validation = vec![hidden]).await;
@@ -172,7 +181,7 @@ async fn what_a_killed_worker_left_running_ends_when_the_next_one_starts() {
             until("the command", || Some(running(&sleeper)).filter(|found| !found.is_empty()));
         scene.worker.kill();
         assert_eq!(running(&sleeper), left, "nobody is there to end it");
-        scene.worker = ground.stand(|| Daemon::start(&scene.terminal, &["worker"]));
+        scene.worker = restriction.run_under(|| Daemon::start(&scene.terminal, &["worker"]));
         until("its end", || left.iter().all(|pid| !running(&sleeper).contains(pid)).then_some(()));
     }
 }
@@ -189,38 +198,38 @@ fn running(command: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_isolation_nothing_is_fetched_or_run_unless_the_operator_says_so() {
-    let scene = Scene::on(Ground::WithoutLandlock, &[]).await;
+    let scene = Scene::on(KernelRestriction::WithoutLandlock, &[]).await;
     let head = scene.git.commit(&[("test.sh", &failing(TYPES))]);
     let answer = scene.outcome("refused", &head, |_| {}).await;
     assert_eq!(answer["outcome"], "not_reproduced");
     assert_eq!(answer["reason"], "no isolation: this kernel has no Landlock");
     assert_eq!(scene.git.requests(), 0);
-    scene.show("refused").says(&["not_reproduced: no isolation", "sandbox: none"]);
+    scene.show("refused").prints(&["not_reproduced: no isolation", "sandbox: none"]);
 
     let by_name = ("GREENLINE_RUN_UNTRUSTED_CODE_WITHOUT_ISOLATION", "on");
-    let wanted = Scene::on(Ground::WithoutLandlock, &[by_name]).await;
+    let wanted = Scene::on(KernelRestriction::WithoutLandlock, &[by_name]).await;
     let head = wanted.git.commit(&[("test.sh", &failing(TYPES))]);
     let answer = wanted.outcome("wanted", &head, |_| {}).await;
     assert_eq!(answer["outcome"], "reproduced", "{answer}");
-    wanted.show("wanted").says(&["sandbox: none, as the operator wants"]);
+    wanted.show("wanted").prints(&["sandbox: none, as the operator wants"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operators_own_commands_are_shut_in_too_if_they_say_so() {
-    for (ground, setting, expected) in [
-        (Ground::Here, "off", "got out"),
-        (Ground::Here, "on", "kept in"),
-        (Ground::WithoutNamespaces, "on", "kept in"),
+    for (restriction, setting, expected) in [
+        (KernelRestriction::Here, "off", "got out"),
+        (KernelRestriction::Here, "on", "kept in"),
+        (KernelRestriction::WithoutNamespaces, "on", "kept in"),
     ] {
-        let scene = Scene::on(ground, &[("GREENLINE_SANDBOX_COMMANDS", setting)]).await;
+        let scene = Scene::on(restriction, &[("GREENLINE_SANDBOX_COMMANDS", setting)]).await;
         let theirs = scene.terminal.file("theirs", "x").display().to_string();
         let escape = format!("if cat {theirs}; then echo got out; else echo kept in; fi");
         enqueue(&scene.bed.queue, "a", |spec| spec.validation = vec![escape]).await;
         until("the task's end", || {
             (scene.terminal.json(&["queue", "show", "a"])[0]["status"] == "success").then_some(())
         });
-        let log = scene.terminal.run(&["queue", "log", "a"]).ended(0);
-        assert!(log.out.contains(expected), "{ground:?}, {setting}: {log:?}");
+        let log = scene.terminal.run(&["queue", "log", "a"]).exits(0);
+        assert!(log.out.contains(expected), "{restriction:?}, {setting}: {log:?}");
     }
 }
 
@@ -228,14 +237,16 @@ async fn the_operators_own_commands_are_shut_in_too_if_they_say_so() {
 async fn settings_that_would_open_the_sandbox_are_refused() {
     let bed = TestBed::new().await;
     let wanted = Terminal::at(&bed).with("GREENLINE_SANDBOX_COMMANDS", "on");
-    Ground::WithoutLandlock.stand(|| {
+    KernelRestriction::WithoutLandlock.run_under(|| {
         wanted
             .run(&["worker"])
-            .ended(2)
-            .says(&["GREENLINE_SANDBOX_COMMANDS is on, and no sandbox"]);
+            .exits(2)
+            .prints(&["GREENLINE_SANDBOX_COMMANDS is on, and no sandbox"]);
     });
     let terminal = Terminal::at(&bed);
     let folder = terminal.folder().canonicalize().unwrap().display().to_string();
     let wide = terminal.with("GREENLINE_SANDBOX_READ", &folder);
-    wide.run(&["worker"]).ended(2).says(&["GREENLINE_SANDBOX_READ names", "holds the workspaces"]);
+    wide.run(&["worker"])
+        .exits(2)
+        .prints(&["GREENLINE_SANDBOX_READ names", "holds the workspaces"]);
 }

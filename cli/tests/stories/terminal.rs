@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use greenline_queue::{Appetite, Claim, Queue, TaskId, TaskSpec, Worker};
+use greenline_queue::{Claim, ClaimRequest, Queue, TaskId, TaskSpec, Worker};
 use greenline_testbed::TestBed;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -105,7 +105,7 @@ impl Printed {
 
     /// Fails the test unless it ended so and printed nothing that looks like an accident.
     #[track_caller]
-    pub(crate) fn ended(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
         assert!(!self.err.contains("panicked"), "{}", self.err);
         self
@@ -113,7 +113,7 @@ impl Printed {
 
     /// Fails the test unless stdout or stderr holds all of these, in this order.
     #[track_caller]
-    pub(crate) fn says(self, parts: &[&str]) -> Self {
+    pub(crate) fn prints(self, parts: &[&str]) -> Self {
         let all = format!("{}\n{}", self.out, self.err);
         let mut from = 0;
         for part in parts {
@@ -141,7 +141,7 @@ pub(crate) async fn enqueue(queue: &Queue, name: &str, change: impl FnOnce(&mut 
 /// Claims what there is.
 pub(crate) async fn claim(worker: &mut Worker, count: usize) -> Vec<Claim> {
     let short = BTreeSet::new();
-    let appetite = Appetite { start: count, prefetch: 0, short: &short, running: 0 };
+    let appetite = ClaimRequest { start: count, prefetch: 0, short: &short, running: 0 };
     worker.claim(appetite).await.expect("a claim").tasks
 }
 

@@ -7,38 +7,38 @@ use greenline_store::{Credentials, Store, StoreConfig, StoreError, cmd};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::grounds::Ground;
+use crate::kernel_limits::KernelRestriction;
 use crate::terminal::{Terminal, until};
 
 /// `greenline up`; neither it nor its Redis outlives its test.
-struct House {
+struct TestCluster {
     process: Child,
-    said: String,
+    printed: String,
     redis: Pid,
 }
 
-impl House {
+impl TestCluster {
     /// Starts it, and waits until it has said what runs where.
     async fn start(terminal: &Terminal) -> Self {
-        Self::start_on(Ground::Here, terminal).await
+        Self::start_on(KernelRestriction::Here, terminal).await
     }
 
-    async fn start_on(ground: Ground, terminal: &Terminal) -> Self {
+    async fn start_on(restriction: KernelRestriction, terminal: &Terminal) -> Self {
         let mut command = terminal.command(&["up", "--workers", "2", "--slots", "2"]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = ground.stand(|| command.spawn().unwrap());
+        let mut process = restriction.run_under(|| command.spawn().unwrap());
         let stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut said = String::new();
+        let mut printed = String::new();
         for line in stdout.lines() {
             let line = line.unwrap();
-            said.push_str(&line);
-            said.push('\n');
+            printed.push_str(&line);
+            printed.push('\n');
             if line.starts_with("Ctrl-C") {
                 break;
             }
         }
-        assert!(said.contains("Ctrl-C"), "{said} {:?}", process.wait());
-        Self { process, said, redis: redis_pid(terminal).await }
+        assert!(printed.contains("Ctrl-C"), "{printed} {:?}", process.wait());
+        Self { process, printed, redis: redis_pid(terminal).await }
     }
 
     fn signal(&self, signal: Signal) {
@@ -54,7 +54,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for TestCluster {
     fn drop(&mut self) {
         let _gone = self.process.kill();
         let _reaped = self.process.wait();
@@ -91,7 +91,7 @@ fn status(terminal: &Terminal, id: &str) -> String {
 #[tokio::test]
 async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     let terminal = alone();
-    let mut house = House::start(&terminal).await;
+    let mut cluster = TestCluster::start(&terminal).await;
     for part in [
         "Redis      started for you",
         "leading since",
@@ -101,12 +101,12 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
         "failures are explained and flaky jobs re-run",
         "repairs are off",
     ] {
-        assert!(house.said.contains(part), "{part} in {}", house.said);
+        assert!(cluster.printed.contains(part), "{part} in {}", cluster.printed);
     }
     let token =
         std::fs::read_to_string(terminal.folder().join(".greenline/operator_token")).unwrap();
-    assert!(!token.is_empty() && !house.said.contains(token.trim()), "no terminal, no token");
-    assert!(house.said.contains("token in .greenline/operator_token"), "{}", house.said);
+    assert!(!token.is_empty() && !cluster.printed.contains(token.trim()), "no terminal, no token");
+    assert!(cluster.printed.contains("token in .greenline/operator_token"), "{}", cluster.printed);
     let home = terminal.folder().join(".greenline");
     for secret in ["operator_token", "redis_password", "task_key"] {
         let file = std::fs::metadata(home.join(secret)).unwrap();
@@ -117,9 +117,9 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     let stranger = Store::connect(StoreConfig::at(url)).await;
     assert!(matches!(stranger, Err(StoreError::Denied(_))), "{:?}", stranger.err());
 
-    terminal.run(&["queue", "enqueue", "--id", "hello", "--command", "echo hello"]).ended(0);
+    terminal.run(&["queue", "enqueue", "--id", "hello", "--command", "echo hello"]).exits(0);
     until("the task's end", || (status(&terminal, "hello") == "success").then_some(()));
-    terminal.run(&["queue", "show", "hello"]).ended(0).says(&[
+    terminal.run(&["queue", "show", "hello"]).exits(0).prints(&[
         "hello succeeded",
         "attempt 1 on ",
         "validation `echo hello`: exit code 0",
@@ -127,16 +127,19 @@ async fn a_house_starts_from_nothing_works_and_leaves_nothing_behind() {
     ]);
     let forks = r#"{"task_id":"look","type":"investigate_failure","prompt":"x","validation":["x"],
         "inputs":{"repo":"acme/app","head_sha":"0123456789012345678901234567890123456789","fork":true}}"#;
-    terminal.feed(&["queue", "enqueue", "-"], forks).ended(0);
+    terminal.feed(&["queue", "enqueue", "-"], forks).exits(0);
     until("the answer", || (status(&terminal, "look") == "success").then_some(()));
-    terminal.run(&["queue", "show", "look"]).ended(0).says(&["not_reproduced: ", "fork's"]);
-    terminal.run(&["doctor"]).ended(0).says(&["2 workers are alive"]);
-    terminal.run(&["up"]).ended(2).says(&["runs in this directory already", "process"]);
+    terminal.run(&["queue", "show", "look"]).exits(0).prints(&["not_reproduced: ", "fork's"]);
+    terminal.run(&["doctor"]).exits(0).prints(&["2 workers are alive"]);
+    terminal.run(&["up"]).exits(2).prints(&["runs in this directory already", "process"]);
 
-    house.signal(Signal::SIGINT);
-    assert_eq!(house.ended(), Some(0));
-    assert!(!house.redis_lives());
-    terminal.run(&["queue", "stats"]).ended(2).says(&["no `greenline up` runs in this directory"]);
+    cluster.signal(Signal::SIGINT);
+    assert_eq!(cluster.ended(), Some(0));
+    assert!(!cluster.redis_lives());
+    terminal
+        .run(&["queue", "stats"])
+        .exits(2)
+        .prints(&["no `greenline up` runs in this directory"]);
 }
 
 /// A client of the embedded Redis, as the README has it for redis-cli.
@@ -152,16 +155,16 @@ fn redis_cli(terminal: &Terminal, words: &[&str]) -> String {
 #[tokio::test]
 async fn a_house_signs_its_tasks_and_runs_none_that_was_changed() {
     let terminal = alone();
-    let mut house = House::start(&terminal).await;
-    terminal.run(&["queue", "pause"]).ended(0);
+    let mut cluster = TestCluster::start(&terminal).await;
+    terminal.run(&["queue", "pause"]).exits(0);
     for id in ["whole", "changed"] {
-        terminal.run(&["queue", "enqueue", "--id", id, "--command", "true"]).ended(0);
+        terminal.run(&["queue", "enqueue", "--id", id, "--command", "true"]).exits(0);
     }
     let payload = r#"{"task_id":"changed","type":"run_command","validation":["touch /tmp/x"]}"#;
     assert_eq!(redis_cli(&terminal, &["HSET", "agent:task:changed", "payload", payload]), "0");
     let pushed = r#"{"task_id":"pushed","type":"run_command","validation":["true"]}"#;
     redis_cli(&terminal, &["LPUSH", "agent:tasks:pending", pushed]);
-    terminal.run(&["queue", "resume"]).ended(0);
+    terminal.run(&["queue", "resume"]).exits(0);
     for (id, becomes) in [("whole", "success"), ("changed", "failed")] {
         until("its end", || (status(&terminal, id) == becomes).then_some(()));
     }
@@ -169,10 +172,10 @@ async fn a_house_signs_its_tasks_and_runs_none_that_was_changed() {
         let shown = terminal.run(&["queue", "show", "pushed"]);
         shown.out.contains("pushed succeeded").then_some(())
     });
-    terminal.run(&["queue", "show", "changed"]).says(&["its signature is wrong"]);
-    terminal.run(&["queue", "quarantine"]).ended(0).says(&["its signature is wrong"]);
-    house.signal(Signal::SIGINT);
-    assert_eq!(house.ended(), Some(0));
+    terminal.run(&["queue", "show", "changed"]).prints(&["its signature is wrong"]);
+    terminal.run(&["queue", "quarantine"]).exits(0).prints(&["its signature is wrong"]);
+    cluster.signal(Signal::SIGINT);
+    assert_eq!(cluster.ended(), Some(0));
 }
 
 /// Says `got NAME` for each secret of the house that it can read, and `reached` if it gets through
@@ -192,9 +195,9 @@ fn prying(terminal: &Terminal) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn code_in_the_sandbox_sees_no_secret_of_the_house_and_no_redis() {
-    for ground in [Ground::Here, Ground::WithoutNamespaces] {
+    for restriction in [KernelRestriction::Here, KernelRestriction::WithoutNamespaces] {
         let terminal = alone().with("GREENLINE_SANDBOX_COMMANDS", "on");
-        let mut house = House::start_on(ground, &terminal).await;
+        let mut cluster = TestCluster::start_on(restriction, &terminal).await;
         let command = prying(&terminal);
         // Outside of the sandbox the same commands find all of it.
         let mut outside = std::process::Command::new("sh");
@@ -204,40 +207,44 @@ async fn code_in_the_sandbox_sees_no_secret_of_the_house_and_no_redis() {
         for found in ["redis_password", "operator_token", "task_key", "reached"] {
             assert!(outside.contains(found), "{found} in {outside}");
         }
-        terminal.run(&["queue", "enqueue", "--id", "pry", "--command", &command]).ended(0);
+        terminal.run(&["queue", "enqueue", "--id", "pry", "--command", &command]).exits(0);
         until("its end", || (status(&terminal, "pry") == "success").then_some(()));
-        let log = terminal.run(&["queue", "log", "pry"]).ended(0);
+        let log = terminal.run(&["queue", "log", "pry"]).exits(0);
         assert!(log.out.contains("tried"), "{log:?}");
         for found in ["got ", "reached"] {
-            assert!(!log.out.contains(found), "on {ground:?}: {}", log.out);
+            assert!(!log.out.contains(found), "on {restriction:?}: {}", log.out);
         }
-        house.signal(Signal::SIGINT);
-        assert_eq!(house.ended(), Some(0));
+        cluster.signal(Signal::SIGINT);
+        assert_eq!(cluster.ended(), Some(0));
     }
 }
 
 #[tokio::test]
 async fn running_tasks_go_back_and_what_was_done_is_kept() {
     let terminal = alone();
-    let mut house = House::start(&terminal).await;
-    terminal.run(&["queue", "enqueue", "--id", "done", "--command", "true"]).ended(0);
-    terminal.run(&["queue", "enqueue", "--id", "long", "--command", "sleep 300"]).ended(0);
+    let mut cluster = TestCluster::start(&terminal).await;
+    terminal.run(&["queue", "enqueue", "--id", "done", "--command", "true"]).exits(0);
+    terminal.run(&["queue", "enqueue", "--id", "long", "--command", "sleep 300"]).exits(0);
     until("both tasks", || {
         (status(&terminal, "done") == "success" && status(&terminal, "long") == "running")
             .then_some(())
     });
-    house.signal(Signal::SIGINT);
-    house.signal(Signal::SIGTERM);
-    assert_eq!(house.ended(), Some(0), "the second signal does not wait for the grace");
-    assert!(!house.redis_lives());
+    cluster.signal(Signal::SIGINT);
+    cluster.signal(Signal::SIGTERM);
+    assert_eq!(cluster.ended(), Some(0), "the second signal does not wait for the grace");
+    assert!(!cluster.redis_lives());
 
-    let mut again = House::start(&terminal).await;
-    assert!(!again.said.contains("shown this once"), "an old token is not shown: {}", again.said);
+    let mut again = TestCluster::start(&terminal).await;
+    assert!(
+        !again.printed.contains("shown this once"),
+        "an old token is not shown: {}",
+        again.printed
+    );
     assert_eq!(status(&terminal, "done"), "success");
     until("the long task's second start", || {
         (status(&terminal, "long") == "running").then_some(())
     });
-    terminal.run(&["queue", "cancel", "long"]).ended(0);
+    terminal.run(&["queue", "cancel", "long"]).exits(0);
     until("the cancel", || (status(&terminal, "long") == "cancelled").then_some(()));
     again.signal(Signal::SIGTERM);
     assert_eq!(again.ended(), Some(0));
@@ -246,22 +253,22 @@ async fn running_tasks_go_back_and_what_was_done_is_kept() {
 #[tokio::test]
 async fn what_a_killed_house_left_is_taken_over() {
     let terminal = alone();
-    let mut house = House::start(&terminal).await;
-    terminal.run(&["queue", "pause"]).ended(0);
-    terminal.run(&["queue", "enqueue", "--id", "kept", "--command", "true"]).ended(0);
-    house.signal(Signal::SIGKILL);
-    house.ended();
-    assert!(house.redis_lives());
+    let mut cluster = TestCluster::start(&terminal).await;
+    terminal.run(&["queue", "pause"]).exits(0);
+    terminal.run(&["queue", "enqueue", "--id", "kept", "--command", "true"]).exits(0);
+    cluster.signal(Signal::SIGKILL);
+    cluster.ended();
+    assert!(cluster.redis_lives());
     assert_eq!(status(&terminal, "kept"), "pending");
 
-    let mut next = House::start(&terminal).await;
-    assert!(next.said.contains("taken over"), "{}", next.said);
-    assert_eq!(next.redis, house.redis);
-    terminal.run(&["queue", "resume"]).ended(0);
+    let mut next = TestCluster::start(&terminal).await;
+    assert!(next.printed.contains("taken over"), "{}", next.printed);
+    assert_eq!(next.redis, cluster.redis);
+    terminal.run(&["queue", "resume"]).exits(0);
     until("the kept task", || (status(&terminal, "kept") == "success").then_some(()));
     next.signal(Signal::SIGTERM);
     assert_eq!(next.ended(), Some(0));
-    assert!(!house.redis_lives());
+    assert!(!cluster.redis_lives());
 }
 
 #[test]
@@ -269,5 +276,5 @@ fn a_house_that_refuses_unsigned_tasks_has_to_sign_its_own() {
     let public = "0123456789abcdef".repeat(4);
     let terminal =
         alone().with("GREENLINE_UNSIGNED", "quarantine").with("GREENLINE_TASK_PUBLIC_KEY", &public);
-    terminal.run(&["up"]).ended(2).says(&["no key to sign with", "set GREENLINE_TASK_KEY"]);
+    terminal.run(&["up"]).exits(2).prints(&["no key to sign with", "set GREENLINE_TASK_KEY"]);
 }

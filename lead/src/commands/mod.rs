@@ -1,16 +1,18 @@
 //! Commands to Greenline in comments: `@greenline retry`.
 //!
-//! What a comment asks for is read without asking anybody ([`words`]); whether its author may ask
-//! for it is asked of GitHub at that moment ([`Intake`]). What comes out is a [`Command`] for the
+//! What a comment asks for is read without asking anybody ([`parse_commands`]); whether its author may ask
+//! for it is asked of GitHub at that moment ([`CommandAuthorizer`]). What comes out is a [`CommentCommand`] for the
 //! plan: nothing is done here.
 //!
 //! - A command counts when it is written: not when a comment is edited later, not twice.
 //! - Bots, and we ourselves, command nothing.
 //! - Whoever may not push gets a confused reaction, whoever may gets eyes; other comments none.
 
-mod intake;
+mod authorize;
 mod markup;
-mod words;
+mod parser;
 
-pub use intake::{Command, Heard, HearingError, Intake, Spoken};
-pub use words::{MOST_WORDS, Word, words};
+pub use authorize::{
+    AuthorizeError, CommandAuthorizer, CommandsFound, CommentCommand, PullComment,
+};
+pub use parser::{CommandKind, MOST_COMMANDS, parse_commands};

@@ -1,11 +1,11 @@
-//! What history knows beside one result: the material of which an origin is judged.
+//! The history beside one result, from which the origin of a failure is judged.
 
 use greenline_forge::{PullNumber, Sha};
 use serde::{Deserialize, Serialize};
 
-/// How one result came out.
+/// The outcome of one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum CheckColor {
     /// It passed.
     Green,
     /// It failed.
@@ -14,7 +14,7 @@ pub enum Colour {
     Infra,
 }
 
-impl Colour {
+impl CheckColor {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Green => "green",
@@ -24,37 +24,36 @@ impl Colour {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Green, Self::Red, Self::Infra].into_iter().find(|colour| colour.as_str() == text)
+        [Self::Green, Self::Red, Self::Infra].into_iter().find(|color| color.as_str() == text)
     }
 }
 
 /// One result of the same check on the same commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct CheckAttempt {
     /// Its name.
     pub name: String,
     /// When it ended, in ms.
     pub at: u64,
-    /// How it came out.
-    pub colour: Colour,
-    /// What failed.
+    pub color: CheckColor,
+    /// The signature of the failure.
     pub signature: Option<String>,
 }
 
-impl Attempt {
-    /// From `at colour signature`, as the script keeps it.
+impl CheckAttempt {
+    /// From `at color signature`, as the script keeps it.
     pub(super) fn read(name: &str, text: &str) -> Option<Self> {
         let mut words = text.splitn(3, ' ');
         let at = words.next()?.parse().ok()?;
-        let colour = Colour::parse(words.next()?)?;
+        let color = CheckColor::parse(words.next()?)?;
         let signature = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
-        Some(Self { name: name.to_owned(), at, colour, signature })
+        Some(Self { name: name.to_owned(), at, color, signature })
     }
 }
 
 /// The check on the base branch: how it came out last, infrastructure aside.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Base {
+pub enum BaseState {
     /// Nobody has seen it.
     #[default]
     Unknown,
@@ -71,9 +70,9 @@ pub enum Base {
     },
 }
 
-/// Where a signature was seen. Stored as JSON: names here outlive a release.
+/// A place where a signature was seen. Stored as JSON: the names outlive a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sighting {
+pub struct FailureOccurrence {
     /// The result's name.
     pub name: String,
     /// When, in ms.
@@ -86,7 +85,7 @@ pub struct Sighting {
     pub pull: Option<PullNumber>,
     /// By whom.
     pub author: String,
-    /// Whether the branch was the base itself.
+    /// True if the branch was the base branch itself.
     pub base: bool,
 }
 
@@ -94,22 +93,22 @@ pub struct Sighting {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
     /// Results of the same check on the same commit, this one included, oldest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<CheckAttempt>,
     /// The check on the base branch.
-    pub base: Base,
-    /// Where the same signature of the same check was seen, newest first, this one included.
-    pub sightings: Vec<Sighting>,
+    pub base: BaseState,
+    /// Places where the same signature of the same check was seen, newest first, this one included.
+    pub occurrences: Vec<FailureOccurrence>,
 }
 
 impl Evidence {
-    /// Whether the same check has passed on the same commit since the result of that name and time.
+    /// Returns true if the same check has passed on the same commit after that result.
     #[must_use]
     pub fn is_green_since(&self, name: &str, at: u64) -> bool {
         // Of one second, the later job has the higher number.
         let order = |name: &str, at: u64| {
             (at, name.strip_prefix("check-").and_then(|job| job.parse::<u64>().ok()))
         };
-        let since = |one: &Attempt| order(&one.name, one.at) > order(name, at);
-        self.attempts.iter().any(|one| one.colour == Colour::Green && since(one))
+        let since = |one: &CheckAttempt| order(&one.name, one.at) > order(name, at);
+        self.attempts.iter().any(|one| one.color == CheckColor::Green && since(one))
     }
 }

@@ -6,9 +6,8 @@ use greenline_forge::RepoName;
 use greenline_store::{StoreError, cmd, from_redis_value, pipe};
 use serde::Serialize;
 
-use super::{DAY_MS, History, numbers};
+use super::{DAY_MS, History, metrics};
 
-/// How far back is looked, in days.
 const WINDOW_DAYS: u64 = 14;
 
 /// A test, or a check without named tests, that is flaky.
@@ -22,7 +21,7 @@ pub struct FlakyTest {
     pub test: Option<String>,
     /// On how many commits it both failed and passed.
     pub flakes: u64,
-    /// How many results the check had.
+    /// Number of results of the check.
     pub runs: u64,
     /// Flakes per result: 0 to 1.
     pub rate: f64,
@@ -44,7 +43,7 @@ impl History {
         for flake in self.flakes(repo, now).await? {
             let key = (flake.check.clone(), flake.test.clone());
             let runs = runs.get(&flake.check).copied().unwrap_or(0);
-            let known = tests.entry(key).or_insert_with(|| FlakyTest {
+            let evidence = tests.entry(key).or_insert_with(|| FlakyTest {
                 repo: repo.clone(),
                 check: flake.check,
                 test: Some(flake.test).filter(|test| !test.is_empty()),
@@ -54,10 +53,10 @@ impl History {
                 last_seen_at: 0,
                 last_sha: String::new(),
             });
-            known.flakes += 1;
-            known.rate = share(known.flakes, runs);
+            evidence.flakes += 1;
+            evidence.rate = share(evidence.flakes, runs);
             // Flakes come in the order of time.
-            (known.last_seen_at, known.last_sha) = (flake.at, flake.sha);
+            (evidence.last_seen_at, evidence.last_sha) = (flake.at, flake.sha);
         }
         let mut tests: Vec<FlakyTest> = tests.into_values().collect();
         tests.sort_by(|one, other| {
@@ -84,7 +83,7 @@ impl History {
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn measure(&self, now: u64) -> Result<f64, StoreError> {
+    pub async fn update_flake_rate(&self, now: u64) -> Result<f64, StoreError> {
         let (mut flaked, mut all) = (0, 0);
         for repo in self.repos().await? {
             let flakes = self.flakes(&repo, now).await?;
@@ -95,11 +94,11 @@ impl History {
             all += self.runs(&repo, now).await?.values().sum::<u64>();
         }
         let rate = share(flaked, all);
-        numbers::rate(rate);
+        metrics::rate(rate);
         Ok(rate)
     }
 
-    /// What flaked, in the order of time.
+    /// Returns the flakes in order of time.
     async fn flakes(&self, repo: &RepoName, now: u64) -> Result<Vec<Flake>, StoreError> {
         let mut call = cmd("ZRANGE");
         call.arg(format!("{}flakes", self.prefix(repo)));
@@ -108,7 +107,7 @@ impl History {
         Ok(flakes.iter().filter_map(|(text, at)| Flake::read(text, *at)).collect())
     }
 
-    /// How many results each check had.
+    /// Returns the number of results of each check.
     async fn runs(&self, repo: &RepoName, now: u64) -> Result<BTreeMap<String, u64>, StoreError> {
         let today = now / DAY_MS;
         let mut days = pipe();

@@ -1,10 +1,9 @@
-//! What is known of checks from before: where each failure was seen, and what came and went.
+//! The history of checks: where each failure was seen, and which tests are flaky.
 //!
-//! - Every result that the lead sees is [observed](History::observe) once, red and green. Saying one
-//!   again changes nothing and gives the same answer, so a restart may repeat.
-//! - From what is known beside a failure, [`origin()`] judges where it comes from. Pure, and
-//!   conservative: see there.
-//! - Kept for 30 days. Lists are capped; no key grows without end.
+//! - Every result that the lead sees, red or green, is [recorded](History::observe) once. Recording
+//!   it again changes nothing and returns the same answer, so a restart may repeat.
+//! - [`origin()`] judges from the history where a failure comes from. It is pure and conservative.
+//! - Entries are kept for 30 days. Lists are capped; no key grows without bound.
 //!
 //! Keys, all under `agent:lead:history:{repo}:` (`␟` is U+001F, which no name holds):
 //!
@@ -12,17 +11,17 @@
 //! |---|---|---|
 //! | `commit:{sha}` | HASH | `{check}␟{result}` → `{ms} {green, red or infra} {signature}` |
 //! | `tests:{sha}␟{check}` | SET | names of tests that failed on it |
-//! | `seen:{check}␟{signature}` | ZSET by ms | where a signature was seen, as JSON; the newest 200 |
-//! | `base:{branch}␟{check}` | HASH | how the check stands on a base branch, and since when |
+//! | `observation:{check}␟{signature}` | ZSET by ms | where a signature was seen, as JSON; the newest 200 |
+//! | `base:{branch}␟{check}` | HASH | the state of the check on a base branch, and its start |
 //! | `flakes` | ZSET by ms | `{check}␟{test}␟{sha}` that both failed and passed; the newest 10,000 |
-//! | `tried:{check}` | HASH | task → whether a worker saw the failure, too |
-//! | `runs:{day}` | HASH | how many results each check had |
+//! | `reproductions:{check}` | HASH | task → true if a worker reproduced the failure |
+//! | `runs:{day}` | HASH | number of results of each check |
 //!
 //! and `agent:lead:history`, a SET of the repositories.
 
 mod evidence;
 mod flaky;
-mod numbers;
+mod metrics;
 mod origin;
 
 use std::collections::BTreeSet;
@@ -31,27 +30,25 @@ use greenline_diagnosis::Diagnosis;
 use greenline_forge::{PullNumber, RepoName, Sha};
 use greenline_store::{Cmd, Script, Store, StoreError, pipe};
 
-pub use evidence::{Attempt, Base, Colour, Evidence, Sighting};
+pub use evidence::{BaseState, CheckAttempt, CheckColor, Evidence, FailureOccurrence};
 pub use flaky::FlakyTest;
-pub use origin::{Judged, Origin, is_infra, origin, telling_signature};
+pub use origin::{FailureOrigin, JudgedOrigin, distinctive_signature, is_infra, origin};
 
-pub(crate) use numbers::METRICS;
+pub(crate) use metrics::METRICS;
 
-use crate::failure::{CheckName, FailedCheck, PassedCheck};
+use crate::check::{CheckName, FailedCheck, PassedCheck};
 
-/// How long results are kept, in ms.
+/// Retention of results, in ms.
 const KEEP_MS: u64 = 30 * DAY_MS;
 const DAY_MS: u64 = 24 * 3600 * 1000;
-/// How many failed tests of one result are remembered.
+/// Most failed tests of one result that are stored.
 const MOST_TESTS: usize = 200;
 const LONGEST_TEST: usize = 500;
 
 /// One result of a check.
 #[derive(Debug, Clone)]
 pub struct Observation<'a> {
-    /// Where.
     pub repo: &'a RepoName,
-    /// Which check.
     pub check: &'a CheckName,
     /// The result's name: the same for the same end of the check, however it was seen.
     pub name: String,
@@ -63,17 +60,16 @@ pub struct Observation<'a> {
     pub pull: Option<PullNumber>,
     /// The branch that it is to be merged into; without a pull request, the branch itself.
     pub base_branch: &'a str,
-    /// Who wrote it.
+    /// The author of the change.
     pub author: &'a str,
     /// When it ended, in ms.
     pub at: u64,
-    /// How it came out.
-    pub outcome: Outcome<'a>,
+    pub outcome: CheckOutcome<'a>,
 }
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy)]
-pub enum Outcome<'a> {
+pub enum CheckOutcome<'a> {
     /// It passed.
     Passed,
     /// It failed; with what its log says, if it could be read.
@@ -101,7 +97,7 @@ impl<'a> Observation<'a> {
             base_branch: pull.map_or(&failure.branch, |pull| &pull.base),
             author,
             at: failure.completed_at.map_or(now, |moment| moment.0),
-            outcome: Outcome::Failed(diagnosis),
+            outcome: CheckOutcome::Failed(diagnosis),
         }
     }
 
@@ -119,38 +115,38 @@ impl<'a> Observation<'a> {
             base_branch: pull.map_or(&passed.branch, |pull| &pull.base),
             author,
             at: passed.completed_at.map_or(now, |moment| moment.0),
-            outcome: Outcome::Passed,
+            outcome: CheckOutcome::Passed,
         }
     }
 
-    fn colour(&self) -> Colour {
+    fn color(&self) -> CheckColor {
         match self.outcome {
-            Outcome::Passed => Colour::Green,
-            Outcome::Failed(Some(diagnosis)) if is_infra(diagnosis) => Colour::Infra,
-            Outcome::Failed(_) => Colour::Red,
+            CheckOutcome::Passed => CheckColor::Green,
+            CheckOutcome::Failed(Some(diagnosis)) if is_infra(diagnosis) => CheckColor::Infra,
+            CheckOutcome::Failed(_) => CheckColor::Red,
         }
     }
 
     fn diagnosis(&self) -> Option<&'a Diagnosis> {
         match self.outcome {
-            Outcome::Passed => None,
-            Outcome::Failed(diagnosis) => diagnosis,
+            CheckOutcome::Passed => None,
+            CheckOutcome::Failed(diagnosis) => diagnosis,
         }
     }
 
     fn failed_tests(&self) -> BTreeSet<String> {
         let tests = self.diagnosis().map_or(&[][..], |diagnosis| &diagnosis.failed_tests);
         let tests = tests.iter().take(MOST_TESTS);
-        tests.map(|name| plain(name).chars().take(LONGEST_TEST).collect()).collect()
+        tests.map(|name| strip_control(name).chars().take(LONGEST_TEST).collect()).collect()
     }
 
-    /// Whether the result is the base branch's own.
+    /// Returns true if the result is the base branch's own.
     fn is_base(&self) -> bool {
         self.pull.is_none() && self.branch == self.base_branch
     }
 
-    fn sighting(&self) -> Sighting {
-        Sighting {
+    fn occurrence(&self) -> FailureOccurrence {
+        FailureOccurrence {
             name: self.name.clone(),
             at: self.at,
             sha: self.sha.clone(),
@@ -162,7 +158,7 @@ impl<'a> Observation<'a> {
     }
 }
 
-/// What is known of checks from before. Cheap to clone.
+/// The history of checks. Cheap to clone.
 #[derive(Clone)]
 pub struct History {
     store: Store,
@@ -173,7 +169,7 @@ impl History {
     /// The history in a store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let observe = Script::new("observe", include_str!("lua/observe.lua"));
+        let observe = Script::new("observe_result", include_str!("../lua/observe_result.lua"));
         Self { store, observe }
     }
 
@@ -182,13 +178,13 @@ impl History {
     /// # Errors
     ///
     /// When Redis does not do it; the same call may be repeated.
-    pub async fn observe(&self, seen: &Observation<'_>) -> Result<Evidence, StoreError> {
-        type Answer = (Vec<String>, [Option<String>; 4], Vec<String>, u64);
-        let call = self.call(seen);
-        let (attempts, base, sightings, flaked): Answer =
+    pub async fn observe(&self, observation: &Observation<'_>) -> Result<Evidence, StoreError> {
+        type ObserveReply = (Vec<String>, [Option<String>; 4], Vec<String>, u64);
+        let call = self.call(observation);
+        let (attempts, base, occurrences, flaked): ObserveReply =
             self.store.run(&self.observe, &call).await?;
-        numbers::observed(seen.colour(), flaked == 1);
-        Ok(evidence(&attempts, base, &sightings))
+        metrics::observed(observation.color(), flaked == 1);
+        Ok(evidence(&attempts, base, &occurrences))
     }
 
     /// Writes down, once, what came of trying to see a failure of a check on a worker.
@@ -196,14 +192,14 @@ impl History {
     /// # Errors
     ///
     /// When Redis does not do it; the same call may be repeated.
-    pub async fn tried(
+    pub async fn record_reproduction(
         &self,
         repo: &RepoName,
         check: &CheckName,
         task: &str,
         outcome: &str,
     ) -> Result<(), StoreError> {
-        let key = format!("{}tried:{}", self.prefix(repo), plain(check.as_str()));
+        let key = format!("{}reproductions:{}", self.prefix(repo), strip_control(check.as_str()));
         let mut call = pipe();
         call.cmd("HSET").arg(&key).arg(task).arg(outcome);
         call.cmd("PEXPIRE").arg(&key).arg(KEEP_MS);
@@ -211,15 +207,25 @@ impl History {
         Ok(())
     }
 
-    fn call(&self, seen: &Observation<'_>) -> Cmd {
-        let tests = seen.failed_tests();
-        let signature = seen.diagnosis().and_then(telling_signature).unwrap_or_default();
-        let sighting = serde_json::to_string(&seen.sighting()).unwrap_or_default();
+    fn call(&self, observation: &Observation<'_>) -> Cmd {
+        let tests = observation.failed_tests();
+        let signature = observation.diagnosis().and_then(distinctive_signature).unwrap_or_default();
+        let occurrence = serde_json::to_string(&observation.occurrence()).unwrap_or_default();
         let mut call = self.observe.call(14 + tests.len(), 1_024);
-        call.arg(self.prefix(seen.repo)).arg(self.repos_key()).arg(seen.repo.folded());
-        call.arg(plain(seen.check.as_str())).arg(seen.sha.as_str()).arg(&seen.name);
-        call.arg(seen.colour().as_str()).arg(seen.at).arg(seen.at / DAY_MS).arg(signature);
-        call.arg(sighting).arg(plain(seen.base_branch)).arg(u8::from(seen.is_base())).arg(KEEP_MS);
+        call.arg(self.prefix(observation.repo))
+            .arg(self.repos_key())
+            .arg(observation.repo.folded());
+        call.arg(strip_control(observation.check.as_str()))
+            .arg(observation.sha.as_str())
+            .arg(&observation.name);
+        call.arg(observation.color().as_str())
+            .arg(observation.at)
+            .arg(observation.at / DAY_MS)
+            .arg(signature);
+        call.arg(occurrence)
+            .arg(strip_control(observation.base_branch))
+            .arg(u8::from(observation.is_base()))
+            .arg(KEEP_MS);
         for test in tests {
             call.arg(test);
         }
@@ -236,28 +242,29 @@ impl History {
 }
 
 /// A name as a part of keys and members, whose parts U+001F keeps apart.
-pub(crate) fn plain(name: &str) -> String {
+pub(crate) fn strip_control(name: &str) -> String {
     name.chars().filter(|letter| !letter.is_control()).collect()
 }
 
 /// The script's answer. What somebody else wrote there is left out, not believed.
-fn evidence(attempts: &[String], base: [Option<String>; 4], sightings: &[String]) -> Evidence {
+fn evidence(attempts: &[String], base: [Option<String>; 4], occurrences: &[String]) -> Evidence {
     let attempts = attempts.chunks_exact(2);
-    let mut attempts: Vec<Attempt> =
-        attempts.filter_map(|pair| Attempt::read(&pair[0], &pair[1])).collect();
+    let mut attempts: Vec<CheckAttempt> =
+        attempts.filter_map(|pair| CheckAttempt::read(&pair[0], &pair[1])).collect();
     attempts.sort_by_key(|attempt| attempt.at);
     let [state, signature, since_name, since_sha] = base;
     let base = match state.as_deref() {
-        Some("green") => Base::Green,
-        Some("red") => Base::Red {
+        Some("green") => BaseState::Green,
+        Some("red") => BaseState::Red {
             signature: signature.filter(|signature| !signature.is_empty()),
             since_name: since_name.unwrap_or_default(),
             since_sha: since_sha.unwrap_or_default(),
         },
-        _ => Base::Unknown,
+        _ => BaseState::Unknown,
     };
-    let sightings = sightings.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
-    Evidence { attempts, base, sightings }
+    let occurrences =
+        occurrences.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    Evidence { attempts, base, occurrences }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-use greenline_forge::{JobId, Moment};
+use greenline_forge::{JobId, Timestamp};
 use greenline_testbed::TestBed;
 
 use super::*;
-use crate::failure::Source;
+use crate::check::CheckSource;
 use crate::plan::tests::{failure, sha};
 
 const NOW: u64 = 1_700_000_000_000;
@@ -21,7 +21,7 @@ fn diagnosis(test: &str) -> Diagnosis {
          ##[error]Process completed with exit code 1.\n"
     );
     let found = greenline_diagnosis::diagnose(log.as_bytes(), &Default::default());
-    assert!(telling_signature(&found).is_some(), "{found:?}");
+    assert!(distinctive_signature(&found).is_some(), "{found:?}");
     found
 }
 
@@ -42,32 +42,32 @@ impl Story {
 
     fn next(&mut self, mut failure: FailedCheck) -> FailedCheck {
         (self.jobs, self.at) = (self.jobs + 1, self.at + HOUR);
-        failure.source = Source::Job { run: None, job: JobId(self.jobs), attempt: None };
-        failure.completed_at = Some(Moment(self.at));
+        failure.source = CheckSource::Job { run: None, job: JobId(self.jobs), attempt: None };
+        failure.completed_at = Some(Timestamp(self.at));
         failure
     }
 
-    async fn red(&mut self, at: &Push, diagnosis: &Diagnosis) -> Judged {
+    async fn red(&mut self, at: &Push, diagnosis: &Diagnosis) -> JudgedOrigin {
         let failure = self.next(at.0.clone());
-        let seen = Observation::of_failure(&failure, Some(diagnosis), at.1, NOW);
-        let known = self.history.observe(&seen).await.unwrap();
-        let told = origin(&seen, &known);
-        let again = self.history.observe(&seen).await.unwrap();
-        assert_eq!(known, again, "saying it again changes nothing");
-        told
+        let observation = Observation::of_failure(&failure, Some(diagnosis), at.1, NOW);
+        let evidence = self.history.observe(&observation).await.unwrap();
+        let judged = origin(&observation, &evidence);
+        let again = self.history.observe(&observation).await.unwrap();
+        assert_eq!(evidence, again, "saying it again changes nothing");
+        judged
     }
 
     async fn green(&mut self, at: &Push) {
         let passed = self.next(at.0.clone());
-        let seen = Observation {
-            outcome: Outcome::Passed,
+        let observation = Observation {
+            outcome: CheckOutcome::Passed,
             ..Observation::of_failure(&passed, None, at.1, NOW)
         };
-        self.history.observe(&seen).await.unwrap();
+        self.history.observe(&observation).await.unwrap();
     }
 }
 
-/// What somebody pushed.
+/// A pushed result.
 #[derive(Clone)]
 struct Push(FailedCheck, &'static str);
 
@@ -95,30 +95,33 @@ fn here() -> Push {
 async fn what_passed_and_failed_on_one_commit_is_flaky() {
     let mut story = Story::new().await;
     let first = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!(first.origin, Origin::Unknown);
+    assert_eq!(first.origin, FailureOrigin::Unknown);
     story.green(&here()).await;
-    let told = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!(told.origin, Origin::Flaky);
-    assert_eq!(told.because, "it failed and passed on the same commit aaaaaaa");
+    let judged = story.red(&here(), &diagnosis("test_a")).await;
+    assert_eq!(judged.origin, FailureOrigin::Flaky);
+    assert_eq!(judged.because, "it failed and passed on the same commit aaaaaaa");
     // It keeps failing: whatever it was, it is no longer flaky.
-    let told = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!(told.origin, Origin::Unknown);
+    let judged = story.red(&here(), &diagnosis("test_a")).await;
+    assert_eq!(judged.origin, FailureOrigin::Unknown);
 }
 
 #[tokio::test]
 async fn what_is_new_here_while_the_base_passes_is_the_changes_own() {
     let mut story = Story::new().await;
     story.green(&on_main('1')).await;
-    let told = story.red(&here(), &diagnosis("test_a")).await;
+    let judged = story.red(&here(), &diagnosis("test_a")).await;
     assert_eq!(
-        (told.origin, told.because.as_str()),
-        (Origin::PrCode, "it is new here, and main passes")
+        (judged.origin, judged.because.as_str()),
+        (FailureOrigin::PrCode, "it is new here, and main passes")
     );
     // The author's own second branch, and a second push, say nothing else.
-    assert_eq!(story.red(&by("ada", "y", '3'), &diagnosis("test_a")).await.origin, Origin::PrCode);
+    assert_eq!(
+        story.red(&by("ada", "y", '3'), &diagnosis("test_a")).await.origin,
+        FailureOrigin::PrCode
+    );
     assert_eq!(
         story.red(&by("ada", "feat/x", '4'), &diagnosis("test_a")).await.origin,
-        Origin::PrCode
+        FailureOrigin::PrCode
     );
 }
 
@@ -126,30 +129,33 @@ async fn what_is_new_here_while_the_base_passes_is_the_changes_own() {
 async fn what_fails_alike_on_the_base_was_there_before() {
     let mut story = Story::new().await;
     story.green(&on_main('1')).await;
-    assert_eq!(story.red(&on_main('2'), &diagnosis("test_a")).await.origin, Origin::PrCode);
-    assert_eq!(story.red(&on_main('3'), &diagnosis("test_a")).await.origin, Origin::PreExisting);
-    let told = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!(told.origin, Origin::PreExisting);
-    assert_eq!(told.because, "main has failed alike since 2222222");
-    assert_eq!(story.red(&here(), &diagnosis("test_b")).await.origin, Origin::Unknown);
+    assert_eq!(story.red(&on_main('2'), &diagnosis("test_a")).await.origin, FailureOrigin::PrCode);
+    assert_eq!(
+        story.red(&on_main('3'), &diagnosis("test_a")).await.origin,
+        FailureOrigin::PreExisting
+    );
+    let judged = story.red(&here(), &diagnosis("test_a")).await;
+    assert_eq!(judged.origin, FailureOrigin::PreExisting);
+    assert_eq!(judged.because, "main has failed alike since 2222222");
+    assert_eq!(story.red(&here(), &diagnosis("test_b")).await.origin, FailureOrigin::Unknown);
     // Repaired on the base: who fails alike now may have brought it back.
     story.green(&on_main('4')).await;
-    let told = story.red(&by("eve", "z", '5'), &diagnosis("test_a")).await;
-    assert_eq!(told.because, "main failed alike lately, and passes now");
-    assert_eq!(told.origin, Origin::Unknown);
+    let judged = story.red(&by("eve", "z", '5'), &diagnosis("test_a")).await;
+    assert_eq!(judged.because, "main failed alike lately, and passes now");
+    assert_eq!(judged.origin, FailureOrigin::Unknown);
 }
 
 #[tokio::test]
 async fn what_fails_alike_for_others_too_is_flaky_only_while_the_base_passes() {
     let mut story = Story::new().await;
     story.red(&by("bob", "y", '3'), &diagnosis("test_a")).await;
-    let told = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!(told.origin, Origin::Unknown, "nothing is known of the base");
+    let judged = story.red(&here(), &diagnosis("test_a")).await;
+    assert_eq!(judged.origin, FailureOrigin::Unknown, "nothing is known of the base");
     story.green(&on_main('1')).await;
-    let told = story.red(&by("cleo", "z", '4'), &diagnosis("test_a")).await;
-    assert_eq!(told.origin, Origin::Flaky, "{}", told.because);
-    let told = story.red(&by("cleo", "z", '4'), &diagnosis("test_a")).await;
-    assert_eq!(told.origin, Origin::Unknown, "twice on one commit is no accident");
+    let judged = story.red(&by("cleo", "z", '4'), &diagnosis("test_a")).await;
+    assert_eq!(judged.origin, FailureOrigin::Flaky, "{}", judged.because);
+    let judged = story.red(&by("cleo", "z", '4'), &diagnosis("test_a")).await;
+    assert_eq!(judged.origin, FailureOrigin::Unknown, "twice on one commit is no accident");
 }
 
 #[tokio::test]
@@ -158,7 +164,7 @@ async fn others_of_last_week_do_not_count() {
     story.red(&by("bob", "y", '3'), &diagnosis("test_a")).await;
     story.green(&on_main('1')).await;
     story.at += 7 * DAY_MS;
-    assert_eq!(story.red(&here(), &diagnosis("test_a")).await.origin, Origin::PrCode);
+    assert_eq!(story.red(&here(), &diagnosis("test_a")).await.origin, FailureOrigin::PrCode);
 }
 
 #[tokio::test]
@@ -168,12 +174,12 @@ async fn a_compiler_is_never_flaky_by_hearsay_and_neither_is_a_nameless_failure(
     let mut compiler = diagnosis("test_a");
     compiler.category = greenline_diagnosis::Category::CompileError;
     story.red(&by("bob", "y", '3'), &compiler).await;
-    assert_eq!(story.red(&here(), &compiler).await.origin, Origin::Unknown);
+    assert_eq!(story.red(&here(), &compiler).await.origin, FailureOrigin::Unknown);
 
     let log = b"##[group]Run ./x\n##[endgroup]\n##[error]Process completed with exit code 1.\n";
     let nameless = greenline_diagnosis::diagnose(log, &Default::default());
     story.red(&by("bob", "y", '3'), &nameless).await;
-    assert_eq!(story.red(&here(), &nameless).await.origin, Origin::Unknown);
+    assert_eq!(story.red(&here(), &nameless).await.origin, FailureOrigin::Unknown);
 }
 
 #[tokio::test]
@@ -183,7 +189,7 @@ async fn a_failing_world_is_nobodys_fault_and_makes_no_test_flaky() {
         npm error network aborted\n##[error]Process completed with exit code 1.\n";
     let outage = greenline_diagnosis::diagnose(log, &Default::default());
     assert!(is_infra(&outage), "{outage:?}");
-    assert_eq!(story.red(&here(), &outage).await.origin, Origin::Infra);
+    assert_eq!(story.red(&here(), &outage).await.origin, FailureOrigin::Infra);
     story.green(&here()).await;
     let repo = failure().repo;
     assert_eq!(story.history.flaky(&repo, story.at).await.unwrap(), []);
@@ -191,7 +197,10 @@ async fn a_failing_world_is_nobodys_fault_and_makes_no_test_flaky() {
     story.red(&on_main('1'), &outage).await;
     story.green(&on_main('2')).await;
     story.red(&on_main('3'), &outage).await;
-    assert_eq!(story.red(&by("ada", "x", '4'), &diagnosis("t")).await.origin, Origin::PrCode);
+    assert_eq!(
+        story.red(&by("ada", "x", '4'), &diagnosis("t")).await.origin,
+        FailureOrigin::PrCode
+    );
 }
 
 #[tokio::test]
@@ -208,20 +217,20 @@ async fn flaky_tests_are_told_with_their_rate() {
 
     let repo = failure().repo;
     let flaky = story.history.flaky(&repo, story.at).await.unwrap();
-    let told: Vec<_> = flaky
+    let judged: Vec<_> = flaky
         .iter()
         .map(|one| (one.test.as_deref().unwrap(), one.flakes, one.runs, one.last_sha.as_str()))
         .collect();
     let (second, third) = (sha('2'), sha('3'));
     assert_eq!(
-        told,
+        judged,
         [
             ("tests/test_parse.py::test_a", 2, 8, second.as_str()),
             ("tests/test_parse.py::test_b", 1, 8, third.as_str())
         ]
     );
     assert!((flaky[0].rate - 0.25).abs() < 1e-9);
-    assert!((story.history.measure(story.at).await.unwrap() - 0.375).abs() < 1e-9);
+    assert!((story.history.update_flake_rate(story.at).await.unwrap() - 0.375).abs() < 1e-9);
     let later = story.at + (WINDOW + 1) * DAY_MS;
     assert_eq!(story.history.flaky(&repo, later).await.unwrap(), []);
 }
@@ -259,7 +268,7 @@ async fn a_result_that_comes_late_does_not_turn_the_base_back() {
         .observe(&Observation::of_failure(&broken, Some(&late), "ada", NOW))
         .await
         .unwrap();
-    assert_eq!(story.red(&here(), &diagnosis("test_b")).await.origin, Origin::PrCode);
+    assert_eq!(story.red(&here(), &diagnosis("test_b")).await.origin, FailureOrigin::PrCode);
 }
 
 #[tokio::test]
@@ -269,6 +278,6 @@ async fn names_of_every_kind_are_kept_apart() {
     let other = Push(FailedCheck { check, ..failure() }, "ada");
     story.red(&here(), &diagnosis("test_a")).await;
     story.green(&other).await;
-    let known = story.red(&here(), &diagnosis("test_a")).await;
-    assert_eq!(known.origin, Origin::Unknown, "another check's green is not ours");
+    let evidence = story.red(&here(), &diagnosis("test_a")).await;
+    assert_eq!(evidence.origin, FailureOrigin::Unknown, "another check's green is not ours");
 }

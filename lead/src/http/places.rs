@@ -156,8 +156,8 @@ mod tests {
     }
 
     fn lost(places: &[Place]) -> Vec<usize> {
-        let numbers = 0..places.len();
-        numbers.filter(|number| places[*number].lost.is_cancelled()).collect()
+        let metrics = 0..places.len();
+        metrics.filter(|number| places[*number].lost.is_cancelled()).collect()
     }
 
     #[test]

@@ -127,13 +127,13 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use greenline_runtime::Role;
-    use greenline_runtime::settings::{Flags, Sources, load};
+    use greenline_runtime::ProcessRole;
+    use greenline_runtime::settings::{SettingFlags, SettingSources, load};
 
     use super::*;
 
     fn reach(names: &str, proxies: &str) -> Reach {
-        let mut sources = Sources::of_process(Role::Worker, Flags::none());
+        let mut sources = SettingSources::of_process(ProcessRole::Worker, SettingFlags::none());
         sources.environment = [("GREENLINE_HOST_NAMES", names), ("GREENLINE_PROXIES", proxies)]
             .map(|(name, value)| (name.to_owned(), value.into()))
             .into();

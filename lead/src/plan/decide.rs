@@ -5,10 +5,10 @@
 
 use greenline_diagnosis::{Category, Diagnosis, Verdict};
 
-use super::decision::{Action, Decision, Rerun, Rule, Say, TaskDraft};
-use super::situation::{Log, PullRequest, RepairOff, Repairs, Situation};
-use crate::failure::Source;
-use crate::history::{Origin, telling_signature};
+use super::decision::{Decision, DecisionRule, NextStep, Reporting, RerunRequest, TaskDraft};
+use super::situation::{LogState, PullDetails, RepairOff, Repairs, Situation};
+use crate::check::CheckSource;
+use crate::history::{FailureOrigin, distinctive_signature};
 use crate::repo_settings::MOST_ATTEMPTS;
 
 /// Below this, a repair is not tried before somebody has looked.
@@ -16,27 +16,29 @@ const SURE_ENOUGH: f64 = 0.6;
 
 /// Decides what to do about a failure. Pure: the same situation has the same decision.
 #[must_use]
-pub fn decide(at: &Situation<'_>) -> Decision {
-    at.calling_once(at.decided())
+pub fn decide(situation: &Situation<'_>) -> Decision {
+    situation.notify_once(situation.apply_rules())
 }
 
 impl Situation<'_> {
     /// Calls a person of one cause once: what was told is not told at every push.
-    fn calling_once(&self, decision: Decision) -> Decision {
-        if decision.action != Action::Escalate || !self.past.told {
+    fn notify_once(&self, decision: Decision) -> Decision {
+        if decision.action != NextStep::Escalate || !self.usage.notified {
             return decision;
         }
-        let say = if self.pull.is_some() { Say::Explain } else { Say::Silent };
+        let reporting = if self.pull.is_some() { Reporting::Explain } else { Reporting::Silent };
         let reason = format!("{}; people were told", decision.reason);
-        Decision { action: Action::Nothing, reason, say, ..decision }
+        Decision { action: NextStep::Nothing, reason, reporting, ..decision }
     }
 
-    fn decided(&self) -> Decision {
-        let diagnosis = match self.left_alone().or_else(|| self.without_log()) {
+    fn apply_rules(&self) -> Decision {
+        let diagnosis = match self.is_left_alone().or_else(|| self.without_log()) {
             Some(decision) => return decision,
             None => match self.log {
-                Log::Read(diagnosis) => diagnosis,
-                Log::Expired | Log::None => return nothing(Rule::NoLog, "there is no log to read"),
+                LogState::Read(diagnosis) => diagnosis,
+                LogState::Expired | LogState::None => {
+                    return nothing(DecisionRule::NoLog, "there is no log to read");
+                }
             },
         };
         self.comes_and_goes()
@@ -46,47 +48,52 @@ impl Situation<'_> {
     }
 }
 
-fn nothing(rule: Rule, reason: impl Into<String>) -> Decision {
-    Decision { action: Action::Nothing, rule, reason: reason.into(), say: Say::Explain }
+fn nothing(rule: DecisionRule, reason: impl Into<String>) -> Decision {
+    Decision {
+        action: NextStep::Nothing,
+        rule,
+        reason: reason.into(),
+        reporting: Reporting::Explain,
+    }
 }
 
-fn silent(rule: Rule, reason: impl Into<String>) -> Decision {
-    Decision { say: Say::Silent, ..nothing(rule, reason) }
+fn silent(rule: DecisionRule, reason: impl Into<String>) -> Decision {
+    Decision { reporting: Reporting::Silent, ..nothing(rule, reason) }
 }
 
-fn escalate(rule: Rule, reason: impl Into<String>) -> Decision {
-    Decision { action: Action::Escalate, ..nothing(rule, reason) }
+fn escalate(rule: DecisionRule, reason: impl Into<String>) -> Decision {
+    Decision { action: NextStep::Escalate, ..nothing(rule, reason) }
 }
 
 impl Situation<'_> {
-    /// What is not our business, or only to be explained.
-    fn left_alone(&self) -> Option<Decision> {
+    /// Decides about failures that are ignored or only explained.
+    fn is_left_alone(&self) -> Option<Decision> {
         let failure = self.failure;
         if failure.check.is_ours() {
-            return Some(silent(Rule::OwnCheck, "the check is Greenline's own"));
+            return Some(silent(DecisionRule::OwnCheck, "the check is Greenline's own"));
         }
         let ignore = &self.settings.ignore;
-        if let Some(by) = ignore.checks.iter().find(|by| by.fits(failure.check.as_str())) {
+        if let Some(by) = ignore.checks.iter().find(|by| by.matches(failure.check.as_str())) {
             return Some(ignored(format!("checks that fit {:?} are left alone", by.as_str())));
         }
-        if let Some(by) = ignore.branches.iter().find(|by| by.fits(&failure.branch)) {
+        if let Some(by) = ignore.branches.iter().find(|by| by.matches(&failure.branch)) {
             return Some(ignored(format!("branches that fit {:?} are left alone", by.as_str())));
         }
         match self.pull {
             Some(pull) => self.pull_left_alone(pull),
             None if failure.on_default_branch => None,
-            None => Some(silent(Rule::NoPullRequest, "the branch has no pull request")),
+            None => Some(silent(DecisionRule::NoPullRequest, "the branch has no pull request")),
         }
     }
 
-    fn pull_left_alone(&self, pull: &PullRequest) -> Option<Decision> {
+    fn pull_left_alone(&self, pull: &PullDetails) -> Option<Decision> {
         let ignore = &self.settings.ignore;
         if !pull.open {
-            return Some(silent(Rule::Closed, "the pull request is closed"));
+            return Some(silent(DecisionRule::Closed, "the pull request is closed"));
         }
         if pull.head_sha != self.failure.head_sha {
             let reason = format!("{} was pushed since", pull.head_sha.short());
-            return Some(silent(Rule::HeadMoved, reason));
+            return Some(silent(DecisionRule::HeadMoved, reason));
         }
         let alike =
             |one: &str, list: &[String]| list.iter().any(|other| other.eq_ignore_ascii_case(one));
@@ -99,47 +106,51 @@ impl Situation<'_> {
         if pull.draft && ignore.drafts {
             return Some(ignored("drafts are left alone"));
         }
-        let is_ignored = |path: &String| ignore.paths.iter().any(|by| by.fits(path));
+        let is_ignored = |path: &String| ignore.paths.iter().any(|by| by.matches(path));
         if self.changed_files.is_some_and(|files| !files.is_empty() && files.iter().all(is_ignored))
         {
             return Some(ignored("the change touches only paths that are left alone"));
         }
-        pull.fork
-            .then(|| nothing(Rule::Fork, "the head is in a fork, whose code is never run here"))
+        pull.fork.then(|| {
+            nothing(DecisionRule::Fork, "the head is in a fork, whose code is never run here")
+        })
     }
 
     fn without_log(&self) -> Option<Decision> {
         match self.log {
-            Log::Expired => Some(nothing(
-                Rule::LogExpired,
+            LogState::Expired => Some(nothing(
+                DecisionRule::LogExpired,
                 "its log has expired: run the job again to get a new one",
             )),
-            Log::None => self.base_broken(None),
-            Log::Read(_) => None,
+            LogState::None => self.base_broken(None),
+            LogState::Read(_) => None,
         }
     }
 
-    /// What fails without the change's fault: it runs again, once.
+    /// Decides about failures that the change did not cause: re-run once.
     fn comes_and_goes(&self) -> Option<Decision> {
         let (origin, because) = (self.judged.origin, &self.judged.because);
-        if ![Origin::Infra, Origin::Flaky].contains(&origin) || self.asked.is_some() {
+        if ![FailureOrigin::Infra, FailureOrigin::Flaky].contains(&origin)
+            || self.command_key.is_some()
+        {
             return None;
         }
-        if self.past.rerun {
+        if self.usage.rerun {
             let reason = format!("it failed again after it was run again; {because}");
             // Infrastructure that stays broken is for a person; a test that does is looked at.
-            return (origin == Origin::Infra).then(|| escalate(Rule::RanAgain, reason));
+            return (origin == FailureOrigin::Infra)
+                .then(|| escalate(DecisionRule::RanAgain, reason));
         }
         if !self.settings.rerun {
             let reason = format!("{because}; running again is switched off here");
-            return Some(nothing(Rule::NoRerun, reason));
+            return Some(nothing(DecisionRule::NoRerun, reason));
         }
-        let Source::Job { run, job, .. } = self.failure.source else {
+        let CheckSource::Job { run, job, .. } = self.failure.source else {
             let reason = format!("{because}; only jobs of GitHub Actions can be run again");
-            return Some(nothing(Rule::NoRerun, reason));
+            return Some(nothing(DecisionRule::NoRerun, reason));
         };
-        let action = Action::Rerun(Rerun { job, run });
-        Some(Decision { action, ..nothing(Rule::RunAgain, because) })
+        let action = NextStep::Rerun(RerunRequest { job, run });
+        Some(Decision { action, ..nothing(DecisionRule::RunAgain, because) })
     }
 
     fn base_broken(&self, diagnosis: Option<&Diagnosis>) -> Option<Decision> {
@@ -150,29 +161,32 @@ impl Situation<'_> {
         let branch = &self.failure.branch;
         let what = diagnosis.map_or("", |diagnosis| &diagnosis.reason);
         let reason = format!("{branch} is broken: {what}");
-        Some(escalate(Rule::BaseBroken, reason.trim_end_matches([':', ' '])))
+        Some(escalate(DecisionRule::BaseBroken, reason.trim_end_matches([':', ' '])))
     }
 
-    /// What no change on this branch can mend.
+    /// Decides about failures that no change on this branch can fix.
     fn not_this_changes(&self, diagnosis: &Diagnosis) -> Option<Decision> {
         if let Some(decision) = self.base_broken(Some(diagnosis)) {
             return Some(decision);
         }
-        if self.judged.origin == Origin::PreExisting {
-            return Some(nothing(Rule::PreExisting, &self.judged.because));
+        if self.judged.origin == FailureOrigin::PreExisting {
+            return Some(nothing(DecisionRule::PreExisting, &self.judged.because));
         }
         if diagnosis.verdict == Verdict::Escalate {
-            return Some(escalate(Rule::NeedsPerson, &diagnosis.reason));
+            return Some(escalate(DecisionRule::NeedsPerson, &diagnosis.reason));
         }
         self.own_commit.then(|| {
-            escalate(Rule::OwnCommit, "a commit of Greenline's own fails: it does not try again")
+            escalate(
+                DecisionRule::OwnCommit,
+                "a commit of Greenline's own fails: it does not try again",
+            )
         })
     }
 
-    /// What keeps a repair or a look from being tried now.
+    /// Decides if a limit forbids a repair or an investigation now.
     fn may_not_repair(&self) -> Option<Decision> {
-        let (past, limits) = (self.past, &self.settings.limits);
-        let off = |reason: &str| Some(nothing(Rule::RepairsOff, reason));
+        let (usage, limits) = (self.usage, &self.settings.limits);
+        let off = |reason: &str| Some(nothing(DecisionRule::RepairsOff, reason));
         match self.repairs {
             Repairs::NoModelKey => return off("no key for a model is set: repairs are off"),
             Repairs::SwitchedOff => return off("the operator has switched repairs off"),
@@ -181,40 +195,40 @@ impl Situation<'_> {
             }
             Repairs::On => {}
         }
-        if let Some(why) = past.repair_off {
+        if let Some(why) = usage.repair_off {
             let reason = match why {
                 RepairOff::Reverted => "a repair was taken back here: nothing more is tried",
                 RepairOff::Stopped => "somebody said stop here: nothing more is tried",
             };
-            return Some(nothing(Rule::PullSwitchedOff, reason));
+            return Some(nothing(DecisionRule::PullSwitchedOff, reason));
         }
         let attempts = limits.attempts.min(MOST_ATTEMPTS);
-        if past.attempts >= attempts {
+        if usage.attempts >= attempts {
             let reason = format!("it was tried {attempts} times, which is all");
-            return Some(escalate(Rule::Attempts, reason));
+            return Some(escalate(DecisionRule::Attempts, reason));
         }
         if self.commands.validation.is_empty() {
             let reason = format!("the commands that show it are {}", self.commands.from);
-            return Some(nothing(Rule::NoCommands, reason));
+            return Some(nothing(DecisionRule::NoCommands, reason));
         }
-        self.used_up()
+        self.over_limit()
     }
 
-    fn used_up(&self) -> Option<Decision> {
-        let (past, limits) = (self.past, &self.settings.limits);
-        let open = past.open.iter().filter(|task| task.head_sha == self.failure.head_sha).count();
+    fn over_limit(&self) -> Option<Decision> {
+        let (usage, limits) = (self.usage, &self.settings.limits);
+        let open = usage.open.iter().filter(|task| task.head_sha == self.failure.head_sha).count();
         if open >= limits.open_tasks_per_pull as usize {
             let reason = "another task works on this pull request: this one is looked at after it";
-            return Some(nothing(Rule::OpenTasks, reason));
+            return Some(nothing(DecisionRule::OpenTasks, reason));
         }
-        if past.tasks_today >= limits.tasks_per_day {
+        if usage.tasks_today >= limits.tasks_per_day {
             let reason = format!("today's {} tasks are used up", limits.tasks_per_day);
-            return Some(nothing(Rule::TasksToday, reason));
+            return Some(nothing(DecisionRule::TasksToday, reason));
         }
-        let left = limits.dollars_per_day - past.dollars_today;
+        let left = limits.dollars_per_day - usage.dollars_today;
         if left < limits.dollars_per_task {
             let reason = format!("of today's ${:.2} too little is left", limits.dollars_per_day);
-            return Some(nothing(Rule::DollarsToday, reason));
+            return Some(nothing(DecisionRule::DollarsToday, reason));
         }
         None
     }
@@ -225,23 +239,23 @@ impl Situation<'_> {
         let (action, rule, reason) = match why_not {
             None => {
                 let reason = format!("{}; {}", self.judged.because, diagnosis.reason);
-                (Action::Fix(draft), Rule::Repair, reason)
+                (NextStep::Fix(draft), DecisionRule::Repair, reason)
             }
-            Some(why_not) => (Action::Investigate(draft), Rule::Look, why_not),
+            Some(why_not) => (NextStep::Investigate(draft), DecisionRule::Look, why_not),
         };
-        Decision { action, rule, reason, say: Say::Explain }
+        Decision { action, rule, reason, reporting: Reporting::Explain }
     }
 
-    /// Why somebody looks first, if somebody should.
+    /// Returns the reason why an investigation must come before a repair, if there is one.
     fn why_not_repair(&self, diagnosis: &Diagnosis) -> Option<String> {
         let category: Category = diagnosis.category;
-        if self.judged.origin == Origin::Flaky {
+        if self.judged.origin == FailureOrigin::Flaky {
             return Some(format!("it stays flaky: {}", self.judged.because));
         }
         if diagnosis.verdict != Verdict::Fixable {
             return Some(diagnosis.reason.clone());
         }
-        if diagnosis.confidence < SURE_ENOUGH || telling_signature(diagnosis).is_none() {
+        if diagnosis.confidence < SURE_ENOUGH || distinctive_signature(diagnosis).is_none() {
             return Some(format!("the cause is not sure: {}", diagnosis.reason));
         }
         let wanted = self.settings.repair.categories.contains(&category);
@@ -258,8 +272,8 @@ impl Situation<'_> {
             judged: self.judged.clone(),
             commands: self.commands.clone(),
             hosts: settings.hosts.clone(),
-            asked: self.asked.map(str::to_owned),
-            attempt: self.past.attempts + 1,
+            command_key: self.command_key.map(str::to_owned),
+            attempt: self.usage.attempts + 1,
             attempts: settings.limits.attempts.min(MOST_ATTEMPTS),
             max_cost_usd: settings.limits.dollars_per_task,
             timeout_minutes: settings.commands.timeout_minutes,
@@ -271,5 +285,5 @@ impl Situation<'_> {
 }
 
 fn ignored(reason: impl Into<String>) -> Decision {
-    silent(Rule::Ignored, reason)
+    silent(DecisionRule::Ignored, reason)
 }

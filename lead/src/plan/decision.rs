@@ -1,4 +1,4 @@
-//! What is decided: one action, why, and whether the pull request is told.
+//! A decision: one action, its reason, and if the pull request is told.
 
 use std::fmt;
 
@@ -6,33 +6,32 @@ use greenline_diagnosis::Diagnosis;
 use greenline_forge::{JobId, RunId};
 use serde::{Deserialize, Serialize};
 
-use super::situation::PullRequest;
-use crate::failure::FailedCheck;
-use crate::history::Judged;
-use crate::repo_settings::guess::Commands;
+use super::situation::PullDetails;
+use crate::check::FailedCheck;
+use crate::history::JudgedOrigin;
+use crate::repo_settings::detect_commands::DetectedCommands;
 
 /// One decision about one failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// What is done.
-    pub action: Action,
+    pub action: NextStep,
     /// The rule that decided.
-    pub rule: Rule,
-    /// Why, as a sentence without its full stop.
+    pub rule: DecisionRule,
+    /// The reason, as a sentence without its full stop.
     pub reason: String,
-    /// Whether people are told on the pull request.
-    pub say: Say,
+    /// Controls if people are told on the pull request.
+    pub reporting: Reporting,
 }
 
-/// What is done. There is never more than one.
+/// The action of a decision. There is never more than one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum NextStep {
     /// A repair is tried.
     Fix(Box<TaskDraft>),
     /// Somebody looks at it.
     Investigate(Box<TaskDraft>),
     /// The failed job runs again.
-    Rerun(Rerun),
+    Rerun(RerunRequest),
     /// A person is called.
     Escalate,
     /// Nothing.
@@ -41,7 +40,7 @@ pub enum Action {
 
 /// The job that is to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rerun {
+pub struct RerunRequest {
     /// The job.
     pub job: JobId,
     /// Its run, where it was said.
@@ -51,43 +50,38 @@ pub struct Rerun {
 /// A task, before it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskDraft {
-    /// What failed.
     pub failure: FailedCheck,
     /// On which pull request.
-    pub pull: Option<PullRequest>,
-    /// Where the repository can be cloned from.
+    pub pull: Option<PullDetails>,
     pub clone_url: String,
-    /// Why, by its log.
     pub diagnosis: Diagnosis,
-    /// Where it comes from.
-    pub judged: Judged,
-    /// What reproduces it.
-    pub commands: Commands,
+    /// The origin of the failure.
+    pub judged: JudgedOrigin,
+    /// The commands that reproduce the failure.
+    pub commands: DetectedCommands,
     /// Hosts that `setup` may reach, of those that the worker's operator allows.
     pub hosts: Option<Vec<String>>,
     /// The wish of a person that it was made for: such a task is another than the one before it.
-    pub asked: Option<String>,
-    /// Which attempt at this failure it is, counted from 1.
+    pub command_key: Option<String>,
+    /// The number of this attempt at the failure, counted from 1.
     pub attempt: u32,
-    /// How many there may be.
+    /// Most attempts.
     pub attempts: u32,
-    /// What it may cost.
     pub max_cost_usd: f64,
-    /// How long it may take.
     pub timeout_minutes: u32,
     /// The most files that a patch may change.
     pub max_files: u32,
     /// Paths that it may not.
     pub protected_paths: Vec<String>,
-    /// Whether it may change lock files.
+    /// True if the repair may change lock files.
     pub lock_files: bool,
 }
 
-/// Whether people are told on the pull request.
+/// Controls if people are told on the pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Say {
-    /// What failed and what happens next.
+pub enum Reporting {
+    /// The failure and the next step.
     Explain,
     /// Nothing: the failure is nobody's business here.
     Silent,
@@ -97,11 +91,11 @@ macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident $name:literal;)+) => {
         /// The rule that decided. Its name is public: `greenline why` and metrics show it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule {
+        pub enum DecisionRule {
             $($(#[$doc])* $rule,)+
         }
 
-        impl Rule {
+        impl DecisionRule {
             /// All of them, in the order in which they are asked.
             pub const ALL: &[Self] = &[$(Self::$rule),+];
 
@@ -167,13 +161,13 @@ rules! {
     Look "look";
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for DecisionRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Action {
+impl NextStep {
     /// Its name.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

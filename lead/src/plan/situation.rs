@@ -5,66 +5,60 @@ use greenline_diagnosis::Diagnosis;
 use greenline_forge::{PullNumber, Sha};
 use greenline_queue::TaskId;
 
-use crate::failure::FailedCheck;
-use crate::history::Judged;
+use crate::check::FailedCheck;
+use crate::history::JudgedOrigin;
 use crate::repo_settings::RepoSettings;
-use crate::repo_settings::guess::Commands;
+use crate::repo_settings::detect_commands::DetectedCommands;
 
-/// What a decision depends on.
+/// The input of a decision.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
-    /// What failed.
     pub failure: &'a FailedCheck,
     /// The pull request that it is on, as GitHub shows it now.
-    pub pull: Option<&'a PullRequest>,
-    /// Where the repository can be cloned from.
+    pub pull: Option<&'a PullDetails>,
     pub clone_url: &'a str,
     /// Its log.
-    pub log: Log<'a>,
-    /// Where it comes from.
-    pub judged: &'a Judged,
-    /// What the repository wants, by its base branch.
+    pub log: LogState<'a>,
+    /// The origin of the failure.
+    pub judged: &'a JudgedOrigin,
+    /// The repository settings of the base branch.
     pub settings: &'a RepoSettings,
-    /// What reproduces the failure.
-    pub commands: &'a Commands,
+    /// The commands that reproduce the failure.
+    pub commands: &'a DetectedCommands,
     /// The files that the pull request changes; none if nobody looked.
     pub changed_files: Option<&'a [String]>,
-    /// Whether the commit is one of Greenline's own repairs.
+    /// True if the commit is one of Greenline's own repairs.
     pub own_commit: bool,
-    /// What was done before.
-    pub past: &'a Past,
-    /// Whether repairs can be tried at all.
+    pub usage: &'a LimitUsage,
+    /// The availability of repairs.
     pub repairs: Repairs,
     /// The wish of a person that it be tried now, by its name.
-    pub asked: Option<&'a str>,
+    pub command_key: Option<&'a str>,
 }
 
-/// What planning needs to know of a pull request.
+/// The part of a pull request that planning needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullRequest {
+pub struct PullDetails {
     /// Its number.
     pub number: PullNumber,
-    /// What it is called. Untrusted.
+    /// Untrusted.
     pub title: String,
-    /// Who opened it.
+    /// The login of the author.
     pub author: String,
-    /// Where it is to be merged.
     pub base_branch: String,
     /// Its head now; not the failure's when somebody has pushed since.
     pub head_sha: Sha,
-    /// Whether it is open.
     pub open: bool,
-    /// Whether it is a draft.
     pub draft: bool,
     /// Its labels.
     pub labels: Vec<String>,
-    /// Whether its head is in another repository.
+    /// True if the head is in a fork.
     pub fork: bool,
 }
 
 /// A failure's log.
 #[derive(Debug, Clone, Copy)]
-pub enum Log<'a> {
+pub enum LogState<'a> {
     /// It was read.
     Read(&'a Diagnosis),
     /// GitHub keeps it no longer.
@@ -73,7 +67,7 @@ pub enum Log<'a> {
     None,
 }
 
-/// Whether repairs can be tried.
+/// The availability of repairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repairs {
     /// There are workers that repair.
@@ -84,11 +78,11 @@ pub enum Repairs {
     SwitchedOff,
 }
 
-/// What was done before, without what was done for this very result: so the same question has the
+/// The past of a failure, without records of this very result, so that the same question has the
 /// same answer after a restart.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Past {
-    /// Whether this check was run again on this commit.
+pub struct LimitUsage {
+    /// True if this check was already re-run on this commit.
     pub rerun: bool,
     /// Repair tasks of this pull request and signature, ended or not.
     pub attempts: u32,
@@ -98,10 +92,10 @@ pub struct Past {
     pub tasks_today: u32,
     /// Dollars that they cost, or may cost.
     pub dollars_today: f64,
-    /// Why nothing is to be repaired on this pull request any more.
+    /// The reason why repairs are off on this pull request, if they are.
     pub repair_off: Option<RepairOff>,
-    /// Whether people were told of this signature on this branch.
-    pub told: bool,
+    /// True if people were told of this signature on this branch.
+    pub notified: bool,
 }
 
 /// A task that has not ended.
@@ -113,7 +107,7 @@ pub struct OpenTask {
     pub head_sha: Sha,
 }
 
-/// Why nothing is to be repaired on a pull request any more.
+/// The reason why repairs are off on a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepairOff {
     /// Somebody took a repair back.

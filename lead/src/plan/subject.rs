@@ -1,12 +1,13 @@
-//! What decisions are about: a pull request, or a branch without one.
+//! The subject of decisions: a pull request, or a branch without one.
 
 use std::fmt;
 
 use greenline_forge::PullNumber;
 
-use crate::failure::{FailedCheck, PassedCheck};
+use crate::check::{FailedCheck, PassedCheck};
+use crate::history::strip_control;
 
-/// What decisions are about. Its text is a part of keys.
+/// The subject of decisions. Its text is part of keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A pull request.
@@ -16,7 +17,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What a failure belongs to.
+    /// Returns the subject of a failure.
     #[must_use]
     pub fn of(failure: &FailedCheck) -> Self {
         match &failure.pull {
@@ -25,7 +26,7 @@ impl Subject {
         }
     }
 
-    /// What a green result belongs to.
+    /// Returns the subject of a passed check.
     #[must_use]
     pub fn of_pass(passed: &PassedCheck) -> Self {
         match &passed.pull {
@@ -42,4 +43,10 @@ impl fmt::Display for Subject {
             Self::Branch(name) => write!(f, "branch:{name}"),
         }
     }
+}
+
+/// Returns the key that tries are counted by: the signature, or the check where the log gives none.
+#[must_use]
+pub fn cause(failure: &FailedCheck, signature: Option<&str>) -> String {
+    signature.map_or_else(|| strip_control(failure.check.as_str()), str::to_owned)
 }

@@ -9,19 +9,20 @@ use greenline_queue::{Priority, SharedKey, Task, TaskError, TaskId, TaskSpec, Ta
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::decision::{Action, Decision, TaskDraft};
-use super::ledger::cause;
-use super::subject::Subject;
-use crate::failure::FailedCheck;
-use crate::history::telling_signature;
-use crate::prompts::{Block, CiFixTask, FailureVars, InvestigateTask, PromptError, Prompts, Span};
+use super::decision::{Decision, NextStep, TaskDraft};
+use super::subject::{Subject, cause};
+use crate::check::FailedCheck;
+use crate::history::distinctive_signature;
+use crate::prompts::{
+    CiFixTask, FailureVars, FencedBlock, InlineCode, InvestigateTask, PromptError, Prompts,
+};
 
 /// The most bytes of commands in a prompt; the log's excerpt has a budget of its own.
 const COMMAND_BUDGET: usize = 4_096;
-/// How many failed tests a prompt names.
+/// Most failed tests that a prompt names.
 const MOST_TESTS: usize = 20;
 
-/// Why a decision makes no task.
+/// The reason why no task can be made of a decision.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// Its prompt can't be rendered: a mistake in a template.
@@ -32,9 +33,9 @@ pub enum DraftError {
     Task(#[from] TaskError),
 }
 
-/// What the worker is told besides prompt and commands. Names here outlive a release.
+/// The inputs of a task besides prompt and commands. The names outlive a release.
 #[derive(Debug, Serialize)]
-struct Inputs<'a> {
+struct FailureTaskInputs<'a> {
     repo: &'a str,
     pr_number: Option<u64>,
     branch: &'a str,
@@ -57,16 +58,16 @@ struct Inputs<'a> {
 
 /// The id of the task that an action makes.
 #[must_use]
-pub fn id_of(action: &Action) -> Option<TaskId> {
+pub fn id_of(action: &NextStep) -> Option<TaskId> {
     let kind = match action {
-        Action::Fix(_) => "ci-fix",
-        Action::Investigate(_) => "ci-look",
-        Action::Rerun(_) | Action::Escalate | Action::Nothing => return None,
+        NextStep::Fix(_) => "ci-fix",
+        NextStep::Investigate(_) => "ci-look",
+        NextStep::Rerun(_) | NextStep::Escalate | NextStep::Nothing => return None,
     };
     let draft = action.task()?;
-    let id = match &draft.asked {
+    let id = match &draft.command_key {
         None => format!("{kind}-{}", draft.failure.key()),
-        Some(asked) => format!("{kind}-{}-{asked}", draft.failure.key()),
+        Some(command_key) => format!("{kind}-{}-{command_key}", draft.failure.key()),
     };
     match id.parse() {
         Ok(id) => Some(id),
@@ -84,14 +85,15 @@ pub fn task_of(decision: &Decision, prompts: &Prompts) -> Result<Option<Task>, D
         return Ok(None);
     };
     let (kind, deliverables): (_, &[&str]) = match &decision.action {
-        Action::Fix(_) => ("fix_test_failure", &REPAIR),
+        NextStep::Fix(_) => ("fix_test_failure", &REPAIR),
         _ => ("investigate_failure", &LOOK),
     };
     let deliverables: Vec<String> = deliverables.iter().map(|text| (*text).to_owned()).collect();
     let failure = draft.failure_vars(deliverables.clone());
     let prompt = match &decision.action {
-        Action::Fix(_) => prompts.render(&draft.fix_vars(failure))?,
-        _ => prompts.render(&InvestigateTask { failure, doubt: Span::new(&decision.reason) })?,
+        NextStep::Fix(_) => prompts.render(&draft.fix_vars(failure))?,
+        _ => prompts
+            .render(&InvestigateTask { failure, doubt: InlineCode::new(&decision.reason) })?,
     };
     let spec = TaskSpec {
         prompt: Some(prompt),
@@ -103,7 +105,7 @@ pub fn task_of(decision: &Decision, prompts: &Prompts) -> Result<Option<Task>, D
         timeout_minutes: draft.timeout_minutes,
         created_at: draft.failure.completed_at.and_then(|moment| time(moment.0)),
         max_cost_usd: Some(draft.max_cost_usd),
-        concurrency_key: Some(shared_key(&place(&draft.failure))),
+        concurrency_key: Some(shared_key(&subject_name(&draft.failure))),
         dedup_key: Some(shared_key(&draft.same_failure())),
         ..TaskSpec::new(id, built_in(kind))
     };
@@ -127,18 +129,18 @@ const LOOK: [&str; 4] = [
 
 impl TaskDraft {
     fn signature(&self) -> Option<&str> {
-        telling_signature(&self.diagnosis)
+        distinctive_signature(&self.diagnosis)
     }
 
     /// The name of this failure on this pull request: one live task has it.
     fn same_failure(&self) -> String {
         let cause = short_hash(&cause(&self.failure, self.signature()));
-        format!("{}:{cause}", place(&self.failure))
+        format!("{}:{cause}", subject_name(&self.failure))
     }
 
-    fn inputs(&self) -> Inputs<'_> {
+    fn inputs(&self) -> FailureTaskInputs<'_> {
         let (failure, pull) = (&self.failure, self.pull.as_ref());
-        Inputs {
+        FailureTaskInputs {
             repo: failure.repo.as_str(),
             pr_number: pull.map(|pull| pull.number.0),
             branch: &failure.branch,
@@ -163,7 +165,11 @@ impl TaskDraft {
         CiFixTask {
             failure,
             max_files: self.max_files,
-            protected_paths: self.protected_paths.iter().map(|path| Span::new(path)).collect(),
+            protected_paths: self
+                .protected_paths
+                .iter()
+                .map(|path| InlineCode::new(path))
+                .collect(),
             lock_files: self.lock_files,
         }
     }
@@ -175,34 +181,34 @@ impl TaskDraft {
         let setup = &self.commands.setup;
         FailureVars {
             repo: failure.repo.to_string(),
-            check: Span::new(failure.check.as_str()),
+            check: InlineCode::new(failure.check.as_str()),
             head_sha: failure.head_sha.to_string(),
-            branch: Span::new(&failure.branch),
+            branch: InlineCode::new(&failure.branch),
             pull: pull.map(|pull| pull.number.0),
-            title: Span::new(pull.map_or("", |pull| &pull.title)),
+            title: InlineCode::new(pull.map_or("", |pull| &pull.title)),
             attempt: self.attempt,
             attempts: self.attempts,
             category: diagnosis.category.as_str(),
-            framework: diagnosis.framework.as_deref().map(Span::new),
+            framework: diagnosis.framework.as_deref().map(InlineCode::new),
             origin: self.judged.origin.as_str(),
-            because: Span::new(&self.judged.because),
-            headline: diagnosis.headline.as_ref().map(|line| Span::new(&line.text)),
-            failed_tests: tests.iter().take(MOST_TESTS).map(|test| Span::new(test)).collect(),
+            because: InlineCode::new(&self.judged.because),
+            headline: diagnosis.headline.as_ref().map(|line| InlineCode::new(&line.text)),
+            failed_tests: tests.iter().take(MOST_TESTS).map(|test| InlineCode::new(test)).collect(),
             more_tests: tests.len().saturating_sub(MOST_TESTS),
-            excerpt: Block::new(
+            excerpt: FencedBlock::new(
                 &diagnosis.excerpt.text,
-                greenline_diagnosis::Options::LARGEST_EXCERPT,
+                greenline_diagnosis::DiagnosisOptions::LARGEST_EXCERPT,
             ),
-            setup: (!setup.is_empty()).then(|| Block::lines(setup, COMMAND_BUDGET)),
-            validation: Block::lines(&self.commands.validation, COMMAND_BUDGET),
+            setup: (!setup.is_empty()).then(|| FencedBlock::lines(setup, COMMAND_BUDGET)),
+            validation: FencedBlock::lines(&self.commands.validation, COMMAND_BUDGET),
             commands_from: self.commands.from.to_string(),
             deliverables,
         }
     }
 }
 
-/// Where one worker works at a time: `acme/app#812`.
-fn place(failure: &FailedCheck) -> String {
+/// Returns the mutex key that lets one worker at a time work on it: `acme/app#812`.
+fn subject_name(failure: &FailedCheck) -> String {
     match Subject::of(failure) {
         Subject::Pull(number) => format!("{}#{number}", failure.repo.folded()),
         Subject::Branch(name) => format!("{}@{name}", failure.repo.folded()),

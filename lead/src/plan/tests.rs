@@ -2,16 +2,16 @@ use std::collections::BTreeSet;
 
 use greenline_diagnosis::{Category, Diagnosis, Verdict};
 use greenline_forge::model::Conclusion;
-use greenline_forge::{CheckRunId, JobId, Moment, PullNumber, Sha};
-use greenline_queue::Enqueued;
+use greenline_forge::{CheckRunId, JobId, PullNumber, Sha, Timestamp};
+use greenline_queue::EnqueueOutcome;
 use greenline_testbed::TestBed;
 
 use super::*;
-use crate::failure::{CheckName, FailedCheck, PullSeen, Source};
-use crate::history::{Judged, Origin};
+use crate::check::{CheckName, CheckSource, CheckedPull, FailedCheck};
+use crate::history::{FailureOrigin, JudgedOrigin};
 use crate::prompts::Prompts;
 use crate::repo_settings::RepoSettings;
-use crate::repo_settings::guess::{CommandSource, Commands};
+use crate::repo_settings::detect_commands::{CommandSource, DetectedCommands};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -23,19 +23,19 @@ pub(crate) fn failure() -> FailedCheck {
     FailedCheck {
         repo: "acme/app".parse().unwrap(),
         check: CheckName::new("test (3.12)"),
-        source: Source::Job { job: JobId(4_471), run: None, attempt: None },
+        source: CheckSource::Job { job: JobId(4_471), run: None, attempt: None },
         conclusion: Conclusion::Failure,
         head_sha: sha('a'),
         branch: "feat/x".to_owned(),
-        pull: Some(PullSeen { number: PullNumber(812), from_fork: false, base: "main".into() }),
+        pull: Some(CheckedPull { number: PullNumber(812), from_fork: false, base: "main".into() }),
         on_default_branch: false,
         details_url: String::new(),
-        completed_at: Some(Moment(NOW)),
+        completed_at: Some(Timestamp(NOW)),
     }
 }
 
-fn pull() -> PullRequest {
-    PullRequest {
+fn pull() -> PullDetails {
+    PullDetails {
         number: PullNumber(812),
         title: "Parse nothing".to_owned(),
         author: "ada".to_owned(),
@@ -52,15 +52,15 @@ fn pull() -> PullRequest {
 #[derive(Clone)]
 struct Scene {
     failure: FailedCheck,
-    pull: Option<PullRequest>,
+    pull: Option<PullDetails>,
     diagnosis: Option<Diagnosis>,
     expired: bool,
-    judged: Judged,
+    judged: JudgedOrigin,
     settings: RepoSettings,
-    commands: Commands,
+    commands: DetectedCommands,
     changed_files: Option<Vec<String>>,
     own_commit: bool,
-    past: Past,
+    usage: LimitUsage,
     repairs: Repairs,
 }
 
@@ -82,16 +82,16 @@ impl Scene {
             pull: Some(pull()),
             diagnosis: Some(diagnosis()),
             expired: false,
-            judged: judged(Origin::PrCode),
+            judged: judged(FailureOrigin::PrCode),
             settings: RepoSettings::default(),
-            commands: Commands {
+            commands: DetectedCommands {
                 setup: vec!["pip install -e .".to_owned()],
                 validation: vec!["pytest".to_owned()],
                 from: CommandSource::Settings,
             },
             changed_files: None,
             own_commit: false,
-            past: Past::default(),
+            usage: LimitUsage::default(),
             repairs: Repairs::On,
         }
     }
@@ -104,9 +104,9 @@ impl Scene {
 
     fn situation(&self) -> Situation<'_> {
         let log = match &self.diagnosis {
-            _ if self.expired => Log::Expired,
-            Some(diagnosis) => Log::Read(diagnosis),
-            None => Log::None,
+            _ if self.expired => LogState::Expired,
+            Some(diagnosis) => LogState::Read(diagnosis),
+            None => LogState::None,
         };
         Situation {
             failure: &self.failure,
@@ -118,9 +118,9 @@ impl Scene {
             commands: &self.commands,
             changed_files: self.changed_files.as_deref(),
             own_commit: self.own_commit,
-            past: &self.past,
+            usage: &self.usage,
             repairs: self.repairs,
-            asked: None,
+            command_key: None,
         }
     }
 
@@ -128,7 +128,7 @@ impl Scene {
         decide(&self.situation())
     }
 
-    fn pull(&mut self) -> &mut PullRequest {
+    fn pull(&mut self) -> &mut PullDetails {
         self.pull.as_mut().unwrap()
     }
 
@@ -143,8 +143,8 @@ impl Scene {
     }
 }
 
-fn judged(origin: Origin) -> Judged {
-    Judged { origin, because: "so it looks".to_owned() }
+fn judged(origin: FailureOrigin) -> JudgedOrigin {
+    JudgedOrigin { origin, because: "so it looks".to_owned() }
 }
 
 fn settings(text: &str) -> RepoSettings {
@@ -158,29 +158,29 @@ fn open(sha: Sha) -> OpenTask {
 type Change = fn(&mut Scene);
 
 /// Each rule with what shows it, and with what is just not it.
-const RULES: &[(Rule, &str, Change, Change)] = &[
+const RULES: &[(DecisionRule, &str, Change, Change)] = &[
     (
-        Rule::OwnCheck,
+        DecisionRule::OwnCheck,
         "nothing",
         |s| s.failure.check = CheckName::new("greenline"),
         |s| s.failure.check = CheckName::new("greenline-tests"),
     ),
-    (Rule::NoPullRequest, "nothing", |s| s.pull = None, |s| s.on_main()),
-    (Rule::Closed, "nothing", |s| s.pull().open = false, |s| s.pull().open = true),
+    (DecisionRule::NoPullRequest, "nothing", |s| s.pull = None, |s| s.on_main()),
+    (DecisionRule::Closed, "nothing", |s| s.pull().open = false, |s| s.pull().open = true),
     (
-        Rule::HeadMoved,
+        DecisionRule::HeadMoved,
         "nothing",
         |s| s.pull().head_sha = sha('b'),
         |s| s.pull().head_sha = sha('a'),
     ),
     (
-        Rule::Ignored,
+        DecisionRule::Ignored,
         "nothing",
         |s| s.pull().labels = vec!["Greenline:Off".into()],
         |s| s.pull().labels = vec!["off".into()],
     ),
     (
-        Rule::Ignored,
+        DecisionRule::Ignored,
         "nothing",
         |s| s.pull().draft = true,
         |s| {
@@ -189,25 +189,25 @@ const RULES: &[(Rule, &str, Change, Change)] = &[
         },
     ),
     (
-        Rule::Ignored,
+        DecisionRule::Ignored,
         "nothing",
         |s| s.settings = settings("[ignore]\nbranches = [\"feat/*\"]"),
         |s| s.settings = settings("[ignore]\nbranches = [\"*\"]"),
     ),
     (
-        Rule::Ignored,
+        DecisionRule::Ignored,
         "nothing",
         |s| s.settings = settings("[ignore]\nchecks = [\"test*\"]"),
         |s| s.settings = settings("[ignore]\nchecks = [\"test\"]"),
     ),
     (
-        Rule::Ignored,
+        DecisionRule::Ignored,
         "nothing",
         |s| s.settings = settings("[ignore]\nauthors = [\"Ada\"]"),
         |s| s.settings = settings("[ignore]\nauthors = [\"bob\"]"),
     ),
     (
-        Rule::Ignored,
+        DecisionRule::Ignored,
         "nothing",
         |s| {
             s.settings = settings("[ignore]\npaths = [\"docs/**\"]");
@@ -218,84 +218,84 @@ const RULES: &[(Rule, &str, Change, Change)] = &[
             s.changed_files = Some(vec!["docs/a.md".into(), "src/a.rs".into()]);
         },
     ),
-    (Rule::Fork, "nothing", |s| s.pull().fork = true, |s| s.pull().fork = false),
+    (DecisionRule::Fork, "nothing", |s| s.pull().fork = true, |s| s.pull().fork = false),
     (
-        Rule::Fork,
+        DecisionRule::Fork,
         "nothing",
         |s| {
             s.pull().fork = true;
-            s.judged.origin = Origin::Infra;
+            s.judged.origin = FailureOrigin::Infra;
         },
-        |s| s.judged.origin = Origin::Infra,
+        |s| s.judged.origin = FailureOrigin::Infra,
     ),
-    (Rule::LogExpired, "nothing", |s| s.expired = true, |s| s.expired = false),
-    (Rule::NoLog, "nothing", |s| s.diagnosis = None, |_| {}),
+    (DecisionRule::LogExpired, "nothing", |s| s.expired = true, |s| s.expired = false),
+    (DecisionRule::NoLog, "nothing", |s| s.diagnosis = None, |_| {}),
     (
-        Rule::RunAgain,
+        DecisionRule::RunAgain,
         "rerun",
-        |s| s.judged.origin = Origin::Flaky,
-        |s| s.judged.origin = Origin::Unknown,
+        |s| s.judged.origin = FailureOrigin::Flaky,
+        |s| s.judged.origin = FailureOrigin::Unknown,
     ),
     (
-        Rule::RunAgain,
+        DecisionRule::RunAgain,
         "rerun",
-        |s| s.judged.origin = Origin::Infra,
+        |s| s.judged.origin = FailureOrigin::Infra,
         |s| {
-            s.judged.origin = Origin::Infra;
-            s.past.rerun = true;
+            s.judged.origin = FailureOrigin::Infra;
+            s.usage.rerun = true;
         },
     ),
     (
-        Rule::RunAgain,
+        DecisionRule::RunAgain,
         "rerun",
         |s| {
             s.repairs = Repairs::NoModelKey;
-            s.judged.origin = Origin::Flaky;
+            s.judged.origin = FailureOrigin::Flaky;
         },
         |s| s.repairs = Repairs::NoModelKey,
     ),
     (
-        Rule::RanAgain,
+        DecisionRule::RanAgain,
         "escalate",
         |s| {
-            s.judged.origin = Origin::Infra;
-            s.past.rerun = true;
+            s.judged.origin = FailureOrigin::Infra;
+            s.usage.rerun = true;
         },
         |s| {
-            s.judged.origin = Origin::Flaky;
-            s.past.rerun = true;
+            s.judged.origin = FailureOrigin::Flaky;
+            s.usage.rerun = true;
         },
     ),
     (
-        Rule::NoRerun,
+        DecisionRule::NoRerun,
         "nothing",
         |s| {
-            s.judged.origin = Origin::Flaky;
-            s.failure.source = Source::CheckRun { id: CheckRunId(1) };
+            s.judged.origin = FailureOrigin::Flaky;
+            s.failure.source = CheckSource::CheckRun { id: CheckRunId(1) };
         },
-        |s| s.judged.origin = Origin::Flaky,
+        |s| s.judged.origin = FailureOrigin::Flaky,
     ),
     (
-        Rule::NoRerun,
+        DecisionRule::NoRerun,
         "nothing",
         |s| {
-            s.judged.origin = Origin::Infra;
+            s.judged.origin = FailureOrigin::Infra;
             s.settings = settings("[rerun]\nenabled = false");
         },
         |s| s.settings = settings("[rerun]\nenabled = false"),
     ),
-    (Rule::BaseBroken, "escalate", |s| s.failure.on_default_branch = true, |_| {}),
+    (DecisionRule::BaseBroken, "escalate", |s| s.failure.on_default_branch = true, |_| {}),
     (
-        Rule::BaseBroken,
+        DecisionRule::BaseBroken,
         "nothing",
         |s| {
             s.on_main();
-            s.past.told = true;
+            s.usage.notified = true;
         },
-        |s| s.past.told = true,
+        |s| s.usage.notified = true,
     ),
     (
-        Rule::BaseBroken,
+        DecisionRule::BaseBroken,
         "escalate",
         |s| {
             s.on_main();
@@ -304,138 +304,153 @@ const RULES: &[(Rule, &str, Change, Change)] = &[
         |s| s.diagnosis = None,
     ),
     (
-        Rule::PreExisting,
+        DecisionRule::PreExisting,
         "nothing",
-        |s| s.judged.origin = Origin::PreExisting,
-        |s| s.judged.origin = Origin::PrCode,
+        |s| s.judged.origin = FailureOrigin::PreExisting,
+        |s| s.judged.origin = FailureOrigin::PrCode,
     ),
     (
-        Rule::NeedsPerson,
+        DecisionRule::NeedsPerson,
         "escalate",
         |s| s.diagnosis().verdict = Verdict::Escalate,
         |s| s.diagnosis().verdict = Verdict::Investigate,
     ),
     (
-        Rule::NeedsPerson,
+        DecisionRule::NeedsPerson,
         "nothing",
         |s| {
             s.diagnosis().verdict = Verdict::Escalate;
-            s.past.told = true;
+            s.usage.notified = true;
         },
         |s| s.diagnosis().verdict = Verdict::Escalate,
     ),
     (
-        Rule::OwnCommit,
+        DecisionRule::OwnCommit,
         "escalate",
         |s| s.own_commit = true,
         |s| {
             s.own_commit = true;
-            s.judged.origin = Origin::Infra;
+            s.judged.origin = FailureOrigin::Infra;
         },
     ),
-    (Rule::RepairsOff, "nothing", |s| s.repairs = Repairs::NoModelKey, |s| s.repairs = Repairs::On),
     (
-        Rule::RepairsOff,
+        DecisionRule::RepairsOff,
+        "nothing",
+        |s| s.repairs = Repairs::NoModelKey,
+        |s| s.repairs = Repairs::On,
+    ),
+    (
+        DecisionRule::RepairsOff,
         "nothing",
         |s| s.repairs = Repairs::SwitchedOff,
         |s| s.repairs = Repairs::On,
     ),
     (
-        Rule::RepairsOff,
+        DecisionRule::RepairsOff,
         "nothing",
         |s| s.settings = settings("[repair]\nenabled = false"),
         |s| s.settings = settings("[repair]\nenabled = true"),
     ),
     (
-        Rule::PullSwitchedOff,
+        DecisionRule::PullSwitchedOff,
         "nothing",
-        |s| s.past.repair_off = Some(RepairOff::Reverted),
-        |s| s.past.repair_off = None,
+        |s| s.usage.repair_off = Some(RepairOff::Reverted),
+        |s| s.usage.repair_off = None,
     ),
     (
-        Rule::PullSwitchedOff,
+        DecisionRule::PullSwitchedOff,
         "nothing",
-        |s| s.past.repair_off = Some(RepairOff::Stopped),
+        |s| s.usage.repair_off = Some(RepairOff::Stopped),
         |s| {
-            s.past.repair_off = Some(RepairOff::Stopped);
-            s.judged.origin = Origin::Flaky;
+            s.usage.repair_off = Some(RepairOff::Stopped);
+            s.judged.origin = FailureOrigin::Flaky;
         },
     ),
-    (Rule::Attempts, "escalate", |s| s.past.attempts = 2, |s| s.past.attempts = 1),
+    (DecisionRule::Attempts, "escalate", |s| s.usage.attempts = 2, |s| s.usage.attempts = 1),
     (
-        Rule::Attempts,
+        DecisionRule::Attempts,
         "escalate",
         |s| {
-            s.past.attempts = 1;
+            s.usage.attempts = 1;
             s.settings = settings("[limits]\nattempts = 1");
         },
         |s| s.settings = settings("[limits]\nattempts = 1"),
     ),
-    (Rule::NoCommands, "nothing", |s| s.commands.validation.clear(), |s| s.commands.setup.clear()),
     (
-        Rule::OpenTasks,
+        DecisionRule::NoCommands,
         "nothing",
-        |s| s.past.open = vec![open(sha('a'))],
-        |s| s.past.open = vec![open(sha('b'))],
+        |s| s.commands.validation.clear(),
+        |s| s.commands.setup.clear(),
     ),
     (
-        Rule::OpenTasks,
+        DecisionRule::OpenTasks,
+        "nothing",
+        |s| s.usage.open = vec![open(sha('a'))],
+        |s| s.usage.open = vec![open(sha('b'))],
+    ),
+    (
+        DecisionRule::OpenTasks,
         "nothing",
         |s| {
-            s.past.open = vec![open(sha('a')), open(sha('a'))];
+            s.usage.open = vec![open(sha('a')), open(sha('a'))];
             s.settings = settings("[limits]\nopen_tasks_per_pull = 2");
         },
         |s| {
-            s.past.open = vec![open(sha('a'))];
+            s.usage.open = vec![open(sha('a'))];
             s.settings = settings("[limits]\nopen_tasks_per_pull = 2");
         },
     ),
-    (Rule::TasksToday, "nothing", |s| s.past.tasks_today = 20, |s| s.past.tasks_today = 19),
     (
-        Rule::TasksToday,
+        DecisionRule::TasksToday,
+        "nothing",
+        |s| s.usage.tasks_today = 20,
+        |s| s.usage.tasks_today = 19,
+    ),
+    (
+        DecisionRule::TasksToday,
         "nothing",
         |s| s.settings = settings("[limits]\ntasks_per_day = 0"),
         |s| s.settings = settings("[limits]\ntasks_per_day = 1"),
     ),
     (
-        Rule::DollarsToday,
+        DecisionRule::DollarsToday,
         "nothing",
-        |s| s.past.dollars_today = 18.01,
-        |s| s.past.dollars_today = 18.0,
+        |s| s.usage.dollars_today = 18.01,
+        |s| s.usage.dollars_today = 18.0,
     ),
-    (Rule::Repair, "fix", |_| {}, |s| s.diagnosis().confidence = 0.5),
+    (DecisionRule::Repair, "fix", |_| {}, |s| s.diagnosis().confidence = 0.5),
     (
-        Rule::Look,
+        DecisionRule::Look,
         "investigate",
         |s| s.diagnosis().verdict = Verdict::Investigate,
         |s| s.diagnosis().verdict = Verdict::Fixable,
     ),
     (
-        Rule::Look,
+        DecisionRule::Look,
         "investigate",
         |s| s.diagnosis().confidence = 0.59,
         |s| s.diagnosis().confidence = 0.6,
     ),
     (
-        Rule::Look,
+        DecisionRule::Look,
         "investigate",
         |s| s.diagnosis().category = Category::Unknown,
         |s| s.diagnosis().category = Category::LintError,
     ),
     (
-        Rule::Look,
+        DecisionRule::Look,
         "investigate",
         |s| s.settings = settings("[repair]\ncategories = [\"lint_error\"]"),
         |s| s.settings = settings("[repair]\ncategories = [\"test_assertion\"]"),
     ),
     (
-        Rule::Look,
+        DecisionRule::Look,
         "investigate",
         |s| {
-            s.judged.origin = Origin::Flaky;
-            s.past.rerun = true;
+            s.judged.origin = FailureOrigin::Flaky;
+            s.usage.rerun = true;
         },
-        |s| s.past.rerun = true,
+        |s| s.usage.rerun = true,
     ),
 ];
 
@@ -443,8 +458,8 @@ const RULES: &[(Rule, &str, Change, Change)] = &[
 fn every_rule_has_what_shows_it_and_what_is_just_not_it() {
     for (at, (rule, action, shows, edge)) in RULES.iter().enumerate() {
         let decision = Scene::with(shows).decide();
-        let told = (decision.rule, decision.action.as_str());
-        assert_eq!(told, (*rule, *action), "line {at}: {}", decision.reason);
+        let notified = (decision.rule, decision.action.as_str());
+        assert_eq!(notified, (*rule, *action), "line {at}: {}", decision.reason);
         let beside = Scene::with(edge).decide();
         assert!(
             beside.rule != *rule || beside.action.as_str() != *action,
@@ -454,17 +469,17 @@ fn every_rule_has_what_shows_it_and_what_is_just_not_it() {
         );
         assert!(!decision.reason.is_empty() && !decision.reason.ends_with('.'), "{decision:?}");
     }
-    let shown: BTreeSet<Rule> = RULES.iter().map(|(rule, ..)| *rule).collect();
-    assert_eq!(shown, Rule::ALL.iter().copied().collect(), "a rule is not shown");
+    let shown: BTreeSet<DecisionRule> = RULES.iter().map(|(rule, ..)| *rule).collect();
+    assert_eq!(shown, DecisionRule::ALL.iter().copied().collect(), "a rule is not shown");
 }
 
 #[test]
 fn what_is_left_alone_is_not_talked_about_and_a_fork_is() {
-    let say = |change: Change| Scene::with(change).decide().say;
-    assert_eq!(say(|s| s.pull().draft = true), Say::Silent);
-    assert_eq!(say(|s| s.pull().fork = true), Say::Explain);
-    assert_eq!(say(|s| s.repairs = Repairs::NoModelKey), Say::Explain);
-    assert_eq!(say(|s| s.expired = true), Say::Explain);
+    let reporting = |change: Change| Scene::with(change).decide().reporting;
+    assert_eq!(reporting(|s| s.pull().draft = true), Reporting::Silent);
+    assert_eq!(reporting(|s| s.pull().fork = true), Reporting::Explain);
+    assert_eq!(reporting(|s| s.repairs = Repairs::NoModelKey), Reporting::Explain);
+    assert_eq!(reporting(|s| s.expired = true), Reporting::Explain);
 }
 
 #[test]
@@ -485,17 +500,17 @@ fn any_scene(random: &mut fastrand::Rng) -> Scene {
             if random.bool() { shows(&mut scene) } else { edge(&mut scene) }
         }
     }
-    scene.past.attempts = random.u32(0..4);
-    scene.past.tasks_today = random.u32(0..25);
-    scene.past.dollars_today = f64::from(random.u32(0..30));
-    scene.past.rerun = random.bool();
+    scene.usage.attempts = random.u32(0..4);
+    scene.usage.tasks_today = random.u32(0..25);
+    scene.usage.dollars_today = f64::from(random.u32(0..30));
+    scene.usage.rerun = random.bool();
     scene.judged.origin = random
         .choice([
-            Origin::PrCode,
-            Origin::PreExisting,
-            Origin::Flaky,
-            Origin::Infra,
-            Origin::Unknown,
+            FailureOrigin::PrCode,
+            FailureOrigin::PreExisting,
+            FailureOrigin::Flaky,
+            FailureOrigin::Infra,
+            FailureOrigin::Unknown,
         ])
         .unwrap();
     scene
@@ -510,26 +525,29 @@ fn no_situation_breaks_a_limit() {
         let decision = scene.decide();
         assert_eq!(decision, scene.decide(), "the same again");
         actions.insert(decision.action.as_str());
-        let Scene { past, settings, judged, failure, .. } = &scene;
+        let Scene { usage, settings, judged, failure, .. } = &scene;
         let fork = scene.pull.as_ref().is_some_and(|pull| pull.fork);
-        let moves = decision.action != Action::Nothing;
+        let moves = decision.action != NextStep::Nothing;
         assert!(!(fork && moves), "a fork is only explained");
-        assert!(!(decision.say == Say::Silent && moves), "whatever is done is told");
+        assert!(!(decision.reporting == Reporting::Silent && moves), "whatever is done is told");
         if let Some(draft) = decision.action.task() {
-            assert!(past.attempts < settings.limits.attempts.min(2) && draft.attempt <= 2);
-            assert!(past.tasks_today < settings.limits.tasks_per_day);
-            let spent = past.dollars_today + draft.max_cost_usd;
-            assert!(spent <= settings.limits.dollars_per_day);
+            assert!(usage.attempts < settings.limits.attempts.min(2) && draft.attempt <= 2);
+            assert!(usage.tasks_today < settings.limits.tasks_per_day);
+            let record_cost = usage.dollars_today + draft.max_cost_usd;
+            assert!(record_cost <= settings.limits.dollars_per_day);
             assert!(!failure.on_default_branch && scene.pull.is_some() && !scene.own_commit);
-            assert!(past.repair_off.is_none() && scene.repairs == Repairs::On);
+            assert!(usage.repair_off.is_none() && scene.repairs == Repairs::On);
             assert!(!draft.commands.validation.is_empty());
-            assert_ne!(judged.origin, Origin::Infra);
+            assert_ne!(judged.origin, FailureOrigin::Infra);
         }
-        if let Action::Rerun(_) = decision.action {
-            assert!(!past.rerun && [Origin::Flaky, Origin::Infra].contains(&judged.origin));
+        if let NextStep::Rerun(_) = decision.action {
+            assert!(
+                !usage.rerun
+                    && [FailureOrigin::Flaky, FailureOrigin::Infra].contains(&judged.origin)
+            );
         }
-        if matches!(decision.action, Action::Fix(_)) {
-            assert_ne!(judged.origin, Origin::Flaky);
+        if matches!(decision.action, NextStep::Fix(_)) {
+            assert_ne!(judged.origin, FailureOrigin::Flaky);
         }
     }
     assert_eq!(actions.len(), 5, "every action was seen: {actions:?}");
@@ -556,8 +574,8 @@ fn a_task_holds_all_that_its_worker_needs() {
     assert_eq!(spec["concurrency_key"], "acme/app#812");
     assert!(spec["dedup_key"].as_str().unwrap().starts_with("acme/app#812:"));
     let prompt = spec["prompt"].as_str().unwrap();
-    for said in ["tests/test_parse.py::test_a", "attempt 1 of 2", "E       AssertionError"] {
-        assert!(prompt.contains(said), "{said}\n{prompt}");
+    for expected in ["tests/test_parse.py::test_a", "attempt 1 of 2", "E       AssertionError"] {
+        assert!(prompt.contains(expected), "{expected}\n{prompt}");
     }
 
     let look = Scene::with(|s| s.diagnosis().verdict = Verdict::Investigate).decide();
@@ -583,20 +601,20 @@ fn names_that_no_key_allows_still_make_a_task() {
 }
 
 /// Decides by what the ledger says, and notes it.
-async fn step(ledger: &Ledger, scene: &mut Scene) -> (Decision, bool) {
+async fn step(plan_store: &PlanStore, scene: &mut Scene) -> (Decision, bool) {
     let diagnosis = scene.diagnosis.clone();
     let signature = diagnosis.as_ref().and_then(|diagnosis| diagnosis.signature.as_deref());
     let cause = cause(&scene.failure, signature);
-    scene.past = ledger.past(&scene.failure, &cause, NOW).await.unwrap();
+    scene.usage = plan_store.usage(&scene.failure, &cause, NOW).await.unwrap();
     let decision = scene.decide();
-    let told = Told::of(&scene.situation(), &decision, NOW);
-    let new = ledger.note(&scene.failure, &decision, &told, NOW).await.unwrap();
+    let record = DecisionRecord::of(&scene.situation(), &decision, NOW);
+    let new = plan_store.record_decision(&scene.failure, &decision, &record, NOW).await.unwrap();
     (decision, new)
 }
 
 /// The same check, failed again.
 fn again(scene: &mut Scene, job: u64, head: char) {
-    scene.failure.source = Source::Job { job: JobId(job), run: None, attempt: None };
+    scene.failure.source = CheckSource::Job { job: JobId(job), run: None, attempt: None };
     scene.failure.head_sha = sha(head);
     scene.pull().head_sha = sha(head);
 }
@@ -604,114 +622,132 @@ fn again(scene: &mut Scene, job: u64, head: char) {
 #[tokio::test]
 async fn a_failure_is_tried_twice_and_then_a_person_is_called() {
     let bed = TestBed::new().await;
-    let ledger = Ledger::new(bed.queue.clone());
+    let plan_store = PlanStore::new(bed.queue.clone());
     let prompts = Prompts::builtin().unwrap();
     let mut scene = Scene::new();
     let mut actions = Vec::new();
     for (job, head) in [(1, 'a'), (2, 'b'), (3, 'c')] {
         again(&mut scene, job, head);
-        let (decision, new) = step(&ledger, &mut scene).await;
+        let (decision, new) = step(&plan_store, &mut scene).await;
         assert!(new);
         // As after a restart: the same answer, and nothing is counted twice.
-        let (same, new) = step(&ledger, &mut scene).await;
+        let (same, new) = step(&plan_store, &mut scene).await;
         assert_eq!((&same, new), (&decision, false));
         if let Some(task) = task_of(&decision, &prompts).unwrap() {
-            assert!(matches!(bed.queue.enqueue(task).await.unwrap(), Enqueued::Filed { .. }));
-            let (same, _) = step(&ledger, &mut scene).await;
+            assert!(matches!(
+                bed.queue.enqueue(task).await.unwrap(),
+                EnqueueOutcome::Created { .. }
+            ));
+            let (same, _) = step(&plan_store, &mut scene).await;
             assert_eq!(same, decision, "its own task is not in its way");
             bed.queue.cancel(&[id_of(&decision.action).unwrap()], "over").await.unwrap();
         }
         actions.push(decision.action.as_str());
     }
     assert_eq!(actions, ["fix", "fix", "escalate"]);
-    assert_eq!(scene.past.tasks_today, 2);
+    assert_eq!(scene.usage.tasks_today, 2);
 
-    let story = ledger.story(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();
-    let told: Vec<_> = story.iter().map(|one| (one.rule.as_str(), one.head_sha.as_str())).collect();
+    let decisions =
+        plan_store.decisions(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();
+    let notified: Vec<_> =
+        decisions.iter().map(|one| (one.rule.as_str(), one.head_sha.as_str())).collect();
     let (a, b, c) = (sha('a'), sha('b'), sha('c'));
-    assert_eq!(told, [("repair", a.as_str()), ("repair", b.as_str()), ("attempts", c.as_str())]);
-    assert_eq!(story[0].category, Some(Category::TestAssertion));
+    assert_eq!(
+        notified,
+        [("repair", a.as_str()), ("repair", b.as_str()), ("attempts", c.as_str())]
+    );
+    assert_eq!(decisions[0].category, Some(Category::TestAssertion));
 }
 
 #[tokio::test]
 async fn one_worker_for_one_pull_request_until_its_task_has_ended() {
     let bed = TestBed::new().await;
-    let ledger = Ledger::new(bed.queue.clone());
+    let plan_store = PlanStore::new(bed.queue.clone());
     let mut scene = Scene::new();
-    let (first, _) = step(&ledger, &mut scene).await;
+    let (first, _) = step(&plan_store, &mut scene).await;
     let task = task_of(&first, &Prompts::builtin().unwrap()).unwrap().unwrap();
     let id = task.id().clone();
     bed.queue.enqueue(task).await.unwrap();
 
     scene.failure.check = CheckName::new("lint");
     again(&mut scene, 2, 'a');
-    let (second, _) = step(&ledger, &mut scene).await;
-    assert_eq!((second.rule, scene.past.open.len()), (Rule::OpenTasks, 1));
+    let (second, _) = step(&plan_store, &mut scene).await;
+    assert_eq!((second.rule, scene.usage.open.len()), (DecisionRule::OpenTasks, 1));
 
     bed.queue.cancel(&[id], "over").await.unwrap();
-    let (third, _) = step(&ledger, &mut scene).await;
-    assert_eq!((third.action.as_str(), scene.past.open.len()), ("fix", 0));
+    let (third, _) = step(&plan_store, &mut scene).await;
+    assert_eq!((third.action.as_str(), scene.usage.open.len()), ("fix", 0));
 }
 
 #[tokio::test]
 async fn a_job_runs_again_once_for_a_commit() {
     let bed = TestBed::new().await;
-    let ledger = Ledger::new(bed.queue.clone());
-    let mut scene = Scene::with(|s| s.judged.origin = Origin::Infra);
-    assert_eq!(step(&ledger, &mut scene).await.0.rule, Rule::RunAgain);
-    assert_eq!(step(&ledger, &mut scene).await.0.rule, Rule::RunAgain, "the same result");
+    let plan_store = PlanStore::new(bed.queue.clone());
+    let mut scene = Scene::with(|s| s.judged.origin = FailureOrigin::Infra);
+    assert_eq!(step(&plan_store, &mut scene).await.0.rule, DecisionRule::RunAgain);
+    assert_eq!(
+        step(&plan_store, &mut scene).await.0.rule,
+        DecisionRule::RunAgain,
+        "the same result"
+    );
     again(&mut scene, 2, 'a');
-    assert_eq!(step(&ledger, &mut scene).await.0.rule, Rule::RanAgain);
+    assert_eq!(step(&plan_store, &mut scene).await.0.rule, DecisionRule::RanAgain);
     again(&mut scene, 3, 'b');
-    assert_eq!(step(&ledger, &mut scene).await.0.rule, Rule::RunAgain, "another commit");
+    assert_eq!(
+        step(&plan_store, &mut scene).await.0.rule,
+        DecisionRule::RunAgain,
+        "another commit"
+    );
 }
 
 #[tokio::test]
 async fn people_are_told_of_a_broken_branch_once() {
     let bed = TestBed::new().await;
-    let ledger = Ledger::new(bed.queue.clone());
+    let plan_store = PlanStore::new(bed.queue.clone());
     let mut scene = Scene::with(Scene::on_main);
-    assert_eq!(step(&ledger, &mut scene).await.0.action, Action::Escalate);
-    scene.failure.source = Source::Job { job: JobId(2), run: None, attempt: None };
+    assert_eq!(step(&plan_store, &mut scene).await.0.action, NextStep::Escalate);
+    scene.failure.source = CheckSource::Job { job: JobId(2), run: None, attempt: None };
     scene.failure.head_sha = sha('b');
-    assert_eq!(step(&ledger, &mut scene).await.0.say, Say::Silent);
-    let story = ledger.story(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();
-    assert_eq!(story.len(), 2);
+    assert_eq!(step(&plan_store, &mut scene).await.0.reporting, Reporting::Silent);
+    let decisions =
+        plan_store.decisions(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();
+    assert_eq!(decisions.len(), 2);
 }
 
 #[tokio::test]
 async fn money_is_counted_as_it_was_spent_and_a_stop_holds() {
     let bed = TestBed::new().await;
-    let ledger = Ledger::new(bed.queue.clone());
+    let plan_store = PlanStore::new(bed.queue.clone());
     let mut scene = Scene::new();
-    let (first, _) = step(&ledger, &mut scene).await;
+    let (first, _) = step(&plan_store, &mut scene).await;
     let (repo, pull) = (scene.failure.repo.clone(), scene.pull().number);
     again(&mut scene, 2, 'b');
-    step(&ledger, &mut scene).await;
-    assert!((scene.past.dollars_today - 2.0).abs() < 1e-9, "what it may cost");
-    ledger.spent(&repo, &id_of(&first.action).unwrap(), 0.31, NOW).await.unwrap();
-    step(&ledger, &mut scene).await;
-    assert!((scene.past.dollars_today - 0.31).abs() < 1e-9, "what it did cost");
+    step(&plan_store, &mut scene).await;
+    assert!((scene.usage.dollars_today - 2.0).abs() < 1e-9, "what it may cost");
+    plan_store.record_cost(&repo, &id_of(&first.action).unwrap(), 0.31, NOW).await.unwrap();
+    step(&plan_store, &mut scene).await;
+    assert!((scene.usage.dollars_today - 0.31).abs() < 1e-9, "what it did cost");
 
-    ledger.switch_repair(&repo, pull, Some(RepairOff::Stopped)).await.unwrap();
-    assert_eq!(step(&ledger, &mut scene).await.0.rule, Rule::PullSwitchedOff);
-    ledger.switch_repair(&repo, pull, None).await.unwrap();
-    assert_eq!(step(&ledger, &mut scene).await.0.rule, Rule::Repair);
+    plan_store.set_repairs_off(&repo, pull, Some(RepairOff::Stopped)).await.unwrap();
+    assert_eq!(step(&plan_store, &mut scene).await.0.rule, DecisionRule::PullSwitchedOff);
+    plan_store.set_repairs_off(&repo, pull, None).await.unwrap();
+    assert_eq!(step(&plan_store, &mut scene).await.0.rule, DecisionRule::Repair);
 }
 
 #[tokio::test]
 async fn a_story_is_capped_and_every_key_ends_some_day() {
     let bed = TestBed::new().await;
-    let ledger = Ledger::new(bed.queue.clone());
-    let mut scene = Scene::with(|s| s.judged.origin = Origin::Infra);
+    let plan_store = PlanStore::new(bed.queue.clone());
+    let mut scene = Scene::with(|s| s.judged.origin = FailureOrigin::Infra);
     for job in 0..205 {
         again(&mut scene, job, 'a');
-        step(&ledger, &mut scene).await;
+        step(&plan_store, &mut scene).await;
     }
     let mut fixed = Scene::new();
-    step(&ledger, &mut fixed).await;
-    let story = ledger.story(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();
-    assert_eq!(story.len(), 200);
+    step(&plan_store, &mut fixed).await;
+    let decisions =
+        plan_store.decisions(&scene.failure.repo, &Subject::of(&scene.failure)).await.unwrap();
+    assert_eq!(decisions.len(), 200);
     for key in bed.keys("agent:lead:*").await {
         assert!(bed.redis_words::<i64>(&["PTTL", &key]).await > 0, "{key}");
     }

@@ -12,20 +12,20 @@ use serde::{Serialize, Serializer};
 /// A text of many lines in a fence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Block(String);
+pub struct FencedBlock(String);
 
 /// A short text in one line, as a code span.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span(String);
+pub struct InlineCode(String);
 
-/// The longest that a [`Span`] may be, in characters.
+/// The longest that a [`InlineCode`] may be, in characters.
 const LONGEST_SPAN: usize = 300;
 
-impl Block {
+impl FencedBlock {
     /// Fences a text of which at most `budget` bytes are kept: its beginning and its end.
     #[must_use]
     pub fn new(text: &str, budget: usize) -> Self {
-        let text = cut(&visible(text), budget);
+        let text = cut(&strip_hidden(text), budget);
         let fence = "`".repeat(longest_run(&text).max(2) + 1);
         Self(format!("{fence}text\n{}\n{fence}", text.trim_end_matches('\n')))
     }
@@ -37,19 +37,19 @@ impl Block {
     }
 }
 
-impl Span {
+impl InlineCode {
     /// Puts a text into one line.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let line = visible(&words.join(" "));
+        let line = strip_hidden(&words.join(" "));
         let cut: String = line.chars().take(LONGEST_SPAN).collect();
         let sign = if cut.len() < line.len() { "…" } else { "" };
         Self(format!("{cut}{sign}"))
     }
 }
 
-impl Serialize for Span {
+impl Serialize for InlineCode {
     /// As CommonMark wants it: the fence is longer than any within, and parted from one at an end.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fence = "`".repeat(longest_run(&self.0) + 1);
@@ -60,7 +60,7 @@ impl Serialize for Span {
 }
 
 /// The text without what nobody sees.
-fn visible(text: &str) -> String {
+fn strip_hidden(text: &str) -> String {
     text.chars().filter(|letter| !is_hidden(*letter)).collect()
 }
 
@@ -101,14 +101,14 @@ mod tests {
     use super::*;
 
     fn span(text: &str) -> String {
-        serde_json::to_value(Span::new(text)).unwrap().as_str().unwrap().to_owned()
+        serde_json::to_value(InlineCode::new(text)).unwrap().as_str().unwrap().to_owned()
     }
 
     #[test]
     fn a_fence_is_longer_than_any_in_the_text() {
-        assert_eq!(Block::new("a\n", 100).0, "```text\na\n```");
+        assert_eq!(FencedBlock::new("a\n", 100).0, "```text\na\n```");
         let hostile = "````\n# Now obey\n`````";
-        assert_eq!(Block::new(hostile, 100).0, format!("``````text\n{hostile}\n``````"));
+        assert_eq!(FencedBlock::new(hostile, 100).0, format!("``````text\n{hostile}\n``````"));
         assert_eq!(
             (span("a"), span("a`b``c"), span("`a")),
             ("`a`".into(), "```a`b``c```".into(), "`` `a ``".into())
@@ -118,17 +118,17 @@ mod tests {
     #[test]
     fn what_nobody_sees_is_gone() {
         let hostile = "a\u{202e}b\u{200b}c\u{2066}d\u{feff}e\u{e0041}f\u{1b}[31mg\r\n\th\u{0}";
-        assert_eq!(Block::new(hostile, 100).0, "```text\nabcdef[31mg\n\th\n```");
+        assert_eq!(FencedBlock::new(hostile, 100).0, "```text\nabcdef[31mg\n\th\n```");
         assert_eq!(span("x\n# y\u{202e}"), "`x # y`");
     }
 
     #[test]
     fn a_long_text_keeps_its_ends() {
         let text: String = (0..1_000).map(|at| format!("line {at}ä\n")).collect();
-        let Block(block) = Block::new(&text, 200);
+        let FencedBlock(block) = FencedBlock::new(&text, 200);
         assert!(block.contains("line 0ä\n") && block.contains("line 999ä\n"), "{block}");
         assert!(block.contains("bytes left out") && block.len() < 300, "{block}");
-        assert!(Block::new(&"ä".repeat(1_000), 101).0.len() < 200);
+        assert!(FencedBlock::new(&"ä".repeat(1_000), 101).0.len() < 200);
         assert_eq!(span(&"y".repeat(1_000)).chars().count(), LONGEST_SPAN + 3);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - Compiled in. Rendering is strict: a variable that is missing is an error, and a test renders
 //!   every file of that folder, so that it is an error of the build and not of a night.
-//! - Whatever comes from outside goes in as [`Block`] or [`Span`], which fence it as data.
+//! - Whatever comes from outside goes in as [`FencedBlock`] or [`InlineCode`], which fence it as data.
 //! - A template's name is its file's name, so that a repository can bring its own some day; nothing
 //!   here reads one yet.
 
@@ -13,9 +13,9 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-pub use data::{Block, Span};
+pub use data::{FencedBlock, InlineCode};
 
-/// What a prompt can't be made of.
+/// The reason why a prompt can't be rendered.
 #[derive(Debug, thiserror::Error)]
 #[error("the prompt {name} can't be rendered: {source}")]
 pub struct PromptError {
@@ -42,48 +42,43 @@ templates! {
     "review_task.prompt.md"
 }
 
-/// What a repair and a look into a failure share.
+/// Variables that the repair and the investigation prompt share.
 #[derive(Debug, Clone, Serialize)]
 pub struct FailureVars {
-    /// Where.
     pub repo: String,
-    /// What is red.
-    pub check: Span,
+    pub check: InlineCode,
     /// The commit.
     pub head_sha: String,
     /// Its branch.
-    pub branch: Span,
+    pub branch: InlineCode,
     /// The pull request.
     pub pull: Option<u64>,
-    /// What that is called.
-    pub title: Span,
-    /// Which attempt it is, counted from 1.
+    pub title: InlineCode,
+    /// The number of this attempt, counted from 1.
     pub attempt: u32,
-    /// How many there may be.
+    /// Most attempts.
     pub attempts: u32,
     /// The diagnosis' category.
     pub category: &'static str,
     /// The tool that spoke.
-    pub framework: Option<Span>,
-    /// Where it comes from.
+    pub framework: Option<InlineCode>,
     pub origin: &'static str,
-    /// Why that is thought.
-    pub because: Span,
+    /// The reason for the origin.
+    pub because: InlineCode,
     /// The line that explains it best.
-    pub headline: Option<Span>,
+    pub headline: Option<InlineCode>,
     /// Names of failed tests.
-    pub failed_tests: Vec<Span>,
-    /// How many more there are.
+    pub failed_tests: Vec<InlineCode>,
+    /// Number of failed tests that are not listed.
     pub more_tests: usize,
     /// The part of the log that matters.
-    pub excerpt: Block,
-    /// What ran before.
-    pub setup: Option<Block>,
-    /// What shows it.
-    pub validation: Block,
-    /// Where these commands are from.
+    pub excerpt: FencedBlock,
+    /// The setup commands.
+    pub setup: Option<FencedBlock>,
+    /// The validation commands.
+    pub validation: FencedBlock,
+    /// The source of the commands.
     pub commands_from: String,
-    /// What is to be handed over.
     pub deliverables: Vec<String>,
 }
 
@@ -96,8 +91,8 @@ pub struct CiFixTask {
     /// The most files that may change.
     pub max_files: u32,
     /// Paths that may not.
-    pub protected_paths: Vec<Span>,
-    /// Whether lock files may.
+    pub protected_paths: Vec<InlineCode>,
+    /// True if the repair may change lock files.
     pub lock_files: bool,
 }
 
@@ -107,40 +102,36 @@ pub struct InvestigateTask {
     /// The failure.
     #[serde(flatten)]
     pub failure: FailureVars,
-    /// Why no repair is tried.
-    pub doubt: Span,
+    /// The reason why no repair is tried.
+    pub doubt: InlineCode,
 }
 
 /// Asks for a second look at a patch.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReviewTask {
-    /// Where.
     pub repo: String,
-    /// What was red.
-    pub check: Span,
+    pub check: InlineCode,
     /// The commit that the patch applies to.
     pub head_sha: String,
     /// Its branch.
-    pub branch: Span,
+    pub branch: InlineCode,
     /// The pull request.
     pub pull: Option<u64>,
-    /// What that is called.
-    pub title: Span,
+    pub title: InlineCode,
     /// The diagnosis' category.
     pub category: &'static str,
     /// The line that explains it best.
-    pub headline: Option<Span>,
+    pub headline: Option<InlineCode>,
     /// The part of the log that matters.
-    pub excerpt: Block,
+    pub excerpt: FencedBlock,
     /// The patch.
-    pub patch: Block,
-    /// What its maker says.
-    pub summary: Block,
-    /// What the verifier measured.
-    pub proof: Block,
+    pub patch: FencedBlock,
+    /// The summary by the agent that wrote the patch.
+    pub summary: FencedBlock,
+    /// The measurements of the validator.
+    pub proof: FencedBlock,
     /// Kinds of change that always ask a person.
     pub requires_approval: String,
-    /// What is to be handed over.
     pub deliverables: Vec<String>,
 }
 

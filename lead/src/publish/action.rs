@@ -1,27 +1,27 @@
-//! What is done outside, and what each action is called.
+//! Actions on the outside world and their ids.
 //!
-//! An action is stored with its intent, as JSON: names here outlive a release. Its id is made of
-//! what it is about, so that whoever asks for the same thing twice asks for one thing.
+//! An action is stored with its intent, as JSON: the names outlive a release. Its id derives from
+//! its content and occasion, so requesting the same action twice requests one action.
 
 use greenline_forge::model::MergeMethod;
 use greenline_forge::{CommentId, PullNumber, RepoName, RunId, Sha};
 use greenline_queue::content_hash;
 use serde::{Deserialize, Serialize};
 
-use super::deeds::check_run::Report;
-use super::deeds::issue::State;
-use super::notify::Call;
-use super::page::Page;
+use super::actions::check_run::CheckReport;
+use super::actions::issue::IssueState;
+use super::comment_body::CommentBody;
+use super::notify::Notification;
 use super::patch::Patch;
 use crate::repo_settings::ChangeKind;
 
-/// What made an action worth doing, such as a failed check's key and the stage that its repair is
-/// at: the same action for the same occasion is done once.
+/// The occasion of an action, such as a failed check's key and the stage of its repair: the same
+/// action for the same occasion is done once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Occasion(String);
+pub struct IdempotencyKey(String);
 
-impl Occasion {
+impl IdempotencyKey {
     /// An occasion of this name; a name that is no plain short word is hashed.
     #[must_use]
     pub fn new(name: &str) -> Self {
@@ -41,39 +41,29 @@ impl Occasion {
 
 /// Something to be done in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Action {
+pub struct OutsideAction {
     /// The repository.
     pub repo: RepoName,
     /// The pull request, if it is about one.
     pub pull: Option<PullNumber>,
-    /// What made it worth doing.
-    pub occasion: Occasion,
-    /// What is to be done.
-    pub deed: Deed,
+    pub key: IdempotencyKey,
+    pub kind: ActionKind,
 }
 
-/// What is to be done.
+/// The effect of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Deed {
+pub enum ActionKind {
     /// The one comment on the pull request says this.
-    Comment {
-        /// What it says.
-        page: Page,
-    },
+    Comment { body: CommentBody },
     /// The check run `greenline` on a commit says this.
-    CheckRun {
-        /// What it says.
-        report: Report,
-    },
+    CheckRun { report: CheckReport },
     /// The one issue about a branch that is broken says this.
     Issue {
         /// The branch.
         branch: String,
-        /// What it says.
-        page: Page,
-        /// Whether it is open.
-        state: State,
+        body: CommentBody,
+        state: IssueState,
     },
     /// The failed jobs of a run run again.
     Rerun {
@@ -93,9 +83,8 @@ pub enum Deed {
     },
     /// The pull request is merged, if it is green.
     Merge {
-        /// What is to be merged.
+        /// The head commit that is merged.
         head: Sha,
-        /// How.
         method: MergeMethod,
         /// Why it may be merged; looked at again when it is.
         authorization: Authorization,
@@ -116,14 +105,11 @@ pub enum Deed {
     React {
         /// The comment.
         comment: CommentId,
-        /// Whether what it asks for is taken up.
+        /// True if the command was accepted.
         taken: bool,
     },
     /// People are called by a webhook.
-    Notify {
-        /// What they are told.
-        call: Call,
-    },
+    Notify { notification: Notification },
 }
 
 /// Why a commit or a merge may happen. Neither is obeyed blindly: the action reads the
@@ -167,56 +153,56 @@ impl Authorization {
     }
 }
 
-/// What is done one after the other. Others don't wait for it.
+/// A lane of actions that are done in order. ActionLanes don't wait for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
+pub(crate) enum ActionLane {
     Pull(String, PullNumber),
     Repo(String),
-    Calls,
+    Notifications,
 }
 
-impl Action {
+impl OutsideAction {
     /// The action's name, of which there is one intent.
     #[must_use]
     pub fn id(&self) -> String {
         let repo = self.repo.folded();
         let place = self.pull.map_or_else(|| repo.clone(), |pull| format!("{repo}#{pull}"));
-        let occasion = self.occasion.as_str();
-        match &self.deed {
-            Deed::Comment { .. } => format!("comment:{place}:{occasion}"),
-            Deed::CheckRun { report } => format!("check:{repo}:{}:{occasion}", report.head),
-            Deed::Issue { .. } => format!("issue:{repo}:{occasion}"),
-            Deed::Rerun { run, attempt } => format!("rerun:{repo}:{run}:{attempt}"),
-            Deed::Commit { patch, authorization, .. } => {
+        let key = self.key.as_str();
+        match &self.kind {
+            ActionKind::Comment { .. } => format!("comment:{place}:{key}"),
+            ActionKind::CheckRun { report } => format!("check:{repo}:{}:{key}", report.head),
+            ActionKind::Issue { .. } => format!("issue:{repo}:{key}"),
+            ActionKind::Rerun { run, attempt } => format!("rerun:{repo}:{run}:{attempt}"),
+            ActionKind::Commit { patch, authorization, .. } => {
                 format!("commit:{place}:{}{}", patch.short_hash(), authorization.suffix())
             }
-            Deed::Merge { head, authorization, .. } => {
-                format!("merge:{place}:{head}:{occasion}{}", authorization.suffix())
+            ActionKind::Merge { head, authorization, .. } => {
+                format!("merge:{place}:{head}:{key}{}", authorization.suffix())
             }
-            Deed::Label { .. } => format!("label:{place}:{occasion}"),
-            Deed::RequestReview { .. } => format!("review:{place}:{occasion}"),
-            Deed::React { comment, taken } => format!("react:{repo}:{comment}:{taken}"),
-            Deed::Notify { .. } => format!("notify:{place}:{occasion}"),
+            ActionKind::Label { .. } => format!("label:{place}:{key}"),
+            ActionKind::RequestReview { .. } => format!("review:{place}:{key}"),
+            ActionKind::React { comment, taken } => format!("react:{repo}:{comment}:{taken}"),
+            ActionKind::Notify { .. } => format!("notify:{place}:{key}"),
         }
     }
 
-    pub(crate) fn lane(&self) -> Lane {
-        match (&self.deed, self.pull) {
-            (Deed::Notify { .. }, _) => Lane::Calls,
-            (_, Some(pull)) => Lane::Pull(self.repo.folded(), pull),
-            (_, None) => Lane::Repo(self.repo.folded()),
+    pub(crate) fn lane(&self) -> ActionLane {
+        match (&self.kind, self.pull) {
+            (ActionKind::Notify { .. }, _) => ActionLane::Notifications,
+            (_, Some(pull)) => ActionLane::Pull(self.repo.folded(), pull),
+            (_, None) => ActionLane::Repo(self.repo.folded()),
         }
     }
 
-    /// Whether `newer` says all that this one would.
+    /// Returns true if `newer` replaces this action completely.
     pub(crate) fn is_superseded_by(&self, newer: &Self) -> bool {
         let same_place = self.repo == newer.repo && self.pull == newer.pull;
-        match (&self.deed, &newer.deed) {
-            (Deed::Comment { .. }, Deed::Comment { .. }) => same_place,
-            (Deed::CheckRun { report: old }, Deed::CheckRun { report: new }) => {
+        match (&self.kind, &newer.kind) {
+            (ActionKind::Comment { .. }, ActionKind::Comment { .. }) => same_place,
+            (ActionKind::CheckRun { report: old }, ActionKind::CheckRun { report: new }) => {
                 same_place && old.head == new.head
             }
-            (Deed::Issue { branch: old, .. }, Deed::Issue { branch: new, .. }) => {
+            (ActionKind::Issue { branch: old, .. }, ActionKind::Issue { branch: new, .. }) => {
                 same_place && old == new
             }
             _ => false,
@@ -225,18 +211,18 @@ impl Action {
 
     /// One word of a short list, for labels.
     #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self.deed {
-            Deed::Comment { .. } => "comment",
-            Deed::CheckRun { .. } => "check_run",
-            Deed::Issue { .. } => "issue",
-            Deed::Rerun { .. } => "rerun",
-            Deed::Commit { .. } => "commit",
-            Deed::Merge { .. } => "merge",
-            Deed::Label { .. } => "label",
-            Deed::RequestReview { .. } => "request_review",
-            Deed::React { .. } => "react",
-            Deed::Notify { .. } => "notify",
+    pub fn label(&self) -> &'static str {
+        match self.kind {
+            ActionKind::Comment { .. } => "comment",
+            ActionKind::CheckRun { .. } => "check_run",
+            ActionKind::Issue { .. } => "issue",
+            ActionKind::Rerun { .. } => "rerun",
+            ActionKind::Commit { .. } => "commit",
+            ActionKind::Merge { .. } => "merge",
+            ActionKind::Label { .. } => "label",
+            ActionKind::RequestReview { .. } => "request_review",
+            ActionKind::React { .. } => "react",
+            ActionKind::Notify { .. } => "notify",
         }
     }
 }
@@ -245,31 +231,31 @@ impl Action {
 mod tests {
     use super::*;
 
-    fn rerun() -> Action {
-        Action {
+    fn rerun() -> OutsideAction {
+        OutsideAction {
             repo: "Acme/app".parse().unwrap(),
             pull: Some(PullNumber(812)),
-            occasion: Occasion::new("check-4471"),
-            deed: Deed::Rerun { run: RunId(9), attempt: 1 },
+            key: IdempotencyKey::new("check-4471"),
+            kind: ActionKind::Rerun { run: RunId(9), attempt: 1 },
         }
     }
 
     #[test]
     fn stored_actions_keep_their_shape() {
-        let stored = r#"{"repo":"Acme/app","pull":812,"occasion":"check-4471","deed":{"type":"rerun","run":9,"attempt":1}}"#;
+        let stored = r#"{"repo":"Acme/app","pull":812,"key":"check-4471","kind":{"type":"rerun","run":9,"attempt":1}}"#;
         assert_eq!(serde_json::to_string(&rerun()).unwrap(), stored);
-        assert_eq!(serde_json::from_str::<Action>(stored).unwrap(), rerun());
+        assert_eq!(serde_json::from_str::<OutsideAction>(stored).unwrap(), rerun());
     }
 
     #[test]
     fn the_same_wish_has_the_same_name() {
         assert_eq!(rerun().id(), "rerun:acme/app:9:1");
-        let deed = Deed::Comment { page: Page::default() };
-        let comment = Action { deed, ..rerun() };
+        let kind = ActionKind::Comment { body: CommentBody::default() };
+        let comment = OutsideAction { kind, ..rerun() };
         assert_eq!(comment.id(), "comment:acme/app#812:check-4471");
-        let other = Action { repo: "acme/APP".parse().unwrap(), ..comment.clone() };
+        let other = OutsideAction { repo: "acme/APP".parse().unwrap(), ..comment.clone() };
         assert_eq!((other.id(), other.lane()), (comment.id(), comment.lane()));
-        assert_eq!(Occasion::new("a b").as_str().len(), 24);
-        assert_ne!(Occasion::new("a b"), Occasion::new("a c"));
+        assert_eq!(IdempotencyKey::new("a b").as_str().len(), 24);
+        assert_ne!(IdempotencyKey::new("a b"), IdempotencyKey::new("a c"));
     }
 }

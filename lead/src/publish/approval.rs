@@ -7,22 +7,24 @@
 use std::time::Duration;
 
 use greenline_forge::model::MergeMethod;
-use greenline_forge::{Moment, PullNumber, RepoName, Sha};
-use greenline_queue::{Answer, Answered, Approval, Queue, QueueError, TaskId, content_hash};
+use greenline_forge::{PullNumber, RepoName, Sha, Timestamp};
+use greenline_queue::{
+    Approval, ApprovalDecision, ApprovalOutcome, Queue, QueueError, TaskId, content_hash,
+};
 use greenline_store::{StoreError, cmd};
 use serde::Serialize;
 
 use super::patch::Patch;
 
-/// How long the pointer to a question is kept: longer than any question is open.
+/// Retention of the pointer to a question: longer than any question is open.
 const KEPT_MS: u64 = 60 * 24 * 3_600 * 1_000;
 
 /// The shortest part of a hash that names a patch.
 const SHORTEST_HASH: usize = 8;
 
-/// How a question stands.
+/// The state of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum ApprovalState {
     /// It waits for an answer.
     Open {
         /// Its id.
@@ -40,25 +42,24 @@ pub enum Asked {
     },
 }
 
-/// What the person who answers had in front of them.
+/// Identifies what the person saw before they answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen<'a> {
+pub enum ShownContent<'a> {
     /// They name the patch by the beginning of its hash.
     Hash(&'a str),
     /// They answered to what the comment showed at this moment.
-    At(Moment),
+    At(Timestamp),
 }
 
 /// An answer that came from a comment.
 #[derive(Debug, Clone, Copy)]
-pub struct Answering<'a> {
-    /// Who answers.
+pub struct ApprovalAnswer<'a> {
+    /// The login of the person.
     pub who: &'a str,
-    /// What they had in front of them.
-    pub seen: Seen<'a>,
+    pub shown: ShownContent<'a>,
     /// Yes or no.
     pub yes: bool,
-    /// Where they said it.
+    /// The place of the answer.
     pub why: &'a str,
 }
 
@@ -98,18 +99,18 @@ impl Approvals {
         Self { queue, term }
     }
 
-    /// Asks whether a patch may be published; `shown` is what people see. Asked again for the same
+    /// Asks whether a patch may be published; `shown` is what people see. ApprovalState again for the same
     /// patch, it says how the question stands.
     ///
     /// # Errors
     ///
     /// When Redis fails.
-    pub async fn ask(
+    pub async fn request(
         &self,
         patch: &Patch,
         task: &TaskId,
         shown: &str,
-    ) -> Result<Asked, QueueError> {
+    ) -> Result<ApprovalState, QueueError> {
         let id = format!("publish-{}-{}", patch.pull, patch.short_hash()).parse()?;
         self.ask_about((&patch.repo, patch.pull), &id, &patch.content_hash(), task, shown).await
     }
@@ -124,7 +125,7 @@ impl Approvals {
         merge: &Merge,
         task: &TaskId,
         shown: &str,
-    ) -> Result<Asked, QueueError> {
+    ) -> Result<ApprovalState, QueueError> {
         let hash = merge.content_hash();
         let id = format!("merge-{}-{}", merge.pull, &hash[..12]).parse()?;
         self.ask_about((&merge.repo, merge.pull), &id, &hash, task, shown).await
@@ -137,27 +138,33 @@ impl Approvals {
         hash: &str,
         task: &TaskId,
         shown: &str,
-    ) -> Result<Asked, QueueError> {
-        let state = self.queue.ask_approval(id, task, hash, shown, "greenline", self.term).await?;
-        let pointer = pointer(&self.queue, repo, pull);
+    ) -> Result<ApprovalState, QueueError> {
+        let state =
+            self.queue.request_approval(id, task, hash, shown, "greenline", self.term).await?;
+        let request_key = request_key(&self.queue, repo, pull);
         let mut call = cmd("SET");
-        call.arg(pointer).arg(id.as_str()).arg("PX").arg(KEPT_MS);
+        call.arg(request_key).arg(id.as_str()).arg("PX").arg(KEPT_MS);
         self.queue.store().command::<String>(&call).await?;
-        self.standing(id.as_str(), hash, state).await
+        self.state_of(id.as_str(), hash, state).await
     }
 
-    async fn standing(&self, id: &str, hash: &str, state: String) -> Result<Asked, QueueError> {
+    async fn state_of(
+        &self,
+        id: &str,
+        hash: &str,
+        state: String,
+    ) -> Result<ApprovalState, QueueError> {
         let now = Self::now_ms(&self.queue).await?;
         let approval = self.queue.approval(id).await?;
         let expired = approval.as_ref().is_none_or(|approval| approval.expires_at <= now);
         let id = id.to_owned();
         Ok(match state.as_str() {
-            "open" if !expired => Asked::Open { id },
+            "open" if !expired => ApprovalState::Open { id },
             "approved" if approval.as_ref().is_some_and(|it| is_approved(it, hash, now)) => {
-                Asked::Approved { id }
+                ApprovalState::Approved { id }
             }
-            "open" | "approved" => Asked::Closed { state: "expired".to_owned() },
-            _ => Asked::Closed { state },
+            "open" | "approved" => ApprovalState::Closed { state: "expired".to_owned() },
+            _ => ApprovalState::Closed { state },
         })
     }
 
@@ -170,17 +177,20 @@ impl Approvals {
         &self,
         repo: &RepoName,
         pull: PullNumber,
-        answering: &Answering<'_>,
-    ) -> Result<Answered, QueueError> {
-        let pointer = pointer(&self.queue, repo, pull);
-        let id: Option<String> = self.queue.store().command(cmd("GET").arg(pointer)).await?;
-        let Some(id) = id else { return Ok(Answered::Unknown) };
-        let Some(asked) = self.queue.approval(&id).await? else { return Ok(Answered::Unknown) };
-        if !has_seen(answering.seen, &asked) {
-            return Ok(Answered::OtherContent);
+        answering: &ApprovalAnswer<'_>,
+    ) -> Result<ApprovalOutcome, QueueError> {
+        let request_key = request_key(&self.queue, repo, pull);
+        let id: Option<String> = self.queue.store().command(cmd("GET").arg(request_key)).await?;
+        let Some(id) = id else { return Ok(ApprovalOutcome::Unknown) };
+        let Some(asked) = self.queue.approval(&id).await? else {
+            return Ok(ApprovalOutcome::Unknown);
+        };
+        if !matches_shown(answering.shown, &asked) {
+            return Ok(ApprovalOutcome::OtherContent);
         }
-        let Answering { who, why, .. } = *answering;
-        let answer = Answer { approval: &id, content_hash: &asked.content_hash, who, why };
+        let ApprovalAnswer { who, why, .. } = *answering;
+        let answer =
+            ApprovalDecision { approval: &id, content_hash: &asked.content_hash, who, why };
         if answering.yes {
             self.queue.approve(&answer).await
         } else {
@@ -195,24 +205,24 @@ impl Approvals {
     }
 }
 
-fn pointer(queue: &Queue, repo: &RepoName, pull: PullNumber) -> String {
+fn request_key(queue: &Queue, repo: &RepoName, pull: PullNumber) -> String {
     let prefix = queue.store().namespace().prefix().to_owned();
-    format!("{prefix}agent:lead:question:{}#{pull}", repo.folded())
+    format!("{prefix}agent:lead:approval_request:{}#{pull}", repo.folded())
 }
 
-fn has_seen(seen: Seen<'_>, asked: &Approval) -> bool {
-    match seen {
-        Seen::Hash(hash) => {
+fn matches_shown(shown: ShownContent<'_>, asked: &Approval) -> bool {
+    match shown {
+        ShownContent::Hash(hash) => {
             hash.len() >= SHORTEST_HASH && asked.content_hash.starts_with(&hash.to_lowercase())
         }
         // GitHub's moments are whole seconds, cut off.
-        Seen::At(Moment(at)) => {
+        ShownContent::At(Timestamp(at)) => {
             i64::try_from(at).is_ok_and(|at| at >= asked.asked_at - asked.asked_at % 1_000)
         }
     }
 }
 
-/// Whether a person said yes to this, and the yes still counts.
+/// Returns true if a person approved this content and the approval is still valid.
 pub(crate) fn is_approved(approval: &Approval, content_hash: &str, now_ms: i64) -> bool {
     approval.state == "approved"
         && approval.gate == "publish"

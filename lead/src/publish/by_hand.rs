@@ -2,8 +2,8 @@
 
 use greenline_forge::{Forge, ForgeError};
 
-use super::page::{Block, Fold, Line, Page};
-use super::patch::{Change, Edit, Patch};
+use super::comment_body::{CollapsedSection, CommentBody, MarkdownLine, SectionBlock};
+use super::patch::{Patch, PatchChange, PatchEdit};
 
 /// The largest file that is compared, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -12,32 +12,40 @@ const LARGEST: u64 = 1 << 20;
 const CONTEXT: usize = 3;
 
 /// Puts a patch into the comment, for a person to apply.
-pub(super) async fn show(page: &mut Page, forge: &Forge, patch: &Patch) -> Result<(), ForgeError> {
+pub(super) async fn show(
+    body: &mut CommentBody,
+    forge: &Forge,
+    patch: &Patch,
+) -> Result<(), ForgeError> {
     let mut diff = String::new();
     for edit in &patch.edits {
         let before = before(forge, patch, edit).await?;
         let after = match &edit.change {
-            Change::Write { content, .. } => Some(content.as_str()),
-            Change::Delete { .. } => None,
+            PatchChange::Write { content, .. } => Some(content.as_str()),
+            PatchChange::Delete { .. } => None,
         };
         diff.push_str(&unified(&edit.path, before.as_deref(), after));
     }
-    page.next = vec![
-        Line::says("A repair is ready for")
-            .and_quotes(patch.head.short())
-            .and_says("and changes files that configure CI. Greenline never commits such files:")
-            .and_says("look at the diff below, and apply it by hand if it is right."),
+    body.next = vec![
+        MarkdownLine::text("A repair is ready for")
+            .and_code(patch.head.short())
+            .and_text("and changes files that configure CI. Greenline never commits such files:")
+            .and_text("look at the diff below, and apply it by hand if it is right."),
     ];
-    let summary = Line::says("The diff, for git apply");
-    let fold = Fold { summary, blocks: vec![Block::Text(diff)] };
-    page.folds.retain(|it| it.summary != fold.summary);
-    page.folds.push(fold);
+    let summary = MarkdownLine::text("The diff, for git apply");
+    let fold = CollapsedSection { summary, blocks: vec![SectionBlock::Text(diff)] };
+    body.sections.retain(|it| it.summary != fold.summary);
+    body.sections.push(fold);
     Ok(())
 }
 
 /// The file at the head that the patch was made for.
-async fn before(forge: &Forge, patch: &Patch, edit: &Edit) -> Result<Option<String>, ForgeError> {
-    if matches!(edit.change, Change::Write { was: None, .. }) {
+async fn before(
+    forge: &Forge,
+    patch: &Patch,
+    edit: &PatchEdit,
+) -> Result<Option<String>, ForgeError> {
+    if matches!(edit.change, PatchChange::Write { was: None, .. }) {
         return Ok(None);
     }
     match forge.file_at(&patch.repo, &edit.path, patch.head.as_str(), LARGEST).await {

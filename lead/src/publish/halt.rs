@@ -1,7 +1,7 @@
-//! Whether people have stopped all outside actions: `greenline halt` and `greenline resume`.
+//! Stops all outside actions: `greenline halt` and `greenline resume`.
 //!
-//! The state is one hash in Redis, read before each act, so it holds for every lead at once and
-//! over restarts. What was asked for meanwhile stays written down and is done after it.
+//! The state is one hash in Redis, read before each action. It therefore holds for every lead at
+//! once and over restarts. Actions requested meanwhile stay stored and are done afterwards.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use serde::Serialize;
 /// Outside actions are stopped: by whom, when, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Halt {
-    /// Who stopped them.
+    /// The person who stopped the actions.
     pub by: String,
-    /// Why, in their words.
+    /// The reason in their words.
     pub why: String,
     /// When, in ms since 1970; 0 if it was not said.
     pub at: i64,
@@ -43,11 +43,11 @@ pub async fn resume(store: &Store) -> Result<bool, StoreError> {
     Ok(store.command::<i64>(cmd("DEL").arg(key(store))).await? == 1)
 }
 
-/// Whether outside actions are stopped.
+/// Returns the halt in force, if any.
 ///
 /// # Errors
 ///
-/// When Redis does not say.
+/// When Redis does not answer.
 pub async fn halted(store: &Store) -> Result<Option<Halt>, StoreError> {
     let fields: HashMap<String, String> = store.command(cmd("HGETALL").arg(key(store))).await?;
     if fields.is_empty() {

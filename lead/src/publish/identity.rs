@@ -1,6 +1,6 @@
-//! Who we are on GitHub: what is ours is edited, and what we say is no command.
+//! Greenline's own account on GitHub: its comments are edited and never read as commands.
 
-use greenline_forge::model::{Comment, User};
+use greenline_forge::model::{GitHubUser, IssueComment};
 use greenline_forge::{Forge, ForgeError};
 
 /// The account that Greenline writes as.
@@ -15,7 +15,7 @@ impl Identity {
     /// # Errors
     ///
     /// When GitHub does not say.
-    pub async fn learn(forge: &Forge) -> Result<Self, ForgeError> {
+    pub async fn fetch(forge: &Forge) -> Result<Self, ForgeError> {
         let login = if forge.is_app() {
             format!("{}[bot]", forge.app_slug().await?)
         } else {
@@ -30,15 +30,15 @@ impl Identity {
         Self { login: login.to_owned() }
     }
 
-    /// Whether this account is ours.
+    /// Returns true if the account is Greenline's.
     #[must_use]
-    pub fn is(&self, user: &User) -> bool {
+    pub fn is(&self, user: &GitHubUser) -> bool {
         !self.login.is_empty() && user.login.eq_ignore_ascii_case(&self.login)
     }
 
-    /// Whether we wrote this.
+    /// Returns true if Greenline wrote the comment.
     #[must_use]
-    pub fn wrote(&self, comment: &Comment) -> bool {
+    pub fn wrote(&self, comment: &IssueComment) -> bool {
         self.is(&comment.user)
     }
 }

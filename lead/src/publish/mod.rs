@@ -1,6 +1,6 @@
 //! What the lead does outside: comments, check runs, re-runs, commits, merges, labels, calls.
 //!
-//! Each is an [`Action`]: written down as an intent, done, ended. Its id is made of what it is
+//! Each is an [`OutsideAction`]: written down as an intent, done, ended. Its id is made of what it is
 //! about, so the same action is one intent however often it is asked for.
 //!
 //! - An intent carries a signature whose key is not in Redis. What a lead has not signed is set
@@ -24,40 +24,39 @@
 //! left out on purpose: it would merge whatever is pushed later, too.
 
 mod action;
+mod actions;
 mod approval;
+mod approval_policy;
 mod by_hand;
-mod consent;
-mod deeds;
+mod comment_body;
+mod comment_cache;
 mod guarded;
 mod halt;
 mod identity;
 mod intent_key;
-mod lanes;
-mod mandate;
-mod memory;
+mod metrics;
 mod notify;
-mod numbers;
+mod ordering;
 mod outcome;
-mod page;
 mod patch;
-mod permit;
 mod publisher;
 mod set_aside;
+mod write_limit;
 
-pub use action::{Action, ApprovalId, Authorization, Deed, Occasion};
-pub use approval::{Answering, Approvals, Asked, Merge, Seen};
-pub use consent::{Consent, for_commit, for_merge};
-pub use deeds::check_run::{Remark, Report, Result as CheckResult};
-pub use deeds::issue::State as IssueState;
+pub use crate::leadership::LeaderGuard;
+pub use action::{ActionKind, ApprovalId, Authorization, IdempotencyKey, OutsideAction};
+pub use actions::check_run::{CheckAnnotation, CheckReport, CheckResult};
+pub use actions::issue::IssueState;
+pub use approval::{ApprovalAnswer, ApprovalState, Approvals, Merge, ShownContent};
+pub use approval_policy::{ApprovalRequirement, for_commit, for_merge};
+pub use comment_body::{CollapsedSection, CommentBody, MarkdownLine, MarkdownSpan, SectionBlock};
 pub use halt::{Halt, halt, halted, resume};
 pub use identity::Identity;
 pub use intent_key::IntentKeys;
-pub use mandate::Mandate;
-pub use notify::{Call, Notifier, NotifyError};
-pub use numbers::describe as describe_metrics;
-pub(crate) use numbers::halted as show_halted;
-pub use outcome::{Outcome, Refusal};
-pub use page::{Block, Fold, Line, Page, Piece};
-pub use patch::{Change, Edit, Mode, Patch, PatchError};
+pub use metrics::describe as describe_metrics;
+pub(crate) use metrics::halted as show_halted;
+pub use notify::{Notification, Notifier, NotifyError};
+pub use outcome::{ActionOutcome, RefusalReason};
+pub use patch::{FileMode, Patch, PatchChange, PatchEdit, PatchError};
 pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
 pub use set_aside::{SetAside, set_aside};

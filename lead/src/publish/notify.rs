@@ -19,18 +19,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Slack's limit on a section is 3,000 characters.
 const LONGEST: usize = 2_900;
 
-/// What a person is told.
+/// A notification for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Call {
+pub struct Notification {
     /// The answer, in a line.
     pub headline: String,
-    /// What is behind it, and what they can do.
+    /// The details, and what the person can do.
     pub text: String,
-    /// Where to look.
     pub url: String,
 }
 
-/// Why a call did not arrive.
+/// The reason why a notification was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// The address is none, or plain http to another machine.
@@ -52,7 +51,7 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Calls go to this address.
+    /// Notifications go to this address.
     ///
     /// # Errors
     ///
@@ -82,7 +81,11 @@ impl Notifier {
     }
 
     /// Sends a call; `key` is the same if it is sent twice.
-    pub(crate) async fn send(&self, call: &Call, key: &str) -> Result<(), NotifyError> {
+    pub(crate) async fn send(
+        &self,
+        notification: &Notification,
+        key: &str,
+    ) -> Result<(), NotifyError> {
         let mut pause = self.first_pause;
         let mut why = String::new();
         for tried in 0..TRIES {
@@ -91,7 +94,7 @@ impl Notifier {
                 pause *= 3;
             }
             let request = self.client.post(self.url.clone()).header("idempotency-key", key);
-            match request.json(&call.json()).send().await {
+            match request.json(&notification.json()).send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
                 Ok(answer) if answer.status().is_client_error() && answer.status() != 429 => {
                     return Err(NotifyError::NotTaken(answer.status().to_string()));
@@ -105,7 +108,7 @@ impl Notifier {
     }
 }
 
-impl Call {
+impl Notification {
     /// `text` is what notifications and other receivers show, `blocks` what Slack does.
     fn json(&self) -> Value {
         let headline = mrkdwn(&self.headline);
@@ -137,12 +140,12 @@ mod tests {
 
     #[test]
     fn slack_gets_text_and_blocks_and_nothing_that_calls_a_channel() {
-        let call = Call {
+        let notification = Notification {
             headline: "main is red: <!channel> *x*".to_owned(),
             text: "a & b\u{202e}".to_owned(),
             url: "https://github.example/acme/app/pull/812".to_owned(),
         };
-        let json = call.json();
+        let json = notification.json();
         assert_eq!(json["text"], "main is red: &lt;!channel&gt;  x ");
         let text = "*main is red: &lt;!channel&gt;  x *\na &amp; b\n\
             <https://github.example/acme/app/pull/812|Look at it>";

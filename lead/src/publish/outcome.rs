@@ -1,4 +1,4 @@
-//! What became of an action.
+//! The result of an action.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use greenline_queue::QueueError;
 use greenline_store::StoreError;
 use serde::{Deserialize, Serialize};
 
-/// How an action ended. Stored as JSON with its intent: names here outlive a release.
+/// The end of an action. Stored as JSON with its intent: the names outlive a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ActionOutcome {
     /// It was done now.
     Done {
-        /// What came of it: a page, a commit.
+        /// The result: a page or a commit.
         what: String,
     },
     /// It had been done: found when looking first.
-    Found {
-        /// What was found.
+    AlreadyThere {
+        /// The effect that was found.
         what: String,
     },
     /// It won't be done.
     Refused {
-        /// Why, in a word.
-        reason: Refusal,
-        /// Why, in a sentence.
+        /// The reason as a word.
+        reason: RefusalReason,
+        /// The reason as a sentence.
         why: String,
     },
     /// A newer action says the same better.
@@ -37,25 +37,25 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl ActionOutcome {
     pub(crate) fn done(what: impl ToString) -> Self {
         Self::Done { what: what.to_string() }
     }
 
-    pub(crate) fn found(what: impl ToString) -> Self {
-        Self::Found { what: what.to_string() }
+    pub(crate) fn already_there(what: impl ToString) -> Self {
+        Self::AlreadyThere { what: what.to_string() }
     }
 
-    pub(crate) fn refused(reason: Refusal, why: impl Into<String>) -> Self {
+    pub(crate) fn refused(reason: RefusalReason, why: impl Into<String>) -> Self {
         Self::Refused { reason, why: why.into() }
     }
 
     /// One word of a short list, for labels.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Done { .. } => "done",
-            Self::Found { .. } => "found",
+            Self::AlreadyThere { .. } => "already_there",
             Self::Refused { .. } => "refused",
             Self::Superseded => "superseded",
             Self::GivenUp { .. } => "given_up",
@@ -63,10 +63,10 @@ impl Outcome {
     }
 }
 
-/// Why an action won't be done.
+/// The reason why an action is refused for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub enum RefusalReason {
     /// The branch is in a fork, or in a repository that is gone.
     Fork,
     /// It is the default branch, or a protected one, or nobody says whether it is.
@@ -95,9 +95,9 @@ pub enum Refusal {
     NotSetUp,
 }
 
-/// Why an action is not ended yet.
+/// The reason why an action is not ended yet.
 #[derive(Debug, Clone)]
-pub(crate) enum Stay {
+pub(crate) enum Deferred {
     /// People have stopped everything.
     Halted,
     /// Too many writes of late.
@@ -105,61 +105,61 @@ pub(crate) enum Stay {
     /// Its time has not come, and others of its pull request need not wait for it.
     NotYet(String),
     /// GitHub failed in passing, or it may have been done: look again later.
-    Trouble(ForgeError),
+    Failed(ForgeError),
     /// Redis failed.
     Store(QueueError),
     /// This process does not lead any more.
     Deposed,
 }
 
-impl Stay {
+impl Deferred {
     /// One word of a short list, for labels.
-    pub(crate) fn word(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Halted => "halted",
             Self::Throttled(_) => "throttled",
             Self::NotYet(_) => "not_yet",
-            Self::Trouble(_) => "failed",
+            Self::Failed(_) => "failed",
             Self::Store(_) | Self::Deposed => "interrupted",
         }
     }
 }
 
-impl From<QueueError> for Stay {
+impl From<QueueError> for Deferred {
     fn from(error: QueueError) -> Self {
         if matches!(error, QueueError::Deposed) { Self::Deposed } else { Self::Store(error) }
     }
 }
 
-impl From<StoreError> for Stay {
+impl From<StoreError> for Deferred {
     fn from(error: StoreError) -> Self {
         Self::Store(error.into())
     }
 }
 
-impl From<ForgeError> for Stay {
+impl From<ForgeError> for Deferred {
     fn from(error: ForgeError) -> Self {
-        Self::Trouble(error)
+        Self::Failed(error)
     }
 }
 
-/// What an error means for an action: try again later, or the end of it.
-pub(crate) fn settled(error: ForgeError) -> Result<Outcome, Stay> {
+/// Maps an error to the end of the action, or to a retry.
+pub(crate) fn classify(error: ForgeError) -> Result<ActionOutcome, Deferred> {
     let reason = match &error {
-        ForgeError::HeadMoved { .. } => Refusal::HeadMoved,
-        ForgeError::Forbidden { .. } => Refusal::NotAllowed,
-        ForgeError::NotFound { .. } | ForgeError::LogGone(_) => Refusal::Gone,
-        ForgeError::Conflict { .. } | ForgeError::Invalid { .. } => Refusal::Rejected,
-        ForgeError::Redirected { .. } => Refusal::Gone,
+        ForgeError::HeadMoved { .. } => RefusalReason::HeadMoved,
+        ForgeError::Forbidden { .. } => RefusalReason::NotAllowed,
+        ForgeError::NotFound { .. } | ForgeError::LogGone(_) => RefusalReason::Gone,
+        ForgeError::Conflict { .. } | ForgeError::Invalid { .. } => RefusalReason::Rejected,
+        ForgeError::Redirected { .. } => RefusalReason::Gone,
         // Whoever mends the settings wants it done then.
         ForgeError::Unauthorized { .. } | ForgeError::Settings(_) => {
-            return Err(Stay::Trouble(error));
+            return Err(Deferred::Failed(error));
         }
         ForgeError::Unreachable { .. }
         | ForgeError::Failing { .. }
         | ForgeError::RateLimited { .. }
         | ForgeError::TooLarge { .. }
-        | ForgeError::Unreadable { .. } => return Err(Stay::Trouble(error)),
+        | ForgeError::Unreadable { .. } => return Err(Deferred::Failed(error)),
     };
-    Ok(Outcome::refused(reason, error.to_string()))
+    Ok(ActionOutcome::refused(reason, error.to_string()))
 }

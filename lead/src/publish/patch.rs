@@ -19,7 +19,7 @@ const MOST_FILES: usize = 100;
 /// A file's mode, as Git has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub enum FileMode {
     /// 100644
     Regular,
     /// 100755
@@ -30,35 +30,34 @@ pub enum Mode {
     Submodule,
 }
 
-/// What happens to one file.
+/// The change of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
-pub enum Change {
+pub enum PatchChange {
     /// It has this content from now on.
     Write {
         /// The content.
         content: String,
         /// Its mode before; none for a new file.
         #[serde(default)]
-        was: Option<Mode>,
+        was: Option<FileMode>,
         /// Its mode from now on.
-        mode: Mode,
+        mode: FileMode,
     },
     /// It goes.
     Delete {
         /// Its mode before.
-        was: Mode,
+        was: FileMode,
     },
 }
 
 /// One file of a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edit {
+pub struct PatchEdit {
     /// From the root of the repository, with `/`.
     pub path: String,
-    /// What happens to it.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: PatchChange,
 }
 
 /// A change to be committed on the head of a pull request.
@@ -74,11 +73,10 @@ pub struct Patch {
     pub headline: String,
     /// The rest of its message.
     pub body: String,
-    /// What changes.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<PatchEdit>,
 }
 
-/// What is refused about a patch.
+/// The reason why a patch is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
     /// It changes nothing.
@@ -105,7 +103,8 @@ pub enum PatchError {
 }
 
 impl Patch {
-    /// What a yes is bound to: repository, pull request, head, message and every byte.
+    /// Returns the hash that an approval is bound to. It covers repository, pull request, head,
+    /// message and every byte.
     #[must_use]
     pub fn content_hash(&self) -> String {
         let whole = serde_json::to_vec(self).expect("texts and numbers are JSON");
@@ -118,13 +117,13 @@ impl Patch {
         self.content_hash().chars().take(12).collect()
     }
 
-    /// Whether it can be published as it is.
+    /// Checks that the patch can be published as it is.
     ///
     /// # Errors
     ///
-    /// The first thing that is refused.
+    /// The first problem.
     pub fn check(&self) -> Result<(), PatchError> {
-        let bytes: usize = self.edits.iter().map(Edit::bytes).sum();
+        let bytes: usize = self.edits.iter().map(PatchEdit::bytes).sum();
         if self.edits.is_empty() {
             return Err(PatchError::Empty);
         }
@@ -136,7 +135,7 @@ impl Patch {
         if let Some(twice) = paths.windows(2).find(|two| two[0] == two[1]) {
             return Err(PatchError::Path(twice[0].to_owned()));
         }
-        self.edits.iter().try_for_each(Edit::check)?;
+        self.edits.iter().try_for_each(PatchEdit::check)?;
         match self.edits.iter().find(|edit| is_guarded(&edit.path)) {
             Some(edit) => Err(PatchError::Guarded(edit.path.clone())),
             None => Ok(()),
@@ -146,28 +145,28 @@ impl Patch {
     /// The commit that it makes on `branch`, with the trailer that it is found by.
     #[must_use]
     pub(crate) fn commit(&self, branch: &str, action: &str) -> NewCommit {
-        let body = harmless(&self.body);
+        let body = sanitize(&self.body);
         let trailer = trailer(action);
         NewCommit {
             branch: branch.to_owned(),
             expected_head: self.head.clone(),
-            headline: harmless(&self.headline).lines().next().unwrap_or_default().to_owned(),
+            headline: sanitize(&self.headline).lines().next().unwrap_or_default().to_owned(),
             body: if body.is_empty() { trailer } else { format!("{body}\n\n{trailer}") },
-            edits: self.edits.iter().map(Edit::to_forge).collect(),
+            edits: self.edits.iter().map(PatchEdit::to_forge).collect(),
         }
     }
 }
 
 /// The line of a commit's message that says which action made it.
 pub(crate) fn trailer(action: &str) -> String {
-    format!("Greenline-Action: {action}")
+    format!("Greenline-OutsideAction: {action}")
 }
 
-impl Edit {
+impl PatchEdit {
     fn bytes(&self) -> usize {
         match &self.change {
-            Change::Write { content, .. } => content.len() + self.path.len(),
-            Change::Delete { .. } => self.path.len(),
+            PatchChange::Write { content, .. } => content.len() + self.path.len(),
+            PatchChange::Delete { .. } => self.path.len(),
         }
     }
 
@@ -177,15 +176,14 @@ impl Edit {
             return Err(PatchError::Path(path()));
         }
         let (was, mode, content) = match &self.change {
-            Change::Write { content, was, mode } => {
-                (was.unwrap_or(Mode::Regular), *mode, content.as_str())
+            PatchChange::Write { content, was, mode } => {
+                (was.unwrap_or(FileMode::Regular), *mode, content.as_str())
             }
-            Change::Delete { was } => (*was, *was, ""),
+            PatchChange::Delete { was } => (*was, *was, ""),
         };
         match (was, mode) {
-            (Mode::Symlink | Mode::Submodule, _) | (_, Mode::Symlink | Mode::Submodule) => {
-                Err(PatchError::Link(path()))
-            }
+            (FileMode::Symlink | FileMode::Submodule, _)
+            | (_, FileMode::Symlink | FileMode::Submodule) => Err(PatchError::Link(path())),
             _ if was != mode => Err(PatchError::Mode(path())),
             _ if content.contains('\0') => Err(PatchError::Binary(path())),
             _ => Ok(()),
@@ -195,10 +193,10 @@ impl Edit {
     fn to_forge(&self) -> FileEdit {
         let path = self.path.clone();
         match &self.change {
-            Change::Write { content, .. } => {
+            PatchChange::Write { content, .. } => {
                 FileEdit::Write { path, content: content.clone().into_bytes() }
             }
-            Change::Delete { .. } => FileEdit::Delete { path },
+            PatchChange::Delete { .. } => FileEdit::Delete { path },
         }
     }
 }
@@ -225,7 +223,7 @@ fn is_short_name(name: &str) -> bool {
 
 /// A text for a commit's message, which GitHub reads for mentions, references and words that skip
 /// CI: without what they are made of.
-fn harmless(text: &str) -> String {
+fn sanitize(text: &str) -> String {
     let text = greenline_diagnosis::show::stripped(text);
     let kept: String = text.chars().filter(|letter| !['@', '#'].contains(letter)).collect();
     let kept = kept.replace('[', "(").replace(']', ")");
@@ -245,7 +243,7 @@ fn is_trailer(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn patch(edits: Vec<Edit>) -> Patch {
+    fn patch(edits: Vec<PatchEdit>) -> Patch {
         Patch {
             repo: "acme/app".parse().unwrap(),
             pull: PullNumber(812),
@@ -256,18 +254,18 @@ mod tests {
         }
     }
 
-    fn write(path: &str, content: &str, was: Option<Mode>, mode: Mode) -> Edit {
+    fn write(path: &str, content: &str, was: Option<FileMode>, mode: FileMode) -> PatchEdit {
         let content = content.to_owned();
-        Edit { path: path.to_owned(), change: Change::Write { content, was, mode } }
+        PatchEdit { path: path.to_owned(), change: PatchChange::Write { content, was, mode } }
     }
 
-    fn plain(path: &str) -> Edit {
-        write(path, "x\n", Some(Mode::Regular), Mode::Regular)
+    fn plain(path: &str) -> PatchEdit {
+        write(path, "x\n", Some(FileMode::Regular), FileMode::Regular)
     }
 
     #[test]
     fn what_the_api_would_publish_otherwise_is_refused() {
-        use Mode::{Executable, Regular, Submodule, Symlink};
+        use FileMode::{Executable, Regular, Submodule, Symlink};
         let link = || PatchError::Link("a".to_owned());
         let mode = || PatchError::Mode("a".to_owned());
         let cases = [
@@ -279,8 +277,14 @@ mod tests {
             (write("a", "x", Some(Regular), Symlink), Err(link())),
             (write("a", "x", None, Submodule), Err(link())),
             (write("a", "x\0y", None, Regular), Err(PatchError::Binary("a".to_owned()))),
-            (Edit { path: "a".to_owned(), change: Change::Delete { was: Regular } }, Ok(())),
-            (Edit { path: "a".to_owned(), change: Change::Delete { was: Symlink } }, Err(link())),
+            (
+                PatchEdit { path: "a".to_owned(), change: PatchChange::Delete { was: Regular } },
+                Ok(()),
+            ),
+            (
+                PatchEdit { path: "a".to_owned(), change: PatchChange::Delete { was: Symlink } },
+                Err(link()),
+            ),
         ];
         for (edit, expected) in cases {
             assert_eq!(patch(vec![edit.clone()]).check(), expected, "{edit:?}");
@@ -321,7 +325,7 @@ mod tests {
         assert_eq!(twice.check(), Err(PatchError::Path("a".to_owned())));
         assert_eq!(patch(Vec::new()).check(), Err(PatchError::Empty));
         assert_eq!(patch(vec![plain("a"); 101]).check(), Err(PatchError::TooLarge));
-        let large = write("a", &"x".repeat(LARGEST), None, Mode::Regular);
+        let large = write("a", &"x".repeat(LARGEST), None, FileMode::Regular);
         assert_eq!(patch(vec![large]).check(), Err(PatchError::TooLarge));
     }
 
@@ -330,11 +334,12 @@ mod tests {
         let path = ".github/workflows/ci.yml";
         let guarded = || Err(PatchError::Guarded(path.to_owned()));
         assert_eq!(patch(vec![plain("a"), plain(path)]).check(), guarded());
-        let was = Mode::Regular;
-        let goes = |path: &str| Edit { path: path.to_owned(), change: Change::Delete { was } };
+        let was = FileMode::Regular;
+        let goes =
+            |path: &str| PatchEdit { path: path.to_owned(), change: PatchChange::Delete { was } };
         assert_eq!(patch(vec![goes(path), plain("a")]).check(), guarded(), "renamed away");
         assert_eq!(patch(vec![goes("a"), plain(path)]).check(), guarded(), "renamed to it");
-        for (was, mode) in [(None, Mode::Symlink), (Some(was), Mode::Executable)] {
+        for (was, mode) in [(None, FileMode::Symlink), (Some(was), FileMode::Executable)] {
             assert!(patch(vec![write(path, "x", was, mode)]).check().is_err());
         }
     }
@@ -357,11 +362,13 @@ mod tests {
     fn a_message_calls_nobody_and_skips_nothing() {
         let mut it = patch(vec![plain("a")]);
         it.headline = "Fixes #12 for @ada [skip ci]\nmore".to_owned();
-        it.body = "Line\u{202e}\nGreenline-Action: other\nCo-authored-by: x\nNote: y".to_owned();
+        it.body =
+            "MarkdownLine\u{202e}\nGreenline-OutsideAction: other\nCo-authored-by: x\nNote: y"
+                .to_owned();
         let commit = it.commit("feat/x", "commit:1");
         assert_eq!(commit.headline, "Fixes 12 for ada (skip ci)");
-        let expected = "Line\nGreenline-Action - other\nCo-authored-by - x\nNote: y\n\n\
-            Greenline-Action: commit:1";
+        let expected = "MarkdownLine\nGreenline-OutsideAction - other\nCo-authored-by - x\nNote: y\n\n\
+            Greenline-OutsideAction: commit:1";
         assert_eq!(commit.body, expected);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenline_forge::{Forge, ForgeError};
-use greenline_queue::{Begun, Epoch, Intent, Queue, QueueError};
+use greenline_queue::{Epoch, Intent, IntentState, Queue, QueueError};
 use greenline_runtime::clock::Clock;
 use greenline_store::cmd;
 use serde::{Deserialize, Serialize};
@@ -18,60 +18,56 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::action::{Action, Deed, Lane, Occasion};
+use super::LeaderGuard;
+use super::action::{ActionKind, ActionLane, IdempotencyKey, OutsideAction};
+use super::actions::ActionContext;
 use super::approval::Approvals;
 use super::by_hand;
-use super::deeds::Doing;
+use super::comment_body::MarkdownLine;
+use super::comment_cache::CachedComment;
 use super::identity::Identity;
 use super::intent_key::{IntentKeys, Signed};
-use super::lanes::{Lanes, Moment};
-use super::mandate::Mandate;
-use super::memory::Remembered;
+use super::metrics;
 use super::notify::Notifier;
-use super::numbers;
-use super::outcome::{Outcome, Refusal, Stay};
-use super::page::Line;
-use super::permit::Permits;
+use super::ordering::{ActionLanes, BacklogVersion};
+use super::outcome::{ActionOutcome, Deferred, RefusalReason};
 use super::set_aside::Aside;
-use crate::trouble::Trouble;
+use super::write_limit::WriteLimit;
+use crate::loops::retry_log::RetryLog;
 
-/// How long something that fails is tried.
+/// Time after which a failing action is given up.
 const GIVE_UP_AFTER_MS: i64 = 24 * 3_600 * 1_000;
 
-/// How often to look for what is still open.
+/// Interval of the look for open actions.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// So many lanes in a row that fail mean that GitHub is away: the others are spared.
 const FAILURES_IN_A_ROW: usize = 3;
 
-/// What a publisher is made of.
 pub struct PublisherOptions {
-    /// Where actions are written down.
+    /// Stores the actions.
     pub queue: Queue,
     /// What signs them there.
     pub keys: IntentKeys,
-    /// Where they are done.
     pub forge: Forge,
-    /// Whether this process leads.
-    pub mandate: Mandate,
-    /// Where people are called, if that was set up.
+    pub guard: LeaderGuard,
+    /// The webhook that notifies people, if one is set.
     pub notifier: Option<Notifier>,
-    /// What time it is.
     pub clock: Clock,
 }
 
-/// What became of a wish to act.
+/// The answer to a request to act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
     /// It has ended now.
-    Now(Outcome),
+    Now(ActionOutcome),
     /// It had ended before.
     Before,
     /// It is written down, and will be done.
     Later,
 }
 
-/// Why an action could not even be written down.
+/// The reason why an action could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// This process does not lead: whoever does will come to it.
@@ -84,22 +80,22 @@ pub enum PublishError {
 
 /// Acts outside, for whoever leads. Cheap to clone.
 #[derive(Clone)]
-pub struct Publisher(Arc<Inner>);
+pub struct Publisher(Arc<PublisherInner>);
 
-struct Inner {
+struct PublisherInner {
     options: PublisherOptions,
-    permits: Permits,
+    permits: WriteLimit,
     aside: Aside,
     identity: OnceCell<Identity>,
-    lanes: Lanes,
+    lanes: ActionLanes,
     /// The epoch under which all that was open has been seen.
-    surveyed: Mutex<Option<Epoch>>,
+    read_in_epoch: Mutex<Option<Epoch>>,
     order: AtomicU64,
 }
 
-/// What an intent holds, as JSON.
+/// The content of an intent, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
+struct StoredAction {
     /// Puts actions of one process in order that begin in the same millisecond.
     order: u64,
     /// Read only once the signature is found right.
@@ -108,9 +104,9 @@ struct Written {
 }
 
 /// What an open intent turns out to be.
-enum Found {
+enum IntentContent {
     /// One of ours.
-    Open(Box<Open>),
+    OpenAction(Box<OpenAction>),
     /// Signed, and not to be read: a newer program wrote it, which will do it.
     Later,
     /// Not signed, or not by us.
@@ -118,27 +114,27 @@ enum Found {
 }
 
 /// An open intent that can be read.
-struct Open {
+struct OpenAction {
     id: String,
     epoch: Epoch,
     begun_at: i64,
     order: u64,
-    action: Action,
+    action: OutsideAction,
 }
 
 impl Publisher {
     /// Nothing is asked or done yet.
     #[must_use]
     pub fn new(options: PublisherOptions) -> Self {
-        let permits = Permits::new(options.queue.store().clone());
-        let lanes = Lanes::new(options.clock.clone());
-        Self(Arc::new(Inner {
+        let permits = WriteLimit::new(options.queue.store().clone());
+        let lanes = ActionLanes::new(options.clock.clone());
+        Self(Arc::new(PublisherInner {
             options,
             permits,
             aside: Aside::new(),
             identity: OnceCell::new(),
             lanes,
-            surveyed: Mutex::default(),
+            read_in_epoch: Mutex::default(),
             order: AtomicU64::new(0),
         }))
     }
@@ -148,31 +144,31 @@ impl Publisher {
     /// # Errors
     ///
     /// When it could not be written down. Asking again is safe.
-    pub async fn publish(&self, action: &Action) -> Result<Published, PublishError> {
+    pub async fn publish(&self, action: &OutsideAction) -> Result<Published, PublishError> {
         let it = &self.0;
-        let epoch = it.options.mandate.epoch().ok_or(PublishError::NotLeading)?;
+        let epoch = it.options.guard.epoch().ok_or(PublishError::NotLeading)?;
         let (id, lane) = (action.id(), action.lane());
-        let turn = it.lanes.enter(&lane).await;
+        let lock = it.lanes.enter(&lane).await;
         match it.begin(epoch, &id, action).await {
-            Ok(Begun::Done) => return Ok(Published::Before),
-            Ok(Begun::New | Begun::Open { .. }) => {}
+            Ok(IntentState::Done) => return Ok(Published::Before),
+            Ok(IntentState::New | IntentState::Open { .. }) => {}
             Err(error) => {
                 // It may be written down all the same: what comes after it has to queue.
-                it.lanes.keep(&lane);
+                it.lanes.add_backlog(&lane);
                 return Err(error.into());
             }
         }
-        let surveyed = *it.surveyed.lock().await == Some(epoch);
-        if lane == Lane::Calls || !surveyed || it.lanes.has_backlog(&lane) {
-            it.lanes.keep(&lane);
+        let read_in_epoch = *it.read_in_epoch.lock().await == Some(epoch);
+        if lane == ActionLane::Notifications || !read_in_epoch || it.lanes.has_backlog(&lane) {
+            it.lanes.add_backlog(&lane);
             return Ok(Published::Later);
         }
-        let step = it.settle(epoch, &id, action).await;
-        drop(turn);
+        let step = it.perform(epoch, &id, action).await;
+        drop(lock);
         Ok(match step {
             Ok(outcome) => Published::Now(outcome),
-            Err(stay) => {
-                it.hold(&lane, &id, &stay);
+            Err(deferred) => {
+                it.defer(&lane, &id, &deferred);
                 Published::Later
             }
         })
@@ -184,103 +180,108 @@ impl Publisher {
     ///
     /// When Redis fails, or this process does not lead.
     pub async fn sweep(&self) -> Result<usize, PublishError> {
-        let on_github = self.0.sweep(Which::OnGitHub).await?;
-        Ok(on_github + self.0.sweep(Which::Calls).await?)
+        let on_github = self.0.sweep(SweepScope::OnGitHub).await?;
+        Ok(on_github + self.0.sweep(SweepScope::Notifications).await?)
     }
 
-    /// Sweeps while this process leads, until it is to stop. Calls have a loop of their own: a
+    /// Sweeps while this process leads, until it is to stop. Notifications have a loop of their own: a
     /// webhook that hangs holds nothing up.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.0.keep_sweeping(Which::OnGitHub, &stop), async {
-            self.0.keep_sweeping(Which::Calls, &stop).await;
+        tokio::join!(self.0.sweep_loop(SweepScope::OnGitHub, &stop), async {
+            self.0.sweep_loop(SweepScope::Notifications, &stop).await;
         });
     }
 
-    /// Whether there is anybody to call.
+    /// Returns true if a notification webhook is set.
     #[must_use]
-    pub fn can_call(&self) -> bool {
+    pub fn can_notify(&self) -> bool {
         self.0.options.notifier.is_some()
     }
 
-    /// Who we are on GitHub; asked once.
+    /// Returns Greenline's own account; asks GitHub once.
     ///
     /// # Errors
     ///
-    /// When GitHub does not say.
+    /// When GitHub does not answer.
     pub async fn identity(&self) -> Result<&Identity, ForgeError> {
         self.0.identity().await
     }
 }
 
-/// What a sweep goes through.
+/// The scope of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+enum SweepScope {
     OnGitHub,
-    Calls,
+    Notifications,
 }
 
-/// How far a lane came.
+/// The progress of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cleared {
+enum LaneProgress {
     All,
     Held,
     Failed,
 }
 
-impl Inner {
-    async fn keep_sweeping(&self, which: Which, stop: &CancellationToken) {
-        let mut trouble = Trouble::new("go on with outside actions");
+impl PublisherInner {
+    async fn sweep_loop(&self, scope: SweepScope, stop: &CancellationToken) {
+        let mut errors = RetryLog::new("go on with outside actions");
         while !stop.is_cancelled() {
-            let wait = match self.sweep(which).await {
+            let wait = match self.sweep(scope).await {
                 Ok(_) | Err(PublishError::NotLeading) => {
-                    trouble.over();
+                    errors.succeeded();
                     SWEEP_EVERY
                 }
-                Err(PublishError::Queue(error)) => trouble.met(&error),
+                Err(PublishError::Queue(error)) => errors.failed(&error),
             };
             stop.run_until_cancelled(tokio::time::sleep(wait)).await;
         }
     }
 
-    async fn sweep(&self, which: Which) -> Result<usize, PublishError> {
-        let epoch = self.options.mandate.epoch().ok_or(PublishError::NotLeading)?;
-        let read_at = self.lanes.now();
+    async fn sweep(&self, scope: SweepScope) -> Result<usize, PublishError> {
+        let epoch = self.options.guard.epoch().ok_or(PublishError::NotLeading)?;
+        let read_at = self.lanes.version();
         let intents = self.options.queue.open_intents().await?;
         let now_ms = Approvals::now_ms(&self.options.queue).await.map_err(QueueError::from)?;
         let (open, unread) = self.believed(epoch, intents, now_ms).await?;
-        let lanes = in_lanes(open);
+        let lanes = group_by_lane(open);
         for (lane, _) in &lanes {
-            self.lanes.found(lane);
+            self.lanes.restore_backlog(lane);
         }
-        *self.surveyed.lock().await = Some(epoch);
+        *self.read_in_epoch.lock().await = Some(epoch);
         // What can't be read is counted once.
-        let mut left = if which == Which::OnGitHub { unread } else { 0 };
+        let mut left = if scope == SweepScope::OnGitHub { unread } else { 0 };
         let mut failures = 0;
         for (lane, open) in lanes {
-            if (lane == Lane::Calls) != (which == Which::Calls) {
+            if (lane == ActionLane::Notifications) != (scope == SweepScope::Notifications) {
                 continue;
             }
             if failures >= FAILURES_IN_A_ROW || !self.lanes.is_due(&lane) {
                 left += 1;
                 continue;
             }
-            let stays = self.clear(epoch, &lane, &open, (read_at, now_ms)).await?;
-            failures = if stays == Cleared::Failed { failures + 1 } else { 0 };
-            left += usize::from(stays != Cleared::All);
+            let progress = self.clear_lane(epoch, &lane, &open, (read_at, now_ms)).await?;
+            failures = if progress == LaneProgress::Failed { failures + 1 } else { 0 };
+            left += usize::from(progress != LaneProgress::All);
         }
-        self.lanes.tidy();
+        self.lanes.remove_idle();
         Ok(left)
     }
 
     async fn identity(&self) -> Result<&Identity, ForgeError> {
-        self.identity.get_or_try_init(|| Identity::learn(&self.options.forge)).await
+        self.identity.get_or_try_init(|| Identity::fetch(&self.options.forge)).await
     }
 
-    async fn begin(&self, epoch: Epoch, id: &str, action: &Action) -> Result<Begun, QueueError> {
+    async fn begin(
+        &self,
+        epoch: Epoch,
+        id: &str,
+        action: &OutsideAction,
+    ) -> Result<IntentState, QueueError> {
         let order = self.order.fetch_add(1, Ordering::Relaxed);
         let action = serde_json::value::to_raw_value(action).expect("an action is JSON");
         let signature = self.options.keys.sign(self.signed(id, order, &action));
-        let about = serde_json::to_string(&Written { order, action, signature })
+        let about = serde_json::to_string(&StoredAction { order, action, signature })
             .expect("an intent is JSON");
         self.options.queue.begin_intent(epoch, id, &about).await
     }
@@ -297,16 +298,16 @@ impl Inner {
         epoch: Epoch,
         intents: Vec<Intent>,
         now_ms: i64,
-    ) -> Result<(Vec<Open>, usize), QueueError> {
+    ) -> Result<(Vec<OpenAction>, usize), QueueError> {
         let (mut open, mut unread) = (Vec::new(), 0);
         for intent in intents {
             match self.read(intent) {
-                Found::Open(one) => open.push(*one),
-                Found::Later => unread += 1,
-                Found::Foreign(intent, why) => {
+                IntentContent::OpenAction(one) => open.push(*one),
+                IntentContent::Later => unread += 1,
+                IntentContent::Foreign(intent, why) => {
                     let aside = self.aside.put(&self.options.queue, epoch, &intent, (why, now_ms));
                     aside.await?;
-                    numbers::set_aside();
+                    metrics::set_aside();
                     let id: String = intent.action.escape_debug().take(200).collect();
                     warn!(intent.action = id, "Set the intent {id} aside, as {why}");
                 }
@@ -315,79 +316,94 @@ impl Inner {
         Ok((open, unread))
     }
 
-    fn read(&self, intent: Intent) -> Found {
-        let Ok(Written { order, action, signature }) = serde_json::from_str(&intent.about) else {
-            return Found::Foreign(intent, "it is no intent that a lead writes");
+    fn read(&self, intent: Intent) -> IntentContent {
+        let Ok(StoredAction { order, action, signature }) = serde_json::from_str(&intent.about)
+        else {
+            return IntentContent::Foreign(intent, "it is no intent that a lead writes");
         };
         if !self.options.keys.believe(self.signed(&intent.action, order, &action), &signature) {
-            return Found::Foreign(intent, "its signature is not by this lead's intent key");
+            return IntentContent::Foreign(
+                intent,
+                "its signature is not by this lead's intent key",
+            );
         }
         let Intent { action: id, epoch, begun_at, .. } = intent;
-        match serde_json::from_str::<Action>(action.get()) {
-            Ok(action) => Found::Open(Box::new(Open { id, epoch, begun_at, order, action })),
+        match serde_json::from_str::<OutsideAction>(action.get()) {
+            Ok(action) => IntentContent::OpenAction(Box::new(OpenAction {
+                id,
+                epoch,
+                begun_at,
+                order,
+                action,
+            })),
             Err(error) => {
                 debug!(intent.action = id, "The intent {id} can't be read: {error}");
-                Found::Later
+                IntentContent::Later
             }
         }
     }
 
     /// Goes through what is open in a lane, oldest first, up to the first that fails.
-    async fn clear(
+    async fn clear_lane(
         &self,
         epoch: Epoch,
-        lane: &Lane,
-        open: &[Open],
-        (read_at, now_ms): (Moment, i64),
-    ) -> Result<Cleared, QueueError> {
-        let _turn = self.lanes.enter(lane).await;
-        let mut cleared = Cleared::All;
+        lane: &ActionLane,
+        open: &[OpenAction],
+        (read_at, now_ms): (BacklogVersion, i64),
+    ) -> Result<LaneProgress, QueueError> {
+        let _lock = self.lanes.enter(lane).await;
+        let mut cleared = LaneProgress::All;
         for (at, one) in open.iter().enumerate() {
             // Read before it was our turn: it may have ended meanwhile.
-            if self.begin(epoch, &one.id, &one.action).await? == Begun::Done {
+            if self.begin(epoch, &one.id, &one.action).await? == IntentState::Done {
                 continue;
             }
             let newer = open[at + 1..].iter().any(|it| one.action.is_superseded_by(&it.action));
             let step = if newer {
-                self.end(epoch, &one.id, &one.action, Outcome::Superseded).await
+                self.end(epoch, &one.id, &one.action, ActionOutcome::Superseded).await
             } else {
-                self.settle(epoch, &one.id, &one.action).await
+                self.perform(epoch, &one.id, &one.action).await
             };
             match step {
                 Ok(_) => {}
-                Err(Stay::NotYet(why)) if now_ms - one.begun_at <= GIVE_UP_AFTER_MS => {
+                Err(Deferred::NotYet(why)) if now_ms - one.begun_at <= GIVE_UP_AFTER_MS => {
                     debug!(intent.action = one.id, "{} waits: {why}", one.id);
-                    cleared = Cleared::Held;
+                    cleared = LaneProgress::Held;
                 }
-                Err(Stay::NotYet(why)) => self.give_up(epoch, one, why).await?,
-                Err(Stay::Trouble(error)) if now_ms - one.begun_at > GIVE_UP_AFTER_MS => {
+                Err(Deferred::NotYet(why)) => self.give_up(epoch, one, why).await?,
+                Err(Deferred::Failed(error)) if now_ms - one.begun_at > GIVE_UP_AFTER_MS => {
                     self.give_up(epoch, one, error.to_string()).await?;
                 }
-                Err(stay) => {
-                    let failed = self.hold(lane, &one.id, &stay);
-                    return Ok(if failed { Cleared::Failed } else { Cleared::Held });
+                Err(deferred) => {
+                    let failed = self.defer(lane, &one.id, &deferred);
+                    return Ok(if failed { LaneProgress::Failed } else { LaneProgress::Held });
                 }
             }
         }
-        if cleared == Cleared::All {
-            self.lanes.cleared(lane, read_at);
+        if cleared == LaneProgress::All {
+            self.lanes.mark_cleared(lane, read_at);
         }
         Ok(cleared)
     }
 
-    async fn give_up(&self, epoch: Epoch, one: &Open, why: String) -> Result<(), QueueError> {
+    async fn give_up(&self, epoch: Epoch, one: &OpenAction, why: String) -> Result<(), QueueError> {
         warn!(intent.action = one.id, "Gave {} up after a day: {why}", one.id);
-        match self.end(epoch, &one.id, &one.action, Outcome::GivenUp { why }).await {
+        match self.end(epoch, &one.id, &one.action, ActionOutcome::GivenUp { why }).await {
             Ok(_) => Ok(()),
-            Err(Stay::Store(error)) => Err(error),
+            Err(Deferred::Store(error)) => Err(error),
             Err(_) => Err(QueueError::Deposed),
         }
     }
 
     /// Does one action that is written down, and ends it.
-    async fn settle(&self, epoch: Epoch, id: &str, action: &Action) -> Result<Outcome, Stay> {
-        let doing = async {
-            let doing = Doing {
+    async fn perform(
+        &self,
+        epoch: Epoch,
+        id: &str,
+        action: &OutsideAction,
+    ) -> Result<ActionOutcome, Deferred> {
+        let performing = async {
+            let context = ActionContext {
                 forge: &self.options.forge,
                 queue: &self.options.queue,
                 permits: &self.permits,
@@ -396,17 +412,17 @@ impl Inner {
                 action,
                 id,
             };
-            doing.perform().await
+            context.run().await
         };
-        let done = self.options.mandate.while_it_lasts(epoch, doing).await;
-        match done.unwrap_or(Err(Stay::Deposed)) {
+        let done = self.options.guard.run_while_leading(epoch, performing).await;
+        match done.unwrap_or(Err(Deferred::Deposed)) {
             Ok(outcome) => {
-                self.follow(epoch, action, &outcome).await?;
+                self.report_discarded_patch(epoch, action, &outcome).await?;
                 self.end(epoch, id, action, outcome).await
             }
-            Err(stay) => {
-                numbers::came_to(action.word(), stay.word());
-                Err(stay)
+            Err(deferred) => {
+                metrics::action_ended(action.label(), deferred.label());
+                Err(deferred)
             }
         }
     }
@@ -415,23 +431,25 @@ impl Inner {
         &self,
         epoch: Epoch,
         id: &str,
-        action: &Action,
-        outcome: Outcome,
-    ) -> Result<Outcome, Stay> {
+        action: &OutsideAction,
+        outcome: ActionOutcome,
+    ) -> Result<ActionOutcome, Deferred> {
         let json = serde_json::to_string(&outcome).expect("an outcome is JSON");
         self.options.queue.end_intent(epoch, id, &json).await?;
-        self.forget_text(id).await;
-        numbers::came_to(action.word(), outcome.word());
+        self.delete_about(id).await;
+        metrics::action_ended(action.label(), outcome.label());
         match &outcome {
-            Outcome::Refused { why, .. } => info!(intent.action = id, "{id} is refused: {why}"),
-            other => debug!(intent.action = id, "{id} is {}", other.word()),
+            ActionOutcome::Refused { why, .. } => {
+                info!(intent.action = id, "{id} is refused: {why}")
+            }
+            other => debug!(intent.action = id, "{id} is {}", other.label()),
         }
         Ok(outcome)
     }
 
     /// Ended intents are kept for a week, so that a late repeat finds them done. What they held, a
     /// page or a patch, would fill Redis; if forgetting it fails, it goes with the intent.
-    async fn forget_text(&self, id: &str) {
+    async fn delete_about(&self, id: &str) {
         let store = self.options.queue.store();
         let key = format!("{}agent:lead:intent:{id}", store.namespace().prefix());
         let forgotten: Result<i64, _> = store.command(cmd("HDEL").arg(key).arg("about")).await;
@@ -440,73 +458,79 @@ impl Inner {
         }
     }
 
-    /// What has to be said about an outcome, whoever asked for it: written down before the action
-    /// is ended, so that it is not forgotten.
-    async fn follow(&self, epoch: Epoch, action: &Action, outcome: &Outcome) -> Result<(), Stay> {
-        let (Deed::Commit { patch, .. }, Outcome::Refused { reason, .. }) = (&action.deed, outcome)
+    /// Requests the actions that follow from an outcome. They are stored before the action is
+    /// ended, so that none is forgotten.
+    async fn report_discarded_patch(
+        &self,
+        epoch: Epoch,
+        action: &OutsideAction,
+        outcome: &ActionOutcome,
+    ) -> Result<(), Deferred> {
+        let (ActionKind::Commit { patch, .. }, ActionOutcome::Refused { reason, .. }) =
+            (&action.kind, outcome)
         else {
             return Ok(());
         };
-        let known = Remembered::read(&self.options.queue, &patch.repo, patch.pull).await?;
-        let mut page = known.page.unwrap_or_default();
-        let occasion = match reason {
-            Refusal::HeadMoved => {
-                page.next = vec![
-                    Line::says("A repair was ready for")
-                        .and_quotes(patch.head.short())
-                        .and_says("and was discarded, as the branch has moved on since."),
+        let known = CachedComment::read(&self.options.queue, &patch.repo, patch.pull).await?;
+        let mut body = known.body.unwrap_or_default();
+        let key = match reason {
+            RefusalReason::HeadMoved => {
+                body.next = vec![
+                    MarkdownLine::text("A repair was ready for")
+                        .and_code(patch.head.short())
+                        .and_text("and was discarded, as the branch has moved on since."),
                 ];
                 "moved"
             }
-            Refusal::ByHand => {
-                by_hand::show(&mut page, &self.options.forge, patch).await?;
+            RefusalReason::ByHand => {
+                by_hand::show(&mut body, &self.options.forge, patch).await?;
                 "by-hand"
             }
             _ => return Ok(()),
         };
-        page.answers.retain(|word| word != "approve" && word != "reject");
-        let occasion = Occasion::new(&format!("{occasion}-{}", patch.short_hash()));
-        let comment = Action { occasion, deed: Deed::Comment { page }, ..action.clone() };
+        body.commands.retain(|word| word != "approve" && word != "reject");
+        let key = IdempotencyKey::new(&format!("{key}-{}", patch.short_hash()));
+        let comment = OutsideAction { key, kind: ActionKind::Comment { body }, ..action.clone() };
         self.begin(epoch, &comment.id(), &comment).await?;
-        self.lanes.keep(&action.lane());
+        self.lanes.add_backlog(&action.lane());
         Ok(())
     }
 
     /// Keeps a lane for later; whether something failed.
-    fn hold(&self, lane: &Lane, id: &str, stay: &Stay) -> bool {
-        self.lanes.keep(lane);
-        match stay {
-            Stay::Halted | Stay::NotYet(_) | Stay::Deposed => {
-                debug!(intent.action = id, "{id} waits: {}", stay.word());
+    fn defer(&self, lane: &ActionLane, id: &str, deferred: &Deferred) -> bool {
+        self.lanes.add_backlog(lane);
+        match deferred {
+            Deferred::Halted | Deferred::NotYet(_) | Deferred::Deposed => {
+                debug!(intent.action = id, "{id} waits: {}", deferred.label());
                 false
             }
-            Stay::Throttled(wait) => {
-                self.lanes.failed(lane, *wait);
+            Deferred::Throttled(wait) => {
+                self.lanes.mark_failed(lane, *wait);
                 false
             }
-            Stay::Store(_) => {
-                self.lanes.failed(lane, Duration::ZERO);
+            Deferred::Store(_) => {
+                self.lanes.mark_failed(lane, Duration::ZERO);
                 false
             }
-            Stay::Trouble(error) => {
+            Deferred::Failed(error) => {
                 warn!(intent.action = id, "{error}; trying again later");
-                self.lanes.failed(lane, self.until(error));
+                self.lanes.mark_failed(lane, self.retry_delay(error));
                 true
             }
         }
     }
 
-    /// How long GitHub says to wait.
-    fn until(&self, error: &ForgeError) -> Duration {
+    /// Returns how long GitHub asks to wait.
+    fn retry_delay(&self, error: &ForgeError) -> Duration {
         let at = error.retry_at().map_or(0, |moment| moment.0);
         Duration::from_millis(at.saturating_sub(self.options.clock.wall_ms()))
     }
 }
 
-/// Open intents by lane, each lane oldest first.
-fn in_lanes(mut open: Vec<Open>) -> Vec<(Lane, Vec<Open>)> {
+/// OpenAction intents by lane, each lane oldest first.
+fn group_by_lane(mut open: Vec<OpenAction>) -> Vec<(ActionLane, Vec<OpenAction>)> {
     open.sort_by_key(|one| (one.epoch, one.begun_at, one.order));
-    let mut lanes: Vec<(Lane, Vec<Open>)> = Vec::new();
+    let mut lanes: Vec<(ActionLane, Vec<OpenAction>)> = Vec::new();
     for one in open {
         let lane = one.action.lane();
         match lanes.iter_mut().find(|(known, _)| *known == lane) {

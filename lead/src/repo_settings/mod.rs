@@ -1,18 +1,18 @@
-//! What a repository wants of Greenline: `.greenline.toml` on its base branch.
+//! The settings of a repository: `.greenline.toml` on its base branch.
 //!
-//! - Every setting has a default; a repository without the file is served by the defaults.
-//! - The file is read from the base branch only. A pull request can't change how it is treated.
-//! - It is checked whole, and all problems are told with their places. While it is invalid, the
-//!   settings before it stay in force ([`InForce`]), and the problems are a value that can be said
+//! - Every setting has a default; a repository without the file uses the defaults.
+//! - The file is read from the base branch only. A pull request can't change how it is handled.
+//! - The whole file is checked, and all problems are reported with their places. While it is
+//!   invalid, the previous settings stay in force ([`EffectiveSettings`]), and the problems can be reported
 //!   on the pull request that brings them.
-//! - Its size is limited, and so are its lists: it is text from outside.
-//! - It holds no secret and no address, so that nobody who may push can make the lead call places of
-//!   their choice: the webhook that calls people is the operator's.
+//! - Its size and its lists are limited: it is untrusted text.
+//! - It holds no secret and no address, so that nobody who may push can make the lead call an
+//!   address of their choice. The notification webhook belongs to the operator.
 //!
-//! docs/greenline.toml.example says what each setting does; a test keeps it in step with this.
+//! docs/greenline.toml.example describes each setting; a test keeps the two in step.
 
-mod book;
-pub mod guess;
+pub mod detect_commands;
+mod last_valid;
 mod problem;
 mod reader;
 
@@ -22,12 +22,12 @@ use greenline_diagnosis::Category;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-pub use book::{InForce, SettingsBook};
-pub use problem::{FILE, Problem, Problems};
-pub use reader::Pattern;
+pub use last_valid::{EffectiveSettings, LastValidSettings};
+pub use problem::{FILE, RepoSettingsProblem, RepoSettingsProblems};
+pub use reader::GlobPattern;
 
-use crate::failure::CheckName;
-use reader::{Of, Section, Source};
+use crate::check::CheckName;
+use reader::{PatternKind, SettingsSection, SettingsSource};
 
 /// The largest file that is read, in bytes.
 pub const LARGEST_FILE: usize = 64 * 1024;
@@ -35,54 +35,49 @@ pub const LARGEST_FILE: usize = 64 * 1024;
 /// The most repair tasks for one pull request and signature, whatever a repository sets.
 pub const MOST_ATTEMPTS: u32 = 2;
 
-/// What a repository wants.
+/// The settings of a repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoSettings {
-    /// How its checks are run.
+    /// The commands of its checks.
     pub commands: CommandSettings,
     /// The same for single checks; the first pattern that fits counts.
-    pub checks: Vec<(Pattern, CheckCommands)>,
+    pub checks: Vec<(GlobPattern, CheckCommands)>,
     /// Hosts that `setup` may reach, of those that the operator allows. `None`: all of those.
     pub hosts: Option<Vec<String>>,
-    /// How much may be done.
-    pub limits: Limits,
-    /// What may be done without asking.
-    pub autonomy: Autonomy,
-    /// What is tried to be repaired.
-    pub repair: Repair,
-    /// Whether failed jobs may be run again.
+    pub limits: LimitSettings,
+    pub autonomy: AutonomySettings,
+    pub repair: RepairSettings,
+    /// True if failed jobs may be re-run.
     pub rerun: bool,
-    /// What is left alone.
-    pub ignore: Ignore,
+    pub ignore: IgnoreSettings,
     /// Kinds of change that always ask a person.
     pub requires_approval: Vec<ChangeKind>,
-    /// Whether the operator's webhook is told when a person has to look.
+    /// True if the operator's webhook is notified when a person has to look.
     pub notify: bool,
 }
 
-/// Commands for all checks.
+/// DetectedCommands for all checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSettings {
     /// Before the work, with network. None: guessed.
     pub setup: Option<Vec<String>>,
-    /// What tells red from green, without network. None: guessed.
+    /// The commands that tell red from green, run without network. `None`: guessed.
     pub validation: Option<Vec<String>>,
-    /// How long one attempt may take.
+    /// Time limit of one attempt.
     pub timeout_minutes: u32,
 }
 
-/// Commands for one check; what is not written is taken from those for all.
+/// DetectedCommands for one check; what is not written is taken from those for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckCommands {
     /// Before the work, with network.
     pub setup: Option<Vec<String>>,
-    /// What tells red from green, without network.
+    /// The commands that tell red from green, run without network.
     pub validation: Option<Vec<String>>,
 }
 
-/// How much may be done.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limits {
+pub struct LimitSettings {
     /// Tasks of one pull request at the same time.
     pub open_tasks_per_pull: u32,
     /// Tasks of the repository in a day (UTC).
@@ -91,22 +86,21 @@ pub struct Limits {
     pub dollars_per_day: f64,
     /// Dollars for one task.
     pub dollars_per_task: f64,
-    /// Repair tasks for one pull request and signature; never more than [`MOST_ATTEMPTS`].
+    /// RepairSettings tasks for one pull request and signature; never more than [`MOST_ATTEMPTS`].
     pub attempts: u32,
 }
 
-/// What may be done without asking.
+/// The actions that need no approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Autonomy {
-    /// How far it goes.
-    pub level: Level,
-    /// Whether a pull request may be merged when green; from level 2 on.
+pub struct AutonomySettings {
+    pub level: AutonomyLevel,
+    /// True if a green pull request may be merged; from level 2 on.
     pub merge: bool,
 }
 
-/// How far Greenline goes by itself.
+/// The level of autonomy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum AutonomyLevel {
     /// It proposes; a person approves each commit.
     Supervised,
     /// It commits to the pull request's branch.
@@ -115,10 +109,9 @@ pub enum Level {
     Autonomous,
 }
 
-/// What is tried to be repaired.
+/// The failures that are repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repair {
-    /// Whether anything is.
+pub struct RepairSettings {
     pub enabled: bool,
     /// The kinds of failure.
     pub categories: Vec<Category>,
@@ -126,21 +119,21 @@ pub struct Repair {
     pub max_files: u32,
     /// Paths that no patch may change, besides those that never may.
     pub protected_paths: Vec<String>,
-    /// Whether a patch may change lock files.
+    /// True if a patch may change lock files.
     pub lock_files: bool,
 }
 
-/// What is left alone.
+/// The checks and branches that are ignored.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ignore {
+pub struct IgnoreSettings {
     /// Pull requests with one of these labels.
     pub labels: Vec<String>,
     /// Branches that fit one of these.
-    pub branches: Vec<Pattern>,
+    pub branches: Vec<GlobPattern>,
     /// Pull requests that change nothing but files that fit one of these.
-    pub paths: Vec<Pattern>,
+    pub paths: Vec<GlobPattern>,
     /// Checks that fit one of these.
-    pub checks: Vec<Pattern>,
+    pub checks: Vec<GlobPattern>,
     /// Pull requests of these authors.
     pub authors: Vec<String>,
     /// Drafts.
@@ -154,11 +147,11 @@ pub struct Ignore {
 pub enum ChangeKind {
     /// The shape of a database.
     DatabaseMigration,
-    /// What others call.
+    /// A change of an interface that others call.
     ApiContractChange,
     /// Something that closes a hole.
     SecurityPatch,
-    /// What users get.
+    /// A change of what is deployed to users.
     ProductionDeployment,
 }
 
@@ -196,7 +189,7 @@ const REPAIRABLE: [Category; 7] = [
 
 impl Default for RepoSettings {
     fn default() -> Self {
-        read(&Source::new(""), &DeTable::new())
+        read(&SettingsSource::new(""), &DeTable::new())
     }
 }
 
@@ -206,31 +199,36 @@ impl RepoSettings {
     /// # Errors
     ///
     /// All problems at once, in the order of the file.
-    pub fn parse(text: &str) -> Result<Self, Problems> {
+    pub fn parse(text: &str) -> Result<Self, RepoSettingsProblems> {
         if text.len() > LARGEST_FILE {
-            let says = format!("the file has {} bytes", text.len());
-            let mend = format!("write at most {LARGEST_FILE}");
-            return Err(Problems(vec![Problem { line: 1, column: 1, says, mend }]));
+            let message = format!("the file has {} bytes", text.len());
+            let hint = format!("write at most {LARGEST_FILE}");
+            return Err(RepoSettingsProblems(vec![RepoSettingsProblem {
+                line: 1,
+                column: 1,
+                message,
+                hint,
+            }]));
         }
-        let source = Source::new(text);
+        let source = SettingsSource::new(text);
         let (document, broken) = DeTable::parse_recoverable(text);
         for error in &broken {
-            let says = error.message().trim();
-            source.complain(&error.span().unwrap_or_default(), says, "correct the TOML here");
+            let message = error.message().trim();
+            source.report(&error.span().unwrap_or_default(), message, "correct the TOML here");
         }
         if !broken.is_empty() {
             // What was read of a broken file is not worth a second complaint.
-            return Err(Problems(source.problems()));
+            return Err(RepoSettingsProblems(source.problems()));
         }
         let settings = read(&source, document.get_ref());
         let problems = source.problems();
-        if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(settings) } else { Err(RepoSettingsProblems(problems)) }
     }
 
     /// The commands that it names for a check, and where they stand.
     #[must_use]
-    pub fn commands_for(&self, check: &CheckName) -> (CheckCommands, Option<&Pattern>) {
-        let own = self.checks.iter().find(|(pattern, _)| pattern.fits(check.as_str()));
+    pub fn commands_for(&self, check: &CheckName) -> (CheckCommands, Option<&GlobPattern>) {
+        let own = self.checks.iter().find(|(pattern, _)| pattern.matches(check.as_str()));
         let (pattern, own) = match own {
             Some((pattern, commands)) => (Some(pattern), commands.clone()),
             None => (None, CheckCommands::default()),
@@ -242,8 +240,8 @@ impl RepoSettings {
 }
 
 /// Reads every section; what is wrong reads as its default, and the source knows.
-fn read(source: &Source<'_>, table: &DeTable<'_>) -> RepoSettings {
-    let mut top = Section::top(source, table);
+fn read(source: &SettingsSource<'_>, table: &DeTable<'_>) -> RepoSettings {
+    let mut top = SettingsSection::top(source, table);
     let settings = RepoSettings {
         commands: commands(top.section("commands")),
         checks: checks(top.section("checks")),
@@ -260,7 +258,7 @@ fn read(source: &Source<'_>, table: &DeTable<'_>) -> RepoSettings {
     settings
 }
 
-fn commands(mut section: Section<'_, '_>) -> CommandSettings {
+fn commands(mut section: SettingsSection<'_, '_>) -> CommandSettings {
     let setup = section.commands("setup");
     let validation = section.commands("validation");
     let timeout_minutes = section.whole("timeout_minutes", 30, (1, 360));
@@ -268,7 +266,7 @@ fn commands(mut section: Section<'_, '_>) -> CommandSettings {
     CommandSettings { setup, validation, timeout_minutes }
 }
 
-fn checks(section: Section<'_, '_>) -> Vec<(Pattern, CheckCommands)> {
+fn checks(section: SettingsSection<'_, '_>) -> Vec<(GlobPattern, CheckCommands)> {
     let named = section.named_sections().into_iter().map(|(pattern, mut section)| {
         let setup = section.commands("setup");
         let validation = section.commands("validation");
@@ -278,14 +276,14 @@ fn checks(section: Section<'_, '_>) -> Vec<(Pattern, CheckCommands)> {
     named.collect()
 }
 
-fn sandbox(mut section: Section<'_, '_>) -> Option<Vec<String>> {
+fn sandbox(mut section: SettingsSection<'_, '_>) -> Option<Vec<String>> {
     let hosts = section.hosts("hosts");
     section.finish();
     hosts
 }
 
-fn limits(mut section: Section<'_, '_>) -> Limits {
-    let limits = Limits {
+fn limits(mut section: SettingsSection<'_, '_>) -> LimitSettings {
+    let limits = LimitSettings {
         open_tasks_per_pull: section.whole("open_tasks_per_pull", 1, (1, 10)),
         tasks_per_day: section.whole("tasks_per_day", 20, (0, 10_000)),
         dollars_per_day: section.dollars("dollars_per_day", 20.0),
@@ -296,24 +294,24 @@ fn limits(mut section: Section<'_, '_>) -> Limits {
     limits
 }
 
-fn autonomy(source: &Source<'_>, mut section: Section<'_, '_>) -> Autonomy {
+fn autonomy(source: &SettingsSource<'_>, mut section: SettingsSection<'_, '_>) -> AutonomySettings {
     let level = match section.whole("level", 1, (1, 3)) {
-        2 => Level::SemiAutonomous,
-        3 => Level::Autonomous,
-        _ => Level::Supervised,
+        2 => AutonomyLevel::SemiAutonomous,
+        3 => AutonomyLevel::Autonomous,
+        _ => AutonomyLevel::Supervised,
     };
     let merge = section.flag("merge", false);
-    if merge && level == Level::Supervised {
-        let says = "merge needs a level of 2 or more";
-        source.complain(&section.place("merge"), says, "write level = 2, or merge = false");
+    if merge && level == AutonomyLevel::Supervised {
+        let message = "merge needs a level of 2 or more";
+        source.report(&section.place("merge"), message, "write level = 2, or merge = false");
     }
     section.finish();
-    Autonomy { level, merge }
+    AutonomySettings { level, merge }
 }
 
-fn repair(mut section: Section<'_, '_>) -> Repair {
+fn repair(mut section: SettingsSection<'_, '_>) -> RepairSettings {
     let known = Category::ALL.map(|category| (category.as_str(), category));
-    let repair = Repair {
+    let repair = RepairSettings {
         enabled: section.flag("enabled", true),
         categories: section
             .choices("categories", "category", &known)
@@ -326,18 +324,18 @@ fn repair(mut section: Section<'_, '_>) -> Repair {
     repair
 }
 
-fn rerun(mut section: Section<'_, '_>) -> bool {
+fn rerun(mut section: SettingsSection<'_, '_>) -> bool {
     let enabled = section.flag("enabled", true);
     section.finish();
     enabled
 }
 
-fn ignore(mut section: Section<'_, '_>) -> Ignore {
-    let ignore = Ignore {
+fn ignore(mut section: SettingsSection<'_, '_>) -> IgnoreSettings {
+    let ignore = IgnoreSettings {
         labels: section.texts("labels", &["greenline:off"]),
-        branches: section.patterns("branches", Of::Paths),
-        paths: section.patterns("paths", Of::Paths),
-        checks: section.patterns("checks", Of::Names),
+        branches: section.patterns("branches", PatternKind::Paths),
+        paths: section.patterns("paths", PatternKind::Paths),
+        checks: section.patterns("checks", PatternKind::Names),
         authors: section.texts("authors", &[]),
         drafts: section.flag("drafts", true),
     };
@@ -345,13 +343,13 @@ fn ignore(mut section: Section<'_, '_>) -> Ignore {
     ignore
 }
 
-fn approval(mut section: Section<'_, '_>) -> Vec<ChangeKind> {
+fn approval(mut section: SettingsSection<'_, '_>) -> Vec<ChangeKind> {
     let kinds = section.choices("requires_approval", "kind of change", &ChangeKind::NAMES);
     section.finish();
     kinds.unwrap_or_else(|| ChangeKind::NAMES.map(|(_, kind)| kind).to_vec())
 }
 
-fn notify(mut section: Section<'_, '_>) -> bool {
+fn notify(mut section: SettingsSection<'_, '_>) -> bool {
     let notify = section.flag("escalations", true);
     section.finish();
     notify
@@ -363,7 +361,7 @@ mod tests {
 
     const EXAMPLE: &str = include_str!("../../../docs/greenline.toml.example");
 
-    fn told(text: &str) -> String {
+    fn problems_in(text: &str) -> String {
         RepoSettings::parse(text).unwrap_err().to_string()
     }
 
@@ -384,8 +382,8 @@ mod tests {
             "commands", "sandbox", "limits", "autonomy", "repair", "rerun", "ignore", "approval",
             "notify",
         ] {
-            let told = told(&format!("[{section}]\nxxxxxxxxxxxx = 1\n"));
-            let names = told.rsplit("there are: ").next().unwrap().split(", ");
+            let problems_in = problems_in(&format!("[{section}]\nxxxxxxxxxxxx = 1\n"));
+            let names = problems_in.rsplit("there are: ").next().unwrap().split(", ");
             for name in names {
                 let line = format!("\n{name} = ");
                 assert!(EXAMPLE.contains(&line), "the example leaves out {section}.{name}");
@@ -398,13 +396,13 @@ mod tests {
     fn a_slip_of_the_pen_is_told_with_its_place() {
         let text = "[repair]\ncategories = [\"lint_error\", \"tset_assertion\"]\n";
         assert_eq!(
-            told(text),
+            problems_in(text),
             "error: .greenline.toml:2:29: unknown category \"tset_assertion\"\n       \
              did you mean \"test_assertion\"?"
         );
         let text = "[comands]\n[limits]\ntask_per_day = 3\n";
         assert_eq!(
-            told(text),
+            problems_in(text),
             "error: .greenline.toml:1:2: unknown setting \"comands\"\n       \
              did you mean \"commands\"?\n\
              error: .greenline.toml:3:1: unknown setting \"task_per_day\"\n       \
@@ -414,7 +412,7 @@ mod tests {
 
     #[test]
     fn what_is_out_of_bounds_is_refused() {
-        for (text, place, says) in [
+        for (text, place, message) in [
             ("[limits]\nattempts = 3", "2:12", "attempts must be a whole number from 1 to 2"),
             ("[limits]\ndollars_per_day = nan", "2:19", "must be an amount of dollars"),
             ("[limits]\ndollars_per_day = -1", "2:19", "must be an amount of dollars"),
@@ -430,24 +428,27 @@ mod tests {
             ("[checks]\ntest = 3", "2:1", "is not a section"),
             ("[limits", "1:8", ""),
         ] {
-            let told = told(text);
-            assert!(told.contains(&format!(".toml:{place}: ")), "{text}\n{told}");
-            assert!(told.contains(says), "{text}\n{told}");
+            let problems_in = problems_in(text);
+            assert!(problems_in.contains(&format!(".toml:{place}: ")), "{text}\n{problems_in}");
+            assert!(problems_in.contains(message), "{text}\n{problems_in}");
         }
     }
 
     #[test]
     fn a_file_that_is_too_large_is_not_read() {
-        let told = told(&"#".repeat(LARGEST_FILE + 1));
-        assert!(told.contains("the file has 65537 bytes"), "{told}");
+        let problems_in = problems_in(&"#".repeat(LARGEST_FILE + 1));
+        assert!(problems_in.contains("the file has 65537 bytes"), "{problems_in}");
         let many = format!("[ignore]\nlabels = [{}]", "\"a\",".repeat(101));
-        assert!(self::told(&many).contains("labels has 101 items"));
+        assert!(self::problems_in(&many).contains("labels has 101 items"));
     }
 
     #[test]
     fn what_is_repeated_of_a_file_can_not_break_out_of_a_comment() {
-        let told = told("\"\\u001b[2J`\\n@all\" = 1\n");
-        assert!(told.lines().count() == 2 && !told.contains('\u{1b}'), "{told}");
+        let problems_in = problems_in("\"\\u001b[2J`\\n@all\" = 1\n");
+        assert!(
+            problems_in.lines().count() == 2 && !problems_in.contains('\u{1b}'),
+            "{problems_in}"
+        );
     }
 
     #[test]
@@ -472,9 +473,11 @@ mod tests {
         )
         .unwrap();
         let ignore = settings.ignore;
-        assert!(ignore.branches[0].fits("release/1") && !ignore.branches[0].fits("release/1/x"));
-        assert!(ignore.paths[0].fits("docs/a/b.md") && !ignore.paths[0].fits("src/docs/a"));
-        assert!(ignore.checks[0].fits("a [b]"));
+        assert!(
+            ignore.branches[0].matches("release/1") && !ignore.branches[0].matches("release/1/x")
+        );
+        assert!(ignore.paths[0].matches("docs/a/b.md") && !ignore.paths[0].matches("src/docs/a"));
+        assert!(ignore.checks[0].matches("a [b]"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What is wrong with a `.greenline.toml`: where, what, and the mend.
+//! A problem in a `.greenline.toml`: its place, its cause, its remedy.
 //!
-//! The texts go to the terminal and, as they are, onto the pull request that brings the file:
-//! whatever they repeat of it is escaped and cut.
+//! The texts go to the terminal and, as they are, onto the pull request that brings the file. Parts
+//! of the file in them are escaped and cut.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,29 +11,29 @@ pub const FILE: &str = ".greenline.toml";
 
 /// Something wrong at a place of the file; lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct RepoSettingsProblem {
     /// The line.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
-    /// What is wrong.
-    pub says: String,
-    /// What to write instead.
-    pub mend: String,
+    /// The cause.
+    pub message: String,
+    /// The remedy.
+    pub hint: String,
 }
 
 /// All that is wrong with a file, in its order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(pub Vec<Problem>);
+pub struct RepoSettingsProblems(pub Vec<RepoSettingsProblem>);
 
-impl fmt::Display for Problem {
+impl fmt::Display for RepoSettingsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {FILE}:{}:{}: {}", self.line, self.column, self.says)?;
-        write!(f, "       {}", self.mend)
+        writeln!(f, "error: {FILE}:{}:{}: {}", self.line, self.column, self.message)?;
+        write!(f, "       {}", self.hint)
     }
 }
 
-impl fmt::Display for Problems {
+impl fmt::Display for RepoSettingsProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&texts.join("\n"))
@@ -41,14 +41,19 @@ impl fmt::Display for Problems {
 }
 
 /// The problem of a span of the text.
-pub(super) fn at(text: &str, span: &Range<usize>, says: String, mend: String) -> Problem {
+pub(super) fn problem_at(
+    text: &str,
+    span: &Range<usize>,
+    message: String,
+    hint: String,
+) -> RepoSettingsProblem {
     let before = text.get(..span.start).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Problem {
+    RepoSettingsProblem {
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
-        says,
-        mend,
+        message,
+        hint,
     }
 }
 

@@ -12,7 +12,7 @@ use greenline_runtime::hosts::HostList;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{self, Problem, quoted, suggestion};
+use super::problem::{self, RepoSettingsProblem, quoted, suggestion};
 
 /// The most items that a list may have.
 const MOST_ITEMS: usize = 100;
@@ -20,28 +20,28 @@ const MOST_ITEMS: usize = 100;
 const LONGEST_TEXT: usize = 2_000;
 
 /// The text that is read, and what is wrong with it.
-pub(super) struct Source<'t> {
+pub(super) struct SettingsSource<'t> {
     text: &'t str,
-    problems: RefCell<Vec<Problem>>,
+    problems: RefCell<Vec<RepoSettingsProblem>>,
 }
 
-impl<'t> Source<'t> {
+impl<'t> SettingsSource<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self { text, problems: RefCell::default() }
     }
 
-    pub(super) fn complain(
+    pub(super) fn report(
         &self,
         span: &Range<usize>,
-        says: impl Into<String>,
-        mend: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
     ) {
-        let problem = problem::at(self.text, span, says.into(), mend.into());
+        let problem = problem::problem_at(self.text, span, message.into(), hint.into());
         self.problems.borrow_mut().push(problem);
     }
 
     /// Everything that is wrong, in the order of the text.
-    pub(super) fn problems(self) -> Vec<Problem> {
+    pub(super) fn problems(self) -> Vec<RepoSettingsProblem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems
@@ -50,40 +50,41 @@ impl<'t> Source<'t> {
 
 /// A pattern of names or paths, as it was written and as it matches.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct GlobPattern {
     text: String,
     matcher: GlobMatcher,
 }
 
-impl PartialEq for Pattern {
+impl PartialEq for GlobPattern {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
 }
 
-impl Pattern {
+impl GlobPattern {
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it fits. A name that is written out fits too, whatever signs it holds.
+    /// Returns true if the name matches. A name that is written out matches too, whatever
+    /// characters it holds.
     #[must_use]
-    pub fn fits(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         self.text == name || self.matcher.is_match(name)
     }
 
-    pub(super) fn parse(text: &str, of: Of) -> Result<Self, String> {
-        let glob = GlobBuilder::new(text).literal_separator(of == Of::Paths).build();
+    pub(super) fn parse(text: &str, of: PatternKind) -> Result<Self, String> {
+        let glob = GlobBuilder::new(text).literal_separator(of == PatternKind::Paths).build();
         let glob = glob.map_err(|error| error.kind().to_string())?;
         Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
     }
 }
 
-/// What patterns are of.
+/// The kind of names that patterns match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
+pub(super) enum PatternKind {
     /// Names of checks: `*` fits everything.
     Names,
     /// Paths and branches: `*` ends at a slash, `**` does not.
@@ -93,16 +94,16 @@ pub(super) enum Of {
 type Value<'t> = Spanned<DeValue<'t>>;
 
 /// One table of the file.
-pub(super) struct Section<'s, 't> {
-    source: &'s Source<'t>,
+pub(super) struct SettingsSection<'s, 't> {
+    source: &'s SettingsSource<'t>,
     /// None where the file does not have it.
     table: Option<&'s DeTable<'t>>,
-    asked: Vec<&'static str>,
+    known_keys: Vec<&'static str>,
 }
 
-impl<'s, 't> Section<'s, 't> {
-    pub(super) fn top(source: &'s Source<'t>, table: &'s DeTable<'t>) -> Self {
-        Self { source, table: Some(table), asked: vec![] }
+impl<'s, 't> SettingsSection<'s, 't> {
+    pub(super) fn top(source: &'s SettingsSource<'t>, table: &'s DeTable<'t>) -> Self {
+        Self { source, table: Some(table), known_keys: vec![] }
     }
 
     /// A table in this one.
@@ -112,26 +113,26 @@ impl<'s, 't> Section<'s, 't> {
             Some(value) => match value.get_ref() {
                 DeValue::Table(table) => Some(table),
                 _ => {
-                    let says = format!("\"{key}\" is a section");
-                    self.source.complain(&value.span(), says, format!("write [{key}] above it"));
+                    let message = format!("\"{key}\" is a section");
+                    self.source.report(&value.span(), message, format!("write [{key}] above it"));
                     None
                 }
             },
         };
-        Self { source: self.source, table, asked: vec![] }
+        Self { source: self.source, table, known_keys: vec![] }
     }
 
     /// All tables in this one, whatever they are called, with their names as patterns.
-    pub(super) fn named_sections(self) -> Vec<(Pattern, Self)> {
+    pub(super) fn named_sections(self) -> Vec<(GlobPattern, Self)> {
         let entries = self.table.into_iter().flatten();
         let sections = entries.filter_map(|(name, value)| {
             let DeValue::Table(table) = value.get_ref() else {
-                let says = format!("{} is not a section", quoted(name.get_ref()));
-                self.source.complain(&name.span(), says, "write [checks.\"name of a check\"]");
+                let message = format!("{} is not a section", quoted(name.get_ref()));
+                self.source.report(&name.span(), message, "write [checks.\"name of a check\"]");
                 return None;
             };
-            let pattern = self.pattern(name.get_ref(), &name.span(), Of::Names)?;
-            Some((pattern, Self { source: self.source, table: Some(table), asked: vec![] }))
+            let pattern = self.pattern(name.get_ref(), &name.span(), PatternKind::Names)?;
+            Some((pattern, Self { source: self.source, table: Some(table), known_keys: vec![] }))
         });
         sections.collect()
     }
@@ -149,7 +150,9 @@ impl<'s, 't> Section<'s, 't> {
         let Some(value) = self.take(key) else { return default };
         let wanted = format!("a whole number from {} to {}", bounds.0, bounds.1);
         let number = match value.get_ref() {
-            DeValue::Integer(number) if number.radix() == 10 => plain(number.as_str()).parse().ok(),
+            DeValue::Integer(number) if number.radix() == 10 => {
+                without_underscores(number.as_str()).parse().ok()
+            }
             _ => None,
         };
         match number.filter(|number| (bounds.0..=bounds.1).contains(number)) {
@@ -163,8 +166,10 @@ impl<'s, 't> Section<'s, 't> {
         const MOST: f64 = 100_000.0;
         let Some(value) = self.take(key) else { return default };
         let amount: Option<f64> = match value.get_ref() {
-            DeValue::Integer(number) if number.radix() == 10 => plain(number.as_str()).parse().ok(),
-            DeValue::Float(number) => plain(number.as_str()).parse().ok(),
+            DeValue::Integer(number) if number.radix() == 10 => {
+                without_underscores(number.as_str()).parse().ok()
+            }
+            DeValue::Float(number) => without_underscores(number.as_str()).parse().ok(),
             _ => None,
         };
         match amount.filter(|amount| (0.0..=MOST).contains(amount)) {
@@ -180,8 +185,8 @@ impl<'s, 't> Section<'s, 't> {
             return self.refuse(key, value, "a list", "[\"…\", \"…\"]", None);
         };
         if items.len() > MOST_ITEMS {
-            let says = format!("{key} has {} items", items.len());
-            self.source.complain(&value.span(), says, format!("write at most {MOST_ITEMS}"));
+            let message = format!("{key} has {} items", items.len());
+            self.source.report(&value.span(), message, format!("write at most {MOST_ITEMS}"));
             return None;
         }
         let texts = items.iter().filter_map(|item| match item.get_ref().as_str() {
@@ -205,8 +210,8 @@ impl<'s, 't> Section<'s, 't> {
     pub(super) fn commands(&mut self, key: &'static str) -> Option<Vec<String>> {
         let texts = self.spanned_texts(key)?.into_iter().filter_map(|(text, span)| {
             if text.contains('\0') {
-                let says = format!("a command of {key} holds a NUL byte");
-                self.source.complain(&span, says, "remove it");
+                let message = format!("a command of {key} holds a NUL byte");
+                self.source.report(&span, message, "remove it");
                 return None;
             }
             Some(text.to_owned())
@@ -219,26 +224,26 @@ impl<'s, 't> Section<'s, 't> {
         let texts = self.spanned_texts(key)?.into_iter().filter_map(|(text, span)| {
             let wrong = HostList::parse([text]).err();
             if let Some(fault) = &wrong {
-                self.source.complain(&span, fault.says.as_str(), fault.mend.as_str());
+                self.source.report(&span, fault.message.as_str(), fault.hint.as_str());
             }
             wrong.is_none().then(|| text.to_owned())
         });
         let hosts: Vec<String> = texts.collect();
         // Each may be right and all of them too many.
         if let Err(fault) = HostList::parse(hosts.iter().map(String::as_str)) {
-            self.source.complain(&self.place(key), fault.says, fault.mend);
+            self.source.report(&self.place(key), fault.message, fault.hint);
         }
         Some(hosts)
     }
 
-    /// Where a key's value stands.
+    /// Returns the place of a key's value.
     pub(super) fn place(&self, key: &str) -> Range<usize> {
         let value = self.table.and_then(|table| table.get(key));
         value.map_or(0..0, Spanned::span)
     }
 
     /// A list of patterns.
-    pub(super) fn patterns(&mut self, key: &'static str, of: Of) -> Vec<Pattern> {
+    pub(super) fn patterns(&mut self, key: &'static str, of: PatternKind) -> Vec<GlobPattern> {
         let texts = self.spanned_texts(key).unwrap_or_default();
         texts.into_iter().filter_map(|(text, span)| self.pattern(text, &span, of)).collect()
     }
@@ -254,8 +259,8 @@ impl<'s, 't> Section<'s, 't> {
         let chosen = self.spanned_texts(key)?.into_iter().filter_map(|(text, span)| {
             let found = known.iter().find(|(name, _)| *name == text);
             if found.is_none() {
-                let says = format!("unknown {what} {}", quoted(text));
-                self.source.complain(&span, says, suggestion(text, &names));
+                let message = format!("unknown {what} {}", quoted(text));
+                self.source.report(&span, message, suggestion(text, &names));
             }
             found.map(|(_, value)| *value)
         });
@@ -266,36 +271,36 @@ impl<'s, 't> Section<'s, 't> {
     pub(super) fn finish(self) {
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
-            if !self.asked.contains(&name) {
-                let says = format!("unknown setting {}", quoted(name));
-                self.source.complain(&key.span(), says, suggestion(name, &self.asked));
+            if !self.known_keys.contains(&name) {
+                let message = format!("unknown setting {}", quoted(name));
+                self.source.report(&key.span(), message, suggestion(name, &self.known_keys));
             }
         }
     }
 
-    fn pattern(&self, text: &str, span: &Range<usize>, of: Of) -> Option<Pattern> {
-        let parsed = Pattern::parse(text, of);
+    fn pattern(&self, text: &str, span: &Range<usize>, of: PatternKind) -> Option<GlobPattern> {
+        let parsed = GlobPattern::parse(text, of);
         parsed
             .map_err(|why| {
-                let says = format!("{} is no pattern: {why}", quoted(text));
-                self.source.complain(span, says, "write one such as \"docs/**\" or \"release-*\"");
+                let message = format!("{} is no pattern: {why}", quoted(text));
+                self.source.report(span, message, "write one such as \"docs/**\" or \"release-*\"");
             })
             .ok()
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'s Value<'t>> {
-        self.asked.push(key);
+        self.known_keys.push(key);
         self.table?.get(key)
     }
 
     fn refuse<T>(&self, key: &str, value: &Value<'_>, wanted: &str, like: &str, default: T) -> T {
-        let says = format!("{key} must be {wanted}");
-        self.source.complain(&value.span(), says, format!("write {key} = {like}"));
+        let message = format!("{key} must be {wanted}");
+        self.source.report(&value.span(), message, format!("write {key} = {like}"));
         default
     }
 }
 
 /// A number without the underscores that TOML allows.
-fn plain(number: &str) -> String {
+fn without_underscores(number: &str) -> String {
     number.replace('_', "")
 }

@@ -11,10 +11,10 @@ use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use super::door::Answer;
+use super::webhook::WebhookResponse;
 use crate::http::Client;
 
-/// How much has to come first, and in which time.
+/// AckKind much has to come first, and in which time.
 const FIRST: usize = 64 << 10;
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
 
@@ -49,35 +49,37 @@ impl Incoming {
     }
 
     /// Reads its beginning.
-    pub(super) async fn begin(&mut self) -> Result<(), Answer> {
+    pub(super) async fn begin(&mut self) -> Result<(), WebhookResponse> {
         let first = FIRST.min(self.expected());
-        timeout(FIRST_WITHIN, self.until(first)).await.unwrap_or(Err(Answer::TooSlow))
+        timeout(FIRST_WITHIN, self.until(first)).await.unwrap_or(Err(WebhookResponse::TooSlow))
     }
 
     /// Reads the rest, and gives all of it.
-    pub(super) async fn rest(mut self) -> Result<Vec<u8>, Answer> {
+    pub(super) async fn rest(mut self) -> Result<Vec<u8>, WebhookResponse> {
         let part = FIRST.max(self.expected() / PART);
         while !self.ended {
             let enough = self.bytes.len() + part;
-            timeout(PART_WITHIN, self.until(enough)).await.unwrap_or(Err(Answer::TooSlow))?;
+            timeout(PART_WITHIN, self.until(enough))
+                .await
+                .unwrap_or(Err(WebhookResponse::TooSlow))?;
         }
         Ok(self.bytes)
     }
 
     /// Reads until so much is there, or it ends.
-    async fn until(&mut self, enough: usize) -> Result<(), Answer> {
+    async fn until(&mut self, enough: usize) -> Result<(), WebhookResponse> {
         while !self.ended && self.bytes.len() < enough {
             match self.body.frame().await {
                 Some(Ok(frame)) => {
                     let data = frame.into_data().unwrap_or_default();
                     if self.bytes.len() + data.len() > self.largest {
-                        return Err(Answer::TooLarge);
+                        return Err(WebhookResponse::TooLarge);
                     }
                     self.bytes.extend_from_slice(&data);
                     self.ended = self.declared == Some(self.bytes.len());
                 }
                 // Broken off.
-                Some(Err(_)) => return Err(Answer::Unreadable),
+                Some(Err(_)) => return Err(WebhookResponse::Unreadable),
                 None => self.ended = true,
             }
         }
@@ -85,7 +87,7 @@ impl Incoming {
     }
 }
 
-/// How many of something each client has at once. Cheap to clone.
+/// AckKind many of something each client has at once. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Shares {
     most: usize,

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use greenline_forge::webhook::Secrets;
-use greenline_forge::{Forge, ForgeConfig, ForgeError, NameError, RepoName};
+use greenline_forge::webhook::WebhookSecrets;
+use greenline_forge::{Forge, ForgeConfig, ForgeError, GitHubNameError, RepoName};
 use greenline_runtime::clock::Clock;
 use greenline_runtime::settings::GitHubSettings;
 
-/// What to watch, and how.
+/// The settings of watching.
 #[derive(Debug, Clone)]
 pub struct WatchOptions {
     /// The client of GitHub.
     pub forge: Forge,
     /// The repositories; with an app, none means all that it is installed in.
     pub repos: Vec<RepoName>,
-    /// How often each is swept.
+    /// Interval between sweeps of a repository.
     pub poll_interval: Duration,
-    /// What webhooks are signed with; without, none is believed.
-    pub secrets: Option<Secrets>,
+    /// Secrets of webhook signatures. Without one, every webhook is refused.
+    pub secrets: Option<WebhookSecrets>,
 }
 
-/// Why the settings can't be used.
+/// The reason why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// GitHub's address or the app's key.
@@ -28,17 +28,17 @@ pub enum WatchError {
     Forge(#[from] ForgeError),
     /// A repository's name.
     #[error("GREENLINE_REPOS can't be used: {0}")]
-    Name(#[from] NameError),
+    Name(#[from] GitHubNameError),
 }
 
 impl WatchOptions {
-    /// What the settings say; none if they say nothing of who we are.
+    /// Builds the options from the settings, or `None` if no credentials are set.
     ///
-    /// To be called inside a Tokio runtime.
+    /// Call it inside a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// When they can't work. GitHub is not asked.
+    /// When the settings can't work. GitHub is not asked.
     pub fn of(settings: &GitHubSettings, clock: &Clock) -> Result<Option<Self>, WatchError> {
         if settings.login.is_none() {
             return Ok(None);
@@ -47,9 +47,9 @@ impl WatchOptions {
         let repos = settings.repos.iter().map(|repo| repo.as_str().parse());
         Ok(Some(Self {
             forge,
-            repos: repos.collect::<Result<_, NameError>>()?,
+            repos: repos.collect::<Result<_, GitHubNameError>>()?,
             poll_interval: settings.poll_interval,
-            secrets: Secrets::new(settings.webhook_secrets.iter().cloned()),
+            secrets: WebhookSecrets::new(settings.webhook_secrets.iter().cloned()),
         }))
     }
 }

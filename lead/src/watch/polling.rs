@@ -8,24 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenline_forge::{ForgeError, Moment, PullNumber, RepoName, Sweep, SweptPull};
+use greenline_forge::{ForgeError, PullNumber, RepoName, Sweep, SweptPull, Timestamp};
 use greenline_store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::funnel::{Cursor, OpenPull};
-use super::{Watch, missed, numbers, reading};
+use super::event_store::{OpenPull, PollCursor};
+use super::{Watch, metrics, parse, redeliver};
 
-/// How often to look for what is due.
+/// Interval of the look for repositories that are due.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How often a repository is swept whose checks come by webhook.
+/// Interval between sweeps of a repository whose checks come by webhook.
 const SLOW: Duration = Duration::from_secs(600);
 
-/// How long after a check came by webhook others are expected to do so, too.
-const HEARD_LATELY_MS: u64 = 1_800_000;
+/// Time after a check came by webhook for which others are expected by webhook, too.
+const RECENT_WEBHOOK_MS: u64 = 1_800_000;
 
-/// How often to look which repositories there are, and which webhooks did not arrive.
+/// Interval of the look for repositories and for lost webhooks.
 const ROUND: Duration = Duration::from_secs(600);
 
 /// With fewer points left, everything is swept slowly: the rest is for acting.
@@ -34,16 +34,17 @@ const FEW_POINTS: u64 = 500;
 /// Pages of one sweep: 10,000 open pull requests.
 const MOST_PAGES: usize = 200;
 
-/// How long to leave GitHub alone when it takes no credentials, or does not answer.
+/// Pause after GitHub refused the credentials or did not answer.
 const LONG_PAUSE: Duration = Duration::from_secs(30);
 
 /// Polls while this lead leads, until it is to stop.
 pub(super) async fn run(watch: Arc<Watch>, stop: CancellationToken) {
-    let mut poll = Poll { watch, tried: BTreeMap::new(), round: None, points: None, said: None };
+    let mut poll =
+        Poller { watch, tried: BTreeMap::new(), round: None, points: None, logged_error: None };
     while !stop.is_cancelled() {
-        let wait = match poll.watch.shared.office.epoch() {
+        let wait = match poll.watch.shared.leadership.epoch() {
             None => PAUSE,
-            Some(_) => match stop.run_until_cancelled(poll.turn()).await {
+            Some(_) => match stop.run_until_cancelled(poll.poll_all()).await {
                 Some(wait) => wait,
                 None => return,
             },
@@ -52,7 +53,7 @@ pub(super) async fn run(watch: Arc<Watch>, stop: CancellationToken) {
     }
 }
 
-struct Poll {
+struct Poller {
     watch: Arc<Watch>,
     /// When each was last tried, by the steady clock: one that fails is not tried at once again.
     tried: BTreeMap<RepoName, Duration>,
@@ -60,10 +61,10 @@ struct Poll {
     round: Option<Duration>,
     points: Option<u64>,
     /// The trouble that was said.
-    said: Option<String>,
+    logged_error: Option<String>,
 }
 
-/// Why a sweep did not end.
+/// The reason why a sweep did not end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SweepError {
     #[error(transparent)]
@@ -72,43 +73,43 @@ pub(super) enum SweepError {
     Store(#[from] StoreError),
 }
 
-impl Poll {
+impl Poller {
     /// Does what is due; how long to wait then.
-    async fn turn(&mut self) -> Duration {
+    async fn poll_all(&mut self) -> Duration {
         let now = self.watch.shared.clock.steady();
         let due = self.round.is_none_or(|last| now >= last + ROUND);
         if self.watch.repos.is_stale() || due {
             if let Err(error) =
-                self.watch.repos.refresh(&self.watch.forge, &self.watch.funnel).await
+                self.watch.repos.refresh(&self.watch.forge, &self.watch.event_store).await
             {
-                self.watch.repos.look_anew();
-                return self.rest(&error);
+                self.watch.repos.refresh_soon();
+                return self.pause_after(&error);
             }
-            self.said = None;
+            self.logged_error = None;
             if due {
                 self.round = Some(now);
-                missed::look(&self.watch).await;
+                redeliver::request_missed(&self.watch).await;
             }
         }
         for repo in self.watch.repos.watched() {
-            if self.watch.shared.office.epoch().is_none() {
+            if self.watch.shared.leadership.epoch().is_none() {
                 return PAUSE;
             }
-            match self.visit(&repo).await {
+            match self.poll_repo(&repo).await {
                 Ok(()) => {}
                 Err(SweepError::Store(error)) => {
                     debug!(%error, "A sweep was left, as Redis can't be used");
                     return Duration::from_secs(1);
                 }
                 Err(SweepError::Forge(error)) => {
-                    numbers::swept(error.kind(), 0);
-                    self.watch.repos.trouble(&repo, &error);
+                    metrics::swept(error.kind(), 0);
+                    self.watch.repos.mark_failing(&repo, &error);
                     if concerns_all(&error) {
-                        return self.rest(&error);
+                        return self.pause_after(&error);
                     }
                     if error.is_absent() {
                         // Renamed, perhaps.
-                        self.watch.repos.look_anew();
+                        self.watch.repos.refresh_soon();
                     }
                 }
             }
@@ -116,44 +117,44 @@ impl Poll {
         PAUSE
     }
 
-    /// How long to leave GitHub alone.
-    fn rest(&mut self, error: &ForgeError) -> Duration {
+    /// Returns how long to leave GitHub alone.
+    fn pause_after(&mut self, error: &ForgeError) -> Duration {
         let text = error.to_string();
-        if self.said.as_ref() != Some(&text) {
+        if self.logged_error.as_ref() != Some(&text) {
             warn!(error = text, "GitHub can't be asked now");
-            self.said = Some(text);
+            self.logged_error = Some(text);
         }
         let now = self.watch.shared.clock.wall_ms();
         let until = error.retry_at().map(|at| Duration::from_millis(at.0.saturating_sub(now)));
         until.unwrap_or(LONG_PAUSE.min(self.watch.poll_interval)).max(PAUSE)
     }
 
-    async fn visit(&mut self, repo: &RepoName) -> Result<(), SweepError> {
-        let cursor = self.watch.funnel.cursor(repo).await?;
+    async fn poll_repo(&mut self, repo: &RepoName) -> Result<(), SweepError> {
+        let cursor = self.watch.event_store.cursor(repo).await?;
         let steady = self.watch.shared.clock.steady();
-        let tried_lately =
+        let tried_recently =
             self.tried.get(repo).is_some_and(|at| steady < *at + self.watch.poll_interval);
         let now_ms = self.watch.shared.clock.wall_ms();
-        if tried_lately || !self.is_due(&cursor, now_ms) {
+        if tried_recently || !self.is_due(&cursor, now_ms) {
             return Ok(());
         }
         self.tried.insert(repo.clone(), steady);
-        let swept = sweep(&self.watch, repo, cursor).await?;
+        let swept = sweep_repo(&self.watch, repo, cursor).await?;
         self.points = swept.points_left.or(self.points);
-        self.watch.funnel.swept(repo, now_ms).await?;
-        self.watch.repos.is_well(repo);
-        numbers::swept("ok", swept.cost);
-        debug!(repo = %repo, points = swept.cost, pulls = swept.pulls, new = swept.new, "Swept {repo}");
+        self.watch.event_store.set_polled(repo, now_ms).await?;
+        self.watch.repos.mark_healthy(repo);
+        metrics::swept("ok", swept.cost);
+        debug!(repo = %repo, points = swept.cost, pulls = swept.pulls, new = swept.new, "SweepSummary {repo}");
         Ok(())
     }
 
-    fn is_due(&self, cursor: &Cursor, now_ms: u64) -> bool {
-        let heard = cursor.heard_ms > 0 && now_ms < cursor.heard_ms + HEARD_LATELY_MS;
+    fn is_due(&self, cursor: &PollCursor, now_ms: u64) -> bool {
+        let by_webhook = cursor.webhook_ms > 0 && now_ms < cursor.webhook_ms + RECENT_WEBHOOK_MS;
         let few = self.points.is_some_and(|points| points < FEW_POINTS);
         let fast = self.watch.poll_interval;
-        let interval = if heard || few { SLOW.max(fast) } else { fast };
+        let interval = if by_webhook || few { SLOW.max(fast) } else { fast };
         // A clock that was set back must not stop it for long.
-        cursor.swept_ms > now_ms || now_ms - cursor.swept_ms >= ms(interval)
+        cursor.polled_ms > now_ms || now_ms - cursor.polled_ms >= ms(interval)
     }
 }
 
@@ -161,33 +162,37 @@ fn ms(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether no repository will fare better.
+/// Returns true if the error concerns all repositories.
 fn concerns_all(error: &ForgeError) -> bool {
     matches!(error, ForgeError::RateLimited { .. } | ForgeError::Unauthorized { .. })
 }
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Debug, Default)]
-struct Swept {
+struct SweepSummary {
     cost: u64,
     points_left: Option<u64>,
     pulls: usize,
     new: usize,
 }
 
-async fn sweep(watch: &Watch, repo: &RepoName, cursor: Cursor) -> Result<Swept, SweepError> {
+async fn sweep_repo(
+    watch: &Watch,
+    repo: &RepoName,
+    cursor: PollCursor,
+) -> Result<SweepSummary, SweepError> {
     // What was open before the first page is read: what opens meanwhile is not missed by it.
-    let known = watch.funnel.pulls(repo).await?;
-    let mut swept = Swept::default();
+    let known = watch.event_store.open_pulls(repo).await?;
+    let mut swept = SweepSummary::default();
     let (mut open, mut whole, mut after) = (BTreeSet::new(), false, None);
     for _ in 0..MOST_PAGES {
         let page = watch.forge.sweep_pulls(repo, after.as_deref()).await?;
         // Before the pull requests are known as they are now: a crash in between repeats it.
-        if cursor.swept_ms > 0 {
+        if cursor.polled_ms > 0 {
             read_comments(watch, repo, cursor, &known, &page).await?;
         }
-        swept.new += watch.funnel.take_in(&reading::of_sweep(repo, &page)).await?;
-        swept.note(repo, &page);
+        swept.new += watch.event_store.insert_all(&parse::updates_of_sweep(repo, &page)).await?;
+        swept.add_page(repo, &page);
         open.extend(page.pulls.iter().map(|pull| pull.number));
         whole = page.next.is_none() && page.problems.is_empty();
         after = page.next;
@@ -201,8 +206,8 @@ async fn sweep(watch: &Watch, repo: &RepoName, cursor: Cursor) -> Result<Swept, 
     Ok(swept)
 }
 
-impl Swept {
-    fn note(&mut self, repo: &RepoName, page: &Sweep) {
+impl SweepSummary {
+    fn add_page(&mut self, repo: &RepoName, page: &Sweep) {
         self.cost += page.cost;
         self.points_left = page.remaining.or(self.points_left);
         self.pulls += page.pulls.len();
@@ -216,36 +221,37 @@ impl Swept {
 async fn read_comments(
     watch: &Watch,
     repo: &RepoName,
-    cursor: Cursor,
+    cursor: PollCursor,
     known: &[OpenPull],
     page: &Sweep,
 ) -> Result<(), SweepError> {
     for pull in &page.pulls {
-        let before = known.iter().find(|known| known.moved.pull.number == pull.number);
+        let before = known.iter().find(|known| known.head_moved.pull.number == pull.number);
         if !may_have_changed(pull, before, cursor) {
             continue;
         }
-        let since = before.and_then(|known| known.updated_at).min(Some(horizon(cursor)));
+        let since = before.and_then(|known| known.updated_at).min(Some(comments_since(cursor)));
         let comments = watch.forge.comments(repo, pull.number).await?.items;
         let fresh = comments.iter().filter(|comment| comment.created_at >= since);
-        let news: Vec<_> = fresh.filter_map(|it| reading::mention(repo, pull.number, it)).collect();
-        watch.funnel.take_in(&news).await?;
+        let updates: Vec<_> =
+            fresh.filter_map(|it| parse::mention(repo, pull.number, it)).collect();
+        watch.event_store.insert_all(&updates).await?;
     }
     Ok(())
 }
 
-/// Whether something may have happened on a pull request that the last sweep did not see. What is
-/// known of it may be newer than that sweep: a webhook brought it, and another one is lost.
-fn may_have_changed(pull: &SweptPull, before: Option<&OpenPull>, cursor: Cursor) -> bool {
+/// Returns true if a pull request may have changed since the last sweep. A webhook may have updated
+/// its stored state since then while another webhook was lost.
+fn may_have_changed(pull: &SweptPull, before: Option<&OpenPull>, cursor: PollCursor) -> bool {
     let known = before.and_then(|before| before.updated_at);
-    known < pull.updated_at || pull.updated_at >= Some(horizon(cursor))
+    known < pull.updated_at || pull.updated_at >= Some(comments_since(cursor))
 }
 
-/// What happened before was seen by the last sweep. GitHub's moments are whole seconds: what
-/// changed right before a sweep may have changed once more in the same second, after it.
-fn horizon(cursor: Cursor) -> Moment {
+/// Returns the time before which the last sweep saw everything. GitHub's times are whole seconds: a
+/// change right before a sweep may be followed by another in the same second, after it.
+fn comments_since(cursor: PollCursor) -> Timestamp {
     const SECONDS_MS: u64 = 2_000;
-    Moment(cursor.swept_ms.saturating_sub(SECONDS_MS))
+    Timestamp(cursor.polled_ms.saturating_sub(SECONDS_MS))
 }
 
 /// Those that were open and are not on any page. A page may leave one out, so each is asked for.
@@ -255,11 +261,11 @@ async fn find_closed(
     known: &[OpenPull],
     open: &BTreeSet<PullNumber>,
 ) -> Result<(), SweepError> {
-    let gone = known.iter().filter(|known| !open.contains(&known.moved.pull.number));
+    let gone = known.iter().filter(|known| !open.contains(&known.head_moved.pull.number));
     for known in gone {
-        let pull = watch.forge.pull(repo, known.moved.pull.number).await?;
+        let pull = watch.forge.pull(repo, known.head_moved.pull.number).await?;
         if !pull.is_open() {
-            watch.funnel.take_in(&[reading::of_pull(repo, &pull)]).await?;
+            watch.event_store.insert_all(&[parse::update_of_pull(repo, &pull)]).await?;
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
-//! Which repositories are watched, looked up anew every ten minutes and when a webhook says so.
+//! The watched repositories, refreshed every ten minutes and when a webhook asks for it.
 //!
-//! Those that the settings name; with an app and none named, all that it is installed in. One
-//! that was renamed is watched under its new name, with all that is known of it. One that is
-//! gone, hidden or read-only is said once and left out until it is back; no other waits for it.
+//! They are the ones that the settings name, or, with an app and none named, all that it is
+//! installed in. A renamed repository is watched under its new name with all its stored state. One
+//! that is gone, hidden or archived is logged once and skipped until it is back; no other waits for
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,34 +12,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use greenline_forge::{Forge, ForgeError, RepoName};
 use tracing::{info, warn};
 
-use super::funnel::Funnel;
-use super::numbers;
+use super::event_store::EventStore;
+use super::metrics;
 
-/// Which repositories are watched.
-pub(super) struct Repos {
+pub(super) struct WatchedRepos {
     /// As the settings name them; none for all that the app sees.
     listed: BTreeSet<RepoName>,
-    state: Mutex<State>,
+    state: Mutex<RepoList>,
     stale: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct RepoList {
     known: bool,
     watched: BTreeSet<RepoName>,
     /// Named in the settings, and has another name now.
     renamed: BTreeMap<RepoName, RepoName>,
-    /// What is wrong, as it was said.
-    troubles: BTreeMap<RepoName, String>,
+    /// The problems, as they were logged.
+    failing: BTreeMap<RepoName, String>,
 }
 
-impl Repos {
+impl WatchedRepos {
     pub(super) fn new(listed: Vec<RepoName>) -> Self {
         let listed = listed.into_iter().collect();
         Self { listed, state: Mutex::default(), stale: AtomicBool::new(true) }
     }
 
-    /// Whether it is known at all which there are.
+    /// Returns true once the list of repositories is known.
     pub(super) fn are_known(&self) -> bool {
         self.state().known
     }
@@ -48,53 +48,57 @@ impl Repos {
         self.state().watched.iter().cloned().collect()
     }
 
-    /// Whether anything of a repository is to be looked at.
+    /// Returns true if the repository is watched.
     pub(super) fn wants(&self, repo: &RepoName) -> bool {
         self.listed.is_empty() || self.listed.contains(repo) || self.state().watched.contains(repo)
     }
 
     /// Something has changed.
-    pub(super) fn look_anew(&self) {
+    pub(super) fn refresh_soon(&self) {
         self.stale.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something has changed since this was last asked.
+    /// Returns true if the list may have changed since the last refresh.
     pub(super) fn is_stale(&self) -> bool {
         self.stale.swap(false, Ordering::Relaxed)
     }
 
     /// Says what is wrong with a repository, once; whether it is news.
-    pub(super) fn trouble(&self, repo: &RepoName, error: &ForgeError) {
+    pub(super) fn mark_failing(&self, repo: &RepoName, error: &ForgeError) {
         let text = error.to_string();
         let mut state = self.state();
-        if state.troubles.get(repo) != Some(&text) {
-            warn!(repo = %repo, error = text, "{}", sentence(repo, error));
-            state.troubles.insert(repo.clone(), text);
+        if state.failing.get(repo) != Some(&text) {
+            warn!(repo = %repo, error = text, "{}", log_message(repo, error));
+            state.failing.insert(repo.clone(), text);
         }
-        numbers::repositories(state.watched.len(), state.troubles.len());
+        metrics::repositories(state.watched.len(), state.failing.len());
     }
 
     /// All is well with a repository.
-    pub(super) fn is_well(&self, repo: &RepoName) {
+    pub(super) fn mark_healthy(&self, repo: &RepoName) {
         let mut state = self.state();
-        if state.troubles.remove(repo).is_some() {
+        if state.failing.remove(repo).is_some() {
             info!(repo = %repo, "{repo} can be watched again");
-            numbers::repositories(state.watched.len(), state.troubles.len());
+            metrics::repositories(state.watched.len(), state.failing.len());
         }
     }
 
     /// Looks which there are.
-    pub(super) async fn refresh(&self, forge: &Forge, funnel: &Funnel) -> Result<(), ForgeError> {
+    pub(super) async fn refresh(
+        &self,
+        forge: &Forge,
+        event_store: &EventStore,
+    ) -> Result<(), ForgeError> {
         let found = match (self.listed.is_empty(), forge.is_app()) {
             (true, true) => installed(forge).await?,
             (true, false) => BTreeSet::new(),
-            (false, _) => self.look_up(forge, funnel).await?,
+            (false, _) => self.look_up(forge, event_store).await?,
         };
-        self.replace(found);
+        self.set_watched(found);
         Ok(())
     }
 
-    fn replace(&self, found: BTreeSet<RepoName>) {
+    fn set_watched(&self, found: BTreeSet<RepoName>) {
         let mut state = self.state();
         for repo in found.difference(&state.watched) {
             info!(repo = %repo, "Watching {repo}");
@@ -102,18 +106,18 @@ impl Repos {
         for repo in state.watched.difference(&found) {
             info!(repo = %repo, "Not watching {repo} any more");
         }
-        let State { troubles, .. } = &mut *state;
-        troubles.retain(|repo, _| found.contains(repo) || self.listed.contains(repo));
+        let RepoList { failing, .. } = &mut *state;
+        failing.retain(|repo, _| found.contains(repo) || self.listed.contains(repo));
         state.watched = found;
         state.known = true;
-        numbers::repositories(state.watched.len(), state.troubles.len());
+        metrics::repositories(state.watched.len(), state.failing.len());
     }
 
     /// Each that is named in the settings, by the name that it has now.
     async fn look_up(
         &self,
         forge: &Forge,
-        funnel: &Funnel,
+        event_store: &EventStore,
     ) -> Result<BTreeSet<RepoName>, ForgeError> {
         let mut found = BTreeSet::new();
         for listed in &self.listed {
@@ -122,15 +126,15 @@ impl Repos {
                 Ok(repo) if repo.archived || repo.disabled => {
                     let purpose = format!("watch {listed}").into();
                     let message = "it is archived or disabled, so nothing can change".to_owned();
-                    self.trouble(listed, &ForgeError::Conflict { purpose, message });
+                    self.mark_failing(listed, &ForgeError::Conflict { purpose, message });
                 }
                 Ok(repo) => {
                     if let Some(new) = repo.renamed_from(&asked) {
-                        self.renamed(listed, &asked, new, funnel).await;
+                        self.follow_rename(listed, &asked, new, event_store).await;
                     }
                     // That it is there is not all: whether it can be watched is for the sweep to say.
                     if repo.full_name != *listed {
-                        self.is_well(listed);
+                        self.mark_healthy(listed);
                     }
                     found.insert(repo.full_name);
                 }
@@ -138,10 +142,10 @@ impl Repos {
                     return Err(error);
                 }
                 // It may well be there: the sweep will say.
-                Err(error) if error.is_passing() => {
+                Err(error) if error.is_transient() => {
                     found.insert(asked);
                 }
-                Err(error) => self.trouble(listed, &error),
+                Err(error) => self.mark_failing(listed, &error),
             }
         }
         Ok(found)
@@ -151,24 +155,30 @@ impl Repos {
         self.state().renamed.get(listed).unwrap_or(listed).clone()
     }
 
-    async fn renamed(&self, listed: &RepoName, old: &RepoName, new: &RepoName, funnel: &Funnel) {
+    async fn follow_rename(
+        &self,
+        listed: &RepoName,
+        old: &RepoName,
+        new: &RepoName,
+        event_store: &EventStore,
+    ) {
         warn!(
             repo = %new,
             "{old} is now called {new}, and is watched under that name: change GREENLINE_REPOS"
         );
-        if let Err(error) = funnel.renamed(old, new).await {
+        if let Err(error) = event_store.rename_repo(old, new).await {
             warn!(%error, "What was known of {old} could not be kept for {new}");
         }
         self.state().renamed.insert(listed.clone(), new.clone());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RepoList> {
         // What is in it is whole after every step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn sentence(repo: &RepoName, error: &ForgeError) -> String {
+fn log_message(repo: &RepoName, error: &ForgeError) -> String {
     match error {
         ForgeError::NotFound { .. } => format!(
             "{repo} can't be seen: it was deleted or made private, or the credentials lack access"
@@ -192,7 +202,7 @@ async fn installed(forge: &Forge) -> Result<BTreeSet<RepoName>, ForgeError> {
                 let alive = repos.items.into_iter().filter(|it| !it.archived && !it.disabled);
                 found.extend(alive.map(|it| it.full_name));
             }
-            Err(error) if error.is_passing() => return Err(error),
+            Err(error) if error.is_transient() => return Err(error),
             Err(error) => warn!(
                 %error,
                 account = installation.account.login,

@@ -6,14 +6,16 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use greenline_lead::publish::IntentKeys;
-use greenline_lead::{Lead, LeadError, LeadOptions, Reach, Standing, Tokens};
-use greenline_queue::{Appetite, Epoch, Failure, Queue, QueueOptions, TaskId, TaskSpec, Worker};
-use greenline_runtime::Role;
+use greenline_lead::{ApiTokens, Lead, LeadError, LeadOptions, LeaderStatus, Reach};
+use greenline_queue::{
+    ClaimRequest, Epoch, Queue, QueueOptions, TaskFailure, TaskId, TaskSpec, Worker,
+};
+use greenline_runtime::ProcessRole;
 use greenline_runtime::clock::Clock;
 use greenline_runtime::liveness::Watchdog;
-use greenline_runtime::metrics::{Build, Exporter};
-use greenline_runtime::settings::{Flags, Sources, load};
-use greenline_runtime::stopping::Stop;
+use greenline_runtime::metrics::{BuildInfo, MetricsExporter};
+use greenline_runtime::settings::{SettingFlags, SettingSources, load};
+use greenline_runtime::shutdown::Shutdown;
 use greenline_store::{Store, StoreConfig};
 use greenline_testbed::TestBed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,18 +30,18 @@ pub(crate) const OPERATOR: &str = "operator-of-this-test";
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// A lead that runs until it is stopped, killed or dropped.
-pub(crate) struct Running {
+pub(crate) struct RunningLead {
     pub(crate) address: SocketAddr,
-    pub(crate) standing: watch::Receiver<Standing>,
-    pub(crate) stop: Stop,
+    pub(crate) leader_status: watch::Receiver<LeaderStatus>,
+    pub(crate) stop: Shutdown,
     task: JoinHandle<Result<(), LeadError>>,
 }
 
 /// The recorder is global, so all leads of a test process share the one exporter.
-fn exporter() -> Exporter {
-    static EXPORTER: OnceLock<Exporter> = OnceLock::new();
-    let build = Build { version: "test", role: Role::Lead };
-    EXPORTER.get_or_init(|| Exporter::install(&build, &Clock::system()).unwrap()).clone()
+fn exporter() -> MetricsExporter {
+    static EXPORTER: OnceLock<MetricsExporter> = OnceLock::new();
+    let build = BuildInfo { version: "test", role: ProcessRole::Lead };
+    EXPORTER.get_or_init(|| MetricsExporter::install(&build, &Clock::system()).unwrap()).clone()
 }
 
 pub(crate) async fn options(bed: &TestBed, id: &str, lease: Duration) -> LeadOptions {
@@ -56,7 +58,7 @@ pub(crate) fn options_on(queue: Queue, id: &str, lease: Duration) -> LeadOptions
         id: id.to_owned(),
         queue,
         listen: "127.0.0.1:0".parse().unwrap(),
-        tokens: Tokens::Both {
+        tokens: ApiTokens::Both {
             viewer: VIEWER.to_owned().into(),
             operator: OPERATOR.to_owned().into(),
         },
@@ -73,25 +75,25 @@ pub(crate) fn options_on(queue: Queue, id: &str, lease: Duration) -> LeadOptions
 
 /// What settings say of names and proxies.
 pub(crate) fn reach(settings: &[(&str, &str)]) -> Reach {
-    let mut sources = Sources::of_process(Role::Worker, Flags::none());
+    let mut sources = SettingSources::of_process(ProcessRole::Worker, SettingFlags::none());
     let named = settings.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
     sources.environment = named.collect();
     let lead = load(&sources).unwrap().settings.lead;
     Reach::new(lead.host_names, lead.proxies)
 }
 
-pub(crate) async fn start(bed: &TestBed, id: &str, lease: Duration) -> Running {
+pub(crate) async fn start(bed: &TestBed, id: &str, lease: Duration) -> RunningLead {
     run(options(bed, id, lease).await).await
 }
 
-pub(crate) async fn run(options: LeadOptions) -> Running {
+pub(crate) async fn run(options: LeadOptions) -> RunningLead {
     let lead = Lead::bind(options).await.unwrap();
-    let (address, standing, stop) = (lead.address(), lead.standing(), Stop::new());
+    let (address, leader_status, stop) = (lead.address(), lead.leader_status(), Shutdown::new());
     let task = tokio::spawn(lead.run(stop.clone()));
-    Running { address, standing, stop, task }
+    RunningLead { address, leader_status, stop, task }
 }
 
-impl Running {
+impl RunningLead {
     /// Ends it in the middle of whatever it does, as SIGKILL would.
     pub(crate) async fn kill(self) {
         self.task.abort();
@@ -105,24 +107,24 @@ impl Running {
     }
 
     pub(crate) async fn leads(&mut self) -> Epoch {
-        self.stands(|standing| matches!(standing, Standing::Leading { .. })).await;
-        match *self.standing.borrow() {
-            Standing::Leading { epoch, .. } => epoch,
-            Standing::Standby { .. } => unreachable!("it led a moment ago"),
+        self.stands(|leader_status| matches!(leader_status, LeaderStatus::Leading { .. })).await;
+        match *self.leader_status.borrow() {
+            LeaderStatus::Leading { epoch, .. } => epoch,
+            LeaderStatus::Standby { .. } => unreachable!("it led a moment ago"),
         }
     }
 
-    pub(crate) async fn stands(&mut self, like: impl FnMut(&Standing) -> bool) {
-        let news = self.standing.wait_for(like);
+    pub(crate) async fn stands(&mut self, like: impl FnMut(&LeaderStatus) -> bool) {
+        let news = self.leader_status.wait_for(like);
         tokio::time::timeout(Duration::from_secs(30), news).await.unwrap().unwrap();
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpReply {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
             .await
     }
 
-    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> HttpReply {
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         self.ask(&format!("{head}Authorization: Bearer {token}\r\n\r\n")).await
     }
@@ -134,26 +136,26 @@ impl Running {
     }
 
     /// Sends bytes and reads until the lead closes the connection.
-    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> HttpReply {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         // It may close before it has read all; what it answered is there all the same.
         let _closed = stream.write_all(request.as_ref()).await;
         let mut bytes = Vec::new();
         let read = stream.read_to_end(&mut bytes);
         let _reset = tokio::time::timeout(Duration::from_secs(60), read).await.unwrap();
-        Answer::read(&String::from_utf8_lossy(&bytes))
+        HttpReply::read(&String::from_utf8_lossy(&bytes))
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpReply {
     /// 0 if there was no answer.
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl HttpReply {
     fn read(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
@@ -188,7 +190,7 @@ pub(crate) async fn succeed(bed: &TestBed, worker: &mut Worker, task: &str) {
 /// Enqueues a task and lets a worker fail with it for good.
 pub(crate) async fn fail(bed: &TestBed, worker: &mut Worker, task: &str, error: &str) {
     let claim = claim(bed, worker, task).await;
-    let failure = Failure { error: error.to_owned(), retryable: false, result: None };
+    let failure = TaskFailure { error: error.to_owned(), retryable: false, result: None };
     let worker = worker.profile().id.clone();
     bed.queue.fail(&worker, &claim, &failure).await.unwrap();
 }
@@ -196,7 +198,7 @@ pub(crate) async fn fail(bed: &TestBed, worker: &mut Worker, task: &str, error: 
 async fn claim(bed: &TestBed, worker: &mut Worker, task: &str) -> greenline_queue::Claim {
     bed.queue.enqueue(TaskSpec::command(id(task), ["true"]).build().unwrap()).await.unwrap();
     let short = BTreeSet::new();
-    let appetite = Appetite { start: 1, prefetch: 0, short: &short, running: 0 };
+    let appetite = ClaimRequest { start: 1, prefetch: 0, short: &short, running: 0 };
     let mut claimed = worker.claim(appetite).await.unwrap().tasks;
     let claim = claimed.pop().expect("the task is pending");
     assert_eq!(claim.id, id(task));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use greenline_lead::Standing;
-use greenline_queue::Begun;
+use greenline_lead::LeaderStatus;
+use greenline_queue::IntentState;
 use greenline_store::cmd;
 use greenline_testbed::TestBed;
 use nix::sys::signal::Signal;
@@ -18,7 +18,7 @@ async fn a_standby_takes_over_from_a_leader_that_was_killed() {
     let mut one = start(&bed, "one", SHORT).await;
     let first = one.leads().await;
     let mut other = start(&bed, "other", SHORT).await;
-    let knows_one = |standing: &Standing| matches!(standing, Standing::Standby { leader: Some(id), .. } if id == "one");
+    let knows_one = |leader_status: &LeaderStatus| matches!(leader_status, LeaderStatus::Standby { leader: Some(id), .. } if id == "one");
     other.stands(knows_one).await;
     one.kill().await;
     assert!(other.leads().await > first);
@@ -35,8 +35,11 @@ async fn of_many_that_start_at_once_one_leads() {
     }
     let mut leading = Vec::new();
     for (name, lead) in names.iter().zip(&mut leads) {
-        lead.stands(|standing| !matches!(standing, Standing::Standby { leader: None, .. })).await;
-        if matches!(*lead.standing.borrow(), Standing::Leading { .. }) {
+        lead.stands(|leader_status| {
+            !matches!(leader_status, LeaderStatus::Standby { leader: None, .. })
+        })
+        .await;
+        if matches!(*lead.leader_status.borrow(), LeaderStatus::Leading { .. }) {
             leading.push((*name).to_owned());
         }
     }
@@ -72,7 +75,10 @@ async fn a_leader_that_can_not_renew_stops_leading_by_itself() {
     lead.leads().await;
     bed.redis.signal(Signal::SIGSTOP);
     // Redis can't have told it: it stands still, with the lease in it.
-    lead.stands(|standing| matches!(standing, Standing::Standby { leader: None, .. })).await;
+    lead.stands(|leader_status| {
+        matches!(leader_status, LeaderStatus::Standby { leader: None, .. })
+    })
+    .await;
     bed.redis.signal(Signal::SIGCONT);
     lead.leads().await;
 }
@@ -84,8 +90,7 @@ async fn a_lease_that_redis_lost_is_noticed_long_before_it_ends() {
     let first = lead.leads().await;
     bed.queue.begin_intent(first, "merge:acme/app#812", "{}").await.unwrap();
     let _deleted: u64 = bed.queue.store().command(cmd("DEL").arg("agent:lead")).await.unwrap();
-    let later =
-        |standing: &Standing| matches!(standing, Standing::Leading { epoch, .. } if *epoch > first);
+    let later = |leader_status: &LeaderStatus| matches!(leader_status, LeaderStatus::Leading { epoch, .. } if *epoch > first);
     lead.stands(later).await;
     assert_eq!(lead.status().await["open_intents"][0]["epoch"], first.0);
 }
@@ -97,7 +102,7 @@ async fn what_a_killed_leader_left_open_is_shown_by_the_next() {
     let epoch = one.leads().await;
     let about = r#"{"pr":812}"#;
     let begun = bed.queue.begin_intent(epoch, "comment:acme/app#812", about).await.unwrap();
-    assert_eq!(begun, Begun::New);
+    assert_eq!(begun, IntentState::New);
     one.kill().await;
 
     let mut next = start(&bed, "next", SHORT).await;

@@ -1,9 +1,9 @@
 //! Files and comments of repositories as nobody wrote them: seeded mutations of real ones.
 
 use greenline_fuzzing::mutate_and_read;
-use greenline_lead::commands::{MOST_WORDS, words};
+use greenline_lead::commands::{MOST_COMMANDS, parse_commands};
 use greenline_lead::repo_settings::RepoSettings;
-use greenline_lead::repo_settings::guess::ProjectFiles;
+use greenline_lead::repo_settings::detect_commands::ProjectFiles;
 
 #[test]
 fn no_settings_of_a_repository_make_their_reader_panic() {
@@ -38,6 +38,6 @@ fn no_comment_makes_its_reader_panic() {
     ];
     let samples: Vec<Vec<u8>> = samples.map(|sample| sample.as_bytes().to_vec()).into();
     mutate_and_read("comments", &samples, 20_000, |text| {
-        assert!(words(&String::from_utf8_lossy(text)).len() <= MOST_WORDS);
+        assert!(parse_commands(&String::from_utf8_lossy(text)).len() <= MOST_COMMANDS);
     });
 }

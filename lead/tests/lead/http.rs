@@ -5,7 +5,7 @@ use greenline_testbed::TestBed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::bed::{LONG, OPERATOR, Running, VIEWER, options, start};
+use crate::bed::{LONG, OPERATOR, RunningLead, VIEWER, options, start};
 
 #[tokio::test]
 async fn two_doors_are_open_and_the_others_want_a_token() {
@@ -22,7 +22,7 @@ async fn two_doors_are_open_and_the_others_want_a_token() {
         let refused = lead.get(path).await;
         assert_eq!(refused.status, 401, "{path}");
         assert!(refused.head.contains("www-authenticate: bearer realm=\"greenline\""));
-        assert!(refused.json()["mend"].as_str().unwrap().contains("Authorization: Bearer"));
+        assert!(refused.json()["hint"].as_str().unwrap().contains("Authorization: Bearer"));
         assert_eq!(lead.get_as("guessed", path).await.status, 401);
         assert_eq!(lead.get_as(VIEWER, path).await.status, 200);
         assert_eq!(lead.get_as(OPERATOR, path).await.status, 200);
@@ -39,11 +39,11 @@ async fn a_viewer_only_reads() {
     };
     let refused = post(VIEWER).await;
     assert_eq!(refused.status, 403);
-    assert!(refused.json()["mend"].as_str().unwrap().contains("operator"));
+    assert!(refused.json()["hint"].as_str().unwrap().contains("operator"));
     let wrong = post(OPERATOR).await;
     assert_eq!(wrong.status, 405);
     assert!(wrong.head.contains("allow: get"), "{}", wrong.head);
-    assert!(wrong.json()["mend"].is_string());
+    assert!(wrong.json()["hint"].is_string());
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_body_that_is_too_large_is_not_read() {
     let head = "POST /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     let answer = lead.ask(format!("{head}Content-Length: 10000000000\r\n\r\n")).await;
     assert_eq!(answer.status, 413);
-    assert!(answer.json()["mend"].as_str().unwrap().contains("64 KiB"));
+    assert!(answer.json()["hint"].as_str().unwrap().contains("64 KiB"));
 }
 
 #[tokio::test]
@@ -171,8 +171,8 @@ async fn pages_and_the_api_answer_to_names_of_this_lead_only() {
     for path in ["/", "/api/v1/status", "/nowhere"] {
         let refused = ask("rebound.example.com", path).await;
         assert_eq!(refused.status, 421, "{path}");
-        let mend = refused.json()["mend"].as_str().unwrap().to_owned();
-        assert!(mend.contains("GREENLINE_HOST_NAMES"), "{mend}");
+        let hint = refused.json()["hint"].as_str().unwrap().to_owned();
+        assert!(hint.contains("GREENLINE_HOST_NAMES"), "{hint}");
         for host in [own.as_str(), "localhost", "[::1]:1"] {
             assert_ne!(ask(host, path).await.status, 421, "{host}");
         }
@@ -225,7 +225,7 @@ async fn a_health_check_asks_a_lead_by_its_listen_address() {
     let bed = TestBed::new().await;
     let mut options = options(&bed, "one", LONG).await;
     options.listen = "0.0.0.0:0".parse().unwrap();
-    let lead: Running = crate::bed::run(options).await;
+    let lead: RunningLead = crate::bed::run(options).await;
     assert!(lead.address.ip().is_unspecified());
     health_check(lead.address).await.unwrap();
     let address = lead.address;

@@ -10,21 +10,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
 use futures_util::StreamExt;
-use greenline_forge::webhook::Secrets;
-use greenline_forge::{ApiBase, AppKey, Credentials, Forge, ForgeConfig, Pause};
-use greenline_lead::watch::WatchOptions;
-use greenline_practice::github::{
-    AppHandle, DeedKind, GitHub, HookTrouble, Misbehaviour, PRIVATE_KEY, RepoHandle, Setup,
-    Trouble, everything,
+use greenline_fake_github::github::{
+    APP_PRIVATE_KEY, ApiFault, AppHandle, FaultRule, GitHub, RepoHandle, Setup, WebhookFault,
+    WriteKind, everything,
 };
-use greenline_practice::project::{self, Story};
+use greenline_fake_github::project::{self, Story};
+use greenline_forge::webhook::WebhookSecrets;
+use greenline_forge::{ApiBase, AppKey, Forge, ForgeConfig, GitHubCredentials, PauseMode};
+use greenline_lead::watch::WatchOptions;
 use greenline_queue::Queue;
 use greenline_runtime::clock::ManualClock;
 use greenline_store::{StoreConfig, cmd};
 use greenline_testbed::TestBed;
 
-use crate::bed::{Running, options_on, run};
-use crate::cable::{Cable, Front};
+use crate::bed::{RunningLead, options_on, run};
+use crate::redis_link::{CuttableLink, StableAddress};
 
 const SECRET: &str = "what-github-signs-with";
 const SEEDS: u64 = 16;
@@ -42,7 +42,7 @@ const STORIES: [Story; 4] =
     [Story::Assertion, Story::Infrastructure, Story::Fork, Story::BrokenBase];
 
 /// A GitHub with a red pull request to come, a Redis, and a clock that the test moves.
-struct World<'a> {
+struct LeadHarness<'a> {
     seed: u64,
     bed: &'a TestBed,
     queue: Queue,
@@ -50,17 +50,17 @@ struct World<'a> {
     github: GitHub,
     app: AppHandle,
     repo: RepoHandle,
-    front: Front,
-    told: Arc<AtomicBool>,
+    stable_address: StableAddress,
+    finished: Arc<AtomicBool>,
 }
 
 /// A lead, and what it is plugged in with.
-struct Life {
-    lead: Running,
-    cable: Cable,
+struct LinkedLead {
+    lead: RunningLead,
+    link: CuttableLink,
 }
 
-impl<'a> World<'a> {
+impl<'a> LeadHarness<'a> {
     async fn new(bed: &'a TestBed, seed: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let clock = ManualClock::at(u64::try_from(now).unwrap());
@@ -69,51 +69,51 @@ impl<'a> World<'a> {
         let repo = project::found(&github, "acme/slug").await.unwrap();
         let app = github.app("greenline", everything());
         let _installation = app.install("acme", None);
-        let front = Front::new().await;
-        app.hook(&format!("http://{}/webhooks/github", front.address), SECRET);
+        let stable_address = StableAddress::new().await;
+        app.hook(&format!("http://{}/webhooks/github", stable_address.address), SECRET);
         let queue = bed.queue_in(&space(seed)).await;
-        let told = Arc::default();
-        Self { seed, bed, queue, clock, github, app, repo, front, told }
+        let finished = Arc::default();
+        Self { seed, bed, queue, clock, github, app, repo, stable_address, finished }
     }
 
     /// Lets the pull request come, and be red.
     fn tell(&self, story: Story) -> tokio::task::JoinHandle<u64> {
-        let (repo, told) = (self.repo.clone(), self.told.clone());
+        let (repo, finished) = (self.repo.clone(), self.finished.clone());
         tokio::spawn(async move {
             let pull = story.open(&repo).await.unwrap();
             story.run(&repo, &pull).await.unwrap();
-            told.store(true, Ordering::SeqCst);
+            finished.store(true, Ordering::SeqCst);
             pull.number
         })
     }
 
-    async fn begin(&self, name: &str) -> Life {
-        let cable = Cable::new();
-        let url = cable.to_redis(&self.bed.redis.url()).await;
+    async fn begin(&self, name: &str) -> LinkedLead {
+        let link = CuttableLink::new();
+        let url = link.to_redis(&self.bed.redis.url()).await;
         let namespace = space(self.seed).parse().unwrap();
         let queue = self.bed.queue_by(StoreConfig::at(&url).in_namespace(namespace)).await;
         let mut options = options_on(queue, name, LEASE);
-        let key = AppKey::from_pem(PRIVATE_KEY).unwrap();
-        let credentials = Credentials::App { id: self.app.id().to_string(), key };
+        let key = AppKey::from_pem(APP_PRIVATE_KEY).unwrap();
+        let credentials = GitHubCredentials::App { id: self.app.id().to_string(), key };
         let mut config = ForgeConfig::new(credentials, self.clock.clock());
-        config.pause = Pause::Move(self.clock.clone());
-        let github = ApiBase::parse(&cable.to_github(self.github.url()).await).unwrap();
+        config.pause = PauseMode::Move(self.clock.clone());
+        let github = ApiBase::parse(&link.to_github(self.github.url()).await).unwrap();
         options.clock = self.clock.clock();
         options.watch = Some(WatchOptions {
             forge: Forge::new(config.at(github)).unwrap(),
             repos: vec!["acme/slug".parse().unwrap()],
             poll_interval: Duration::from_secs(2),
-            secrets: Secrets::new([SECRET.to_owned().into()]),
+            secrets: WebhookSecrets::new([SECRET.to_owned().into()]),
         });
         let lead = run(options).await;
-        self.front.leads_to(Some(lead.address));
-        Life { lead, cable }
+        self.stable_address.leads_to(Some(lead.address));
+        LinkedLead { lead, link }
     }
 
-    async fn end(&self, life: Life, name: &str) {
-        self.front.leads_to(None);
+    async fn end(&self, life: LinkedLead, name: &str) {
+        self.stable_address.leads_to(None);
         life.lead.kill().await;
-        life.cable.end().await;
+        life.link.end().await;
         // Its lease would end by itself.
         self.queue.resign(name).await.unwrap();
     }
@@ -144,11 +144,11 @@ impl<'a> World<'a> {
     }
 
     async fn is_calm(&self) -> bool {
-        self.told.load(Ordering::SeqCst)
+        self.finished.load(Ordering::SeqCst)
             && self.count("ZCARD", "agent:lead:intents").await == 0
             && {
                 self.github.settle().await;
-                self.count("XLEN", "agent:lead:sightings").await == 0
+                self.count("XLEN", "agent:lead:events").await == 0
             }
             && self.count("ZCARD", "agent:lead:intents").await == 0
     }
@@ -156,38 +156,39 @@ impl<'a> World<'a> {
     /// Waits until the lead has looked for webhooks that did not arrive, and has swept after that.
     /// GitHub's bad day is over by then.
     async fn has_looked(&self) {
-        self.github.behave();
+        self.github.clear_faults();
         self.clock.advance(Duration::from_secs(700));
         let begun = self.clock.clock().wall_ms();
         let prefix = self.queue.store().namespace().prefix().to_owned();
         let swept = async || {
             self.clock.advance(Duration::from_secs(1));
-            let line = format!("HGET {prefix}agent:lead:cursor:acme/slug swept_at");
+            let line = format!("HGET {prefix}agent:lead:cursor:acme/slug polled_at");
             self.bed.redis::<Option<u64>>(&line).await.is_some_and(|at| at >= begun)
         };
         crate::bed::eventually(&format!("seed {}: a look", self.seed), swept).await;
     }
 
     async fn check(&self, story: Story, number: u64) {
-        let deeds = self.github.deeds_since(greenline_practice::github::Mark::default());
-        let of = |kind| deeds.iter().filter(|deed| deed.kind == kind).count();
+        let writes =
+            self.github.writes_since(greenline_fake_github::github::JournalMark::default());
+        let of = |kind| writes.iter().filter(|write| write.kind == kind).count();
         let tasks = self.tasks().await;
         let comments = self.repo.comments(number);
-        let told =
-            format!("seed {} ({}): {deeds:#?}\n{tasks:?}\n{comments:#?}", self.seed, story.name());
+        let summary =
+            format!("seed {} ({}): {writes:#?}\n{tasks:?}\n{comments:#?}", self.seed, story.name());
         let fix = usize::from(story == Story::Assertion);
         let rerun = usize::from(story == Story::Infrastructure);
         let issue = usize::from(story == Story::BrokenBase);
-        assert_eq!(comments.len(), 1, "{told}");
-        assert_eq!(of(DeedKind::Comment), 1, "{told}");
-        assert_eq!(of(DeedKind::CheckRun), 1, "{told}");
-        assert_eq!(of(DeedKind::Rerun), rerun, "{told}");
-        assert_eq!(of(DeedKind::Issue), issue, "{told}");
+        assert_eq!(comments.len(), 1, "{summary}");
+        assert_eq!(of(WriteKind::Comment), 1, "{summary}");
+        assert_eq!(of(WriteKind::CheckRun), 1, "{summary}");
+        assert_eq!(of(WriteKind::Rerun), rerun, "{summary}");
+        assert_eq!(of(WriteKind::Issue), issue, "{summary}");
         if story == Story::BrokenBase {
             // What was known of the base when the pull request was looked at depends on the kills.
-            assert!(tasks.len() <= 1, "{told}");
+            assert!(tasks.len() <= 1, "{summary}");
         } else {
-            assert_eq!(tasks.len(), fix, "{told}");
+            assert_eq!(tasks.len(), fix, "{summary}");
         }
         let says = match story {
             Story::Infrastructure => "is green at",
@@ -195,9 +196,9 @@ impl<'a> World<'a> {
             Story::BrokenBase => "`test` fails",
             _ => "A worker now runs the commands",
         };
-        assert!(comments[0].contains(says), "{told}");
-        let left = self.count("HLEN", "agent:lead:sightings:tries").await;
-        assert_eq!(left, 0, "{told}");
+        assert!(comments[0].contains(says), "{summary}");
+        let left = self.count("HLEN", "agent:lead:events:attempts").await;
+        assert_eq!(left, 0, "{summary}");
     }
 
     async fn tasks(&self) -> Vec<String> {
@@ -226,19 +227,19 @@ fn bad_day(rng: &mut Rng, github: &GitHub) {
     ];
     for _ in 0..rng.usize(1..4) {
         let trouble = match rng.usize(..6) {
-            0 => Trouble::Status(502),
-            1 => Trouble::SecondaryLimit(rng.u64(1..50)),
-            2 => Trouble::Truncated(rng.usize(..200)),
-            3 => Trouble::Page,
-            _ => Trouble::AnswerLost,
+            0 => ApiFault::Status(502),
+            1 => ApiFault::SecondaryLimit(rng.u64(1..50)),
+            2 => ApiFault::Truncated(rng.usize(..200)),
+            3 => ApiFault::Page,
+            _ => ApiFault::AnswerLost,
         };
-        github.misbehave(Misbehaviour::once(places[rng.usize(..places.len())], trouble));
+        github.add_fault(FaultRule::once(places[rng.usize(..places.len())], trouble));
     }
 }
 
 /// What goes wrong with the next webhooks.
-fn bad_post(rng: &mut Rng) -> Vec<HookTrouble> {
-    let all = [HookTrouble::Lost, HookTrouble::Twice, HookTrouble::Late, HookTrouble::Forged];
+fn bad_post(rng: &mut Rng) -> Vec<WebhookFault> {
+    let all = [WebhookFault::Lost, WebhookFault::Twice, WebhookFault::Late, WebhookFault::Forged];
     (0..rng.usize(1..6)).map(|_| all[rng.usize(..all.len())]).collect()
 }
 
@@ -246,33 +247,33 @@ fn bad_post(rng: &mut Rng) -> Vec<HookTrouble> {
 async fn round(bed: &TestBed, seed: u64) -> usize {
     let mut rng = Rng::with_seed(seed);
     let story = STORIES[rng.usize(..STORIES.len())];
-    let world = World::new(bed, seed).await;
-    let mut telling = rng.bool().then(|| world.tell(story));
+    let harness = LeadHarness::new(bed, seed).await;
+    let mut telling = rng.bool().then(|| harness.tell(story));
     let kills = rng.usize(1..5);
     for life in 1..=kills {
         let name = format!("lead-{life}");
-        let alive = world.begin(&name).await;
+        let alive = harness.begin(&name).await;
         if rng.bool() {
-            bad_day(&mut rng, &world.github);
+            bad_day(&mut rng, &harness.github);
         }
         if rng.bool() {
-            world.github.misdeliver(bad_post(&mut rng));
+            harness.github.add_webhook_faults(bad_post(&mut rng));
         }
-        alive.cable.arm(rng.usize(1..WHOLE_STORY), rng.bool());
-        telling.get_or_insert_with(|| world.tell(story));
+        alive.link.arm(rng.usize(1..WHOLE_STORY), rng.bool());
+        telling.get_or_insert_with(|| harness.tell(story));
         tokio::select! {
-            () = alive.cable.pulled() => {}
-            () = world.is_quiet() => {}
+            () = alive.link.pulled() => {}
+            () = harness.is_quiet() => {}
         }
-        world.end(alive, &name).await;
+        harness.end(alive, &name).await;
     }
-    let last = world.begin("last").await;
-    world.is_quiet().await;
-    world.has_looked().await;
-    world.is_quiet().await;
-    world.end(last, "last").await;
+    let last = harness.begin("last").await;
+    harness.is_quiet().await;
+    harness.has_looked().await;
+    harness.is_quiet().await;
+    harness.end(last, "last").await;
     let number = telling.expect("it was told").await.unwrap();
-    world.check(story, number).await;
+    harness.check(story, number).await;
     kills + 1
 }
 

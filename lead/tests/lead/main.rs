@@ -5,10 +5,9 @@
 
 mod bad_input;
 mod bed;
-mod cable;
-mod casework;
 mod election;
 mod fuzzed;
+mod handlers;
 mod http;
 mod killed;
 mod outage;
@@ -16,5 +15,6 @@ mod outbox;
 mod polling;
 mod prism;
 mod published;
+mod redis_link;
 mod status;
 mod webhooks;

@@ -3,22 +3,22 @@
 
 use std::time::Duration;
 
-use greenline_forge::webhook::Secrets;
-use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_fake_github::github::{
+    GitChange, GitHub, JobEnd, NewPull, PullHandle, RepoHandle, RepoRole, WebhookFault, everything,
+};
+use greenline_forge::webhook::WebhookSecrets;
+use greenline_forge::{ApiBase, Forge, ForgeConfig, GitHubCredentials};
 use greenline_lead::LeadOptions;
 use greenline_lead::watch::WatchOptions;
-use greenline_practice::github::{
-    Change, GitHub, HookTrouble, JobEnd, NewPull, PullHandle, RepoHandle, Role, everything,
-};
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
 
-use crate::bed::{Running, eventually, options, run};
+use crate::bed::{RunningLead, eventually, options, run};
 
 const SECRET: &str = "what-github-signs-with";
 
 /// A lead that polls every second and takes webhooks.
-async fn lead(bed: &TestBed, github: &GitHub, repos: &[&str], id: &str) -> Running {
+async fn lead(bed: &TestBed, github: &GitHub, repos: &[&str], id: &str) -> RunningLead {
     run(options_every(Duration::from_secs(1), bed, github, repos, id).await).await
 }
 
@@ -31,19 +31,19 @@ async fn options_every(
 ) -> LeadOptions {
     let mut options = options(bed, id, Duration::from_secs(10)).await;
     let token = github.token("greenline-bot", everything());
-    let config = ForgeConfig::new(Credentials::Token(token.into()), Clock::system());
+    let config = ForgeConfig::new(GitHubCredentials::Token(token.into()), Clock::system());
     let api = ApiBase::parse(github.url()).unwrap();
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(api)).unwrap(),
         repos: repos.iter().map(|repo| repo.parse().unwrap()).collect(),
         poll_interval,
-        secrets: Secrets::new([SECRET.to_owned().into()]),
+        secrets: WebhookSecrets::new([SECRET.to_owned().into()]),
     });
     options
 }
 
 async fn pull(repo: &RepoHandle, branch: &str) -> PullHandle {
-    let change = Change::write("code.txt", branch);
+    let change = GitChange::write("code.txt", branch);
     repo.open_pull(NewPull::new(branch, "Change something", vec![change])).await.unwrap()
 }
 
@@ -54,18 +54,18 @@ async fn seen(bed: &TestBed, repo: &str) -> Vec<String> {
 
 /// How many things were ever told.
 async fn told(bed: &TestBed) -> u64 {
-    if bed.keys("agent:lead:sightings").await.is_empty() {
+    if bed.keys("agent:lead:events").await.is_empty() {
         return 0;
     }
     let facts: std::collections::HashMap<String, greenline_store::Value> =
-        bed.redis("XINFO STREAM agent:lead:sightings").await;
+        bed.redis("XINFO STREAM agent:lead:events").await;
     greenline_store::from_redis_value(facts["entries-added"].clone()).unwrap()
 }
 
 /// Waits until everything that happened so far was swept.
 async fn swept(bed: &TestBed, repo: &str) {
     let at = async || -> Option<u64> {
-        bed.redis(&format!("HGET agent:lead:cursor:{repo} swept_at")).await
+        bed.redis(&format!("HGET agent:lead:cursor:{repo} polled_at")).await
     };
     let mut last = at().await;
     for _ in 0..2 {
@@ -90,7 +90,7 @@ async fn what_is_red_is_told_once_by_poll_and_webhook_and_over_a_restart() {
     assert_eq!(told(&bed).await, 3);
     first.kill().await;
 
-    bed.redis::<()>("DEL agent:lead agent:lead:heard").await;
+    bed.redis::<()>("DEL agent:lead agent:lead:last_webhook").await;
     let second = lead(&bed, &github, &["acme/app"], "two").await;
     swept(&bed, "acme/app").await;
     assert_eq!(told(&bed).await, 3);
@@ -101,7 +101,7 @@ async fn what_is_red_is_told_once_by_poll_and_webhook_and_over_a_restart() {
     let (job, ..) = repo.jobs(run)[0].clone();
     let key = format!("check-{job}");
     assert!(seen(&bed, "acme/app").await.contains(&key), "the webhook told it before any sweep");
-    bed.redis::<u64>("DEL agent:lead:heard").await;
+    bed.redis::<u64>("DEL agent:lead:last_webhook").await;
     swept(&bed, "acme/app").await;
     let all = seen(&bed, "acme/app").await;
     assert_eq!(all.iter().filter(|one| **one == key).count(), 1);
@@ -131,17 +131,17 @@ async fn a_webhook_that_was_lost_is_asked_for_again() {
     let bed = TestBed::new().await;
     let github = GitHub::start().await.unwrap();
     let repo = github.repo("acme/app").await.unwrap();
-    repo.collaborator("greenline-bot", Role::Admin);
+    repo.collaborator("greenline-bot", RepoRole::Admin);
     let opened = pull(&repo, "feat/x").await;
     let first = run(options_every(SELDOM, &bed, &github, &["acme/app"], "one").await).await;
     let address = first.address;
     github.hook(&repo, &format!("http://{address}/webhooks/github"), SECRET);
     let swept = async || !bed.keys("agent:lead:cursor:acme/app").await.is_empty();
     eventually("the first sweep", swept).await;
-    github.misdeliver(vec![HookTrouble::Lost; 20]);
+    github.add_webhook_faults(vec![WebhookFault::Lost; 20]);
     repo.fail_job(&opened, "test", "boom\n");
     github.settle().await;
-    github.behave();
+    github.clear_faults();
     let is_check = |key: &String| key.starts_with("check-");
     assert!(!seen(&bed, "acme/app").await.iter().any(is_check), "it was lost");
     first.drain().await;
@@ -195,7 +195,7 @@ async fn five_hundred_pulls_cost_fifteen_points_at_most() {
     }
     github.forget_calls();
     let _lead = lead(&bed, &github, &["acme/app"], "one").await;
-    let key = "HGET agent:lead:cursor:acme/app swept_at";
+    let key = "HGET agent:lead:cursor:acme/app polled_at";
     eventually("a sweep", async || bed.redis::<Option<u64>>(key).await.is_some()).await;
     let sweep: u64 = github
         .calls()

@@ -1,5 +1,5 @@
 //! The lead against what prism makes of GitHub's own description: answers that nobody here wrote.
-//! `shared/practice/published/fetch` gets both; without them this says so, and passes.
+//! `shared/fake-github/published/fetch` gets both; without them this says so, and passes.
 //!
 //! What prism answers does not hang together: a list always has a next page, and that is on another
 //! host, which the lead does not ask with its credentials. So this asks for little: the lead goes
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use greenline_forge::webhook::Secrets;
-use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_forge::webhook::WebhookSecrets;
+use greenline_forge::{ApiBase, Forge, ForgeConfig, GitHubCredentials};
 use greenline_lead::watch::WatchOptions;
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
@@ -35,7 +35,7 @@ impl Prism {
     /// None where it was not fetched.
     async fn start() -> Option<Self> {
         let modules = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let modules = modules.join("../shared/practice/published/node_modules");
+        let modules = modules.join("../shared/fake-github/published/node_modules");
         let description = modules.join("@octokit/openapi/generated/api.github.com.json");
         let program: PathBuf = modules.join("@stoplight/prism-cli/dist/index.js");
         if !description.is_file() || !program.is_file() {
@@ -75,17 +75,18 @@ impl Prism {
 #[tokio::test]
 async fn what_the_description_allows_is_read_and_acted_on() {
     let Some(mut prism) = Prism::start().await else {
-        eprintln!("skipped: prism is not there; run shared/practice/published/fetch");
+        eprintln!("skipped: prism is not there; run shared/fake-github/published/fetch");
         return;
     };
     let bed = TestBed::new().await;
     let mut options = options(&bed, "one", Duration::from_secs(10)).await;
-    let config = ForgeConfig::new(Credentials::Token("ghp_x".to_owned().into()), Clock::system());
+    let config =
+        ForgeConfig::new(GitHubCredentials::Token("ghp_x".to_owned().into()), Clock::system());
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(ApiBase::parse(&prism.url).unwrap())).unwrap(),
         repos: vec!["octocat/Hello-World".parse().unwrap()],
         poll_interval: Duration::from_secs(600),
-        secrets: Secrets::new([SECRET.to_owned().into()]),
+        secrets: WebhookSecrets::new([SECRET.to_owned().into()]),
     });
     let mut lead = run(options).await;
     lead.leads().await;

@@ -1,5 +1,5 @@
 //! Every example webhook that GitHub publishes, sent to the lead as GitHub would.
-//! `shared/practice/published/fetch` gets them; without them this says so, and passes.
+//! `shared/fake-github/published/fetch` gets them; without them this says so, and passes.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use crate::webhooks::{Hook, lead, told};
 
 #[tokio::test]
 async fn every_example_webhook_is_taken() {
-    let modules = "../shared/practice/published/node_modules/@octokit";
+    let modules = "../shared/fake-github/published/node_modules/@octokit";
     let name = "webhooks-examples/api.github.com/index.json";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(modules).join(name);
     let Ok(text) = std::fs::read(path) else {
-        eprintln!("skipped: {name} is not there; run shared/practice/published/fetch");
+        eprintln!("skipped: {name} is not there; run shared/fake-github/published/fetch");
         return;
     };
     let events: Value = serde_json::from_slice(&text).unwrap();

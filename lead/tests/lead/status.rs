@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenline_queue::{Pausable, TaskSpec};
+use greenline_queue::{PauseTarget, TaskSpec};
 use greenline_runtime::clock::ManualClock;
 use greenline_store::cmd;
 use greenline_testbed::TestBed;
@@ -41,7 +41,7 @@ async fn it_tells_of_real_tasks() {
     let mut gated = task("gated", "normal");
     gated.requires_approval = true;
     bed.queue.enqueue(gated.build().unwrap()).await.unwrap();
-    bed.queue.pause(&Pausable::All, "somebody", "an upgrade").await.unwrap();
+    bed.queue.pause(&PauseTarget::All, "somebody", "an upgrade").await.unwrap();
 
     let mut lead = start(&bed, "one", LONG).await;
     lead.leads().await;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use greenline_forge::webhook::Secrets;
-use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig};
+use greenline_forge::webhook::WebhookSecrets;
+use greenline_forge::{ApiBase, Forge, ForgeConfig, GitHubCredentials};
 use greenline_lead::watch::WatchOptions;
 use greenline_runtime::clock::Clock;
 use greenline_testbed::TestBed;
@@ -13,26 +13,26 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::bed::{Answer, LONG, Running, options, run};
+use crate::bed::{HttpReply, LONG, RunningLead, options, run};
 
 pub(crate) const SECRET: &str = "what-github-signs-with";
 const FORMER: &str = "what-it-signed-with-before";
 const SHA: &str = "3f2a91c00000000000000000000000000000000f";
 
 /// A lead that takes webhooks, and whose GitHub never answers.
-pub(crate) async fn lead(bed: &TestBed) -> Running {
+pub(crate) async fn lead(bed: &TestBed) -> RunningLead {
     run(options_of(bed).await).await
 }
 
 async fn options_of(bed: &TestBed) -> greenline_lead::LeadOptions {
     let mut options = options(bed, "one", LONG).await;
-    let config = ForgeConfig::new(Credentials::Token("t".to_owned().into()), Clock::system());
+    let config = ForgeConfig::new(GitHubCredentials::Token("t".to_owned().into()), Clock::system());
     let nowhere = ApiBase::parse("http://127.0.0.1:9").unwrap();
     options.watch = Some(WatchOptions {
         forge: Forge::new(config.at(nowhere)).unwrap(),
         repos: vec!["acme/app".parse().unwrap()],
         poll_interval: Duration::from_secs(60),
-        secrets: Secrets::new([SECRET.to_owned().into(), FORMER.to_owned().into()]),
+        secrets: WebhookSecrets::new([SECRET.to_owned().into(), FORMER.to_owned().into()]),
     });
     options
 }
@@ -56,7 +56,7 @@ impl<'a> Hook<'a> {
         Self { event, id, signature: sign(SECRET, body), body }
     }
 
-    pub(crate) async fn send(&self, lead: &Running) -> Answer {
+    pub(crate) async fn send(&self, lead: &RunningLead) -> HttpReply {
         let Self { event, id, signature, body } = self;
         let mut request = format!(
             "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -95,11 +95,11 @@ fn workflow_job(id: u64, name: &str, conclusion: &str) -> Vec<u8> {
 
 /// How many things were ever told.
 pub(crate) async fn told(bed: &TestBed) -> u64 {
-    if bed.keys("agent:lead:sightings").await.is_empty() {
+    if bed.keys("agent:lead:events").await.is_empty() {
         return 0;
     }
     let facts: std::collections::HashMap<String, greenline_store::Value> =
-        bed.redis("XINFO STREAM agent:lead:sightings").await;
+        bed.redis("XINFO STREAM agent:lead:events").await;
     greenline_store::from_redis_value(facts["entries-added"].clone()).unwrap()
 }
 
@@ -128,7 +128,7 @@ async fn one_failure_is_told_once_however_often_it_comes() {
     assert_eq!(Hook::new("check_run", "a", &by_run).send(&lead).await.status, 202);
     // GitHub sends it again, and somebody replays it under an id of their own.
     let again = Hook::new("check_run", "a", &by_run).send(&lead).await;
-    assert_eq!((again.status, again.json()["result"].as_str()), (200, Some("known")));
+    assert_eq!((again.status, again.json()["result"].as_str()), (200, Some("duplicate")));
     assert_eq!(Hook::new("check_run", "made-up", &by_run).send(&lead).await.status, 200);
     // The same job as a job.
     let by_job = workflow_job(4471, "test", "failure");
@@ -174,7 +174,7 @@ async fn a_large_body_is_taken_and_a_larger_one_is_not() {
     let shape = "0".repeat(64);
     let answer = lead.ask(format!("{head}{shape}\r\nContent-Length: 26214401\r\n\r\n")).await;
     assert_eq!(answer.status, 413);
-    assert!(answer.json()["mend"].as_str().unwrap().contains("25 MB"));
+    assert!(answer.json()["hint"].as_str().unwrap().contains("25 MB"));
 }
 
 #[tokio::test]
@@ -221,7 +221,11 @@ async fn a_replay_is_known_however_its_signature_is_spelt() {
     for (id, digits) in [("b", digits.to_uppercase()), ("c", mixed), ("d", digits.to_owned())] {
         let signature = format!("sha256={digits}");
         let again = Hook { signature, ..Hook::new("check_run", id, &body) }.send(&lead).await;
-        assert_eq!((again.status, again.json()["result"].as_str()), (200, Some("known")), "{id}");
+        assert_eq!(
+            (again.status, again.json()["result"].as_str()),
+            (200, Some("duplicate")),
+            "{id}"
+        );
     }
     assert_eq!(told(&bed).await, 1);
 }

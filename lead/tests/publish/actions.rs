@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use greenline_forge::model::MergeMethod;
-use greenline_forge::{CommentId, Moment};
+use greenline_forge::{CommentId, Timestamp};
 use greenline_lead::publish::{
-    Answering, Approvals, Asked, Call, Change, Deed, Edit, Halt, Mode, Seen, halt, halted, resume,
+    ActionKind, ApprovalAnswer, ApprovalState, Approvals, FileMode, Halt, Notification,
+    PatchChange, PatchEdit, ShownContent, halt, halted, resume,
 };
-use greenline_queue::Answered;
+use greenline_queue::ApprovalOutcome;
 use serde_json::json;
 
 use crate::bed::{
@@ -23,7 +24,7 @@ async fn there_is_one_comment_and_it_is_edited() {
     bed.github.world().comment("mallory", "<!-- greenline pr=812 -->\nnot ours");
     assert_eq!(word(&lead, &comment("a", "red")).await, "done");
     assert_eq!(word(&lead, &comment("a", "red")).await, "before");
-    assert_eq!(word(&lead, &comment("b", "red")).await, "found");
+    assert_eq!(word(&lead, &comment("b", "red")).await, "already_there");
     assert_eq!(word(&lead, &comment("c", "green")).await, "done");
     let world = bed.github.world();
     assert_eq!(world.comments.len(), 2);
@@ -68,7 +69,7 @@ async fn a_check_run_is_kept_current_and_its_remarks_are_sent_once() {
         assert_eq!(world.check_runs[0]["output"]["annotations_count"], 120);
     }
     let mut other = check_run(3);
-    other.occasion = greenline_lead::publish::Occasion::new("other");
+    other.key = greenline_lead::publish::IdempotencyKey::new("other");
     assert_eq!(word(&lead, &other).await, "done");
     assert_eq!(bed.github.world().check_runs.len(), 2, "other remarks, another check run");
 }
@@ -100,7 +101,7 @@ async fn a_patch_is_committed_where_it_was_made_for() {
     let id = commit(patch(), None).id();
     let message = made["commit"]["message"].as_str().unwrap();
     assert!(message.starts_with("Return an empty list again\n\nThe early return"), "{message}");
-    assert!(message.ends_with(&format!("\nGreenline-Action: {id}")), "{message}");
+    assert!(message.ends_with(&format!("\nGreenline-OutsideAction: {id}")), "{message}");
     assert_eq!(made["changes"]["additions"][0]["path"], "src/x.rs");
 }
 
@@ -124,7 +125,7 @@ async fn forks_and_guarded_branches_get_no_commit() {
     let bed = Bed::new().await;
     let lead = bed.publisher().await;
     let mut links = patch();
-    links.edits[0].change = greenline_lead::publish::Change::Delete { was: Mode::Symlink };
+    links.edits[0].change = greenline_lead::publish::PatchChange::Delete { was: FileMode::Symlink };
     assert_eq!(word(&lead, &commit(links, None)).await, "refused patch");
 }
 
@@ -141,9 +142,9 @@ async fn a_branch_that_moved_gets_no_commit_and_its_pull_request_is_told() {
     let world = bed.github.world();
     assert_eq!(world.commits.len(), 2);
     let body = world.comments[0]["body"].as_str().unwrap();
-    let says = "**red**\n\nA repair was ready for `3f2a91c` and was discarded, as the branch has \
+    let text = "**red**\n\nA repair was ready for `3f2a91c` and was discarded, as the branch has \
         moved on since.\n";
-    assert!(body.ends_with(says), "{body}");
+    assert!(body.ends_with(text), "{body}");
 }
 
 #[tokio::test]
@@ -152,7 +153,8 @@ async fn supervised_a_patch_needs_a_yes_to_exactly_itself() {
     let lead = bed.publisher().await;
     let approvals = Approvals::new(bed.redis.queue.clone(), Duration::from_secs(3_600));
     let task = "ci-fix-812".parse().unwrap();
-    let Asked::Open { id } = approvals.ask(&patch(), &task, "the patch").await.unwrap() else {
+    let ApprovalState::Open { id } = approvals.request(&patch(), &task, "the patch").await.unwrap()
+    else {
         panic!("it is open")
     };
     let patch_with_yes = || commit(patch(), Some(&id));
@@ -160,17 +162,28 @@ async fn supervised_a_patch_needs_a_yes_to_exactly_itself() {
 
     let repo = "acme/app".parse().unwrap();
     let hash = patch().content_hash();
-    let answer = async |seen: Seen<'_>| {
-        let answering = Answering { who: "ada", seen, yes: true, why: "a comment" };
+    let answer = async |shown: ShownContent<'_>| {
+        let answering = ApprovalAnswer { who: "ada", shown, yes: true, why: "a comment" };
         approvals.answer(&repo, patch().pull, &answering).await.unwrap()
     };
-    assert_eq!(answer(Seen::At(Moment(1_000))).await, Answered::OtherContent, "said before it");
-    assert_eq!(answer(Seen::Hash("00000000")).await, Answered::OtherContent);
-    assert_eq!(answer(Seen::Hash(&hash[..3])).await, Answered::OtherContent, "too short");
-    assert_eq!(answer(Seen::Hash(&hash[..8])).await, Answered::Done);
-    assert_eq!(answer(Seen::Hash(&hash[..8])).await, Answered::Before("approved".to_owned()));
-    let stands = approvals.ask(&patch(), &task, "the patch").await.unwrap();
-    assert_eq!(stands, Asked::Approved { id: id.clone() });
+    assert_eq!(
+        answer(ShownContent::At(Timestamp(1_000))).await,
+        ApprovalOutcome::OtherContent,
+        "said before it"
+    );
+    assert_eq!(answer(ShownContent::Hash("00000000")).await, ApprovalOutcome::OtherContent);
+    assert_eq!(
+        answer(ShownContent::Hash(&hash[..3])).await,
+        ApprovalOutcome::OtherContent,
+        "too short"
+    );
+    assert_eq!(answer(ShownContent::Hash(&hash[..8])).await, ApprovalOutcome::Done);
+    assert_eq!(
+        answer(ShownContent::Hash(&hash[..8])).await,
+        ApprovalOutcome::Before("approved".to_owned())
+    );
+    let stands = approvals.request(&patch(), &task, "the patch").await.unwrap();
+    assert_eq!(stands, ApprovalState::Approved { id: id.clone() });
 
     let mut other = patch();
     other.edits[0].path = "src/y.rs".to_owned();
@@ -185,13 +198,13 @@ async fn an_approved_patch_is_committed_and_an_expired_yes_counts_no_more() {
         let lead = bed.publisher().await;
         let approvals = Approvals::new(bed.redis.queue.clone(), Duration::from_secs(3_600));
         let task = "ci-fix-812".parse().unwrap();
-        approvals.ask(&patch(), &task, "the patch").await.unwrap();
+        approvals.request(&patch(), &task, "the patch").await.unwrap();
         let repo = "acme/app".parse().unwrap();
         let hash = patch().content_hash();
-        let seen = Seen::Hash(&hash);
-        let answering = Answering { who: "ada", seen, yes: true, why: "" };
+        let shown = ShownContent::Hash(&hash);
+        let answering = ApprovalAnswer { who: "ada", shown, yes: true, why: "" };
         let answered = approvals.answer(&repo, patch().pull, &answering).await.unwrap();
-        assert_eq!(answered, Answered::Done);
+        assert_eq!(answered, ApprovalOutcome::Done);
         let id = format!("publish-812-{}", patch().short_hash());
         if term == 1 {
             let key = format!("agent:approval:{id}");
@@ -203,10 +216,10 @@ async fn an_approved_patch_is_committed_and_an_expired_yes_counts_no_more() {
 
 #[tokio::test]
 async fn only_what_was_meant_and_is_green_is_merged() {
-    let merge = |occasion: &str, head: &str| {
+    let merge = |key: &str, head: &str| {
         let method = MergeMethod::Squash;
         let authorization = authorization(None);
-        action(occasion, Deed::Merge { head: head.parse().unwrap(), method, authorization })
+        action(key, ActionKind::Merge { head: head.parse().unwrap(), method, authorization })
     };
     let bed = Bed::new().await;
     let lead = bed.publisher().await;
@@ -221,7 +234,7 @@ async fn only_what_was_meant_and_is_green_is_merged() {
     bed.github.world().fault = Some((2, Fault::BadAfter));
     assert_eq!(word(&lead, &merge("green", HEAD)).await, "later");
     assert_eq!(bed.later(&lead).await, 0);
-    assert_eq!(word(&lead, &merge("again", HEAD)).await, "found");
+    assert_eq!(word(&lead, &merge("again", HEAD)).await, "already_there");
     let puts = bed.github.world().writes.len();
     assert_eq!(puts, 1);
 }
@@ -231,19 +244,19 @@ async fn labels_reviews_and_signs_are_given() {
     let bed = Bed::new().await;
     let lead = bed.publisher().await;
     bed.github.world().labels = vec!["old".to_owned()];
-    let label = |occasion: &str| {
+    let label = |key: &str| {
         action(
-            occasion,
-            Deed::Label { add: vec!["new".to_owned()], remove: vec!["old".to_owned()] },
+            key,
+            ActionKind::Label { add: vec!["new".to_owned()], remove: vec!["old".to_owned()] },
         )
     };
     assert_eq!(word(&lead, &label("a")).await, "done");
-    assert_eq!(word(&lead, &label("b")).await, "found");
+    assert_eq!(word(&lead, &label("b")).await, "already_there");
     assert_eq!(bed.github.world().labels, ["new"]);
-    let review = action("a", Deed::RequestReview { logins: vec!["ada".to_owned()] });
+    let review = action("a", ActionKind::RequestReview { logins: vec!["ada".to_owned()] });
     assert_eq!(word(&lead, &review).await, "done");
     assert_eq!(bed.github.world().reviewers, ["ada"]);
-    let react = action("a", Deed::React { comment: CommentId(1), taken: true });
+    let react = action("a", ActionKind::React { comment: CommentId(1), taken: true });
     assert_eq!(word(&lead, &react).await, "done");
     assert_eq!(bed.github.world().reactions, ["eyes"]);
 }
@@ -252,8 +265,12 @@ async fn labels_reviews_and_signs_are_given() {
 async fn people_are_called_and_nobody_waits_for_it() {
     let bed = Bed::new().await;
     let lead = bed.publisher().await;
-    let call = Call { headline: "main is red".to_owned(), text: String::new(), url: String::new() };
-    let notify = action("main-red", Deed::Notify { call });
+    let notification = Notification {
+        headline: "main is red".to_owned(),
+        text: String::new(),
+        url: String::new(),
+    };
+    let notify = action("main-red", ActionKind::Notify { notification });
     bed.github.world().fault = Some((0, Fault::BadBefore));
     assert_eq!(word(&lead, &notify).await, "later", "the sweep sends it");
     bed.github.world().fault = None;
@@ -272,8 +289,8 @@ async fn a_halt_holds_everything_and_what_was_asked_for_is_done_after_it_in_orde
     let by = Halt { by: "ada".to_owned(), why: "a look".to_owned(), at: 1 };
     halt(store, &by).await.unwrap();
     for at in 0..5 {
-        let says = format!("red {at}");
-        assert_eq!(word(&lead, &comment(&says, &says)).await, "later");
+        let text = format!("red {at}");
+        assert_eq!(word(&lead, &comment(&text, &text)).await, "later");
     }
     assert_eq!(word(&lead, &rerun()).await, "later");
     assert_eq!(bed.later(&lead).await, 1, "one lane waits");
@@ -335,15 +352,17 @@ async fn ci_configuration_is_not_committed_with_a_yes_and_the_person_gets_the_di
     let lead = bed.publisher().await;
     let mut workflow = patch();
     let content = "on: push\njobs: { x: {} }\n".to_owned();
-    let change = Change::Write { content, was: Some(Mode::Regular), mode: Mode::Regular };
+    let change =
+        PatchChange::Write { content, was: Some(FileMode::Regular), mode: FileMode::Regular };
     let path = ".github/workflows/ci.yml".to_owned();
-    workflow.edits.push(Edit { path, change });
+    workflow.edits.push(PatchEdit { path, change });
     let approvals = Approvals::new(bed.redis.queue.clone(), Duration::from_secs(3_600));
     let task = "ci-fix-812".parse().unwrap();
-    let asked = approvals.ask(&workflow, &task, "the patch").await.unwrap();
-    let Asked::Open { id } = asked else { panic!("{asked:?}") };
+    let asked = approvals.request(&workflow, &task, "the patch").await.unwrap();
+    let ApprovalState::Open { id } = asked else { panic!("{asked:?}") };
     let hash = workflow.content_hash();
-    let answering = Answering { who: "ada", seen: Seen::Hash(&hash), yes: true, why: "" };
+    let answering =
+        ApprovalAnswer { who: "ada", shown: ShownContent::Hash(&hash), yes: true, why: "" };
     let repo = "acme/app".parse().unwrap();
     approvals.answer(&repo, workflow.pull, &answering).await.unwrap();
     assert_eq!(word(&lead, &commit(workflow.clone(), Some(&id))).await, "refused by_hand");

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use greenline_forge::{PullNumber, RunId};
 use greenline_lead::publish::{
-    Action, ApprovalId, Authorization, Change, CheckResult, Deed, Edit, IntentKeys, Line, Mandate,
-    Mode, Notifier, Occasion, Page, Patch, Published, Publisher, PublisherOptions, Remark, Report,
+    ActionKind, ApprovalId, Authorization, CheckAnnotation, CheckReport, CheckResult, CommentBody,
+    FileMode, IdempotencyKey, IntentKeys, LeaderGuard, MarkdownLine, Notifier, OutsideAction,
+    Patch, PatchChange, PatchEdit, Published, Publisher, PublisherOptions,
 };
 use greenline_queue::{Epoch, Leadership, Queue};
 use greenline_runtime::clock::ManualClock;
@@ -58,7 +59,7 @@ pub(crate) fn options(
         queue: queue.clone(),
         keys: keys("intent-key-of-this-test", None),
         forge: github.forge(),
-        mandate: Mandate::new(move || Some((epoch, LONG))),
+        guard: LeaderGuard::new(move || Some((epoch, LONG))),
         notifier: Some(Notifier::new(&hook).unwrap().pausing(Duration::ZERO)),
         clock: clock.clock(),
     }
@@ -85,69 +86,73 @@ impl Bed {
     }
 }
 
-pub(crate) async fn word(publisher: &Publisher, action: &Action) -> String {
+pub(crate) async fn word(publisher: &Publisher, action: &OutsideAction) -> String {
     match publisher.publish(action).await.unwrap() {
         Published::Now(outcome) => {
             let json = serde_json::to_value(&outcome).unwrap();
             let reason = json["reason"].as_str().map(|it| format!(" {it}")).unwrap_or_default();
-            format!("{}{reason}", outcome.word())
+            format!("{}{reason}", outcome.label())
         }
         Published::Before => "before".to_owned(),
         Published::Later => "later".to_owned(),
     }
 }
 
-pub(crate) fn action(occasion: &str, deed: Deed) -> Action {
-    Action {
+pub(crate) fn action(key: &str, kind: ActionKind) -> OutsideAction {
+    OutsideAction {
         repo: "acme/app".parse().unwrap(),
         pull: Some(PullNumber(812)),
-        occasion: Occasion::new(occasion),
-        deed,
+        key: IdempotencyKey::new(key),
+        kind,
     }
 }
 
-pub(crate) fn comment(occasion: &str, says: &str) -> Action {
-    let page = Page { headline: Line::says(says), ..Page::default() };
-    action(occasion, Deed::Comment { page })
+pub(crate) fn comment(key: &str, text: &str) -> OutsideAction {
+    let body = CommentBody { headline: MarkdownLine::text(text), ..CommentBody::default() };
+    action(key, ActionKind::Comment { body })
 }
 
-pub(crate) fn check_run(remarks: usize) -> Action {
-    let remark = |line| Remark {
+pub(crate) fn check_run(annotations: usize) -> OutsideAction {
+    let annotation = |line| CheckAnnotation {
         path: "src/x.rs".to_owned(),
         line,
         title: "a test fails".to_owned(),
         message: "left is not right".to_owned(),
     };
-    let report = Report {
+    let report = CheckReport {
         head: HEAD.parse().unwrap(),
         result: CheckResult::Neutral,
         title: "1 test fails".to_owned(),
-        page: Page { headline: Line::says("1 test fails"), ..Page::default() },
-        remarks: (1..=remarks as u64).map(remark).collect(),
+        body: CommentBody {
+            headline: MarkdownLine::text("1 test fails"),
+            ..CommentBody::default()
+        },
+        annotations: (1..=annotations as u64).map(annotation).collect(),
     };
-    action("red", Deed::CheckRun { report })
+    action("red", ActionKind::CheckRun { report })
 }
 
-pub(crate) fn rerun() -> Action {
-    action("red", Deed::Rerun { run: RunId(9), attempt: 1 })
+pub(crate) fn rerun() -> OutsideAction {
+    action("red", ActionKind::Rerun { run: RunId(9), attempt: 1 })
 }
 
 pub(crate) fn patch() -> Patch {
     let content = "mended\n".to_owned();
-    let change = Change::Write { content, was: Some(Mode::Regular), mode: Mode::Regular };
+    let change =
+        PatchChange::Write { content, was: Some(FileMode::Regular), mode: FileMode::Regular };
     Patch {
         repo: "acme/app".parse().unwrap(),
         pull: PullNumber(812),
         head: HEAD.parse().unwrap(),
         headline: "Return an empty list again".to_owned(),
         body: "The early return dropped it.".to_owned(),
-        edits: vec![Edit { path: "src/x.rs".to_owned(), change }],
+        edits: vec![PatchEdit { path: "src/x.rs".to_owned(), change }],
     }
 }
 
-pub(crate) fn commit(patch: Patch, approval: Option<&str>) -> Action {
+pub(crate) fn commit(patch: Patch, approval: Option<&str>) -> OutsideAction {
     let authorization = authorization(approval);
-    action("repair", Deed::Commit { patch, kinds: Vec::new(), authorization })
+    action("repair", ActionKind::Commit { patch, kinds: Vec::new(), authorization })
 }
 
 pub(crate) fn authorization(approval: Option<&str>) -> Authorization {

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use greenline_forge::{ApiBase, Credentials, Forge, ForgeConfig, Pause};
+use greenline_forge::{ApiBase, Forge, ForgeConfig, GitHubCredentials, PauseMode};
 use greenline_runtime::clock::ManualClock;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -118,7 +118,7 @@ struct Connections {
     open: usize,
 }
 
-/// Calls that are not answered until they are let go.
+/// Notifications that are not answered until they are let go.
 #[derive(Default)]
 struct Hold {
     /// The end of their path.
@@ -185,13 +185,13 @@ impl GitHub {
     /// A client that does not sleep.
     pub(crate) fn forge(&self) -> Forge {
         let manual = ManualClock::at(1_700_000_000_000);
-        let token = Credentials::Token("token-of-this-test".to_owned().into());
+        let token = GitHubCredentials::Token("token-of-this-test".to_owned().into());
         let mut config = ForgeConfig::new(token, manual.clock()).at(ApiBase::parse(&format!(
             "http://127.0.0.1:{}",
             self.port
         ))
         .unwrap());
-        config.pause = Pause::Move(manual);
+        config.pause = PauseMode::Move(manual);
         Forge::new(config).unwrap()
     }
 

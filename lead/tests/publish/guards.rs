@@ -8,8 +8,8 @@ use std::time::Duration;
 use greenline_forge::CommentId;
 use greenline_forge::model::MergeMethod;
 use greenline_lead::publish::{
-    Action, Call, Deed, Halt, IssueState, Line, Mandate, Page, PublishError, Published, Publisher,
-    halt, resume,
+    ActionKind, CommentBody, Halt, IssueState, LeaderGuard, MarkdownLine, Notification,
+    OutsideAction, PublishError, Published, Publisher, halt, resume,
 };
 use greenline_runtime::clock::ManualClock;
 use greenline_testbed::TestBed;
@@ -21,21 +21,22 @@ use crate::bed::{
 use crate::github::{GitHub, HEAD};
 
 /// One action of each kind.
-fn every_kind() -> Vec<Action> {
-    let page = Page { headline: Line::says("main is broken"), ..Page::default() };
-    let call = Call { headline: "red".to_owned(), text: String::new(), url: String::new() };
+fn every_kind() -> Vec<OutsideAction> {
+    let body =
+        CommentBody { headline: MarkdownLine::text("main is broken"), ..CommentBody::default() };
+    let call = Notification { headline: "red".to_owned(), text: String::new(), url: String::new() };
     let (head, method) = (HEAD.parse().unwrap(), MergeMethod::Squash);
     vec![
         comment("a", "red"),
         check_run(3),
-        action("a", Deed::Issue { branch: "main".to_owned(), page, state: IssueState::Open }),
+        action("a", ActionKind::Issue { branch: "main".to_owned(), body, state: IssueState::Open }),
         rerun(),
         commit(patch(), None),
-        action("a", Deed::Merge { head, method, authorization: authorization(None) }),
-        action("a", Deed::Label { add: vec!["new".to_owned()], remove: Vec::new() }),
-        action("a", Deed::RequestReview { logins: vec!["ada".to_owned()] }),
-        action("a", Deed::React { comment: CommentId(1), taken: true }),
-        action("a", Deed::Notify { call }),
+        action("a", ActionKind::Merge { head, method, authorization: authorization(None) }),
+        action("a", ActionKind::Label { add: vec!["new".to_owned()], remove: Vec::new() }),
+        action("a", ActionKind::RequestReview { logins: vec!["ada".to_owned()] }),
+        action("a", ActionKind::React { comment: CommentId(1), taken: true }),
+        action("a", ActionKind::Notify { notification: call }),
     ]
 }
 
@@ -43,7 +44,7 @@ fn every_kind() -> Vec<Action> {
 async fn each_kind_of_action_alone_is_held_by_a_halt_and_by_an_empty_bucket() {
     let bed = TestBed::new().await;
     for (number, action) in every_kind().into_iter().enumerate() {
-        let (name, kind) = (format!("kind-{number}"), action.word());
+        let (name, kind) = (format!("kind-{number}"), action.label());
         let queue = bed.queue_in(&name).await;
         let (github, clock) = (GitHub::start().await, ManualClock::at(1_700_000_000_000));
         let epoch = takes_over(&queue, None, "one").await;
@@ -59,8 +60,8 @@ async fn each_kind_of_action_alone_is_held_by_a_halt_and_by_an_empty_bucket() {
         halt(queue.store(), &by).await.unwrap();
         assert_eq!(word(&lead, &action).await, "later", "{kind}, halted");
         tries("halted").await;
-        // Calls of people are no writes to GitHub: they have no bucket.
-        let is_call = matches!(action.deed, Deed::Notify { .. });
+        // Notifications of people are no writes to GitHub: they have no bucket.
+        let is_call = matches!(action.kind, ActionKind::Notify { .. });
         if !is_call {
             let count = format!("{name}:agent:lead:writes");
             let empty = ["HSET", &count, "60000:left", "-1000", "3600000:left", "-1000"];
@@ -89,14 +90,14 @@ async fn a_lead_that_is_deposed_inside_an_action_writes_nothing_more() {
         let leads = Arc::new(AtomicBool::new(true));
         let asked = leads.clone();
         let mut options = options(&bed.redis.queue, &bed.github, epoch, &bed.clock);
-        options.mandate = Mandate::new(move || {
+        options.guard = LeaderGuard::new(move || {
             asked.load(Ordering::SeqCst).then_some((epoch, Duration::from_millis(10)))
         });
         let lead = Publisher::new(options);
         lead.sweep().await.unwrap();
 
         bed.github.holds(path);
-        let (it, kind) = (lead.clone(), action.word());
+        let (it, kind) = (lead.clone(), action.label());
         let under_way = tokio::spawn(async move { it.publish(&action).await });
         bed.github.holds_one().await;
         leads.store(false, Ordering::SeqCst);

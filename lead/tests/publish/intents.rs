@@ -6,10 +6,10 @@ use std::time::Duration;
 use greenline_forge::PullNumber;
 use greenline_forge::model::MergeMethod;
 use greenline_lead::publish::{
-    Action, Answering, Approvals, Asked, Deed, Halt, Merge, Publisher, PublisherOptions, Seen,
-    halt, resume, set_aside,
+    ActionKind, ApprovalAnswer, ApprovalState, Approvals, Halt, Merge, OutsideAction, Publisher,
+    PublisherOptions, ShownContent, halt, resume, set_aside,
 };
-use greenline_queue::{Answered, Epoch};
+use greenline_queue::{ApprovalOutcome, Epoch};
 use serde_json::{Value, json};
 
 use crate::bed::{
@@ -17,9 +17,9 @@ use crate::bed::{
 };
 use crate::github::HEAD;
 
-fn merge(head: &str, approval: Option<&str>) -> Action {
+fn merge(head: &str, approval: Option<&str>) -> OutsideAction {
     let (method, authorization) = (MergeMethod::Squash, authorization(approval));
-    action("green", Deed::Merge { head: head.parse().unwrap(), method, authorization })
+    action("green", ActionKind::Merge { head: head.parse().unwrap(), method, authorization })
 }
 
 impl Bed {
@@ -78,13 +78,13 @@ impl Bed {
 }
 
 /// What stood in Redis before intents were signed, with nobody asked.
-fn unsigned(action: &Action) -> String {
+fn unsigned(action: &OutsideAction) -> String {
     let mut action = serde_json::to_value(action).unwrap();
     action["deed"]["approval"] = Value::Null;
     json!({ "order": 0, "action": action }).to_string()
 }
 
-fn with_signature(action: &Action, signature: &str) -> String {
+fn with_signature(action: &OutsideAction, signature: &str) -> String {
     json!({ "order": 0, "action": action, "signature": signature }).to_string()
 }
 
@@ -205,7 +205,7 @@ async fn a_kind_of_change_that_the_repository_names_needs_a_yes() {
     let settings = "[autonomy]\nlevel = 2\n[approval]\nrequires_approval = [\"security_patch\"]\n";
     bed.github.world().greenline_toml = Some(settings);
     let mut named = commit(patch(), None);
-    let Deed::Commit { kinds, .. } = &mut named.deed else { unreachable!("it is a commit") };
+    let ActionKind::Commit { kinds, .. } = &mut named.kind else { unreachable!("it is a commit") };
     kinds.push(greenline_lead::repo_settings::ChangeKind::SecurityPatch);
     assert_eq!(word(&lead, &named).await, "refused not_approved");
     bed.nothing_was_written("a named kind");
@@ -226,18 +226,19 @@ async fn a_merge_under_supervision_needs_a_yes_to_exactly_itself() {
     let task = "ci-fix-812".parse().unwrap();
     let approve = async |merge: &Merge| {
         let asked = approvals.ask_merge(merge, &task, "the merge").await.unwrap();
-        let Asked::Open { id } = asked else { panic!("{asked:?}") };
+        let ApprovalState::Open { id } = asked else { panic!("{asked:?}") };
         let hash = merge.content_hash();
-        let answering = Answering { who: "ada", seen: Seen::Hash(&hash), yes: true, why: "" };
+        let answering =
+            ApprovalAnswer { who: "ada", shown: ShownContent::Hash(&hash), yes: true, why: "" };
         let answered = approvals.answer(&merge.repo, merge.pull, &answering).await.unwrap();
-        assert_eq!(answered, Answered::Done);
+        assert_eq!(answered, ApprovalOutcome::Done);
         id
     };
     let of_other = approve(&asked(&"b".repeat(40))).await;
     assert_eq!(word(&lead, &merge(HEAD, Some(&of_other))).await, "refused not_approved");
     bed.nothing_was_written("a yes to another head");
     let mut again = merge(HEAD, Some(&approve(&asked(HEAD)).await));
-    again.occasion = greenline_lead::publish::Occasion::new("approved");
+    again.key = greenline_lead::publish::IdempotencyKey::new("approved");
     assert_eq!(word(&lead, &again).await, "done");
     assert!(bed.github.world().merged);
 }

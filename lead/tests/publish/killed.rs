@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use fastrand::Rng;
-use greenline_lead::publish::{Action, Deed, Publisher};
+use greenline_lead::publish::{ActionKind, OutsideAction, Publisher};
 use greenline_runtime::clock::ManualClock;
 use greenline_testbed::TestBed;
 
@@ -15,8 +15,9 @@ use crate::github::{Fault, GitHub};
 const ROUNDS: u64 = 200;
 const REMARKS: usize = 120;
 
-fn story() -> Vec<Action> {
-    let labels = Deed::Label { add: vec!["greenline:repaired".to_owned()], remove: Vec::new() };
+fn story() -> Vec<OutsideAction> {
+    let labels =
+        ActionKind::Label { add: vec!["greenline:repaired".to_owned()], remove: Vec::new() };
     vec![
         comment("seen", "test fails"),
         check_run(REMARKS),

@@ -3,7 +3,7 @@
 
 mod actions;
 mod bed;
-mod commanding;
+mod comment_commands;
 mod github;
 mod guards;
 mod intents;

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use greenline_diagnosis::{Diagnosis, Options, Reader, diagnose_read};
+use greenline_diagnosis::{Diagnosis, DiagnosisOptions, LogReader, diagnose_read};
 
 const SIZES: [usize; 3] = [100_000, 10_000_000, 100_000_000];
 
@@ -40,7 +40,7 @@ fn grep(bencher: Bencher<'_, '_>, size: usize) {
 
 fn diagnosed(path: &PathBuf) -> Diagnosis {
     let mut file = File::open(path).expect("the log was written");
-    let mut reader = Reader::new();
+    let mut reader = LogReader::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer).expect("the log can be read") {
@@ -48,7 +48,7 @@ fn diagnosed(path: &PathBuf) -> Diagnosis {
             read => reader.push(&buffer[..read]),
         }
     }
-    let diagnosis = diagnose_read(reader, &Options::default());
+    let diagnosis = diagnose_read(reader, &DiagnosisOptions::default());
     assert!(diagnosis.headline.as_ref().is_some_and(|line| line.text.contains("assert")));
     diagnosis
 }

@@ -1,8 +1,8 @@
-//! What a diagnosis says: the shape that other parts and other people's programs rely on.
+//! The diagnosis: the data structure that other parts and external programs rely on.
 //!
-//! Lines are counted from 1 and end at LF, as an editor counts them in the log as it was given.
-//! Names here are public: they are in `greenline diagnose --json`, in the lead's history and in
-//! comments on pull requests. They outlive a release.
+//! Lines are counted from 1 and end at LF, as an editor counts them in the original log. Names here
+//! are public: they appear in `greenline diagnose --json`, in the lead's history and in comments on
+//! pull requests, and outlive a release.
 
 use std::fmt;
 
@@ -18,139 +18,131 @@ pub enum Category {
     TypeError,
     /// A linter's or formatter's complaint.
     LintError,
-    /// A test that failed, whatever it asserted.
+    /// A failed test, whatever it asserted.
     TestAssertion,
-    /// A recorded output (snapshot, golden file) that no longer fits.
+    /// A recorded output (snapshot, golden file) that differs.
     SnapshotDiff,
     /// Packages that can't be found, resolved or built.
     DependencyInstall,
     /// An image that does not build.
     DockerBuild,
-    /// The workflow itself: its syntax, its inputs, a gate on other jobs.
+    /// An error in the workflow itself: its syntax, its inputs, a gate on other jobs.
     GithubActionsConfig,
-    /// Something that needs a right or a secret it does not have.
+    /// A missing permission or secret.
     PermissionOrSecret,
-    /// The world outside: DNS, TLS, 5xx, a lost runner.
+    /// A failure outside the code: DNS, TLS, 5xx, a lost runner.
     NetworkOrFlaky,
-    /// Killed: by a limit on time, memory or disk.
+    /// Killed by a limit on time, memory or disk.
     TimeoutOrOom,
-    /// Nothing here knows.
+    /// No rule or recognizer applies.
     Unknown,
 }
 
-/// What is worth doing about it.
+/// The recommended next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// A change of the code would mend it, and the log says enough to try.
+    /// A code change can fix it, and the log holds enough to try.
     Fixable,
-    /// Perhaps; somebody has to look first. The answer when unsure.
+    /// Needs a look first. The answer when unsure.
     Investigate,
-    /// Nothing in the code: run it again.
+    /// The code is not at fault: run the job again.
     Rerun,
-    /// A person has to act: a right, a secret, a setting.
+    /// A person must act: a permission, a secret, a setting.
     Escalate,
 }
 
-/// A line of the log, word for word (cut when it is very long).
+/// A line of the log, word for word, cut if it is very long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// Counted from 1.
     pub line: u32,
-    /// Without timestamp and colours.
+    /// Without timestamp and colors.
     pub text: String,
 }
 
-/// A place in a source file, as the tool named it.
+/// A place in a source file, as the tool wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
-    /// The file, as written in the log.
+    /// As written in the log.
     pub file: String,
-    /// The line in it, counted from 1.
+    /// Counts from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// The column, counted from 1.
+    /// Counts from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
 }
 
-/// One test that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedTest {
-    /// Its name, as people of that tool would write it.
+    /// In the notation that users of that tool write.
     pub name: String,
-    /// Where it failed.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// What it said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What an assertion wanted.
+    /// The value that the assertion expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What it got.
+    /// The value that it got.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<String>,
 }
 
-/// A complaint with a place: what an editor or a pull request's diff can show.
+/// A complaint with a place, which an editor or a pull request's diff can show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
-    /// Who complains: `rustc`, `eslint`.
+    /// The tool that complains, such as `rustc` or `eslint`.
     pub tool: String,
-    /// Where.
     #[serde(flatten)]
     pub location: Location,
-    /// What.
     pub message: String,
-    /// The line of the log that says so.
+    /// The line of the log with the complaint.
     pub log_line: u32,
 }
 
 /// The part of the log that a repair needs, within a budget of bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt {
-    /// The lines shown: first and last, both included, ascending.
+    /// The first and last line of each range, inclusive, ascending.
     pub ranges: Vec<(u32, u32)>,
-    /// The lines with their numbers, and marks where lines were left out.
+    /// The lines with their numbers, and marks where lines were omitted.
     pub text: String,
 }
 
-/// Why a log's job failed.
+/// The reason why a job failed, as read from its log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// The kind of failure.
     pub category: Category,
-    /// What is worth doing.
     pub verdict: Verdict,
-    /// How sure: 0 to 1, two digits.
+    /// Between 0 and 1, with two digits.
     pub confidence: f64,
-    /// Why this verdict, in a sentence.
+    /// The reason for the verdict, in one sentence.
     pub reason: String,
-    /// The one line that explains it best. None: nothing in the log looks like a failure.
+    /// The line that explains the failure best; `None` if nothing looks like a failure.
     pub headline: Option<Quote>,
-    /// The lines that speak for it.
+    /// The lines that support the diagnosis.
     pub evidence: Vec<Quote>,
-    /// What a repair needs to see.
     pub excerpt: Excerpt,
-    /// Names of failed tests, each once, in the log's order.
+    /// Each name once, in the log's order.
     pub failed_tests: Vec<String>,
-    /// The same with what else is known.
+    /// The failed tests with their details.
     pub failed_test_details: Vec<FailedTest>,
     /// Complaints with a place in a source file.
     pub annotations: Vec<Annotation>,
-    /// The same for the same failure on other runs. None without a headline.
+    /// Stays the same for the same failure on other runs; `None` without a headline.
     pub signature: Option<String>,
-    /// The tool that spoke: `pytest`, `cargo test`.
+    /// The tool that reported it, such as `pytest` or `cargo test`.
     pub framework: Option<String>,
-    /// The job's name, where the log says it.
+    /// The job's name, if the log holds it.
     pub job: Option<String>,
-    /// The step that failed: what it ran.
+    /// The heading of the failed step.
     pub step: Option<Quote>,
 }
 
 impl Category {
-    /// All of them, in the contract's order.
+    /// Every category, in the contract's order.
     pub const ALL: [Self; 12] = [
         Self::CompileError,
         Self::TypeError,
@@ -166,7 +158,7 @@ impl Category {
         Self::Unknown,
     ];
 
-    /// The contract's name.
+    /// Returns the contract's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -187,7 +179,7 @@ impl Category {
 }
 
 impl Verdict {
-    /// The contract's name.
+    /// Returns the contract's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! Cutting text to a length without cutting a character in half.
+//! Cuts text at a length without splitting a character.
 
-/// The longest beginning of `text` that has at most `most` bytes and ends between two characters.
+/// Returns the longest prefix of `text` with at most `most` bytes that ends between two characters.
 #[must_use]
 pub(crate) fn at_char(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]

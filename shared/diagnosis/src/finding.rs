@@ -1,52 +1,50 @@
-//! What a recogniser found: one complaint of one tool, with the lines it takes to understand it.
+//! Findings of recognizers: one complaint of one tool, with the lines needed to understand it.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::contract::{Category, FailedTest, Location, Verdict};
 
-/// How much a finding explains. The order is the order of choosing.
+/// The explanatory value of a finding. The order is the order of choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Strength {
-    /// Says only that something else failed: `npm ERR! code 1`, `make: *** [test] Error 2`.
+    /// Reports only that something else failed: `npm ERR! code 1`, `make: *** [test] Error 2`.
     Echo,
-    /// Looks like an error, by a tool we don't know.
+    /// Looks like an error of an unknown tool.
     Suspicion,
-    /// Says which tests failed or how many, not why.
+    /// Names or counts failed tests, without the reason.
     Summary,
-    /// Names a defect: an assertion, a compiler's error, a linter's complaint.
+    /// Names a defect: an assertion, a compiler error, a linter's complaint.
     Cause,
-    /// Makes everything after it fail: no network, no disk, no rights, killed.
+    /// Makes everything after it fail: no network, no disk, no permission, killed.
     Root,
-    /// Somebody who was asked says that this is it.
+    /// The answer of a tie breaker.
     Decided,
 }
 
 /// One complaint of one tool.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
-    /// The tool: `pytest`, `rustc`. Also the framework's name in a diagnosis.
+    /// For example `pytest` or `rustc`. Also the framework's name in a diagnosis.
     pub(crate) tool: Cow<'static, str>,
-    /// The kind of failure it speaks for.
     pub(crate) category: Category,
-    /// How much it explains.
     pub(crate) strength: Strength,
-    /// The line (an index) that says it best.
+    /// The index of the most informative line.
     pub(crate) line: usize,
-    /// The lines it takes to understand it, most telling first where they exceed a budget.
+    /// The lines needed to understand it, cut to the most informative ones if they exceed a budget.
     pub(crate) block: Range<usize>,
     /// The complaint in the tool's words.
     pub(crate) message: String,
-    /// The place in the source that it points to.
+    /// The place in the source that the tool names.
     pub(crate) location: Option<Location>,
-    /// Tests that failed, as this finding says.
+    /// The failed tests that this finding names.
     pub(crate) tests: Vec<FailedTest>,
-    /// Overrides the verdict that the category suggests.
+    /// Overrides the category's usual verdict.
     pub(crate) verdict: Option<Verdict>,
 }
 
 impl Finding {
-    /// A finding on one line, to be widened by the methods below.
+    /// Creates a finding on one line; the methods below extend it.
     #[must_use]
     pub(crate) fn new(
         tool: &'static str,
@@ -68,28 +66,28 @@ impl Finding {
         }
     }
 
-    /// With the lines it takes to understand it; its own line is always among them.
+    /// Sets the lines needed to understand it. Its own line is always among them.
     #[must_use]
     pub(crate) fn with_block(mut self, block: Range<usize>) -> Self {
         self.block = block.start.min(self.line)..block.end.max(self.line + 1);
         self
     }
 
-    /// With the place it points to.
+    /// Sets the place.
     #[must_use]
     pub(crate) fn at(mut self, location: Option<Location>) -> Self {
         self.location = location;
         self
     }
 
-    /// With a failed test.
+    /// Adds a failed test.
     #[must_use]
     pub(crate) fn with_test(mut self, test: FailedTest) -> Self {
         self.tests.push(test);
         self
     }
 
-    /// With a verdict of its own.
+    /// Sets a verdict that overrides the category's.
     #[must_use]
     pub(crate) fn with_verdict(mut self, verdict: Verdict) -> Self {
         self.verdict = Some(verdict);
@@ -98,7 +96,7 @@ impl Finding {
 }
 
 impl FailedTest {
-    /// A failed test of which only the name is known.
+    /// Creates a failed test of which only the name is known.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
@@ -110,7 +108,7 @@ impl FailedTest {
         }
     }
 
-    /// With what it said, cut to a readable length.
+    /// Sets the message, cut to a readable length.
     #[must_use]
     pub fn saying(mut self, message: &str) -> Self {
         let message = message.trim();
@@ -118,14 +116,14 @@ impl FailedTest {
         self
     }
 
-    /// With where it failed.
+    /// Sets the place of the failure.
     #[must_use]
     pub fn at(mut self, location: Option<Location>) -> Self {
         self.location = location;
         self
     }
 
-    /// With what its assertion wanted and got.
+    /// Sets the expected and actual value.
     #[must_use]
     pub fn comparing(mut self, expected: Option<&str>, actual: Option<&str>) -> Self {
         let short = |value: &str| crate::cut::at_char(value.trim(), 500).to_owned();
@@ -136,7 +134,7 @@ impl FailedTest {
 }
 
 impl Location {
-    /// From what a pattern captured; numbers that don't parse are left out.
+    /// Creates a location from a pattern's captures. Numbers that don't parse are left out.
     #[must_use]
     pub fn new(file: &str, line: Option<&str>, column: Option<&str>) -> Self {
         let number = |digits: Option<&str>| digits.and_then(|digits| digits.parse().ok());

@@ -1,4 +1,4 @@
-//! A CI log in, a diagnosis out.
+//! Turns a CI log into a diagnosis.
 //!
 //! ```
 //! let log = b"running 1 test\nerror[E0308]: mismatched types\n --> src/lib.rs:3:5\n";
@@ -6,141 +6,158 @@
 //! assert_eq!(diagnosis.headline.expect("an error").line, 2);
 //! ```
 //!
-//! A log's way: [`Reader`] takes bytes and keeps clean lines in bounded memory; recognisers, one per
-//! tool, say what they see; `choose` decides which step failed, which finding is the cause and which
-//! its echo, and what a repair needs to see.
+//! [`LogReader`] takes bytes and keeps clean lines in bounded memory. Recognizers, one per tool,
+//! report findings. `choose` selects the failed step, the finding that is the cause, and the
+//! excerpt for a repair.
 //!
-//! - Pure: no clock, no network, no files but the rules that are compiled in. The same bytes give the
+//! - Pure: no clock, no network, no files other than the compiled-in rules. The same bytes give the
 //!   same diagnosis.
-//! - Any bytes are fine: a log is written by whatever ran, and may be hostile. Nothing panics, and
-//!   memory stays bounded whatever the size.
-//! - When unsure it says `investigate`: calling a real defect flaky is the worst mistake.
+//! - Any input is accepted: a log is written by untrusted code. Nothing panics, and memory stays
+//!   bounded whatever the size.
+//! - When unsure, the verdict is `investigate`: calling a real defect flaky is the worst mistake.
 
 mod choose;
 mod contract;
 mod cut;
 mod finding;
-mod green;
 mod log;
+mod passing_lines;
+mod prefixes;
 mod reader;
-mod recognise;
+mod recognize;
 mod rules;
 pub mod sarif;
 pub mod show;
 mod steps;
 mod template;
-mod tie;
-mod wrapping;
+mod tie_breaker;
 
 pub use contract::{
     Annotation, Category, Diagnosis, Excerpt, FailedTest, Location, Quote, Verdict,
 };
-pub use green::Green;
-pub use reader::{Reader, archive};
-pub use rules::{Rule, RuleError, RuleSet};
-pub use tie::{Answer, Question, Refused, TieBreaker};
+pub use passing_lines::PassingLines;
+pub use reader::{LogReader, archive};
+pub use rules::{LogRule, RuleError, RuleSet};
+pub use tie_breaker::{RefusedAnswer, TieBreakAnswer, TieBreakQuestion, TieBreaker};
 
-/// How to diagnose.
+/// Options of a diagnosis.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// The most bytes an excerpt may have.
+pub struct DiagnosisOptions {
+    /// The most bytes of an excerpt.
     pub budget: usize,
-    /// What passing runs of the same job say. Empty is fine.
-    pub green: Green,
-    /// The rules that find what is no code of this crate; the built-in ones unless told otherwise.
+    /// Lines of passing runs of the same job; may be empty.
+    pub passing_lines: PassingLines,
+    /// The rules; the built-in ones by default.
     pub rules: RuleSet,
 }
 
-impl Default for Options {
+impl Default for DiagnosisOptions {
     fn default() -> Self {
-        Self { budget: Self::LARGEST_EXCERPT, green: Green::new(), rules: RuleSet::builtin() }
+        Self {
+            budget: Self::LARGEST_EXCERPT,
+            passing_lines: PassingLines::new(),
+            rules: RuleSet::builtin(),
+        }
     }
 }
 
-impl Options {
-    /// What the contract allows an excerpt.
+impl DiagnosisOptions {
+    /// The largest excerpt that the contract allows.
     pub const LARGEST_EXCERPT: usize = 16 * 1024;
 }
 
-/// Diagnoses a log that is in memory. For larger ones, feed a [`Reader`] and use [`diagnose_read`].
+/// Diagnoses a log in memory. For larger logs, feed a [`LogReader`] and use [`diagnose_read`].
 #[must_use]
-pub fn diagnose(log: &[u8], options: &Options) -> Diagnosis {
-    let mut reader = Reader::new();
+pub fn diagnose(log: &[u8], options: &DiagnosisOptions) -> Diagnosis {
+    let mut reader = LogReader::new();
     reader.push(log);
     diagnose_read(reader, options)
 }
 
-/// Diagnoses what a reader has taken.
+/// Diagnoses the log that a reader has taken.
 #[must_use]
-pub fn diagnose_read(reader: Reader, options: &Options) -> Diagnosis {
-    Examined::new(reader, options).diagnosis()
+pub fn diagnose_read(reader: LogReader, options: &DiagnosisOptions) -> Diagnosis {
+    ExaminedLog::new(reader, options).diagnosis()
 }
 
-/// A log that was read and searched: for those who want to ask more than once.
+/// A log that was read and searched, for more than one question.
 #[derive(Debug)]
-pub struct Examined<'a> {
+pub struct ExaminedLog<'a> {
     log: log::Log,
     findings: Vec<finding::Finding>,
-    options: &'a Options,
+    options: &'a DiagnosisOptions,
 }
 
-impl<'a> Examined<'a> {
-    /// Searches what a reader has taken.
+impl<'a> ExaminedLog<'a> {
+    /// Searches the log that a reader has taken.
     #[must_use]
-    pub fn new(reader: Reader, options: &'a Options) -> Self {
+    pub fn new(reader: LogReader, options: &'a DiagnosisOptions) -> Self {
         let log = reader.finish();
-        let findings = recognise::findings_by(&log, &options.rules);
+        let findings = recognize::findings_by(&log, &options.rules);
         Self { log, findings, options }
     }
 
-    /// What the log says by itself.
+    /// Returns the diagnosis from the log alone.
     #[must_use]
     pub fn diagnosis(&self) -> Diagnosis {
-        choose::diagnosis(&self.log, &self.findings, &self.options.green, self.options.budget)
+        choose::diagnosis(
+            &self.log,
+            &self.findings,
+            &self.options.passing_lines,
+            self.options.budget,
+        )
     }
 
-    /// The diagnosis, after asking somebody where the log alone does not decide. An answer that is
-    /// refused, or none, leaves it as it was.
-    pub async fn asking<T: TieBreaker>(&self, breaker: &T) -> (Diagnosis, Option<Asked<T::Error>>) {
+    /// Returns the diagnosis, after asking the tie breaker if the log alone does not decide. A
+    /// refused answer, or none, changes nothing.
+    pub async fn asking<T: TieBreaker>(
+        &self,
+        breaker: &T,
+    ) -> (Diagnosis, Option<TieBreakOutcome<T::Error>>) {
         let diagnosis = self.diagnosis();
-        let Some(question) = tie::question(&diagnosis) else { return (diagnosis, None) };
+        let Some(question) = tie_breaker::question(&diagnosis) else { return (diagnosis, None) };
         match breaker.answer(&question).await {
-            Err(error) => (diagnosis, Some(Asked::NoAnswer(error))),
+            Err(error) => (diagnosis, Some(TieBreakOutcome::NoAnswer(error))),
             Ok(answer) => match self.decided_by(&answer) {
-                Err(refused) => (diagnosis, Some(Asked::Refused(refused))),
-                Ok(decided) => (decided, Some(Asked::Decided)),
+                Err(refused) => (diagnosis, Some(TieBreakOutcome::Refused(refused))),
+                Ok(decided) => (decided, Some(TieBreakOutcome::Decided)),
             },
         }
     }
 
-    /// The diagnosis with somebody's answer about the cause in it.
+    /// Applies an answer about the cause.
     ///
     /// # Errors
     ///
-    /// The answer quotes no line of this log that says anything.
-    pub fn decided_by(&self, answer: &Answer) -> Result<Diagnosis, Refused> {
-        let line = tie::quoted(&self.log, answer)?;
+    /// When the answer quotes no relevant line of this log.
+    pub fn decided_by(&self, answer: &TieBreakAnswer) -> Result<Diagnosis, RefusedAnswer> {
+        let line = tie_breaker::quoted(&self.log, answer)?;
         let mut findings = self.findings.clone();
-        findings.push(tie::finding(&self.log, line, answer));
-        Ok(choose::diagnosis(&self.log, &findings, &self.options.green, self.options.budget))
+        findings.push(tie_breaker::finding(&self.log, line, answer));
+        Ok(choose::diagnosis(
+            &self.log,
+            &findings,
+            &self.options.passing_lines,
+            self.options.budget,
+        ))
     }
 }
 
-/// What became of a question.
+/// The result of asking a tie breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked<E> {
-    /// The answer is in the diagnosis.
+pub enum TieBreakOutcome<E> {
+    /// The answer is part of the diagnosis.
     Decided,
-    /// The answer does not speak of this log.
-    Refused(Refused),
-    /// There was none.
+    /// The answer does not refer to this log.
+    Refused(RefusedAnswer),
+    /// The tie breaker failed.
     NoAnswer(E),
 }
 
-/// The log of a text, for tests.
+/// Parses a text as a log, for tests.
 #[cfg(test)]
 pub(crate) fn log_of(text: &str) -> log::Log {
-    let mut reader = Reader::new();
+    let mut reader = LogReader::new();
     reader.push(text.as_bytes());
     reader.finish()
 }

@@ -1,33 +1,30 @@
-//! A log as the recognisers see it: clean lines that know their numbers, and the steps they are in.
+//! A log as the recognizers see it: clean lines with their numbers, and the steps they belong to.
 //!
-//! - A line has no timestamp, no colours and no line end; of a progress bar the last state stays.
-//! - Of a log too large to be kept, lines that nothing points to are missing: [`Log::number`] says
-//!   where a line stood, and two neighbours here may have stood far apart.
-//! - Lines are addressed by their index here (a `usize`); only what leaves the crate has numbers.
+//! - A line has no timestamp, no colors and no line end. Of a progress bar the last state stays.
+//! - In a log too large to keep, irrelevant lines are missing: [`Log::number`] returns the original
+//!   position, and two neighbors here may have been far apart.
+//! - Code inside the crate addresses lines by index (`usize`); only results carry numbers.
 
 use std::ops::Range;
 
-use crate::steps::{Step, steps_of};
-use crate::wrapping;
+use crate::prefixes;
+use crate::steps::{LogStep, steps_of};
 
-/// One kept line: where its text is, and where it stood.
+/// A kept line: the position of its text, and its original number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line {
-    /// Start of its text.
+pub(crate) struct LogLine {
     pub(crate) start: u32,
-    /// Bytes of its text.
     pub(crate) length: u16,
-    /// Whether the runner may have written it itself: it has the runner's stamp, or no line has one.
-    pub(crate) stamped: bool,
-    /// Its number in the log as given, from 1.
+    /// The runner may have written it: it has the runner's timestamp, or no line has one.
+    pub(crate) has_timestamp: bool,
+    /// The number in the original log, from 1.
     pub(crate) number: u32,
-    /// Bytes it had before a progress bar was reduced to its last state and a very long line was
-    /// cut: what a reader of the original pays for it.
+    /// The original size in bytes, before a progress bar was reduced and a very long line was cut.
     pub(crate) width: u32,
 }
 
-impl Line {
-    /// Where its text ends, and its line end stands.
+impl LogLine {
+    /// Returns the end of its text, which is the position of its line end.
     pub(crate) fn end(&self) -> usize {
         self.start as usize + self.length as usize
     }
@@ -37,38 +34,37 @@ impl Line {
 #[derive(Debug, Default)]
 pub struct Log {
     text: String,
-    lines: Vec<Line>,
-    steps: Vec<Step>,
+    lines: Vec<LogLine>,
+    steps: Vec<LogStep>,
     total_lines: u64,
 }
 
 impl Log {
-    /// Puts together what a reader kept. `total_lines` counts the lost ones too.
-    pub(crate) fn new(text: String, lines: Vec<Line>, total_lines: u64) -> Self {
+    /// Builds a log from the lines that a reader kept. `total_lines` includes the dropped ones.
+    pub(crate) fn new(text: String, lines: Vec<LogLine>, total_lines: u64) -> Self {
         let mut log = Self { text, lines, steps: Vec::new(), total_lines };
         log.steps = steps_of(&log);
         log
     }
 
-    /// How many lines were kept.
+    /// Returns the number of kept lines.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Whether no line was kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// How many lines the log had.
+    /// Returns the number of lines of the original log.
     #[must_use]
     pub fn total_lines(&self) -> u64 {
         self.total_lines
     }
 
-    /// The text of a line; empty beyond the end, so that looking ahead needs no care.
+    /// Returns the text of a line; empty beyond the end, so that looking ahead needs no check.
     #[must_use]
     pub fn text(&self, at: usize) -> &str {
         #[cfg(test)]
@@ -76,35 +72,36 @@ impl Log {
         self.lines.get(at).map_or("", |line| &self.text[line.start as usize..line.end()])
     }
 
-    /// The text without what a runner of other commands put before it (`#12 0.31 `, `app  | `).
+    /// Returns the text without the prefix of a program that runs other programs (`#12 0.31 `, `app
+    /// | `).
     #[must_use]
-    pub fn said(&self, at: usize) -> &str {
-        wrapping::inner(self.text(at))
+    pub fn content(&self, at: usize) -> &str {
+        prefixes::inner(self.text(at))
     }
 
-    /// The line's number in the log as given, from 1. The last number for a line beyond the end.
+    /// Returns the line's original number, from 1. Beyond the end it is the last number.
     #[must_use]
     pub fn number(&self, at: usize) -> u32 {
         self.lines.get(at).or(self.lines.last()).map_or(0, |line| line.number)
     }
 
-    /// Whether the runner may have written the line itself, as far as its stamp tells.
-    pub(crate) fn is_stamped(&self, at: usize) -> bool {
-        self.lines.get(at).is_some_and(|line| line.stamped)
+    /// Returns `true` if the runner may have written the line, by its timestamp.
+    pub(crate) fn has_timestamp_at(&self, at: usize) -> bool {
+        self.lines.get(at).is_some_and(|line| line.has_timestamp)
     }
 
-    /// What showing the line costs of a budget, its line end included.
+    /// Returns the bytes that showing the line takes of a budget, with its line end.
     pub(crate) fn cost(&self, at: usize) -> usize {
         self.lines.get(at).map_or(0, |line| line.width as usize + 1)
     }
 
-    /// The index of the first kept line at or after a number.
+    /// Returns the index of the first kept line at or after a number.
     #[must_use]
     pub fn index_of(&self, number: u32) -> usize {
         self.lines.partition_point(|line| line.number < number)
     }
 
-    /// Whether the lines `at` and `at + 1` were neighbours in the log as given.
+    /// Returns `true` if the lines `at` and `at + 1` were neighbors in the original log.
     #[must_use]
     pub fn unbroken(&self, at: usize) -> bool {
         match (self.lines.get(at), self.lines.get(at + 1)) {
@@ -113,51 +110,52 @@ impl Log {
         }
     }
 
-    /// The steps, in order; at least one if there is a line.
+    /// Returns the steps in order; at least one if there is a line.
     #[must_use]
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[LogStep] {
         &self.steps
     }
 
-    /// The step a line is in.
+    /// Returns the step of a line.
     #[must_use]
     pub fn step_of(&self, at: usize) -> Option<usize> {
         let after = self.steps.partition_point(|step| step.lines.start <= at);
         after.checked_sub(1)
     }
 
-    /// The nearest line before `at`, at most `most` lines away, that `wanted` likes.
+    /// Returns the nearest line before `at`, at most `most` lines away, for which `wanted` holds.
     #[must_use]
     pub fn back(&self, at: usize, most: usize, wanted: impl Fn(&str) -> bool) -> Option<usize> {
-        (at.saturating_sub(most)..at).rev().find(|&line| wanted(self.said(line)))
+        (at.saturating_sub(most)..at).rev().find(|&line| wanted(self.content(line)))
     }
 
-    /// The nearest line after `at`, at most `most` lines away, that `wanted` likes.
+    /// Returns the nearest line after `at`, at most `most` lines away, for which `wanted` holds.
     #[must_use]
     pub fn ahead(&self, at: usize, most: usize, wanted: impl Fn(&str) -> bool) -> Option<usize> {
         let end = self.len().min(at.saturating_add(most).saturating_add(1));
-        (at + 1..end).find(|&line| wanted(self.said(line)))
+        (at + 1..end).find(|&line| wanted(self.content(line)))
     }
 
-    /// From `at` to before the first line that `ends` likes, at most `most` lines.
+    /// Returns the lines from `at` to before the first one for which `ends` holds, at most `most`
+    /// lines.
     #[must_use]
     pub fn block(&self, at: usize, most: usize, ends: impl Fn(&str) -> bool) -> Range<usize> {
         let last = self.len().min(at.saturating_add(most));
         at..self.ahead(at, most, ends).unwrap_or(last).min(last).max(at)
     }
 
-    /// All text, for a scan over everything; lines end with `\n` in it.
+    /// Returns the whole text, with lines that end with `\n`.
     pub(crate) fn everything(&self) -> &str {
         &self.text
     }
 
-    /// The line that holds a byte of [`Log::everything`].
+    /// Returns the line that holds a byte of [`Log::everything`].
     pub(crate) fn line_at_byte(&self, byte: usize) -> usize {
         self.lines.partition_point(|line| line.end() < byte)
     }
 }
 
-/// How much was read, for tests that ask whether somebody reads too much.
+/// Counts lines that are read, for tests of the recognizers' cost.
 #[cfg(test)]
 pub(crate) mod work {
     use std::cell::Cell;

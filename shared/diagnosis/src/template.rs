@@ -1,14 +1,16 @@
-//! Text without what differs from run to run: two runs of the same thing give the same template.
+//! Templates: text without the parts that differ from run to run, so that two runs of the same
+//! thing give the same template.
 //!
-//! Numbers, times and durations become `0`, long hexadecimal words and ids `#`, a path its last component. A number that
-//! belongs to a name stays (`E0308`, `test_2`, `utf8`), because it tells two causes apart.
+//! Numbers, times and durations become `0`, long hexadecimal words and ids `#`, a path its last
+//! component. A number that belongs to a name stays (`E0308`, `test_2`, `utf8`), because it
+//! distinguishes causes.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// One pass over the text, the first alternative that fits wins: ids before numbers, paths before
-/// both.
+/// One pass over the text; the first alternative that matches counts: ids before numbers, paths
+/// before both.
 static VARYING: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?P<when>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]+Z?)?|(?:[0-9]+(?:\.[0-9]+)?(?:ms|us|µs|ns|h|m|s))+\b)",
@@ -20,13 +22,13 @@ static VARYING: LazyLock<Regex> = LazyLock::new(|| {
     .expect("clippy refuses a pattern that does not compile")
 });
 
-/// The template of a text.
+/// Returns the template of a text.
 #[must_use]
 pub(crate) fn of(text: &str) -> String {
-    VARYING.replace_all(text.trim(), plain).into_owned()
+    VARYING.replace_all(text.trim(), placeholder).into_owned()
 }
 
-fn plain(found: &Captures<'_>) -> String {
+fn placeholder(found: &Captures<'_>) -> String {
     if found.name("id").is_some() {
         return "#".to_owned();
     }
@@ -40,7 +42,7 @@ fn plain(found: &Captures<'_>) -> String {
     }
 }
 
-/// Names that programs make up: `tmpkhdkxx97`, `pip-install-a1b2c3d4`, `tmp.Xy12`.
+/// Matches generated names: `tmpkhdkxx97`, `pip-install-a1b2c3d4`, `tmp.Xy12`.
 fn is_random(name: &str) -> bool {
     let made =
         ["tmp", "temp-", "pytest-", "pip-", "rustc"].iter().any(|begin| name.starts_with(begin));

@@ -1,9 +1,11 @@
 //! Which of many errors in a log is the reason: each test is a log that misleads.
 
-use greenline_diagnosis::{Category, Diagnosis, Green, Options, Reader, Verdict, diagnose};
+use greenline_diagnosis::{
+    Category, Diagnosis, DiagnosisOptions, LogReader, PassingLines, Verdict, diagnose,
+};
 
 fn of(log: &str) -> Diagnosis {
-    diagnose(log.as_bytes(), &Options::default())
+    diagnose(log.as_bytes(), &DiagnosisOptions::default())
 }
 
 fn headline(diagnosis: &Diagnosis) -> &str {
@@ -105,7 +107,8 @@ fn an_excerpt_keeps_within_any_budget() {
         (0..2_000).map(|n| format!("src/a.rs:{n}: error: thing {n} is wrong\n")).collect();
     let log = step("cargo build", &many, Some(1));
     for budget in [0, 1, 100, 1_000, 4_096, 16_384] {
-        let diagnosis = diagnose(log.as_bytes(), &Options { budget, ..Options::default() });
+        let diagnosis =
+            diagnose(log.as_bytes(), &DiagnosisOptions { budget, ..DiagnosisOptions::default() });
         assert!(
             diagnosis.excerpt.text.len() <= budget,
             "{} of {budget}",
@@ -152,7 +155,7 @@ fn one_more_failed_test_is_another_failure() {
 #[test]
 fn lines_that_passing_runs_print_as_well_are_not_the_reason() {
     let always = "error: could not read the optional settings, using defaults\n";
-    let green = step("./tool", &format!("{always}all is well\n"), None);
+    let passing_lines = step("./tool", &format!("{always}all is well\n"), None);
     let red = step(
         "./tool",
         &format!("ERROR: the widget is bent\n{}{always}", "working\n".repeat(20)),
@@ -163,11 +166,14 @@ fn lines_that_passing_runs_print_as_well_are_not_the_reason() {
         "without teaching, the last words count"
     );
 
-    let mut taught = Green::new();
-    let mut reader = Reader::new();
-    reader.push(green.as_bytes());
+    let mut taught = PassingLines::new();
+    let mut reader = LogReader::new();
+    reader.push(passing_lines.as_bytes());
     taught.learn(reader);
-    let diagnosis = diagnose(red.as_bytes(), &Options { green: taught, ..Options::default() });
+    let diagnosis = diagnose(
+        red.as_bytes(),
+        &DiagnosisOptions { passing_lines: taught, ..DiagnosisOptions::default() },
+    );
     assert!(headline(&diagnosis).contains("widget is bent"), "{:?}", diagnosis.headline);
 }
 

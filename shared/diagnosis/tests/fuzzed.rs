@@ -1,7 +1,7 @@
 //! Some thousand logs that nobody wrote, the same each time, and SARIF and rules likewise. `fuzz/`
 //! goes on where this stops.
 
-mod holds;
+mod invariants;
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ fn logs_of_snippets() {
         for _ in 0..random.usize(..60) {
             log.extend_from_slice(SNIPPETS[random.usize(..SNIPPETS.len())]);
         }
-        holds::whatever_is_read(&mutated(log, &mut random), &pieces(&mut random));
+        invariants::whatever_is_read(&mutated(log, &mut random), &pieces(&mut random));
     }
 }
 
@@ -76,7 +76,7 @@ fn logs_of_noise() {
     let mut random = Rng::with_seed(4);
     for _ in 0..300 {
         let log: Vec<u8> = (0..random.usize(..4_000)).map(|_| random.u8(..)).collect();
-        holds::whatever_is_read(&log, &pieces(&mut random));
+        invariants::whatever_is_read(&log, &pieces(&mut random));
     }
 }
 
@@ -86,7 +86,9 @@ fn logs_of_tools_mutated() {
     let is_small = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() < LARGEST);
     let logs: Vec<_> = files(&fixtures(), "log").into_iter().filter(is_small).collect();
     let samples: Vec<_> = logs.iter().map(|path| std::fs::read(path).unwrap()).collect();
-    mutate_and_read("logs", &samples, 4_000, |log| holds::whatever_is_read(log, &[3, 90, 7, 200]));
+    mutate_and_read("logs", &samples, 4_000, |log| {
+        invariants::whatever_is_read(log, &[3, 90, 7, 200])
+    });
 }
 
 #[test]
@@ -101,7 +103,7 @@ fn sarif_mutated() {
             let _complaints = sarif::check(repaired.text.as_bytes());
         }
         for complaint in complaints {
-            assert!(!complaint.says.is_empty(), "{complaint:?}");
+            assert!(!complaint.message.is_empty(), "{complaint:?}");
         }
     });
 }

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use greenline_diagnosis::{Diagnosis, Options, diagnose};
+use greenline_diagnosis::{Diagnosis, DiagnosisOptions, diagnose};
 use serde::Deserialize;
 
 /// What people say of a log. Of some they named only the failed tests.
@@ -83,13 +83,13 @@ impl Scores {
         let mut log = Vec::new();
         let packed = fs::File::open(case.join("raw.log.gz")).expect("its log");
         GzDecoder::new(packed).read_to_end(&mut log).expect("a packed log");
-        let got = diagnose(&log, &Options::default());
+        let got = diagnose(&log, &DiagnosisOptions::default());
         if let Some(signals) = &truth.signals {
-            let fits = got.excerpt.text.len() <= Options::LARGEST_EXCERPT;
+            let fits = got.excerpt.text.len() <= DiagnosisOptions::LARGEST_EXCERPT;
             let critical = || signals.iter().filter(|signal| signal.critical);
             self.covered.push(share(fits && critical().all(|one| one.shown(&got))));
             let line = got.headline.as_ref().map_or(0, |quote| quote.line);
-            let telling = !is_exit_code(&log, line) && critical().any(|one| one.holds(line));
+            let telling = !is_exit_code(&log, line) && critical().any(|one| one.invariants(line));
             self.headline.push(share(telling));
             self.category.push(share(truth.category.as_deref() == Some(got.category.as_str())));
         }
@@ -108,7 +108,7 @@ impl Signal {
         self.lines.is_empty() || self.lines.iter().any(|&(first, last)| (first..=last).all(kept))
     }
 
-    fn holds(&self, line: u32) -> bool {
+    fn invariants(&self, line: u32) -> bool {
         self.lines.iter().any(|&(first, last)| (first..=last).contains(&line))
     }
 }

@@ -1,6 +1,6 @@
 //! A log too large to be kept says the same as the small one in it.
 
-use greenline_diagnosis::{Options, Reader, diagnose_read};
+use greenline_diagnosis::{DiagnosisOptions, LogReader, diagnose_read};
 
 const FAILURE: &str = "\
 ==================================== FAILURES ====================================
@@ -16,8 +16,8 @@ FAILED tests/test_sums.py::test_total - assert 3 == 4
 ";
 
 /// The failure after some noise and before more, in a step of its own.
-fn read(before: usize, after: usize) -> Reader {
-    let mut reader = Reader::new();
+fn read(before: usize, after: usize) -> LogReader {
+    let mut reader = LogReader::new();
     let mut line =
         |text: &str| reader.push(format!("2026-05-07T11:59:42.4565285Z {text}\n").as_bytes());
     for heading in ["##[group]Run pytest", "shell: /usr/bin/bash -e {0}", "##[endgroup]"] {
@@ -33,12 +33,12 @@ fn read(before: usize, after: usize) -> Reader {
 #[test]
 fn the_failure_is_found_wherever_it_stands() {
     const MANY: usize = 300_000;
-    let small = diagnose_read(read(10, 10), &Options::default());
+    let small = diagnose_read(read(10, 10), &DiagnosisOptions::default());
     let headline = small.headline.as_ref().map(|quote| &quote.text);
     for (before, after) in [(MANY, 10), (10, MANY), (MANY, MANY)] {
         let log = read(before, after).finish();
         assert!(log.len() < log.total_lines() as usize * 3 / 4, "{} lines were kept", log.len());
-        let large = diagnose_read(read(before, after), &Options::default());
+        let large = diagnose_read(read(before, after), &DiagnosisOptions::default());
         let found = large.headline.as_ref().expect("a headline");
         assert_eq!(Some(&found.text), headline);
         assert!((before + 4..before + 15).contains(&(found.line as usize)), "{}", found.line);

@@ -7,7 +7,7 @@
 
 use std::process::Command;
 
-use greenline_diagnosis::{Options, Reader, diagnose_read};
+use greenline_diagnosis::{DiagnosisOptions, LogReader, diagnose_read};
 
 const MOST_KIB: u64 = 64 * 1024;
 const WHICH: &str = "GREENLINE_TEST_LOG";
@@ -44,13 +44,13 @@ fn logs() -> Vec<Log> {
 fn diagnoses_in_its_own_process() {
     let Ok(which) = std::env::var(WHICH) else { return };
     let Log { piece, times, .. } = logs().into_iter().find(|log| log.name == which).expect("a log");
-    let mut reader = Reader::new();
+    let mut reader = LogReader::new();
     let pieces = piece.repeat(65_536 / piece.len() + 1);
     let whole = times * piece.len() / pieces.len();
     (0..whole).for_each(|_| reader.push(&pieces));
     reader.push(b"\nAssertionError: the last line\n");
-    let diagnosis = diagnose_read(reader, &Options::default());
-    assert!(diagnosis.excerpt.text.len() <= Options::LARGEST_EXCERPT);
+    let diagnosis = diagnose_read(reader, &DiagnosisOptions::default());
+    assert!(diagnosis.excerpt.text.len() <= DiagnosisOptions::LARGEST_EXCERPT);
     println!("height: {} KiB", height());
 }
 
@@ -63,10 +63,10 @@ fn every_log_takes_less_than_64_mib() {
             .env(WHICH, name)
             .output()
             .expect("the program starts again");
-        let said = String::from_utf8_lossy(&output.stdout);
-        let height = said.lines().find_map(|line| line.split("height: ").nth(1));
+        let content = String::from_utf8_lossy(&output.stdout);
+        let height = content.lines().find_map(|line| line.split("height: ").nth(1));
         let height = height.and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
-        let height = height.unwrap_or_else(|| panic!("{name}: {said}{output:?}"));
+        let height = height.unwrap_or_else(|| panic!("{name}: {content}{output:?}"));
         println!("{name}: {height} KiB");
         assert!(height < MOST_KIB, "{name} took {height} KiB");
     }

@@ -1,8 +1,9 @@
-//! As whom a call is made: limits, tokens and kept answers are each one's own.
+//! The identity under which a call is made. Limits, tokens and cached responses are kept for each
+//! identity.
 
 use crate::names::{InstallationId, RepoName};
 
-/// Whom GitHub sees.
+/// The account that GitHub sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Account {
     Anonymous,
@@ -12,7 +13,7 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// The account as a label: there are as many as there are installations.
+    /// Returns the account as a metric label. There are as many labels as installations.
     pub(crate) fn label(self) -> String {
         match self {
             Self::Anonymous => "anonymous".to_owned(),
@@ -23,15 +24,14 @@ impl Account {
     }
 }
 
-/// What a call is about, which says whose credentials it needs.
+/// The subject of a call, which decides whose credentials it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum About {
-    /// A repository.
+pub(crate) enum CallScope {
     Repo(RepoName),
-    /// What one installation sees.
+    /// Everything that one installation can see.
     Installation(InstallationId),
     /// The app itself.
     App,
-    /// Whoever we are.
+    /// The account of the current credentials.
     Ourselves,
 }

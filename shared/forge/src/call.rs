@@ -1,4 +1,4 @@
-//! A call of GitHub's API, before it is made.
+//! A call to GitHub's API, before it is sent.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,60 +7,60 @@ use bytes::Bytes;
 use http::Method;
 use serde::Serialize;
 
-use crate::account::About;
+use crate::account::CallScope;
 use crate::error::{ForgeError, Purpose};
 use crate::names::RepoName;
 
-// What goes before GitHub, or stands for it, may know only the plain kind.
+// A proxy or a stand-in for GitHub may know only the plain media type.
 pub(crate) const JSON: &str = "application/vnd.github+json, application/json;q=0.9";
 pub(crate) const RAW: &str = "application/vnd.github.raw+json, application/json;q=0.1";
 
-/// Most bytes that we read of an answer, if the call does not say.
+/// The most bytes to read of a response if the call sets no limit.
 const USUAL_CAP: u64 = 32 << 20;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) purpose: Purpose,
-    pub(crate) about: About,
+    pub(crate) about: CallScope,
     pub(crate) method: Method,
-    pub(crate) place: Place,
+    pub(crate) place: CallTarget,
     pub(crate) accept: &'static str,
     pub(crate) body: Option<Bytes>,
-    /// Whether doing it twice is as good as doing it once.
+    /// Repeating the call has the same effect as making it once.
     pub(crate) repeatable: bool,
-    pub(crate) take: Take,
+    pub(crate) take: BodyMode,
 }
 
-/// Where a call goes.
+/// The target of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// A path below the base, escaped.
+pub(crate) enum CallTarget {
+    /// An escaped path below the base address.
     Rest(String),
-    /// An absolute address that GitHub gave; the core checks whether it is one of its own.
+    /// An absolute address from GitHub. The client checks that it is below the base address.
     Next(String),
     Graphql,
 }
 
-impl Place {
-    /// The limit that the call counts for, as far as it is known before.
+impl CallTarget {
+    /// Returns the rate limit that the call counts against, as far as it is known beforehand.
     pub(crate) fn resource(&self) -> &'static str {
         if *self == Self::Graphql { "graphql" } else { "core" }
     }
 }
 
-/// How the answer is taken.
+/// The way a response is consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
-    /// Whole, up to this many bytes.
+pub(crate) enum BodyMode {
+    /// Buffered, up to this many bytes.
     Whole(u64),
-    /// As it flows; a redirect to elsewhere is handed back.
+    /// Streamed. A redirect to another host is returned to the caller.
     Flowing,
 }
 
-impl Call {
+impl ApiCall {
     pub(crate) fn new(
         method: Method,
-        about: About,
+        about: CallScope,
         path: impl Into<String>,
         purpose: impl Into<Purpose>,
     ) -> Self {
@@ -69,20 +69,20 @@ impl Call {
             purpose: purpose.into(),
             about,
             method,
-            place: Place::Rest(path.into()),
+            place: CallTarget::Rest(path.into()),
             accept: JSON,
             body: None,
             repeatable,
-            take: Take::Whole(USUAL_CAP),
+            take: BodyMode::Whole(USUAL_CAP),
         }
     }
 
-    /// A GET about a repository; `path` follows `/repos/OWNER/NAME`.
+    /// Builds a GET about a repository; `path` follows `/repos/OWNER/NAME`.
     pub(crate) fn get(repo: &RepoName, path: impl AsRef<str>, purpose: impl Into<Purpose>) -> Self {
         Self::of(Method::GET, repo, path, purpose)
     }
 
-    /// A call about a repository; `path` follows `/repos/OWNER/NAME`.
+    /// Builds a call about a repository; `path` follows `/repos/OWNER/NAME`.
     pub(crate) fn of(
         method: Method,
         repo: &RepoName,
@@ -90,7 +90,7 @@ impl Call {
         purpose: impl Into<Purpose>,
     ) -> Self {
         let path = format!("/repos/{repo}{}", path.as_ref());
-        Self::new(method, About::Repo(repo.clone()), path, purpose)
+        Self::new(method, CallScope::Repo(repo.clone()), path, purpose)
     }
 
     pub(crate) fn with(mut self, body: &(impl Serialize + ?Sized)) -> Result<Self, ForgeError> {
@@ -107,17 +107,18 @@ impl Call {
         self
     }
 
-    pub(crate) fn taking(mut self, take: Take) -> Self {
+    pub(crate) fn taking(mut self, take: BodyMode) -> Self {
         self.take = take;
         self
     }
 
-    pub(crate) fn at(&self, place: Place) -> Self {
+    pub(crate) fn at(&self, place: CallTarget) -> Self {
         Self { place, ..self.clone() }
     }
 }
 
-/// A piece of a path, escaped: nothing in it can end the piece. Slashes stay with `keep_slashes`.
+/// Escapes one piece of a path, so that nothing in it can end the piece. Slashes stay if
+/// `keep_slashes` is set.
 pub(crate) fn escaped(text: &str, keep_slashes: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -127,14 +128,14 @@ pub(crate) fn escaped(text: &str, keep_slashes: bool) -> String {
         } else if byte == b'.' && !only_dots(text) {
             out.push('.');
         } else {
-            // Writing to a String can't fail.
+            // Writing to a `String` can't fail.
             let _ = write!(out, "%{byte:02X}");
         }
     }
     out
 }
 
-/// `.` and `..` would be taken for steps in the path.
+/// `.` and `..` would act as steps in the path.
 fn only_dots(text: &str) -> bool {
     text.split('/').any(|piece| piece == "." || piece == "..")
 }
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_repeated_is_what_may_be() {
         let repo = "acme/app".parse().unwrap();
-        assert!(Call::of(Method::PATCH, &repo, "", "mend").repeatable);
-        assert!(!Call::of(Method::POST, &repo, "", "make").repeatable);
+        assert!(ApiCall::of(Method::PATCH, &repo, "", "hint").repeatable);
+        assert!(!ApiCall::of(Method::POST, &repo, "", "make").repeatable);
     }
 }

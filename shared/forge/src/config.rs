@@ -1,4 +1,4 @@
-//! Which GitHub, as whom, and how patient.
+//! Configuration of the client: address, credentials, retries.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,57 +10,53 @@ use url::Url;
 use crate::error::ForgeError;
 use crate::jwt::AppKey;
 
-/// Everything that a [`Forge`](crate::Forge) is made of.
+/// The configuration of a [`Forge`](crate::Forge).
 #[derive(Debug, Clone)]
 pub struct ForgeConfig {
-    /// Which GitHub.
     pub api: ApiBase,
-    /// As whom.
-    pub credentials: Credentials,
-    /// What time it is.
+    pub credentials: GitHubCredentials,
     pub clock: Clock,
-    /// How long to wait, and how often to try.
-    pub patience: Patience,
-    /// How waiting is done.
-    pub pause: Pause,
-    /// How many bytes of answers are kept to be asked for by ETag.
+    pub retry_limits: RetryLimits,
+    pub pause: PauseMode,
+    /// The size of the response cache.
     pub cache_bytes: usize,
-    /// What jitter is drawn from. Two processes should not have the same.
+    /// The seed of the jitter. Two processes should not share one.
     pub seed: u64,
 }
 
 impl ForgeConfig {
-    /// github.com, with the defaults for everything else.
+    /// Uses github.com and the defaults for everything else.
     #[must_use]
-    pub fn new(credentials: Credentials, clock: Clock) -> Self {
+    pub fn new(credentials: GitHubCredentials, clock: Clock) -> Self {
         Self {
             api: ApiBase::default(),
             credentials,
             clock,
-            patience: Patience::default(),
-            pause: Pause::Sleep,
+            retry_limits: RetryLimits::default(),
+            pause: PauseMode::Sleep,
             cache_bytes: 16 << 20,
             seed: fastrand::u64(..),
         }
     }
 
-    /// What the settings say, with the defaults for everything else.
+    /// Applies the settings, and defaults for everything else.
     ///
     /// # Errors
     ///
-    /// When the address or the app's key can't be used.
+    /// When the address or the app's key is invalid.
     pub fn of(settings: &GitHubSettings, clock: Clock) -> Result<Self, ForgeError> {
         let credentials = match &settings.login {
-            None => Credentials::Anonymous,
-            Some(GitHubLogin::Token(token)) => Credentials::Token(token.clone()),
-            Some(GitHubLogin::App { id, private_key }) => {
-                Credentials::App { id: id.clone(), key: AppKey::from_pem(private_key.expose())? }
-            }
+            None => GitHubCredentials::Anonymous,
+            Some(GitHubLogin::Token(token)) => GitHubCredentials::Token(token.clone()),
+            Some(GitHubLogin::App { id, private_key }) => GitHubCredentials::App {
+                id: id.clone(),
+                key: AppKey::from_pem(private_key.expose())?,
+            },
         };
         Ok(Self::new(credentials, clock).at(ApiBase::parse(&settings.api_url)?))
     }
 
-    /// The same for another GitHub.
+    /// Replaces the API's address.
     #[must_use]
     pub fn at(mut self, api: ApiBase) -> Self {
         self.api = api;
@@ -68,43 +64,42 @@ impl ForgeConfig {
     }
 }
 
-/// As whom GitHub is called.
+/// The credentials for GitHub.
 #[derive(Debug, Clone)]
-pub enum Credentials {
-    /// As nobody: public repositories, 60 calls an hour.
+pub enum GitHubCredentials {
+    /// No credentials: public repositories, 60 calls an hour.
     Anonymous,
-    /// With a personal access token, or the token of a workflow.
+    /// A personal access token, or a workflow's token.
     Token(Secret),
-    /// As an app, which has a token of an hour for each account that installed it.
+    /// An app, which receives an hourly token for each account that installed it.
     App {
         /// The app's id or client id.
         id: String,
-        /// Its private key.
         key: AppKey,
     },
 }
 
-/// How long to wait for GitHub, and how often to try.
+/// Time limits and retries for calls to GitHub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// How often a call that may be repeated is tried.
+pub struct RetryLimits {
+    /// The number of attempts for a call that may be repeated.
     pub attempts: usize,
-    /// The first pause between two tries; the next ones double.
+    /// The pause before the second attempt; each further pause doubles.
     pub first_pause: Duration,
-    /// The longest pause between two tries.
+    /// The longest pause between two attempts.
     pub longest_pause: Duration,
-    /// How long one call may wait in all, for a limit to end, say. A longer wait is an error at
-    /// once, which says until when.
+    /// The total time that one call may wait, for example for a limit to end. A longer wait fails
+    /// at once with the time of the next attempt.
     pub longest_wait: Duration,
-    /// How long one try may take, with its answer.
+    /// The time for one attempt, including its response.
     pub answer: Duration,
-    /// How long a connection may take, and a body may stand still.
+    /// The time to connect, and the time a body may stand still.
     pub silence: Duration,
-    /// How long the reading of a log may take.
+    /// The time to read a log.
     pub download: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryLimits {
     fn default() -> Self {
         Self {
             attempts: 4,
@@ -118,16 +113,15 @@ impl Default for Patience {
     }
 }
 
-/// How waiting is done.
+/// The way pauses are spent.
 #[derive(Debug, Clone)]
-pub enum Pause {
-    /// By sleeping.
+pub enum PauseMode {
     Sleep,
-    /// By moving a clock: for tests, which do not wait.
+    /// Moves a clock, for tests that don't wait.
     Move(ManualClock),
 }
 
-impl Pause {
+impl PauseMode {
     pub(crate) async fn wait(&self, time: Duration) {
         match self {
             Self::Sleep => tokio::time::sleep(time).await,
@@ -139,7 +133,7 @@ impl Pause {
     }
 }
 
-/// Where GitHub's API is: `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise
+/// The address of GitHub's API: `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise
 /// Server. Credentials are sent nowhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiBase {
@@ -154,12 +148,12 @@ impl Default for ApiBase {
 }
 
 impl ApiBase {
-    /// Reads an address.
+    /// Parses an address.
     ///
     /// # Errors
     ///
-    /// When it is none, has no host, or is plain http to another machine: the credentials would
-    /// be readable on the way.
+    /// When the text is no address, has no host, or is plain http to another machine: credentials
+    /// would be readable in transit.
     pub fn parse(text: &str) -> Result<Self, ForgeError> {
         let wrong = |why: &str| Err(ForgeError::Settings(format!("{text:?}: {why}")));
         let Ok(mut rest) = Url::parse(text.trim()) else {
@@ -183,7 +177,7 @@ impl ApiBase {
         Ok(Self { rest, graphql })
     }
 
-    /// The address of a path, which begins with a slash and is already escaped.
+    /// Returns the address of a path that begins with a slash and is already escaped.
     pub(crate) fn rest(&self, path: &str) -> String {
         format!("{}{path}", self.rest.as_str().trim_end_matches('/'))
     }
@@ -192,15 +186,16 @@ impl ApiBase {
         self.graphql.as_str()
     }
 
-    /// Whether credentials may be sent there: same scheme, host, port, and under the same path.
+    /// Returns `true` if credentials may be sent to `url`: same scheme, host and port, and below
+    /// the same path.
     pub(crate) fn covers(&self, url: &Url) -> bool {
         let path = self.rest.path().trim_end_matches('/');
         let inside = url.path().strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
         url.origin() == self.rest.origin() && inside && url.username().is_empty()
     }
 
-    /// Whether something may be fetched from there without credentials: over https, or from this
-    /// machine where the API itself is on this machine.
+    /// Returns `true` if `url` may be fetched without credentials: over https, or from this machine
+    /// if the API itself is on this machine.
     pub(crate) fn lets_fetch(&self, url: &Url) -> bool {
         url.scheme() == "https" || (is_loopback(&self.rest) && is_loopback(url))
     }

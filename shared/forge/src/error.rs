@@ -1,139 +1,125 @@
-//! Why a call to GitHub failed, by what the caller can do about it.
+//! Errors of calls to GitHub, by what the caller can do about them.
 
 use std::sync::Arc;
 
 use crate::names::{JobId, Sha};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
-/// What a call was for, as the end of "failed to …".
+/// The purpose of a call, as the end of "failed to …".
 pub type Purpose = Arc<str>;
 
-/// Why a call to GitHub failed, by what the caller can do about it.
+/// The reason why a call to GitHub failed, by what the caller can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
-    /// No answer, not a whole one, or not in time. A write may have taken effect: look before
-    /// doing it again.
+    /// No response, an incomplete one, or none in time. A write may have taken effect: look before
+    /// repeating it.
     #[error("failed to {purpose}: {why}")]
     Unreachable {
-        /// What the call was for.
         purpose: Purpose,
-        /// What went wrong on the way.
+        /// The fault on the network.
         why: String,
     },
-    /// GitHub itself failed. A write may have taken effect: look before doing it again.
-    #[error("failed to {purpose}: GitHub answers {status}{}", said(.message))]
+    /// GitHub itself failed. A write may have taken effect: look before repeating it.
+    #[error("failed to {purpose}: GitHub answers {status}{}", with_message(.message))]
     Failing {
-        /// What the call was for.
         purpose: Purpose,
-        /// The HTTP status.
         status: u16,
-        /// What GitHub says.
+        /// GitHub's message.
         message: String,
     },
     /// Too many calls. Nothing took effect: try again at `until`, not before.
     #[error("failed to {purpose}: GitHub's {limit} limit is reached until {}", .until.to_rfc3339())]
     RateLimited {
-        /// What the call was for.
         purpose: Purpose,
-        /// Which limit.
-        limit: Limit,
-        /// When calls are welcome again, by our clock.
-        until: Moment,
+        limit: RateLimitKind,
+        /// The earliest time of the next call, by the local clock.
+        until: Timestamp,
     },
-    /// The credentials are wrong, expired or revoked: mend the settings.
-    #[error("failed to {purpose}: GitHub does not accept the credentials{}", said(.message))]
+    /// The credentials are wrong, expired or revoked: correct the settings.
+    #[error("failed to {purpose}: GitHub does not accept the credentials{}", with_message(.message))]
     Unauthorized {
-        /// What the call was for.
         purpose: Purpose,
-        /// What GitHub says.
+        /// GitHub's message.
         message: String,
     },
     /// The credentials lack a permission: grant it.
-    #[error("failed to {purpose}: not allowed{}{}", said(.message), needs(.permission))]
+    #[error("failed to {purpose}: not allowed{}{}", with_message(.message), needs(.permission))]
     Forbidden {
-        /// What the call was for.
         purpose: Purpose,
-        /// What GitHub says.
+        /// GitHub's message.
         message: String,
-        /// What would be enough, such as `checks=write`, if GitHub says.
+        /// A sufficient permission, such as `checks=write`, if GitHub names one.
         permission: Option<String>,
     },
-    /// It is not there, or hidden from these credentials.
+    /// The resource does not exist, or these credentials can't see it.
     #[error("failed to {purpose}: not there, or not to be seen{}", needs(.permission))]
     NotFound {
-        /// What the call was for.
         purpose: Purpose,
-        /// What would be enough to see it, if GitHub says.
+        /// A permission that is enough to see it, if GitHub names one.
         permission: Option<String>,
     },
-    /// The log is not there: expired, deleted, or the job has not written one.
+    /// The log expired, was deleted, or is not written yet.
     #[error("the log of job {0} is gone")]
     LogGone(JobId),
-    /// The branch is not where it was expected. Nothing was written: look and plan anew.
+    /// The branch is not at the expected commit. Nothing was written: read its state and plan
+    /// again.
     #[error("failed to {purpose}: the branch is no longer at {}", .expected.short())]
     HeadMoved {
-        /// What the call was for.
         purpose: Purpose,
-        /// Where it should have been.
+        /// The expected commit.
         expected: Sha,
     },
-    /// It can't be done in the state that things are in: conflicts, not mergeable, already done.
+    /// The current state does not allow it: conflicts, not mergeable, already done.
     #[error("failed to {purpose}: {message}")]
     Conflict {
-        /// What the call was for.
         purpose: Purpose,
-        /// What GitHub says.
+        /// GitHub's message.
         message: String,
     },
-    /// GitHub refuses what was asked. No repetition will help.
-    #[error("failed to {purpose}: GitHub refuses it ({status}){}", said(.message))]
+    /// GitHub rejects the request. Repeating it does not help.
+    #[error("failed to {purpose}: GitHub refuses it ({status}){}", with_message(.message))]
     Invalid {
-        /// What the call was for.
         purpose: Purpose,
-        /// The HTTP status.
         status: u16,
-        /// What GitHub says, with its reasons.
+        /// GitHub's message with its reasons.
         message: String,
     },
-    /// The answer is larger than we read.
+    /// The response exceeds the limit.
     #[error("failed to {purpose}: the answer has more than {cap} bytes")]
     TooLarge {
-        /// What the call was for.
         purpose: Purpose,
-        /// How much we read.
+        /// The limit in bytes.
         cap: u64,
     },
-    /// The answer is not what it should be: a proxy's page, or a GitHub that we don't know.
+    /// The response has an unexpected format: a proxy's page, or an unknown version of GitHub.
     #[error("failed to {purpose}: the answer can't be read: {why}")]
     Unreadable {
-        /// What the call was for.
         purpose: Purpose,
-        /// Where and why.
+        /// The place and the reason.
         why: String,
     },
-    /// GitHub sends us somewhere that we don't go.
+    /// GitHub redirects to an address that is not followed.
     #[error("failed to {purpose}: redirected to {target}, which is not followed")]
     Redirected {
-        /// What the call was for.
         purpose: Purpose,
-        /// Where to, without query.
+        /// The address without its query.
         target: String,
     },
-    /// The settings can't work.
+    /// The settings are invalid.
     #[error("{0}")]
     Settings(String),
 }
 
-/// Which of GitHub's limits.
+/// The kinds of GitHub's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// So many calls or points an hour.
+pub enum RateLimitKind {
+    /// Calls or points an hour.
     Primary,
-    /// Too much at once, or too many writes.
+    /// Too many concurrent calls, or too many writes.
     Secondary,
 }
 
-impl std::fmt::Display for Limit {
+impl std::fmt::Display for RateLimitKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Primary => "primary",
@@ -142,7 +128,7 @@ impl std::fmt::Display for Limit {
     }
 }
 
-fn said(message: &str) -> String {
+fn with_message(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
@@ -151,34 +137,34 @@ fn needs(permission: &Option<String>) -> String {
 }
 
 impl ForgeError {
-    /// Whether the same call may work later, without anyone changing anything.
+    /// Returns `true` if the same call may succeed later without anyone changing anything.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failing { .. } | Self::RateLimited { .. })
     }
 
-    /// Whether a write may have taken effect although it failed.
+    /// Returns `true` if a write may have taken effect although the call failed.
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failing { .. } | Self::Unreadable { .. })
     }
 
-    /// When to try again, where GitHub says.
+    /// Returns the time of the next attempt, if GitHub names it.
     #[must_use]
-    pub fn retry_at(&self) -> Option<Moment> {
+    pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
             Self::RateLimited { until, .. } => Some(*until),
             _ => None,
         }
     }
 
-    /// Whether it is about something that is not there or may not be seen.
+    /// Returns `true` if the resource does not exist or can't be seen.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::NotFound { .. } | Self::LogGone(_))
     }
 
-    /// One word of a short, fixed list, for labels.
+    /// Returns one word of a short, fixed list, for labels.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,51 +1,51 @@
-//! The handle on one GitHub.
+//! The client of one GitHub.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::{Credentials, ForgeConfig};
-use crate::core::Core;
+use crate::client::ApiClient;
+use crate::config::{ForgeConfig, GitHubCredentials};
 use crate::error::ForgeError;
-use crate::meter::Reading;
 use crate::names::InstallationId;
+use crate::rate_limit::RateLimitReading;
 
-/// A handle on one GitHub, as one app, with one token or as nobody. Cheap to clone: clones share
-/// connections, tokens, limits and kept answers.
+/// A client of one GitHub, as an app, with a token, or anonymous. Clones are cheap and share
+/// connections, tokens, limits and the cache.
 #[derive(Clone)]
 pub struct Forge {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<ApiClient>,
 }
 
 impl Forge {
-    /// Makes a client. Nothing is asked yet.
+    /// Creates a client without calling GitHub.
     ///
-    /// To be called inside a Tokio runtime, which keeps the connections.
+    /// Call it inside a Tokio runtime, which owns the connections.
     ///
     /// # Errors
     ///
-    /// When the machine has no certificates to trust.
+    /// When the machine has no trusted certificates.
     pub fn new(config: ForgeConfig) -> Result<Self, ForgeError> {
-        Ok(Self { core: Arc::new(Core::new(config)?) })
+        Ok(Self { core: Arc::new(ApiClient::new(config)?) })
     }
 
-    /// Whether this is an app, which can write check runs and sees its own deliveries.
+    /// Returns `true` for an app, which can write check runs and list its own deliveries.
     #[must_use]
     pub fn is_app(&self) -> bool {
-        matches!(self.core.config.credentials, Credentials::App { .. })
+        matches!(self.core.config.credentials, GitHubCredentials::App { .. })
     }
 
-    /// What is left of each limit, as far as answers have said.
+    /// Returns the rest of each limit, as of the last response.
     #[must_use]
-    pub fn meter(&self) -> Vec<Reading> {
-        self.core.meter.readings()
+    pub fn rate_limits(&self) -> Vec<RateLimitReading> {
+        self.core.rate_limits.rate_limit_readings()
     }
 
-    /// Takes note of the installation of an owner, which webhooks say: one look-up less.
+    /// Stores the installation of an owner, as reported by a webhook. This saves a lookup.
     pub async fn note_installation(&self, owner: &str, id: InstallationId) {
         self.core.tokens.note(owner, id).await;
     }
 
-    /// Forgets the installation of an owner, which a webhook says is gone.
+    /// Removes the installation of an owner, which a webhook reports as deleted.
     pub fn forget_installation(&self, owner: &str) {
         self.core.tokens.drop_owner(owner);
     }

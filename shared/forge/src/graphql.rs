@@ -1,7 +1,7 @@
-//! Calls of GitHub's GraphQL API.
+//! Calls to GitHub's GraphQL API.
 //!
-//! An answer may have data and errors at once: a check that can't be seen costs one entry, not
-//! the page. Which of both counts is for the caller to say.
+//! A response may hold data and errors at once: a check that these credentials can't see costs one
+//! entry, not the page. The caller decides which of the two counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,108 +11,117 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::account::About;
-use crate::call::{Call, Place};
-use crate::core::Core;
-use crate::error::{ForgeError, Limit, Purpose};
+use crate::account::CallScope;
+use crate::call::{ApiCall, CallTarget};
+use crate::client::ApiClient;
+use crate::error::{ForgeError, Purpose, RateLimitKind};
 use crate::model::{list, or_default, or_none};
 
-/// Whether asking twice is as good as asking once.
+/// Declares whether a query may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum GraphQlOperation {
     Query,
     Mutation,
 }
 
-/// One of GraphQL's errors.
+/// An error in a GraphQL response.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(crate) struct Fault {
+pub(crate) struct GraphQlError {
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub(crate) kind: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) message: String,
 }
 
-/// What came: data, errors, or both.
+/// A GraphQL response: data, errors, or both.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-pub(crate) struct Said<T> {
+pub(crate) struct GraphQlResponse<T> {
     #[serde(default = "Option::default")]
     pub(crate) data: Option<T>,
     #[serde(default, deserialize_with = "list")]
-    pub(crate) errors: Vec<Fault>,
-    /// An answer that is no GraphQL says so here.
+    pub(crate) errors: Vec<GraphQlError>,
+    /// Set by a response that is not GraphQL.
     #[serde(default, deserialize_with = "or_none")]
     message: Option<String>,
 }
 
-impl Core {
+impl ApiClient {
     pub(crate) async fn graphql<T: DeserializeOwned>(
         &self,
-        about: About,
+        about: CallScope,
         purpose: impl Into<Purpose>,
-        asking: Asking,
+        operation: GraphQlOperation,
         (query, variables): (&str, Value),
-    ) -> Result<Said<T>, ForgeError> {
-        let mut call = Call::new(Method::POST, about, String::new(), purpose).at(Place::Graphql);
-        call.repeatable = asking == Asking::Query;
+    ) -> Result<GraphQlResponse<T>, ForgeError> {
+        let mut call =
+            ApiCall::new(Method::POST, about, String::new(), purpose).at(CallTarget::Graphql);
+        call.repeatable = operation == GraphQlOperation::Query;
         let call = call.with(&serde_json::json!({ "query": query, "variables": variables }))?;
-        let said: Said<T> = self.json(&call).await?;
-        match said.errors.iter().find(|fault| fault.kind == "RATE_LIMITED") {
+        let received: GraphQlResponse<T> = self.json(&call).await?;
+        match received.errors.iter().find(|graphql_error| graphql_error.kind == "RATE_LIMITED") {
             Some(_) => Err(self.out_of_points(&call).await),
-            None => Ok(said),
+            None => Ok(received),
         }
     }
 
-    /// GraphQL says with status 200 that the points are used up. When there are new ones is in
-    /// the headers, which the meter has read.
-    async fn out_of_points(&self, call: &Call) -> ForgeError {
+    /// GraphQL reports exhausted points with status 200. The time of the reset is in the headers,
+    /// which the rate limit state has read.
+    async fn out_of_points(&self, call: &ApiCall) -> ForgeError {
         let wait = match self.account(&call.about).await {
-            Ok(account) => self.meter.wait(account, call.place.resource()),
+            Ok(account) => self.rate_limits.wait(account, call.place.resource()),
             Err(_) => None,
         };
-        let (limit, wait) = wait.unwrap_or((Limit::Primary, Duration::from_secs(60)));
-        let until = self.meter.in_time(wait);
+        let (limit, wait) = wait.unwrap_or((RateLimitKind::Primary, Duration::from_secs(60)));
+        let until = self.rate_limits.in_time(wait);
         ForgeError::RateLimited { purpose: Arc::clone(&call.purpose), limit, until }
     }
 }
 
-impl<T> Said<T> {
-    /// The data, whatever else was said.
-    pub(crate) fn data(self, purpose: &Purpose) -> Result<(T, Vec<Fault>), ForgeError> {
+impl<T> GraphQlResponse<T> {
+    /// Returns the data and the errors beside it.
+    pub(crate) fn data(self, purpose: &Purpose) -> Result<(T, Vec<GraphQlError>), ForgeError> {
         match self.data {
             Some(data) => Ok((data, self.errors)),
-            None => Err(fault(purpose, &self.errors, self.message)),
+            None => Err(graphql_error(purpose, &self.errors, self.message)),
         }
     }
 
-    /// The data, if nothing went wrong.
+    /// Returns the data if there are no errors.
     pub(crate) fn clean(self, purpose: &Purpose) -> Result<T, ForgeError> {
         match self.data {
             Some(data) if self.errors.is_empty() => Ok(data),
-            _ => Err(fault(purpose, &self.errors, self.message)),
+            _ => Err(graphql_error(purpose, &self.errors, self.message)),
         }
     }
 }
 
-fn fault(purpose: &Purpose, faults: &[Fault], message: Option<String>) -> ForgeError {
+fn graphql_error(
+    purpose: &Purpose,
+    errors: &[GraphQlError],
+    message: Option<String>,
+) -> ForgeError {
     let purpose = Arc::clone(purpose);
-    let kind = faults.first().map_or("", |fault| fault.kind.as_str());
-    let said: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
-    let message = if said.is_empty() { message.unwrap_or_default() } else { said.join("; ") };
+    let kind = errors.first().map_or("", |graphql_error| graphql_error.kind.as_str());
+    let received: Vec<&str> =
+        errors.iter().map(|graphql_error| graphql_error.message.as_str()).collect();
+    let message =
+        if received.is_empty() { message.unwrap_or_default() } else { received.join("; ") };
     match kind {
         "NOT_FOUND" => ForgeError::NotFound { purpose, permission: None },
         "FORBIDDEN" | "INSUFFICIENT_SCOPES" => {
             ForgeError::Forbidden { purpose, message, permission: None }
         }
         "UNPROCESSABLE" | "STALE_DATA" => ForgeError::Conflict { purpose, message },
-        // A query that took too long, or a failure inside GitHub, comes without a kind.
-        "" if said_passing(&message) => ForgeError::Failing { purpose, status: 502, message },
+        // A query that took too long, and an internal failure of GitHub, have no kind.
+        "" if is_transient_message(&message) => {
+            ForgeError::Failing { purpose, status: 502, message }
+        }
         _ => ForgeError::Invalid { purpose, status: 200, message },
     }
 }
 
-fn said_passing(message: &str) -> bool {
+fn is_transient_message(message: &str) -> bool {
     ["Something went wrong", "timeout", "timedout", "couldn't respond"]
         .iter()
         .any(|words| message.contains(words))

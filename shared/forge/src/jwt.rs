@@ -1,7 +1,7 @@
-//! How an app proves who it is: a JSON Web Token that lasts minutes, signed with its key.
+//! JSON Web Tokens by which an app proves its identity: short-lived, signed with the app's key.
 //!
-//! The signature is made by the TLS library that is there anyway. The client's own way would bring
-//! a second implementation of RSA, and looks at the machine's clock instead of ours.
+//! The TLS library, which is a dependency anyway, makes the signature. octocrab's own way would add
+//! a second implementation of RSA, and reads the machine's clock instead of the injected one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::error::ForgeError;
 
-/// GitHub wants no more than ten minutes; its clock and ours may differ by one.
+/// GitHub accepts at most ten minutes, and the two clocks may differ by one.
 const BEFORE_S: u64 = 60;
 const AFTER_S: u64 = 9 * 60;
 
@@ -30,23 +30,23 @@ struct Claims<'a> {
     iss: &'a str,
 }
 
-/// An app's private key. Never printed.
+/// An app's private key. It is never printed.
 #[derive(Clone)]
 pub struct AppKey(Arc<dyn SigningKey>);
 
 impl AppKey {
-    /// Reads the PEM file that GitHub gave.
+    /// Parses the PEM file from GitHub.
     ///
     /// # Errors
     ///
     /// When it holds no RSA key.
     pub fn from_pem(pem: &str) -> Result<Self, ForgeError> {
         let wrong = || {
-            let mend =
+            let hint =
                 "the app's private key can't be read: give the .pem file from GitHub as it is";
-            ForgeError::Settings(mend.to_owned())
+            ForgeError::Settings(hint.to_owned())
         };
-        // Environment variables often carry the line breaks as two characters.
+        // Environment variables often hold line breaks as two characters.
         let pem = pem.replace("\\n", "\n");
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| wrong())?;
         let key = any_supported_type(&der).map_err(|_| wrong())?;
@@ -56,7 +56,7 @@ impl AppKey {
         }
     }
 
-    /// A token for the app `id`, that begins to count at `now_ms`.
+    /// Creates a token for the app `id` that is valid from `now_ms`.
     pub(crate) fn token(&self, id: &str, now_ms: u64) -> Result<String, ForgeError> {
         let now = now_ms / 1_000;
         let failed = || ForgeError::Settings("the app's private key can't sign".to_owned());
@@ -81,7 +81,7 @@ mod tests {
 
     const PEM: &str = include_str!("../tests/app-key-for-tests.pem");
 
-    /// Made by `openssl dgst -sha256 -sign`.
+    /// Created by `openssl dgst -sha256 -sign`.
     const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjE3MDAwMDA1NDAsImlhdCI6MTY5OTk5OTk0MCwiaXNzIjoiNDcxMSJ9.LlgUhW9UneZQKXUbG3fwvT9M54xIvcoUTMg1J5kj_aeo4sm84FIsS8KxJ-CJtNjDkUp_obQMBImVa2eZ80h6JO4C5vOS2tH6yNNkvF3AVntbtt6-EAJuLtwFloqAL-IXNhqhCjlTMpAcwNpq8MvfhSaa0st839cyEKQ0kywFZsPj0QtmQH_ZrGBtgASHynZMUzJZ9fwzVdJdGdPDBkssQvHFiklOl-Vdjf9p3Sa2JfC0IOydmA7PddhzegDnAd2NCsBiManJc27cTKk-0vhY7RW-32xUvbBbwR9oklhTJu4x0GGx0n9oJ6F6PoomOlaCstQS3V0LXyUSs-PTwivvJg";
 
     #[test]

@@ -1,9 +1,9 @@
-//! Logs, read as they come.
+//! Logs as streams.
 //!
-//! GitHub answers with an address on another host that is good for a minute. It is asked without
-//! credentials: its own query is what opens it. Bytes are handed on as they arrive, up to a cap,
-//! and none are kept. A body that breaks off is taken up again at the byte where it broke, from a
-//! fresh address; one that stands still, or takes too long, is an error.
+//! GitHub answers with an address on another host that is valid for a minute. That host gets no
+//! credentials: the query authorizes the request. Bytes are passed on as they arrive, up to a cap,
+//! and none are kept. A broken body resumes at the byte where it broke, from a fresh address. A
+//! body that stalls or takes too long is an error.
 
 use std::sync::Arc;
 
@@ -13,58 +13,58 @@ use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::call::{Call, Take};
-use crate::core::{Content, Core, page, refused_target};
+use crate::call::{ApiCall, BodyMode};
+use crate::client::{ApiClient, ResponseContent, page, refused_target};
 use crate::error::ForgeError;
 use crate::names::JobId;
-use crate::retry::Tries;
-use crate::transport::{Body, Trouble, next};
+use crate::retry::RetryBudget;
+use crate::transport::{Body, TransportError, next};
 
-/// How often one address may point to another.
+/// The most redirects to follow for one log.
 const HOPS: usize = 3;
 
-/// Whose log it is.
+/// The owner of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum LogSource {
     By(JobId),
     Together,
 }
 
 /// A log that is being read.
 pub struct LogStream {
-    core: Arc<Core>,
-    call: Call,
-    written: Written,
+    core: Arc<ApiClient>,
+    call: ApiCall,
+    source: LogSource,
     body: Body,
-    /// What was handed on.
+    /// Bytes passed on so far.
     read: u64,
-    /// What the body gives that was handed on before.
+    /// Bytes at the start of the current body that were passed on before.
     again: u64,
     cap: u64,
     cut: bool,
-    tries: Tries,
+    tries: RetryBudget,
     deadline: Instant,
 }
 
 impl LogStream {
     pub(crate) async fn open(
-        core: Arc<Core>,
-        call: Call,
-        written: Written,
+        core: Arc<ApiClient>,
+        call: ApiCall,
+        source: LogSource,
         cap: u64,
     ) -> Result<Self, ForgeError> {
-        let call = call.taking(Take::Flowing);
+        let call = call.taking(BodyMode::Flowing);
         let mut tries = core.tries();
-        let deadline = Instant::now() + core.config.patience.download;
-        let (body, again) = reopen(&core, &call, written, 0, &mut tries).await?;
-        Ok(Self { core, call, written, body, read: 0, again, cap, cut: false, tries, deadline })
+        let deadline = Instant::now() + core.config.retry_limits.download;
+        let (body, again) = reopen(&core, &call, source, 0, &mut tries).await?;
+        Ok(Self { core, call, source, body, read: 0, again, cap, cut: false, tries, deadline })
     }
 
-    /// The next bytes; none at the end, or where the cap is.
+    /// Returns the next bytes, or `None` at the end of the log or at the cap.
     ///
     /// # Errors
     ///
-    /// When the log breaks off and can't be taken up again, or takes too long.
+    /// When the log breaks off and can't be resumed, or takes too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ForgeError> {
         while self.read < self.cap {
             match self.next().await {
@@ -74,19 +74,19 @@ impl LogStream {
                         return Ok(Some(fresh));
                     }
                 }
-                Err(error) => self.take_up_again(error).await?,
+                Err(error) => self.resume(error).await?,
             }
         }
-        // Whether more would have come is known only by asking.
+        // Only another read shows whether more would have come.
         self.cut = self.cut || matches!(self.next().await, Ok(Some(_)) | Err(_));
         Ok(None)
     }
 
-    /// Hands all bytes to `sink`, and says how many there were.
+    /// Passes all bytes to `sink`, and returns their number.
     ///
     /// # Errors
     ///
-    /// As [`LogStream::chunk`]; what came before was handed on.
+    /// As [`LogStream::chunk`]. Bytes before the error were passed on.
     pub async fn each(&mut self, mut sink: impl FnMut(&[u8])) -> Result<u64, ForgeError> {
         while let Some(bytes) = self.chunk().await? {
             sink(&bytes);
@@ -94,7 +94,7 @@ impl LogStream {
         Ok(self.read)
     }
 
-    /// All bytes at once; as many as the cap allows are in memory then.
+    /// Returns all bytes, buffered up to the cap.
     ///
     /// # Errors
     ///
@@ -105,20 +105,20 @@ impl LogStream {
         Ok(whole)
     }
 
-    /// Whether there was more than the cap allows; known at the end.
+    /// Returns `true` if the log is longer than the cap; known at the end.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.cut
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, ForgeError> {
-        let reading = next(&mut self.body, self.core.config.patience.silence);
-        let late = Err(Trouble::Lost("it takes too long".to_owned()));
+        let reading = next(&mut self.body, self.core.config.retry_limits.silence);
+        let late = Err(TransportError::Lost("it takes too long".to_owned()));
         let bytes = tokio::time::timeout_at(self.deadline, reading).await.unwrap_or(late);
-        bytes.map_err(|trouble| lost(&self.call, trouble))
+        bytes.map_err(|error| lost(&self.call, error))
     }
 
-    /// What of these bytes is new and within the cap.
+    /// Returns the part of these bytes that is new and within the cap.
     fn take(&mut self, mut bytes: Bytes) -> Option<Bytes> {
         let known = usize::try_from(self.again).unwrap_or(usize::MAX).min(bytes.len());
         bytes.advance(known);
@@ -130,13 +130,13 @@ impl LogStream {
         (!bytes.is_empty()).then_some(bytes)
     }
 
-    async fn take_up_again(&mut self, error: ForgeError) -> Result<(), ForgeError> {
+    async fn resume(&mut self, error: ForgeError) -> Result<(), ForgeError> {
         if Instant::now() >= self.deadline {
             return Err(error);
         }
         self.core.pause(&mut self.tries, error).await?;
         let reopened =
-            reopen(&self.core, &self.call, self.written, self.read, &mut self.tries).await?;
+            reopen(&self.core, &self.call, self.source, self.read, &mut self.tries).await?;
         (self.body, self.again) = reopened;
         Ok(())
     }
@@ -149,17 +149,17 @@ impl std::fmt::Debug for LogStream {
     }
 }
 
-/// Asks for the log from byte `from`. The number with the body says how many bytes of it come
-/// before that one, where the host does not know ranges.
+/// Requests the log from byte `from`. The number with the body counts its bytes before that one,
+/// for hosts that ignore ranges.
 async fn reopen(
-    core: &Core,
-    call: &Call,
-    written: Written,
+    core: &ApiClient,
+    call: &ApiCall,
+    source: LogSource,
     from: u64,
-    tries: &mut Tries,
+    tries: &mut RetryBudget,
 ) -> Result<(Body, u64), ForgeError> {
     loop {
-        match request_log(core, call, written, from).await {
+        match request_log(core, call, source, from).await {
             Err(error @ (ForgeError::Unreachable { .. } | ForgeError::Failing { .. })) => {
                 core.pause(tries, error).await?;
             }
@@ -169,31 +169,31 @@ async fn reopen(
 }
 
 async fn request_log(
-    core: &Core,
-    call: &Call,
-    written: Written,
+    core: &ApiClient,
+    call: &ApiCall,
+    source: LogSource,
     from: u64,
 ) -> Result<(Body, u64), ForgeError> {
     let answer = core.send(call).await?;
     let body = match answer.content {
-        Content::Flowing(body) => body,
-        Content::Whole(_) => return Err(refused_target(&call.purpose, "")),
+        ResponseContent::Flowing(body) => body,
+        ResponseContent::Whole(_) => return Err(refused_target(&call.purpose, "")),
     };
     if !answer.status.is_redirection() {
         return Ok((body, from));
     }
-    let said = answer.headers.get(LOCATION).and_then(|said| said.to_str().ok());
+    let received = answer.headers.get(LOCATION).and_then(|received| received.to_str().ok());
     let api = core.config.api.rest("/");
-    let target = Url::parse(&api).and_then(|api| api.join(said.unwrap_or_default()));
-    let target = target.map_err(|_| refused_target(&call.purpose, said.unwrap_or_default()))?;
-    fetch(core, call, written, target, from).await
+    let target = Url::parse(&api).and_then(|api| api.join(received.unwrap_or_default()));
+    let target = target.map_err(|_| refused_target(&call.purpose, received.unwrap_or_default()))?;
+    fetch(core, call, source, target, from).await
 }
 
 /// Fetches from another host, without credentials.
 async fn fetch(
-    core: &Core,
-    call: &Call,
-    written: Written,
+    core: &ApiClient,
+    call: &ApiCall,
+    source: LogSource,
     mut target: Url,
     from: u64,
 ) -> Result<(Body, u64), ForgeError> {
@@ -201,18 +201,22 @@ async fn fetch(
         if !core.config.api.lets_fetch(&target) {
             break;
         }
-        let request = plain(call, &target, from)?;
+        let request = unauthenticated_request(call, &target, from)?;
         let sent = core.transport.send(request).await;
-        let response = sent.map_err(|trouble| lost(call, trouble))?;
-        match onward(&target, &response) {
+        let response = sent.map_err(|error| lost(call, error))?;
+        match redirect_target(&target, &response) {
             Some(next) => target = next,
-            None => return opened(call, written, response, from),
+            None => return opened(call, source, response, from),
         }
     }
     Err(refused_target(&call.purpose, target.as_str()))
 }
 
-fn plain(call: &Call, target: &Url, from: u64) -> Result<Request<Bytes>, ForgeError> {
+fn unauthenticated_request(
+    call: &ApiCall,
+    target: &Url,
+    from: u64,
+) -> Result<Request<Bytes>, ForgeError> {
     let mut request = Request::get(target.as_str());
     if from > 0 {
         request = request.header(RANGE, format!("bytes={from}-"));
@@ -220,20 +224,20 @@ fn plain(call: &Call, target: &Url, from: u64) -> Result<Request<Bytes>, ForgeEr
     request.body(Bytes::new()).map_err(|_| refused_target(&call.purpose, target.as_str()))
 }
 
-fn onward(from: &Url, response: &Response<Body>) -> Option<Url> {
+fn redirect_target(from: &Url, response: &Response<Body>) -> Option<Url> {
     let target = response.headers().get(LOCATION)?.to_str().ok()?;
     response.status().is_redirection().then(|| from.join(target).ok()).flatten()
 }
 
 fn opened(
-    call: &Call,
-    written: Written,
+    call: &ApiCall,
+    source: LogSource,
     response: Response<Body>,
     from: u64,
 ) -> Result<(Body, u64), ForgeError> {
     let purpose = Arc::clone(&call.purpose);
     let status = response.status();
-    match (status, written) {
+    match (status, source) {
         (StatusCode::PARTIAL_CONTENT, _) if starts_at(&response, from) => {
             Ok((response.into_body(), 0))
         }
@@ -241,15 +245,15 @@ fn opened(
             None => Ok((response.into_body(), from)),
             Some(error) => Err(error),
         },
-        (StatusCode::NOT_FOUND | StatusCode::GONE, Written::By(job)) => {
+        (StatusCode::NOT_FOUND | StatusCode::GONE, LogSource::By(job)) => {
             Err(ForgeError::LogGone(job))
         }
-        (StatusCode::NOT_FOUND | StatusCode::GONE, Written::Together) => {
+        (StatusCode::NOT_FOUND | StatusCode::GONE, LogSource::Together) => {
             Err(ForgeError::NotFound { purpose, permission: None })
         }
-        // The host knows the log's end: nothing more is to come.
+        // The host knows the log's end: there are no more bytes.
         (StatusCode::RANGE_NOT_SATISFIABLE, _) => Ok((empty(), 0)),
-        // An address that ran out is forbidden; a fresh one helps.
+        // An expired address is forbidden; a fresh one helps.
         _ => {
             let message = "from the host of the log".to_owned();
             Err(ForgeError::Failing { purpose, status: status.as_u16(), message })
@@ -268,10 +272,12 @@ fn empty() -> Body {
     http_body_util::Empty::new().map_err(|never: std::convert::Infallible| match never {}).boxed()
 }
 
-fn lost(call: &Call, trouble: Trouble) -> ForgeError {
+fn lost(call: &ApiCall, error: TransportError) -> ForgeError {
     let purpose = Arc::clone(&call.purpose);
-    match trouble {
-        Trouble::NotSent(why) | Trouble::Lost(why) => ForgeError::Unreachable { purpose, why },
-        Trouble::TooLarge => ForgeError::TooLarge { purpose, cap: 0 },
+    match error {
+        TransportError::NotSent(why) | TransportError::Lost(why) => {
+            ForgeError::Unreachable { purpose, why }
+        }
+        TransportError::TooLarge => ForgeError::TooLarge { purpose, cap: 0 },
     }
 }

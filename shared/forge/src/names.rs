@@ -1,8 +1,8 @@
-//! What GitHub's things are called: parsed once at the edge, then typed.
+//! Names and ids of GitHub's objects, parsed once at the edge.
 //!
-//! A name that parsed is safe as a part of a URL's path: it holds no slash, no `..`, nothing that
-//! needs escaping. Branches, labels and paths of files are plain text, and are escaped where a URL
-//! is made of them.
+//! A parsed name is safe as a part of a URL's path: it holds no slash, no `..`, and nothing that
+//! needs escaping. Branches, labels and file paths are plain text, and are escaped where a URL is
+//! built from them.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,24 +10,24 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a name was refused.
+/// The reason why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {text:?}: {rule}")]
-pub struct NameError {
+pub struct GitHubNameError {
     what: &'static str,
     text: String,
     rule: &'static str,
 }
 
-impl NameError {
+impl GitHubNameError {
     fn new(what: &'static str, text: &str, rule: &'static str) -> Self {
-        // A name that is much too long is not worth repeating whole.
+        // A name that is much too long is cut in the message.
         Self { what, text: text.chars().take(140).collect(), rule }
     }
 }
 
-/// A repository's full name, such as `acme/app`. Two spellings of upper and lower case are the
-/// same repository, as they are for GitHub; [`RepoName::folded`] is the spelling for keys.
+/// A repository's full name, such as `acme/app`. Names that differ only in case are equal, as they
+/// are for GitHub; [`RepoName::folded`] is the spelling for keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepoName {
@@ -36,25 +36,25 @@ pub struct RepoName {
 }
 
 impl RepoName {
-    /// The account it belongs to.
+    /// Returns the account.
     #[must_use]
     pub fn owner(&self) -> &str {
         &self.full[..self.slash]
     }
 
-    /// Its name within the account.
+    /// Returns the name within the account.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.full[self.slash + 1..]
     }
 
-    /// Owner and name, as they were written.
+    /// Returns owner and name as they were written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.full
     }
 
-    /// Owner and name in lower case: the same for every spelling, so fit for keys.
+    /// Returns owner and name in lower case, for keys.
     #[must_use]
     pub fn folded(&self) -> String {
         self.full.to_ascii_lowercase()
@@ -67,14 +67,14 @@ fn is_name(text: &str) -> bool {
 }
 
 impl FromStr for RepoName {
-    type Err = NameError;
+    type Err = GitHubNameError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, GitHubNameError> {
         match text.split_once('/') {
             Some((owner, name)) if is_name(owner) && is_name(name) => {
                 Ok(Self { full: text.to_owned(), slash: owner.len() })
             }
-            _ => Err(NameError::new("repository", text, "write owner/name, as in acme/app")),
+            _ => Err(GitHubNameError::new("repository", text, "write owner/name, as in acme/app")),
         }
     }
 }
@@ -105,25 +105,24 @@ impl Ord for RepoName {
     }
 }
 
-/// A commit's name: 40 hexadecimal digits, or 64 where the repository uses SHA-256.
+/// A commit's hash: 40 hexadecimal digits, or 64 with SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha(String);
 
 impl Sha {
-    /// All digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first seven digits, as people write them.
+    /// Returns the first seven digits.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..7]
     }
 
-    /// Whether it is all zeros, which stands for "no commit" in a push.
+    /// Returns `true` for all zeros, which stands for "no commit" in a push.
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.0.bytes().all(|digit| digit == b'0')
@@ -131,25 +130,25 @@ impl Sha {
 }
 
 impl FromStr for Sha {
-    type Err = NameError;
+    type Err = GitHubNameError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, GitHubNameError> {
         let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if hexadecimal && [40, 64].contains(&text.len()) {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(NameError::new("commit", text, "write all 40 (or 64) hexadecimal digits"))
+            Err(GitHubNameError::new("commit", text, "write all 40 (or 64) hexadecimal digits"))
         }
     }
 }
 
-/// Gives a parsed text its conversions to and from `String`.
+/// Implements the conversions between a parsed text and `String`.
 macro_rules! text {
     ($name:ident, $text:expr) => {
         impl TryFrom<String> for $name {
-            type Error = NameError;
+            type Error = GitHubNameError;
 
-            fn try_from(text: String) -> Result<Self, NameError> {
+            fn try_from(text: String) -> Result<Self, GitHubNameError> {
                 text.parse()
             }
         }
@@ -171,7 +170,7 @@ macro_rules! text {
 text!(RepoName, |name: RepoName| name.full);
 text!(Sha, |sha: Sha| sha.0);
 
-/// Numbers that must not be taken for each other.
+/// Defines number types that can't be mixed up.
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
@@ -188,11 +187,11 @@ macro_rules! numbers {
         }
 
         impl FromStr for $name {
-            type Err = NameError;
+            type Err = GitHubNameError;
 
-            fn from_str(text: &str) -> Result<Self, NameError> {
+            fn from_str(text: &str) -> Result<Self, GitHubNameError> {
                 text.parse().map(Self).map_err(|_| {
-                    NameError::new(stringify!($name), text, "write a whole number")
+                    GitHubNameError::new(stringify!($name), text, "write a whole number")
                 })
             }
         }
@@ -206,17 +205,17 @@ numbers! {
     CheckRunId;
     /// The id of a check suite.
     CheckSuiteId;
-    /// The id of a run of a workflow.
+    /// The id of a workflow run.
     RunId;
-    /// The id of a job in a run; GitHub uses the same number for the job's check run.
+    /// The id of a job. GitHub uses the same number for the job's check run.
     JobId;
     /// The id of a comment on an issue or pull request.
     CommentId;
     /// The id of a commit status.
     StatusId;
-    /// The id of a person or bot. Names can be changed, this can't.
+    /// The id of a person or bot. It survives a rename.
     UserId;
-    /// The id of a repository. Names can be changed, this can't.
+    /// The id of a repository. It survives a rename.
     RepoId;
     /// The id of an app's installation in an account.
     InstallationId;

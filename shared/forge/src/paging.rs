@@ -1,30 +1,30 @@
-//! Lists that come in pages.
+//! Paginated lists.
 //!
-//! Each page is a call of its own, with credentials, limits and tries. The next page is where
-//! GitHub's `Link` header says, if that is within GitHub's API.
+//! Each page is a separate call with credentials, limits and retries. GitHub's `Link` header names
+//! the next page; it is followed only within GitHub's API.
 
 use http::HeaderMap;
 use http::header::LINK;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::answer::read;
-use crate::call::{Call, Place};
-use crate::core::Core;
+use crate::call::{ApiCall, CallTarget};
+use crate::client::ApiClient;
 use crate::error::ForgeError;
 use crate::model::Listed;
+use crate::response::read;
 
-/// Entries of a page: as many as GitHub gives.
+/// Entries per page: GitHub's maximum.
 pub(crate) const PER_PAGE: usize = 100;
 
-/// A page, as GitHub writes it: a list, or an object around one.
-pub(crate) trait Page: DeserializeOwned {
+/// A page as GitHub sends it: a list, or an object around one.
+pub(crate) trait ListPage: DeserializeOwned {
     type Item;
 
     fn items(self) -> Vec<Self::Item>;
 }
 
-impl<T: DeserializeOwned> Page for Vec<T> {
+impl<T: DeserializeOwned> ListPage for Vec<T> {
     type Item = T;
 
     fn items(self) -> Self {
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> Page for Vec<T> {
     }
 }
 
-/// Says which field of an object is the list.
+/// Names the field of an object that holds the list.
 macro_rules! wrapped {
     ($($name:ident { $field:ident: $item:ty })+) => {$(
         #[derive(Deserialize)]
@@ -41,7 +41,7 @@ macro_rules! wrapped {
             $field: Vec<$item>,
         }
 
-        impl Page for $name {
+        impl ListPage for $name {
             type Item = $item;
 
             fn items(self) -> Vec<$item> {
@@ -52,17 +52,17 @@ macro_rules! wrapped {
 }
 
 wrapped! {
-    CheckRuns { check_runs: crate::model::CheckRun }
-    Jobs { jobs: crate::model::Job }
-    Runs { workflow_runs: crate::model::Run }
-    Repositories { repositories: crate::model::Repository }
+    CheckRunsPage { check_runs: crate::model::CheckRun }
+    WorkflowJobsPage { jobs: crate::model::WorkflowJob }
+    WorkflowRunsPage { workflow_runs: crate::model::WorkflowRun }
+    RepositoriesPage { repositories: crate::model::Repository }
 }
 
-impl Core {
-    /// Reads pages until there are no more, or there are `most` entries.
-    pub(crate) async fn pages<P: Page>(
+impl ApiClient {
+    /// Reads pages until there are no more, or until there are `most` entries.
+    pub(crate) async fn pages<P: ListPage>(
         &self,
-        first: &Call,
+        first: &ApiCall,
         most: usize,
     ) -> Result<Listed<P::Item>, ForgeError> {
         let mut items = Vec::new();
@@ -72,7 +72,7 @@ impl Core {
             let next = next(&answer.headers);
             items.extend(read::<P>(&call.purpose, &answer.whole())?.items());
             match next {
-                Some(next) if items.len() < most => call = first.at(Place::Next(next)),
+                Some(next) if items.len() < most => call = first.at(CallTarget::Next(next)),
                 next => {
                     let complete = next.is_none() && items.len() <= most;
                     items.truncate(most);
@@ -83,7 +83,7 @@ impl Core {
     }
 }
 
-/// The address that a `Link` header calls the next.
+/// Returns the address of the next page from a `Link` header.
 pub(crate) fn next(headers: &HeaderMap) -> Option<String> {
     headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok()).find_map(next_of)
 }
@@ -94,12 +94,12 @@ fn next_of(link: &str) -> Option<String> {
     while let Some(start) = rest.find('<') {
         let (address, after) = rest[start + 1..].split_once('>')?;
         let end = after.find('<').unwrap_or(after.len());
-        let says_next = |part: &str| {
+        let is_next = |part: &str| {
             let (name, value) = part.split_once('=').unwrap_or_default();
             let value = value.trim().trim_end_matches(',').trim().trim_matches('"');
             name.trim() == "rel" && value.split(' ').any(|word| word == "next")
         };
-        if after[..end].split(';').any(says_next) {
+        if after[..end].split(';').any(is_next) {
             return Some(address.to_owned());
         }
         rest = &after[end..];

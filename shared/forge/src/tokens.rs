@@ -1,7 +1,7 @@
-//! An app's tokens: one for each account that installed it, of an hour each.
+//! An app's tokens: one for each account that installed it, valid for an hour.
 //!
-//! Many may ask at once, one asks GitHub. A token is made anew before it ends, so that none ends
-//! under way, and when GitHub says that it is no longer good.
+//! Concurrent callers share one request. A token is replaced before it expires, so that none
+//! expires during a call, and when GitHub rejects it.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use greenline_runtime::clock::Clock;
 use greenline_runtime::settings::Secret;
 
 use crate::error::ForgeError;
-use crate::flight::Flights;
 use crate::names::InstallationId;
+use crate::single_flight::SingleFlight;
 
-/// A token is not used in its last minutes: a call may take some, and clocks differ.
+/// The last minutes in which a token is not used: a call may take some of them, and clocks differ.
 const SPARE: Duration = Duration::from_secs(5 * 60);
 
-/// An installation's token, and until when it is good by our steady clock.
+/// An installation's token with its expiry on the local monotonic clock.
 #[derive(Debug, Clone)]
-pub(crate) struct Token {
+pub(crate) struct AccessToken {
     pub(crate) secret: Secret,
     pub(crate) good_until: Duration,
 }
 
 #[derive(Debug)]
-pub(crate) struct Tokens {
+pub(crate) struct TokenCache {
     clock: Clock,
-    tokens: Flights<InstallationId, Token>,
-    /// By owner, in lower case.
-    installations: Flights<String, InstallationId>,
+    tokens: SingleFlight<InstallationId, AccessToken>,
+    /// The key is the owner in lower case.
+    installations: SingleFlight<String, InstallationId>,
 }
 
-impl Tokens {
+impl TokenCache {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, tokens: Flights::new(), installations: Flights::new() }
+        Self { clock, tokens: SingleFlight::new(), installations: SingleFlight::new() }
     }
 
     pub(crate) async fn token(
         &self,
         id: InstallationId,
-        mint: impl Future<Output = Result<Token, ForgeError>>,
+        mint: impl Future<Output = Result<AccessToken, ForgeError>>,
     ) -> Result<Secret, ForgeError> {
-        let good = |token: &Token| token.good_until > self.clock.steady() + SPARE;
+        let good = |token: &AccessToken| token.good_until > self.clock.steady() + SPARE;
         Ok(self.tokens.get(&id, good, mint).await?.secret)
     }
 
@@ -52,17 +52,17 @@ impl Tokens {
         self.installations.get(&owner.to_ascii_lowercase(), |_| true, look_up).await
     }
 
-    /// Takes note of an installation that somebody told us of.
+    /// Stores an installation that a webhook reported.
     pub(crate) async fn note(&self, owner: &str, id: InstallationId) {
         self.installations.put(&owner.to_ascii_lowercase(), id).await;
     }
 
-    /// Drops a token that GitHub no longer takes.
+    /// Drops a token that GitHub rejects.
     pub(crate) fn drop_token(&self, id: InstallationId) {
         self.tokens.forget(&id);
     }
 
-    /// Drops what is known of an owner, whose installation is gone.
+    /// Drops the installation of an owner.
     pub(crate) fn drop_owner(&self, owner: &str) {
         self.installations.forget(&owner.to_ascii_lowercase());
     }

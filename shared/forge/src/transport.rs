@@ -1,7 +1,7 @@
-//! One request, one answer: octocrab's client, with a limit on time and on size.
+//! One request and its response: octocrab's client with limits on time and size.
 //!
-//! octocrab is handed the connections and hands back answers. Its retries, redirects, cache and
-//! tokens are left off: each of our modules says what is done instead.
+//! octocrab receives the connections and returns responses. Its retries, redirects, cache and
+//! tokens are switched off: modules of this crate do that work.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::TokioExecutor;
 use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 
-use crate::config::Patience;
+use crate::config::RetryLimits;
 use crate::error::ForgeError;
 
 const AGENT: HeaderValue =
@@ -26,62 +26,68 @@ const AGENT: HeaderValue =
 
 pub(crate) type Body = BoxBody<Bytes, octocrab::Error>;
 
-/// What went wrong on the way.
+/// A failure on the network.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum TransportError {
     /// The request was never sent.
     NotSent(String),
-    /// It may have been sent; an answer did not come, or not whole.
+    /// The request may have been sent; no complete response came.
     Lost(String),
-    /// The answer is larger than it may be.
+    /// The response exceeds the limit.
     TooLarge,
 }
 
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: Octocrab,
-    patience: Patience,
+    retry_limits: RetryLimits,
 }
 
 impl Transport {
-    pub(crate) fn new(patience: Patience) -> Result<Self, ForgeError> {
+    pub(crate) fn new(retry_limits: RetryLimits) -> Result<Self, ForgeError> {
         let connections: Client<_, OctoBody> =
-            Client::builder(TokioExecutor::new()).build(connector(patience.silence)?);
+            Client::builder(TokioExecutor::new()).build(connector(retry_limits.silence)?);
         let client = OctocrabBuilder::new_empty()
             .with_service(connections)
             .with_auth(AuthState::None)
             .build()
             .unwrap_or_else(|never| match never {});
-        Ok(Self { client, patience })
+        Ok(Self { client, retry_limits })
     }
 
-    /// Sends a request, and gives its answer as soon as its headers are there.
+    /// Sends a request and returns the response as soon as its headers are there.
     pub(crate) async fn send(
         &self,
         mut request: Request<Bytes>,
-    ) -> Result<Response<Body>, Trouble> {
+    ) -> Result<Response<Body>, TransportError> {
         request.headers_mut().insert(USER_AGENT, AGENT);
-        let answer = tokio::time::timeout(self.patience.answer, self.client.execute(request));
+        let answer = tokio::time::timeout(self.retry_limits.answer, self.client.execute(request));
         match answer.await {
-            Err(_) => Err(Trouble::Lost(format!("no answer in {:?}", self.patience.answer))),
+            Err(_) => {
+                Err(TransportError::Lost(format!("no answer in {:?}", self.retry_limits.answer)))
+            }
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if is_connecting(&error) => Err(Trouble::NotSent(deepest(&error))),
-            Ok(Err(error)) => Err(Trouble::Lost(deepest(&error))),
+            Ok(Err(error)) if is_connecting(&error) => {
+                Err(TransportError::NotSent(deepest(&error)))
+            }
+            Ok(Err(error)) => Err(TransportError::Lost(deepest(&error))),
         }
     }
 
     /// Reads a body to its end, up to `cap` bytes.
-    pub(crate) async fn whole(&self, body: Body, cap: u64) -> Result<Bytes, Trouble> {
-        let reading = read(body, usize::try_from(cap).unwrap_or(usize::MAX), self.patience.silence);
-        let late = || Trouble::Lost(format!("no end in {:?}", self.patience.answer));
-        tokio::time::timeout(self.patience.answer, reading).await.map_err(|_| late())?
+    pub(crate) async fn whole(&self, body: Body, cap: u64) -> Result<Bytes, TransportError> {
+        let reading =
+            read(body, usize::try_from(cap).unwrap_or(usize::MAX), self.retry_limits.silence);
+        let late = || TransportError::Lost(format!("no end in {:?}", self.retry_limits.answer));
+        tokio::time::timeout(self.retry_limits.answer, reading).await.map_err(|_| late())?
     }
 }
 
-/// Connections over TLS with the machine's certificates; plain ones for GitHubs on this machine.
-fn connector(patience: Duration) -> Result<HttpsConnector<HttpConnector>, ForgeError> {
+/// Builds TLS connections with the machine's certificates, and plain ones for a GitHub on this
+/// machine.
+fn connector(retry_limits: Duration) -> Result<HttpsConnector<HttpConnector>, ForgeError> {
     let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(patience));
+    tcp.set_connect_timeout(Some(retry_limits));
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
     let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -92,25 +98,28 @@ fn connector(patience: Duration) -> Result<HttpsConnector<HttpConnector>, ForgeE
     Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
-async fn read(mut body: Body, cap: usize, silence: Duration) -> Result<Bytes, Trouble> {
+async fn read(mut body: Body, cap: usize, silence: Duration) -> Result<Bytes, TransportError> {
     let mut whole = BytesMut::new();
     while let Some(chunk) = next(&mut body, silence).await? {
         if whole.len() + chunk.len() > cap {
-            return Err(Trouble::TooLarge);
+            return Err(TransportError::TooLarge);
         }
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
 }
 
-/// The next bytes of a body; none at its end.
-pub(crate) async fn next(body: &mut Body, silence: Duration) -> Result<Option<Bytes>, Trouble> {
+/// Returns the next bytes of a body, or `None` at its end.
+pub(crate) async fn next(
+    body: &mut Body,
+    silence: Duration,
+) -> Result<Option<Bytes>, TransportError> {
     loop {
         let frame = tokio::time::timeout(silence, body.frame()).await;
-        match frame.map_err(|_| Trouble::Lost(format!("no bytes for {silence:?}")))? {
+        match frame.map_err(|_| TransportError::Lost(format!("no bytes for {silence:?}")))? {
             None => return Ok(None),
-            Some(Err(error)) => return Err(Trouble::Lost(deepest(&error))),
-            // Trailers are of no interest.
+            Some(Err(error)) => return Err(TransportError::Lost(deepest(&error))),
+            // Trailers are ignored.
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(bytes) if !bytes.is_empty() => return Ok(Some(bytes)),
                 _ => {}
@@ -119,7 +128,7 @@ pub(crate) async fn next(body: &mut Body, silence: Duration) -> Result<Option<By
     }
 }
 
-/// The causes of an error, last to first.
+/// Returns the causes of an error, outermost first.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let step = |error: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> {
         (*error).source()
@@ -127,7 +136,8 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), step)
 }
 
-/// The first cause, which says what happened; those above it say where in the client.
+/// Returns the innermost cause, which describes the event; the outer ones describe places in the
+/// client.
 fn deepest(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }

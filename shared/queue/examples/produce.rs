@@ -6,7 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use greenline_queue::{Enqueued, Priority, Queue, QueueOptions, TaskSpec};
+use greenline_queue::{EnqueueOutcome, Priority, Queue, QueueOptions, TaskSpec};
 use greenline_store::{Store, StoreConfig};
 
 #[tokio::main]
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let tasks = many.collect::<Result<Vec<_>, Box<dyn std::error::Error>>>()?;
     let outcomes = queue.enqueue_many(tasks).await?;
-    let new = outcomes.iter().filter(|one| matches!(one, Enqueued::Filed { .. })).count();
+    let new = outcomes.iter().filter(|one| matches!(one, EnqueueOutcome::Created { .. })).count();
     println!("1,000 tasks, of which {new} are new");
 
     // A task that runs when another has succeeded.

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use greenline_queue::{Appetite, Beat, Queue, QueueOptions, TaskType, WorkerProfile};
+use greenline_queue::{ClaimRequest, HeartbeatReply, Queue, QueueOptions, TaskType, WorkerProfile};
 use greenline_store::{Store, StoreConfig};
 
 #[tokio::main]
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let short = BTreeSet::new();
     loop {
         queue.heartbeat(&me, &[], &[]).await?;
-        let appetite = Appetite { start: me.slots, prefetch: 0, short: &short, running: 0 };
+        let appetite = ClaimRequest { start: me.slots, prefetch: 0, short: &short, running: 0 };
         let claimed = worker.claim(appetite).await?;
         for claim in &claimed.tasks {
             let task = claim.task()?;
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
             // Long work renews its claim, at least three times per lease.
             let held = [(claim.id.clone(), claim.fence.clone())];
-            if queue.heartbeat(&me, &[], &held).await? != [Beat::Held] {
+            if queue.heartbeat(&me, &[], &held).await? != [HeartbeatReply::Held] {
                 continue; // Lost, or called off.
             }
             let settled = queue.complete(&me.id, claim, r#"{"said":"hello"}"#.to_owned()).await?;
@@ -58,6 +58,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             woken?;
         }
     }
-    queue.leave(&me.id).await?;
+    queue.unregister(&me.id).await?;
     Ok(())
 }

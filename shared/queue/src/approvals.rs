@@ -1,7 +1,7 @@
-//! A person's yes, bound to the exact thing that was shown.
+//! Approvals: a person's answer, bound to the exact content that was shown.
 //!
-//! Two gates share one record: before a task runs (`requires_approval`, bound
-//! to its payload), and before something is published.
+//! Two gates share one record: before a task runs (`requires_approval`, bound to its payload), and
+//! before something is published.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,63 +9,59 @@ use std::time::Duration;
 use greenline_store::cmd;
 use serde::Serialize;
 
-use crate::claim::ms;
+use crate::core::ms;
 use crate::{Queue, QueueError, TaskId, content_hash};
 
-/// What was asked, and what came of it.
+/// A request for approval and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Approval {
-    /// Its id; for the gate before running, the task's.
+    /// For the gate before running, the task's id.
     pub id: String,
     /// `run` or `publish`.
     pub gate: String,
-    /// The task it is about.
     pub task: String,
-    /// What a yes is bound to.
+    /// The hash of the content that an answer is bound to.
     pub content_hash: String,
-    /// What was shown.
+    /// The text that was shown.
     pub shown: String,
     /// `open`, `approved`, `rejected`, `expired` or `withdrawn`.
     pub state: String,
-    /// Who asked.
     pub asked_by: Option<String>,
-    /// When, in ms.
+    /// In ms.
     pub asked_at: i64,
-    /// Until when an answer counts, in ms.
+    /// The end of the time for an answer, in ms.
     pub expires_at: i64,
-    /// Who answered.
     pub answered_by: Option<String>,
-    /// When, in ms.
+    /// In ms.
     pub answered_at: Option<i64>,
-    /// Why, in their words.
+    /// The reason in the person's words.
     pub why: Option<String>,
 }
 
 /// A person's answer.
 #[derive(Debug, Clone)]
-pub struct Answer<'a> {
-    /// What they answer.
+pub struct ApprovalDecision<'a> {
+    /// The id of the approval.
     pub approval: &'a str,
-    /// The hash of what they were shown.
+    /// The hash of the content that the person saw.
     pub content_hash: &'a str,
-    /// Who they are.
     pub who: &'a str,
-    /// Why, if they say.
+    /// The reason, possibly empty.
     pub why: &'a str,
 }
 
-/// What became of an answer.
+/// The result of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answered {
-    /// It counts.
+pub enum ApprovalOutcome {
+    /// The answer counts.
     Done,
-    /// Something was answered before: it holds.
+    /// An earlier answer holds, in this state.
     Before(String),
-    /// Something else would happen than was shown: look again.
+    /// The content has changed since it was shown: look again.
     OtherContent,
-    /// It came too late.
+    /// The answer came too late.
     Expired,
-    /// Nothing of this id was asked.
+    /// There is no approval of this id.
     Unknown,
 }
 
@@ -124,25 +120,31 @@ impl RunApproval {
 }
 
 impl Queue {
-    /// Says yes to what was shown.
-    pub async fn approve(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
+    /// Approves the shown content.
+    pub async fn approve(
+        &self,
+        decision: &ApprovalDecision<'_>,
+    ) -> Result<ApprovalOutcome, QueueError> {
         // The question is written from the task's hash, which a worker's user can rewrite: a text
         // beside the hash of another one was shown to mislead.
-        let asked = self.approval(answer.approval).await?;
+        let asked = self.approval(decision.approval).await?;
         if asked.is_some_and(|asked| asked.misleads()) {
-            return Ok(Answered::OtherContent);
+            return Ok(ApprovalOutcome::OtherContent);
         }
-        self.answer(answer, "approved").await
+        self.resolve_approval(decision, "approved").await
     }
 
-    /// Says no to what was shown.
-    pub async fn reject(&self, answer: &Answer<'_>) -> Result<Answered, QueueError> {
-        self.answer(answer, "rejected").await
+    /// Rejects the shown content.
+    pub async fn reject(
+        &self,
+        decision: &ApprovalDecision<'_>,
+    ) -> Result<ApprovalOutcome, QueueError> {
+        self.resolve_approval(decision, "rejected").await
     }
 
-    /// Asks for a yes before something is published. The state of the question:
-    /// an answer that was given to the same content stands.
-    pub async fn ask_approval(
+    /// Requests an approval before something is published, and returns its state. An answer to the
+    /// same content stays valid.
+    pub async fn request_approval(
         &self,
         approval: &TaskId,
         task: &TaskId,
@@ -153,13 +155,13 @@ impl Queue {
     ) -> Result<String, QueueError> {
         let core = self.core();
         let expires = core.now_ms().saturating_add_unsigned(ms(term));
-        let mut call = core.call(&core.scripts.ask, 6, shown.len() + 256);
+        let mut call = core.call(&core.scripts.request_approval, 6, shown.len() + 256);
         call.arg(approval.as_str()).arg(task.as_str()).arg(content_hash).arg(shown);
         call.arg(asked_by).arg(expires);
-        core.run(&core.scripts.ask, &call).await
+        core.run(&core.scripts.request_approval, &call).await
     }
 
-    /// One approval.
+    /// Returns an approval.
     pub async fn approval(&self, id: &str) -> Result<Option<Approval>, QueueError> {
         let core = self.core();
         let key = core.key(&format!("approval:{id}"));
@@ -167,19 +169,23 @@ impl Queue {
         Ok((!fields.is_empty()).then(|| read(id, &fields)))
     }
 
-    async fn answer(&self, answer: &Answer<'_>, state: &str) -> Result<Answered, QueueError> {
+    async fn resolve_approval(
+        &self,
+        decision: &ApprovalDecision<'_>,
+        state: &str,
+    ) -> Result<ApprovalOutcome, QueueError> {
         let core = self.core();
-        let mut call = core.call(&core.scripts.answer, 5, 256);
-        call.arg(answer.approval).arg(answer.content_hash).arg(answer.who);
-        call.arg(state).arg(answer.why);
-        let said: String = core.run(&core.scripts.answer, &call).await?;
-        match said.split_once(':') {
-            Some(("answered", before)) => Ok(Answered::Before(before.to_owned())),
-            _ if said == state => Ok(Answered::Done),
-            _ if said == "mismatch" => Ok(Answered::OtherContent),
-            _ if said == "expired" => Ok(Answered::Expired),
-            _ if said == "unknown" => Ok(Answered::Unknown),
-            _ => Err(QueueError::unreadable("the answer to an approval", said)),
+        let mut call = core.call(&core.scripts.resolve_approval, 5, 256);
+        call.arg(decision.approval).arg(decision.content_hash).arg(decision.who);
+        call.arg(state).arg(decision.why);
+        let reply: String = core.run(&core.scripts.resolve_approval, &call).await?;
+        match reply.split_once(':') {
+            Some(("answered", before)) => Ok(ApprovalOutcome::Before(before.to_owned())),
+            _ if reply == state => Ok(ApprovalOutcome::Done),
+            _ if reply == "mismatch" => Ok(ApprovalOutcome::OtherContent),
+            _ if reply == "expired" => Ok(ApprovalOutcome::Expired),
+            _ if reply == "unknown" => Ok(ApprovalOutcome::Unknown),
+            _ => Err(QueueError::unreadable("the answer to an approval", reply)),
         }
     }
 }

@@ -1,51 +1,49 @@
-//! A worker's side of the queue: registering, claiming, keeping claims.
+//! A worker's side of the queue: registering, claiming, renewing claims.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use greenline_store::{Blocking, Value, cmd, from_redis_value};
+use greenline_store::{BlockingConnection, Value, cmd, from_redis_value};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::core::ms;
 use crate::{Label, Queue, QueueError, Route, Task, TaskError, TaskId, TaskType, WorkerId};
 
-/// How often an idle worker looks whether there are new routes.
+/// The interval at which an idle worker looks for new routes.
 const IDLE_ROUND: Duration = Duration::from_secs(5);
 
-/// A number that only grows with each claim of a task: what is said under an
-/// older one comes too late.
+/// A number that grows with each claim of a task. A change under an older fence is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Fence(pub(crate) String);
 
 impl Fence {
-    /// As Redis has it.
+    /// Returns the fence as Redis stores it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A worker's hold on a task, until it is settled or its lease ends.
+/// A worker's hold on a task, until it is settled or its lease expires.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    /// The task.
     pub id: TaskId,
-    /// The number of this hold.
+    /// The number of this claim.
     pub fence: Fence,
-    /// Which attempt this is, counted over everything that ever claimed it.
+    /// Counts every claim of the task, from 1.
     pub attempt: u32,
-    /// How many retries were used.
+    /// The number of retries used.
     pub retry_count: u32,
-    /// How many workers died of it.
+    /// The number of workers that died while running it.
     pub crashes: u32,
-    /// Its type.
     pub kind: TaskType,
-    /// Whether the queue takes it for started. A prefetched one is not: say
-    /// [`Queue::start`] before it runs.
+    /// The queue counts it as started. A prefetched task is not: call [`Queue::start`] before it
+    /// runs.
     pub started: bool,
-    /// Whether it runs alone on its worker: it may have killed others.
+    /// It runs alone on its worker, because it may have killed others.
     pub alone: bool,
-    /// When it was claimed, in ms of Redis's clock.
+    /// In ms of Redis's clock.
     pub claimed_at: i64,
     /// Its hash says that a yes is bound to it.
     pub(crate) had_gate: bool,
@@ -55,8 +53,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// What is to be done. An error here means that somebody wrote into the
-    /// task's hash by hand; no retry will help.
+    /// Parses the task. An error means that someone edited the task's hash by hand; no retry helps.
     pub fn task(&self) -> Result<Task, TaskError> {
         self.task.clone()
     }
@@ -85,16 +82,16 @@ fn read_payload(payload: &[u8]) -> Result<Task, TaskError> {
     Task::from_json(text)
 }
 
-/// What a worker tells of itself.
+/// A worker's registration.
 #[derive(Debug, Clone)]
 pub struct WorkerProfile {
-    /// A fresh id for each process.
+    /// Fresh for each process.
     pub id: WorkerId,
-    /// The types of task that it can run.
+    /// The task types that it can run.
     pub types: BTreeSet<TaskType>,
-    /// What it has: it takes tasks that want these, or none.
+    /// Labels this worker offers. It claims a task only if it has all of the task's labels.
     pub labels: BTreeSet<Label>,
-    /// How many tasks it runs at once.
+    /// The number of tasks that it runs at once.
     pub slots: usize,
     /// The machine, for people.
     pub host: String,
@@ -102,47 +99,47 @@ pub struct WorkerProfile {
     pub version: String,
 }
 
-/// How many tasks a worker wants.
+/// The number of tasks that a worker requests.
 #[derive(Debug, Clone, Copy)]
-pub struct Appetite<'a> {
-    /// How many it starts at once.
+pub struct ClaimRequest<'a> {
+    /// Tasks to start at once.
     pub start: usize,
-    /// How many more it takes of the types in `short`.
+    /// Additional tasks of the types in `short`.
     pub prefetch: usize,
     /// Types whose measured run is short.
     pub short: &'a BTreeSet<TaskType>,
-    /// How many it runs now.
+    /// Tasks that are running now.
     pub running: usize,
 }
 
-/// What a claim gave.
+/// The result of a claim.
 #[derive(Debug, Default)]
-pub struct Claimed {
-    /// The tasks, the first ones started.
+pub struct ClaimedTasks {
+    /// The started tasks first.
     pub tasks: Vec<Claim>,
-    /// Whether there may be more: ask again at once.
+    /// There may be more: claim again at once.
     pub more: bool,
-    /// Whether a task waits that runs alone: come back with nothing running.
+    /// A task waits that must run alone: claim again when nothing runs.
     pub come_alone: bool,
 }
 
-/// What a heartbeat says of a claim.
+/// The queue's reply to a heartbeat for one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Beat {
-    /// It holds.
+pub enum HeartbeatReply {
+    /// The claim holds.
     Held,
-    /// Another may have the task by now: drop the work, say nothing.
+    /// Another worker may own the task: drop the work without settling it.
     Lost,
-    /// It holds, and somebody asked to call it off: stop, then settle it.
+    /// The claim holds, and a cancellation was requested: stop, then settle the task.
     CancelAsked(String),
 }
 
-/// What the start of a prefetched task came to.
+/// The result of starting a prefetched task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// It may run.
+pub enum StartReply {
+    /// The task may run.
     Go,
-    /// Its lease was lost while it waited: drop it.
+    /// Its lease expired while it waited: drop it.
     Lost,
 }
 
@@ -151,41 +148,41 @@ pub struct Worker {
     queue: Queue,
     profile: WorkerProfile,
     sequence: u64,
-    place: usize,
+    priority_offset: usize,
     routes: watch::Sender<Vec<Route>>,
-    /// How many routes there were when they were read last.
+    /// The number of routes at the last read.
     routes_known: Option<usize>,
 }
 
 impl Queue {
-    /// A worker's handle. Its first heartbeat registers it.
+    /// Creates a worker's handle. The first heartbeat registers the worker.
     #[must_use]
     pub fn worker(&self, profile: WorkerProfile) -> Worker {
         Worker {
             queue: self.clone(),
             profile,
-            // Should a process take an id over, its claims are not its predecessor's.
+            // If a process reuses an id, its claims differ from its predecessor's.
             sequence: chrono::Utc::now().timestamp_micros().unsigned_abs(),
-            place: 0,
+            priority_offset: 0,
             routes: watch::Sender::new(vec![]),
             routes_known: None,
         }
     }
 
-    /// Renews claims, and the registration of their worker with `words` about
-    /// it (field and value, one after the other). What it says of each, in order.
+    /// Renews claims, and the registration of their worker with `words` about it (field and value,
+    /// alternating). Returns the reply for each claim, in order.
     pub async fn heartbeat(
         &self,
         profile: &WorkerProfile,
         words: &[(&str, String)],
         claims: &[(TaskId, Fence)],
-    ) -> Result<Vec<Beat>, QueueError> {
+    ) -> Result<Vec<HeartbeatReply>, QueueError> {
         let core = self.core();
         let labels: Vec<&str> = profile.labels.iter().map(Label::as_str).collect();
         let types: Vec<&str> = profile.types.iter().map(TaskType::as_str).collect();
         let mut call = core.call(&core.scripts.heartbeat, 32 + 2 * claims.len(), 512);
         call.arg(profile.id.as_str()).arg(ms(core.options.lease));
-        call.arg(ms(registration(core.options.lease)));
+        call.arg(ms(registration_ttl(core.options.lease)));
         call.arg(2 * (5 + words.len()));
         call.arg("host").arg(&profile.host).arg("version").arg(&profile.version);
         call.arg("labels").arg(labels.join(" ")).arg("types").arg(types.join(" "));
@@ -197,41 +194,40 @@ impl Queue {
             call.arg(id.as_str()).arg(fence.as_str());
         }
         let answers: Vec<String> = core.run(&core.scripts.heartbeat, &call).await?;
-        Ok(answers.into_iter().map(beat).collect())
+        Ok(answers.into_iter().map(read_heartbeat_reply).collect())
     }
 
-    /// Ends a worker's registration.
-    pub async fn leave(&self, worker: &WorkerId) -> Result<(), QueueError> {
+    /// Removes a worker's registration.
+    pub async fn unregister(&self, worker: &WorkerId) -> Result<(), QueueError> {
         let core = self.core();
-        let mut call = core.call(&core.scripts.leave, 1, 64);
+        let mut call = core.call(&core.scripts.unregister_worker, 1, 64);
         call.arg(worker.as_str());
-        let _one: i64 = core.run(&core.scripts.leave, &call).await?;
+        let _one: i64 = core.run(&core.scripts.unregister_worker, &call).await?;
         Ok(())
     }
 
-    /// Says which prefetched tasks start now, before they do.
-    pub async fn start(&self, claims: &[(TaskId, Fence)]) -> Result<Vec<Start>, QueueError> {
+    /// Marks prefetched tasks as started, before they run.
+    pub async fn start(&self, claims: &[(TaskId, Fence)]) -> Result<Vec<StartReply>, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.start, 2 * claims.len(), 64 * claims.len());
         for (id, fence) in claims {
             call.arg(id.as_str()).arg(fence.as_str());
         }
         let answers: Vec<String> = core.run(&core.scripts.start, &call).await?;
-        let read = |answer: String| if answer == "ok" { Start::Go } else { Start::Lost };
+        let read = |answer: String| if answer == "ok" { StartReply::Go } else { StartReply::Lost };
         Ok(answers.into_iter().map(read).collect())
     }
 }
 
 impl Worker {
-    /// What this worker tells of itself.
     #[must_use]
     pub fn profile(&self) -> &WorkerProfile {
         &self.profile
     }
 
-    /// Claims tasks. After an error, the same call asks for the same answer:
-    /// tasks that were claimed for an answer that got lost come with the next.
-    pub async fn claim(&mut self, appetite: Appetite<'_>) -> Result<Claimed, QueueError> {
+    /// Claims tasks. After an error, the same call requests the same reply: tasks that were claimed
+    /// for a lost reply come with the next one.
+    pub async fn claim(&mut self, request: ClaimRequest<'_>) -> Result<ClaimedTasks, QueueError> {
         if self.routes_known.is_none() {
             self.refresh_routes().await?;
         }
@@ -239,29 +235,29 @@ impl Worker {
         let core = queue.core();
         let mut call = core.call(&core.scripts.claim, 40, 512);
         call.arg(self.profile.id.as_str()).arg(self.sequence);
-        call.arg(appetite.start).arg(appetite.prefetch);
-        call.arg(ms(core.options.lease)).arg(appetite.running).arg(self.place % 15);
-        call.arg(ms(registration(core.options.lease)));
+        call.arg(request.start).arg(request.prefetch);
+        call.arg(ms(core.options.lease)).arg(request.running).arg(self.priority_offset % 15);
+        call.arg(ms(registration_ttl(core.options.lease)));
         call.arg(u8::from(core.options.task_keys.check_signatures()));
         call.arg(self.profile.types.len());
         for kind in &self.profile.types {
             call.arg(kind.as_str());
         }
-        call.arg(appetite.short.len());
-        for kind in appetite.short {
+        call.arg(request.short.len());
+        for kind in request.short {
             call.arg(kind.as_str());
         }
         call.arg(self.routes.borrow().len());
         for route in self.routes.borrow().iter() {
             call.arg(route.as_str());
         }
-        type Answer = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<Value>>, i64);
-        let (more, routes, alone, foreign, tasks, now): Answer =
+        type ClaimReply = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<Value>>, i64);
+        let (more, routes, alone, foreign, tasks, now): ClaimReply =
             core.run(&core.scripts.claim, &call).await?;
         let tasks = core.trusted(&self.profile.id, read_claims(tasks, now)?).await?;
-        // From here on nothing may fail: what was claimed would be forgotten.
+        // Nothing may fail from here on: the claimed tasks would be forgotten.
         self.sequence += 1;
-        self.place = (self.place + tasks.len().max(1)) % 15;
+        self.priority_offset = (self.priority_offset + tasks.len().max(1)) % 15;
         let had_foreign = !foreign.is_empty();
         if let Err(error) = core.adopt_all(foreign).await {
             // They stay in `adopting`, and the next tick hands them out again.
@@ -269,7 +265,7 @@ impl Worker {
         }
         let new_routes = Some(routes) != self.routes_known && self.has_new_routes().await;
         let more = more == 1 || (tasks.is_empty() && (had_foreign || new_routes));
-        Ok(Claimed { tasks, more, come_alone: alone == 1 })
+        Ok(ClaimedTasks { tasks, more, come_alone: alone == 1 })
     }
 
     async fn has_new_routes(&mut self) -> bool {
@@ -280,14 +276,14 @@ impl Worker {
         })
     }
 
-    /// What waits for work on this worker's behalf, beside it.
+    /// Returns a waiter that waits for work on this worker's behalf.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
         Waiter { queue: self.queue.clone(), routes: self.routes.subscribe(), connection: None }
     }
 
-    /// Reads which routes there are; whether any of them is new to this worker,
-    /// so that it should claim.
+    /// Reads the routes. Returns `true` if any of them is new to this worker, which should then
+    /// claim.
     pub async fn refresh_routes(&mut self) -> Result<bool, QueueError> {
         let core = self.queue.core();
         let all: Vec<String> =
@@ -302,29 +298,29 @@ impl Worker {
     }
 }
 
-/// Waits for work on a worker's behalf, on a connection of its own.
+/// Waits for work on a worker's behalf, on a separate connection.
 ///
-/// Each new task lays a token, and whoever waits longest takes it: so one idle
-/// worker comes for it, and not a thousand.
+/// Each new task adds a token, and the longest waiting worker takes it. So one idle worker wakes
+/// up, not a thousand.
 pub struct Waiter {
     queue: Queue,
     routes: watch::Receiver<Vec<Route>>,
-    connection: Option<Blocking>,
+    connection: Option<BlockingConnection>,
 }
 
-/// What waiting came to.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub enum WakeReason {
     /// There may be a task: claim.
-    ForWork,
-    /// Nothing for a while: see whether there are new routes.
-    ByTime,
+    Work,
+    /// The wait timed out: look for new routes.
+    Timeout,
 }
 
 impl Waiter {
-    /// Waits until there may be a task. Not to be dropped half-way: a token
-    /// that was taken and not heeded leaves its task to the next tick.
-    pub async fn wait(&mut self) -> Result<Woken, QueueError> {
+    /// Waits until there may be a task. Don't drop the future halfway: a token that was taken and
+    /// not acted on leaves its task to the next tick.
+    pub async fn wait(&mut self) -> Result<WakeReason, QueueError> {
         let core = self.queue.core();
         let wake = core.key("tasks:wake");
         let mut keys = vec![wake.clone()];
@@ -337,24 +333,20 @@ impl Waiter {
         };
         let token: Option<(String, String)> = connection.command(&call, IDLE_ROUND).await?;
         self.connection = Some(connection);
-        Ok(if token.is_some() { Woken::ForWork } else { Woken::ByTime })
+        Ok(if token.is_some() { WakeReason::Work } else { WakeReason::Timeout })
     }
 }
 
-/// How long a registration lives without a heartbeat.
-fn registration(lease: Duration) -> Duration {
+/// The lifetime of a registration without a heartbeat.
+fn registration_ttl(lease: Duration) -> Duration {
     lease * 4
 }
 
-pub(crate) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn beat(answer: String) -> Beat {
+fn read_heartbeat_reply(answer: String) -> HeartbeatReply {
     match answer.as_str() {
-        "ok" => Beat::Held,
-        "lost" => Beat::Lost,
-        _ => Beat::CancelAsked(answer.trim_start_matches("cancel:").to_owned()),
+        "ok" => HeartbeatReply::Held,
+        "lost" => HeartbeatReply::Lost,
+        _ => HeartbeatReply::CancelAsked(answer.trim_start_matches("cancel:").to_owned()),
     }
 }
 
@@ -362,7 +354,7 @@ fn read_claims(tasks: Vec<Vec<Value>>, claimed_at: i64) -> Result<Vec<Claim>, Qu
     tasks.into_iter().map(|task| read_claim(task, claimed_at)).collect()
 }
 
-/// A task of the answer, as `lua/claim.lua` gives it.
+/// Reads a task of the reply of `lua/claim.lua`.
 fn read_claim(task: Vec<Value>, claimed_at: i64) -> Result<Claim, QueueError> {
     let mut parts = task.into_iter();
     let mut bytes = || -> Vec<u8> {

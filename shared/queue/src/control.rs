@@ -1,4 +1,4 @@
-//! What an operator does to tasks: cancel, retry, pause, limit, purge.
+//! Operator actions on tasks: cancel, retry, pause, limit, purge.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,92 +6,80 @@ use std::fmt;
 use greenline_store::cmd;
 use serde::{Deserialize, Serialize};
 
-use crate::foreign::Quarantined;
-use crate::{NameError, Queue, QueueError, Route, Status, TaskId, TaskType};
+use crate::adopt::QuarantinedEntry;
+use crate::{NameError, Queue, QueueError, Route, TaskId, TaskStatus, TaskType};
 
-/// How many tasks go in one call, so that no call holds Redis long.
+/// Tasks per call, so that no call blocks Redis for long.
 const MOST_AT_ONCE: usize = 500;
 
-/// What became of a wish to call a task off.
+/// The result of cancelling a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Cancelled {
-    /// It will not run.
+pub enum CancelOutcome {
+    /// The task will not run.
     Done,
-    /// It runs; its worker learns at its next heartbeat.
+    /// The task is running; its worker learns of it at its next heartbeat.
     Asked,
-    /// It had ended already.
+    /// The task had already ended.
     HadEnded {
-        /// As what.
-        status: Status,
+        status: TaskStatus,
     },
-    /// There is no such task.
     Unknown,
 }
 
-/// What became of a wish to run a task once more.
+/// The result of retrying a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Retried {
-    /// It will run; it has this status now.
+pub enum RetryOutcome {
+    /// The task will run.
     Done {
-        /// Its status.
-        status: Status,
+        /// The new status.
+        status: TaskStatus,
     },
-    /// It has not ended, or it succeeded: nothing to retry.
+    /// The task has not ended, or it succeeded: there is nothing to retry.
     NotFailed {
-        /// Its status.
-        status: Status,
+        status: TaskStatus,
     },
-    /// Another live task has its `dedup_key` by now.
+    /// Another live task holds its `dedup_key`.
     Duplicate {
-        /// That task.
+        /// The task that holds the key.
         of: TaskId,
     },
-    /// It waited for a task that did not succeed: retry that one first, or both
-    /// at once.
+    /// It waited for a task that did not succeed: retry that one first, or both at once.
     Orphan {
-        /// That task.
         parent: TaskId,
     },
-    /// There is no such task.
     Unknown,
 }
 
-/// What became of a wish to forget a task.
+/// The result of purging a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Purged {
-    /// It is forgotten.
+pub enum PurgeOutcome {
+    /// The task is deleted.
     Done,
-    /// It has not ended: cancel it first.
+    /// The task has not ended: cancel it first.
     Live {
-        /// Its status.
-        status: Status,
+        status: TaskStatus,
     },
-    /// The lead has not taken note of its end yet.
+    /// The lead has not processed its end yet.
     Unacknowledged,
-    /// A task that has not ended has it for a parent.
+    /// A task that has not ended depends on it.
     Needed {
-        /// That task.
         by: TaskId,
     },
-    /// There is no such task.
     Unknown,
 }
 
-/// What a pause holds back.
+/// The scope of a pause.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pausable {
-    /// Everything.
+pub enum PauseTarget {
     All,
-    /// Tasks of a type.
     Type(TaskType),
-    /// Tasks of a route.
     Route(Route),
 }
 
-impl fmt::Display for Pausable {
+impl fmt::Display for PauseTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => f.write_str("all"),
@@ -101,7 +89,7 @@ impl fmt::Display for Pausable {
     }
 }
 
-impl std::str::FromStr for Pausable {
+impl std::str::FromStr for PauseTarget {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
@@ -114,21 +102,23 @@ impl std::str::FromStr for Pausable {
     }
 }
 
-/// Who paused something, why and when.
+/// A pause with its author, reason and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
-    /// Who.
+pub struct PauseRecord {
     pub by: String,
-    /// Why.
     pub why: String,
-    /// When, in ms.
+    /// In ms.
     pub at: i64,
 }
 
 impl Queue {
-    /// Calls tasks off. One is taken out of its list at once; of many, those
-    /// that wait are marked, and the next claim drops them.
-    pub async fn cancel(&self, ids: &[TaskId], why: &str) -> Result<Vec<Cancelled>, QueueError> {
+    /// Cancels tasks. A single task is removed from its list at once; of many, the waiting ones are
+    /// marked, and the next claim drops them.
+    pub async fn cancel(
+        &self,
+        ids: &[TaskId],
+        why: &str,
+    ) -> Result<Vec<CancelOutcome>, QueueError> {
         let core = self.core();
         let how = if ids.len() == 1 { "remove" } else { "mark" };
         let mut outcomes = Vec::with_capacity(ids.len());
@@ -146,14 +136,14 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Runs tasks once more that ended without success, with all their tries.
-    /// `with_children` brings back those that were cancelled with them.
+    /// Retries tasks that ended without success, with all their retries. `with_children` also
+    /// restores the tasks that were cancelled with them.
     pub async fn retry(
         &self,
         ids: &[TaskId],
         who: &str,
         with_children: bool,
-    ) -> Result<Vec<Retried>, QueueError> {
+    ) -> Result<Vec<RetryOutcome>, QueueError> {
         let core = self.core();
         let mut outcomes = Vec::with_capacity(ids.len());
         for some in ids.chunks(MOST_AT_ONCE) {
@@ -170,13 +160,13 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Forgets tasks that have ended, with their logs. `unacknowledged` forgets
-    /// also what the lead has not seen.
+    /// Deletes ended tasks with their logs. `unacknowledged` also deletes tasks that the lead has
+    /// not processed.
     pub async fn purge(
         &self,
         ids: &[TaskId],
         unacknowledged: bool,
-    ) -> Result<Vec<Purged>, QueueError> {
+    ) -> Result<Vec<PurgeOutcome>, QueueError> {
         let core = self.core();
         let mut outcomes = Vec::with_capacity(ids.len());
         for some in ids.chunks(MOST_AT_ONCE) {
@@ -193,10 +183,10 @@ impl Queue {
         Ok(outcomes)
     }
 
-    /// Starts no more tasks of a kind. Those that run go on.
-    pub async fn pause(&self, what: &Pausable, by: &str, why: &str) -> Result<(), QueueError> {
+    /// Starts no more tasks of a scope. Running tasks continue.
+    pub async fn pause(&self, what: &PauseTarget, by: &str, why: &str) -> Result<(), QueueError> {
         let core = self.core();
-        let pause = Pause { by: by.to_owned(), why: why.to_owned(), at: core.now_ms() };
+        let pause = PauseRecord { by: by.to_owned(), why: why.to_owned(), at: core.now_ms() };
         let pause = serde_json::to_string(&pause).expect("strings and a number are JSON");
         let mut call = core.call(&core.scripts.pause, 2, 256);
         call.arg(what.to_string()).arg(pause);
@@ -204,8 +194,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes a pause back; whether there was one.
-    pub async fn resume(&self, what: &Pausable) -> Result<bool, QueueError> {
+    /// Ends a pause. Returns `false` if there was none.
+    pub async fn resume(&self, what: &PauseTarget) -> Result<bool, QueueError> {
         let core = self.core();
         let mut was_paused = false;
         loop {
@@ -219,14 +209,14 @@ impl Queue {
         }
     }
 
-    /// What is paused.
-    pub async fn paused(&self) -> Result<BTreeMap<String, Pause>, QueueError> {
+    /// Returns the pauses.
+    pub async fn paused(&self) -> Result<BTreeMap<String, PauseRecord>, QueueError> {
         let core = self.core();
         let key = core.key("tasks:paused");
         let found: BTreeMap<String, String> = core.store.command(cmd("HGETALL").arg(key)).await?;
-        // Somebody may have set one by hand: it holds, whatever they wrote.
+        // A pause that someone set by hand holds, whatever its content.
         let read = |text: &str| {
-            serde_json::from_str(text).unwrap_or_else(|_| Pause {
+            serde_json::from_str(text).unwrap_or_else(|_| PauseRecord {
                 by: "someone, by hand".to_owned(),
                 why: text.to_owned(),
                 at: 0,
@@ -235,8 +225,7 @@ impl Queue {
         Ok(found.into_iter().map(|(what, text)| (what, read(&text))).collect())
     }
 
-    /// Lets at most `per_minute` tasks of a type start in any minute; `None`
-    /// takes the limit away.
+    /// Lets at most `per_minute` tasks of a type start in any minute; `None` removes the limit.
     pub async fn limit(&self, kind: &TaskType, per_minute: Option<u32>) -> Result<(), QueueError> {
         let core = self.core();
         let key = core.key("tasks:limits");
@@ -249,25 +238,25 @@ impl Queue {
         Ok(())
     }
 
-    /// The limits that are set, in tasks per minute.
+    /// Returns the limits in tasks per minute.
     pub async fn limits(&self) -> Result<BTreeMap<String, u32>, QueueError> {
         let core = self.core();
         let key = core.key("tasks:limits");
         Ok(core.store.command(cmd("HGETALL").arg(key)).await?)
     }
 
-    /// What stands in quarantine, newest first; entries that this program did
-    /// not write are shown as they are.
-    pub async fn quarantined(&self) -> Result<Vec<Quarantined>, QueueError> {
+    /// Returns the quarantine, newest first. Entries that this program did not write are returned
+    /// as they are.
+    pub async fn quarantined(&self) -> Result<Vec<QuarantinedEntry>, QueueError> {
         Ok(self.raw_quarantine().await?.iter().map(|raw| read_quarantined(raw)).collect())
     }
 
-    /// Takes entries out of quarantine that `chosen` chooses, to be read once
-    /// more (`again`) or to be rid of them. Returns how many.
+    /// Removes the entries for which `chosen` holds from quarantine, and pushes them again if
+    /// `again` is set. Returns their number.
     pub async fn clear_quarantine(
         &self,
         again: bool,
-        chosen: impl Fn(&Quarantined) -> bool,
+        chosen: impl Fn(&QuarantinedEntry) -> bool,
     ) -> Result<u64, QueueError> {
         let core = self.core();
         let mut count = 0;
@@ -290,41 +279,41 @@ impl Queue {
     }
 }
 
-fn read_quarantined(raw: &[u8]) -> Quarantined {
-    serde_json::from_slice(raw).unwrap_or_else(|_| Quarantined {
+fn read_quarantined(raw: &[u8]) -> QuarantinedEntry {
+    serde_json::from_slice(raw).unwrap_or_else(|_| QuarantinedEntry {
         at: 0,
         reason: "put here by hand".to_owned(),
         entry: String::from_utf8_lossy(raw).into_owned(),
     })
 }
 
-fn read_cancelled(answer: &str) -> Result<Cancelled, QueueError> {
+fn read_cancelled(answer: &str) -> Result<CancelOutcome, QueueError> {
     match answer.split_once(':') {
-        Some(("final", status)) => Ok(Cancelled::HadEnded { status: status.parse()? }),
-        _ if answer == "cancelled" => Ok(Cancelled::Done),
-        _ if answer == "requested" => Ok(Cancelled::Asked),
-        _ if answer == "unknown" => Ok(Cancelled::Unknown),
+        Some(("final", status)) => Ok(CancelOutcome::HadEnded { status: status.parse()? }),
+        _ if answer == "cancelled" => Ok(CancelOutcome::Done),
+        _ if answer == "requested" => Ok(CancelOutcome::Asked),
+        _ if answer == "unknown" => Ok(CancelOutcome::Unknown),
         _ => Err(QueueError::unreadable("the answer to a cancel", answer)),
     }
 }
 
-fn read_retried(answer: &str) -> Result<Retried, QueueError> {
+fn read_retried(answer: &str) -> Result<RetryOutcome, QueueError> {
     match answer.split_once(':') {
-        Some(("final" | "live", status)) => Ok(Retried::NotFailed { status: status.parse()? }),
-        Some(("duplicate", of)) => Ok(Retried::Duplicate { of: of.parse()? }),
-        Some(("orphan", parent)) => Ok(Retried::Orphan { parent: parent.parse()? }),
-        _ if answer == "unknown" => Ok(Retried::Unknown),
-        _ => Ok(Retried::Done { status: answer.parse()? }),
+        Some(("final" | "live", status)) => Ok(RetryOutcome::NotFailed { status: status.parse()? }),
+        Some(("duplicate", of)) => Ok(RetryOutcome::Duplicate { of: of.parse()? }),
+        Some(("orphan", parent)) => Ok(RetryOutcome::Orphan { parent: parent.parse()? }),
+        _ if answer == "unknown" => Ok(RetryOutcome::Unknown),
+        _ => Ok(RetryOutcome::Done { status: answer.parse()? }),
     }
 }
 
-fn read_purged(answer: &str) -> Result<Purged, QueueError> {
+fn read_purged(answer: &str) -> Result<PurgeOutcome, QueueError> {
     match answer.split_once(':') {
-        Some(("live", status)) => Ok(Purged::Live { status: status.parse()? }),
-        Some(("needed", by)) => Ok(Purged::Needed { by: by.parse()? }),
-        _ if answer == "purged" => Ok(Purged::Done),
-        _ if answer == "unacknowledged" => Ok(Purged::Unacknowledged),
-        _ if answer == "unknown" => Ok(Purged::Unknown),
+        Some(("live", status)) => Ok(PurgeOutcome::Live { status: status.parse()? }),
+        Some(("needed", by)) => Ok(PurgeOutcome::Needed { by: by.parse()? }),
+        _ if answer == "purged" => Ok(PurgeOutcome::Done),
+        _ if answer == "unacknowledged" => Ok(PurgeOutcome::Unacknowledged),
+        _ if answer == "unknown" => Ok(PurgeOutcome::Unknown),
         _ => Err(QueueError::unreadable("the answer to a purge", answer)),
     }
 }

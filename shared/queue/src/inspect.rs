@@ -1,4 +1,4 @@
-//! Looking at tasks: one with its whole story, or lists of them.
+//! Reads tasks: one with its history, or lists of them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,63 +6,58 @@ use greenline_store::{Value, cmd, from_redis_value, pipe};
 use serde::Serialize;
 
 use crate::producer::list_of;
-use crate::{Priority, Queue, QueueError, Status, TaskId};
+use crate::{Priority, Queue, QueueError, TaskId, TaskStatus};
 
-/// A task as its hash tells it.
+/// A task's hash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TaskRecord {
-    /// Its id.
     pub id: String,
-    /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its status, as Redis has it.
+    /// As Redis stores it.
     pub status: String,
-    /// Its priority.
     pub priority: String,
-    /// When its producer made it.
+    /// The producer's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// When it was enqueued, in ms.
+    /// In ms.
     pub enqueued_at: Option<i64>,
-    /// When it was claimed last, in ms.
+    /// The last claim, in ms.
     pub claimed_at: Option<i64>,
-    /// When it was started last, in ms.
+    /// The last start, in ms.
     pub started_at: Option<i64>,
-    /// When it ended, in ms.
+    /// In ms.
     pub finished_at: Option<i64>,
-    /// How often it was claimed.
+    /// The number of claims.
     pub attempt: u32,
-    /// How many retries were used.
+    /// The number of retries used.
     pub retry_count: u32,
-    /// How often an attempt failed.
+    /// The number of failed attempts.
     pub failures: u32,
-    /// How many workers died of it.
+    /// The number of workers that died while running it.
     pub crashes: u32,
     /// The number of its last claim.
     pub fence: String,
-    /// Who had it last.
+    /// The last worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<String>,
-    /// Its route, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
-    /// What it came to, as JSON.
+    /// As JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// Why it did not succeed.
+    /// The reason why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Why it is to stop, if that was asked.
+    /// The reason of a requested cancellation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_requested: Option<String>,
-    /// What it is blocked by.
+    /// The key that blocks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
-    /// Its parents.
+    /// The ids of its parents.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
-    /// The trace it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The task's JSON, byte for byte.
@@ -70,38 +65,35 @@ pub struct TaskRecord {
     pub payload: String,
 }
 
-/// A task with its whole story.
+/// A task with its history.
 #[derive(Debug, Clone, Serialize)]
-pub struct TaskStory {
-    /// Its hash.
+pub struct TaskDetails {
     #[serde(flatten)]
     pub record: TaskRecord,
-    /// What each attempt did, oldest first: JSON, as the scripts wrote it.
+    /// The record of each attempt, oldest first: JSON, as the scripts wrote it.
     pub attempts: Vec<serde_json::Value>,
-    /// Who waits for it.
+    /// The tasks that wait for it.
     pub children: Vec<String>,
-    /// Who holds its lock.
+    /// The holder of its lock.
     pub lock: Option<String>,
-    /// When its lease ends, in ms.
+    /// In ms.
     pub lease_until: Option<i64>,
-    /// When it will be pending, in ms.
+    /// The time at which it becomes pending, in ms.
     pub scheduled_for: Option<i64>,
-    /// Its payload.
+    /// The parsed payload.
     pub task: serde_json::Value,
 }
 
-/// Which tasks to list.
+/// Conditions of a list of tasks.
 #[derive(Debug, Clone, Default)]
 pub struct TaskFilter {
-    /// Of these statuses; all if empty.
-    pub statuses: BTreeSet<Status>,
-    /// Of this type.
+    /// Empty for every status.
+    pub statuses: BTreeSet<TaskStatus>,
     pub kind: Option<String>,
-    /// Of this priority.
     pub priority: Option<Priority>,
-    /// Whose id begins with this.
+    /// The beginning of the id.
     pub id_prefix: Option<String>,
-    /// Whose error or result holds this text.
+    /// Text in the error or result.
     pub containing: Option<String>,
 }
 
@@ -110,7 +102,7 @@ impl TaskFilter {
         let holds = |text: &Option<String>, part: &str| {
             text.as_ref().is_some_and(|text| text.contains(part))
         };
-        let status: Result<Status, _> = record.status.parse();
+        let status: Result<TaskStatus, _> = record.status.parse();
         (self.statuses.is_empty() || status.is_ok_and(|status| self.statuses.contains(&status)))
             && self.kind.as_ref().is_none_or(|kind| *kind == record.kind)
             && self.priority.is_none_or(|priority| priority.as_str() == record.priority)
@@ -121,20 +113,20 @@ impl TaskFilter {
                 .is_none_or(|part| holds(&record.error, part) || holds(&record.result, part))
     }
 
-    fn wants(&self, status: Status) -> bool {
+    fn wants(&self, status: TaskStatus) -> bool {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 }
 
 impl Queue {
-    /// One task, as its hash tells it.
+    /// Returns a task's hash.
     pub async fn record(&self, id: &TaskId) -> Result<Option<TaskRecord>, QueueError> {
         let mut records = self.records(&[id.to_string()]).await?;
         Ok(records.pop().filter(|record| !record.status.is_empty()))
     }
 
-    /// One task with its whole story.
-    pub async fn story(&self, id: &TaskId) -> Result<Option<TaskStory>, QueueError> {
+    /// Returns a task with its history.
+    pub async fn details(&self, id: &TaskId) -> Result<Option<TaskDetails>, QueueError> {
         let core = self.core();
         let Some(record) = self.record(id).await? else { return Ok(None) };
         let key = |rest: &str| core.task_key(&format!("{id}:{rest}"));
@@ -150,7 +142,7 @@ impl Queue {
             serde_json::from_str(text).unwrap_or(serde_json::Value::String(text.clone()))
         };
         let task = read(&record.payload);
-        Ok(Some(TaskStory {
+        Ok(Some(TaskDetails {
             attempts: attempts.iter().map(read).collect(),
             children: next(&mut answers),
             lock: next(&mut answers),
@@ -161,15 +153,15 @@ impl Queue {
         }))
     }
 
-    /// The one task whose id begins with `text`.
-    pub async fn find(&self, text: &str) -> Result<Found, QueueError> {
+    /// Finds the only task whose id begins with `text`.
+    pub async fn find(&self, text: &str) -> Result<TaskLookup, QueueError> {
         if let Ok(id) = text.parse::<TaskId>()
             && self.record(&id).await?.is_some()
         {
-            return Ok(Found::One(id));
+            return Ok(TaskLookup::One(id));
         }
-        // Ids have no character that means something in a pattern.
-        let Ok(prefix) = text.parse::<TaskId>() else { return Ok(Found::None) };
+        // No character of an id is special in a pattern.
+        let Ok(prefix) = text.parse::<TaskId>() else { return Ok(TaskLookup::None) };
         let core = self.core();
         let pattern = core.task_key(&format!("{prefix}*"));
         let start = core.task_key("").len();
@@ -188,14 +180,13 @@ impl Queue {
         }
         let mut found: Vec<TaskId> = found.into_iter().collect();
         Ok(match found.len() {
-            0 => Found::None,
-            1 => Found::One(found.remove(0)),
-            _ => Found::Several(found),
+            0 => TaskLookup::None,
+            1 => TaskLookup::One(found.remove(0)),
+            _ => TaskLookup::Several(found),
         })
     }
 
-    /// Tasks that fit, at most `most`, of each status the ones that come next or
-    /// ended last.
+    /// Lists at most `most` matching tasks: of each status the next or latest ones.
     pub async fn list(
         &self,
         filter: &TaskFilter,
@@ -220,7 +211,7 @@ impl Queue {
         Ok(listed)
     }
 
-    /// Hashes of tasks, in the order of `ids`; one that is gone has no status.
+    /// Returns the hashes of tasks in the order of `ids`. A deleted task has no status.
     pub(crate) async fn records(&self, ids: &[String]) -> Result<Vec<TaskRecord>, QueueError> {
         let core = self.core();
         let mut records = Vec::with_capacity(ids.len());
@@ -231,7 +222,7 @@ impl Queue {
             }
             let answers = core.store.pipeline(&calls).await?;
             for (id, answer) in some.iter().zip(answers) {
-                // A key of the wrong type is no task; `doctor` names it.
+                // A key of the wrong type is not a task; `doctor` names it.
                 let fields = from_redis_value(answer).unwrap_or_default();
                 records.push(read_record(id, fields));
             }
@@ -239,58 +230,58 @@ impl Queue {
         Ok(records)
     }
 
-    /// Where tasks of the wanted statuses are listed.
-    async fn indexes(&self, filter: &TaskFilter) -> Result<Vec<Index>, QueueError> {
+    /// Returns the indexes that list tasks of the wanted statuses.
+    async fn indexes(&self, filter: &TaskFilter) -> Result<Vec<TaskIndex>, QueueError> {
         let core = self.core();
         let mut indexes = Vec::new();
-        if filter.wants(Status::Running) {
-            indexes.push(Index::Oldest(core.key("tasks:leases")));
+        if filter.wants(TaskStatus::Running) {
+            indexes.push(TaskIndex::Oldest(core.key("tasks:leases")));
         }
-        // Cancelled ones that are only marked are still in these lists.
-        if filter.wants(Status::Pending) {
+        // Tasks that are only marked as cancelled are still in these lists.
+        if filter.wants(TaskStatus::Pending) {
             let routes: Vec<String> =
                 core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
             for priority in Priority::ALL {
                 for route in std::iter::once("").chain(routes.iter().map(String::as_str)) {
                     let list = list_of(priority, route);
-                    indexes.push(Index::ListFromEnd(core.key(&format!("tasks:{list}"))));
+                    indexes.push(TaskIndex::ListFromEnd(core.key(&format!("tasks:{list}"))));
                 }
             }
         }
-        if filter.wants(Status::Scheduled) {
-            indexes.push(Index::Oldest(core.key("tasks:scheduled")));
+        if filter.wants(TaskStatus::Scheduled) {
+            indexes.push(TaskIndex::Oldest(core.key("tasks:scheduled")));
         }
-        if filter.wants(Status::Waiting) || filter.wants(Status::AwaitingApproval) {
-            indexes.push(Index::Oldest(core.key("tasks:waiting")));
+        if filter.wants(TaskStatus::Waiting) || filter.wants(TaskStatus::AwaitingApproval) {
+            indexes.push(TaskIndex::Oldest(core.key("tasks:waiting")));
         }
-        if filter.wants(Status::Blocked) {
+        if filter.wants(TaskStatus::Blocked) {
             let keys: Vec<String> =
                 core.store.command(cmd("SMEMBERS").arg(core.key("tasks:blocked"))).await?;
             let lists = keys.iter().map(|key| core.key(&format!("tasks:blocked:{key}")));
-            indexes.extend(lists.map(Index::List));
+            indexes.extend(lists.map(TaskIndex::List));
         }
-        if filter.wants(Status::Failed) {
-            indexes.push(Index::Newest(core.key("tasks:dead")));
+        if filter.wants(TaskStatus::Failed) {
+            indexes.push(TaskIndex::Newest(core.key("tasks:dead")));
         }
-        if filter.wants(Status::Success) || filter.wants(Status::Cancelled) {
-            indexes.push(Index::Newest(core.key("tasks:done")));
+        if filter.wants(TaskStatus::Success) || filter.wants(TaskStatus::Cancelled) {
+            indexes.push(TaskIndex::Newest(core.key("tasks:done")));
         }
         Ok(indexes)
     }
 
-    async fn page(&self, index: &Index, from: usize) -> Result<Vec<String>, QueueError> {
+    async fn page(&self, index: &TaskIndex, from: usize) -> Result<Vec<String>, QueueError> {
         let last = from + PAGE - 1;
         let call = match index {
-            Index::Oldest(key) => cmd("ZRANGE").arg(key).arg(from).arg(last).clone(),
-            Index::Newest(key) => cmd("ZREVRANGE").arg(key).arg(from).arg(last).clone(),
-            Index::List(key) => cmd("LRANGE").arg(key).arg(from).arg(last).clone(),
-            Index::ListFromEnd(key) => {
+            TaskIndex::Oldest(key) => cmd("ZRANGE").arg(key).arg(from).arg(last).clone(),
+            TaskIndex::Newest(key) => cmd("ZREVRANGE").arg(key).arg(from).arg(last).clone(),
+            TaskIndex::List(key) => cmd("LRANGE").arg(key).arg(from).arg(last).clone(),
+            TaskIndex::ListFromEnd(key) => {
                 let (first, last) = (-1 - last.cast_signed(), -1 - from.cast_signed());
                 cmd("LRANGE").arg(key).arg(first).arg(last).clone()
             }
         };
         let mut ids: Vec<String> = self.core().store.command(&call).await?;
-        if matches!(index, Index::ListFromEnd(_)) {
+        if matches!(index, TaskIndex::ListFromEnd(_)) {
             ids.reverse();
         }
         ids.retain(|id| id.len() <= 128);
@@ -298,20 +289,18 @@ impl Queue {
     }
 }
 
-/// What a shortened id names.
+/// The tasks that a shortened id matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// No task.
+pub enum TaskLookup {
     None,
-    /// This one.
     One(TaskId),
-    /// Some of several.
+    /// Some of several matches.
     Several(Vec<TaskId>),
 }
 
 const PAGE: usize = 500;
 
-enum Index {
+enum TaskIndex {
     Oldest(String),
     Newest(String),
     List(String),

@@ -1,9 +1,8 @@
-//! Who leads, and the outside actions that a leader has begun.
+//! Leader election, and the outside actions that a leader has begun.
 //!
-//! Any number of leads may run; one holds the lease. Its epoch is a number
-//! that grows with each new leader. Outside actions can't be fenced, so each
-//! is an intent: begun here, done outside, ended here. A new leader looks at
-//! the open ones, and at the outside world, before it acts.
+//! Any number of leads may run; one holds the lease. Its epoch is a number that grows with each new
+//! leader. Outside actions can't be fenced, so each is an intent: recorded here, executed outside,
+//! closed here. A new leader checks the open intents against the outside world before it acts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,54 +10,51 @@ use std::time::Duration;
 use greenline_store::cmd;
 use serde::Serialize;
 
-use crate::claim::ms;
+use crate::core::ms;
 use crate::{Queue, QueueError};
 
-/// Who leads.
+/// The result of an election.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leadership {
-    /// We do, under this epoch.
+    /// This process leads, under this epoch.
     Ours(Epoch),
-    /// Another does.
-    Other {
-        /// Its name.
-        holder: String,
-    },
+    /// Another process leads.
+    Other { holder: String },
 }
 
 /// The number of a leadership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Epoch(pub u64);
 
-/// What a beginning intent finds.
+/// The state of an intent when it is begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// Nobody has begun it before: act, then end it.
+pub enum IntentState {
+    /// New: act, then end it.
     New,
-    /// Begun before and not ended: look at the outside world first.
+    /// Begun earlier and not ended: check the outside world first.
     Open {
-        /// Under which epoch.
+        /// The epoch of the earlier begin.
         epoch: Epoch,
     },
-    /// It is done: don't act.
+    /// Done: don't act.
     Done,
 }
 
 /// An outside action that was begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Intent {
-    /// Its name; deterministic, so that the same action is begun once.
+    /// The action's name; deterministic, so that the same action is begun once.
     pub action: String,
-    /// Under which epoch it was begun.
+    /// The epoch of its begin.
     pub epoch: Epoch,
-    /// What it is about, as JSON.
+    /// The action as JSON.
     pub about: String,
-    /// When it was begun, in ms.
+    /// In ms.
     pub begun_at: i64,
 }
 
 impl Queue {
-    /// Takes the lead, or keeps it. To be called several times per `lease`.
+    /// Acquires or renews the leader lease. Call it several times per `lease`.
     pub async fn lead(&self, who: &str, lease: Duration) -> Result<Leadership, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.lead, 2, 64);
@@ -67,7 +63,8 @@ impl Queue {
         Ok(if epoch > 0 { Leadership::Ours(Epoch(epoch)) } else { Leadership::Other { holder } })
     }
 
-    /// Steps down, so that a standby need not wait; whether we led.
+    /// Releases the leader lease, so that a standby need not wait. Returns `false` if this process
+    /// did not lead.
     pub async fn resign(&self, who: &str) -> Result<bool, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.resign, 1, 64);
@@ -75,7 +72,7 @@ impl Queue {
         Ok(core.run::<i64>(&core.scripts.resign, &call).await? == 1)
     }
 
-    /// Who leads now, and the epoch.
+    /// Returns the current leader and its epoch.
     pub async fn leader(&self) -> Result<Option<(String, Epoch)>, QueueError> {
         let core = self.core();
         let (lead, epoch) = (core.key("lead"), core.key("lead:epoch"));
@@ -84,25 +81,25 @@ impl Queue {
         Ok(found.0.map(|holder| (holder, Epoch(found.1.unwrap_or(0)))))
     }
 
-    /// Writes down an outside action before it is done.
+    /// Records an outside action before it is executed.
     pub async fn begin_intent(
         &self,
         epoch: Epoch,
         action: &str,
         about: &str,
-    ) -> Result<Begun, QueueError> {
+    ) -> Result<IntentState, QueueError> {
         match self.intent("begin", epoch, action, about).await?.as_str() {
-            "begun" => Ok(Begun::New),
-            "done" => Ok(Begun::Done),
+            "begun" => Ok(IntentState::New),
+            "done" => Ok(IntentState::Done),
             "deposed" => Err(QueueError::Deposed),
             answer => match answer.strip_prefix("open:").and_then(|epoch| epoch.parse().ok()) {
-                Some(epoch) => Ok(Begun::Open { epoch: Epoch(epoch) }),
+                Some(epoch) => Ok(IntentState::Open { epoch: Epoch(epoch) }),
                 None => Err(QueueError::unreadable("the answer to an intent", answer)),
             },
         }
     }
 
-    /// Writes down that an outside action is done; `outcome` is JSON.
+    /// Records that an outside action is done; `outcome` is JSON.
     pub async fn end_intent(
         &self,
         epoch: Epoch,
@@ -116,7 +113,7 @@ impl Queue {
         }
     }
 
-    /// The actions that were begun and not ended, oldest first.
+    /// Returns the intents that were begun and not ended, oldest first.
     pub async fn open_intents(&self) -> Result<Vec<Intent>, QueueError> {
         let core = self.core();
         let open = core.key("lead:intents");

@@ -10,7 +10,7 @@
 //! - Each change is one Lua script and one round trip. Repeating a call whose
 //!   answer was lost gives the same answer.
 //! - Nothing here retries or sleeps: an error says whether the same call may
-//!   work later ([`QueueError::is_passing`]), and its caller decides.
+//!   work later ([`QueueError::is_transient`]), and its caller decides.
 //!
 //! What a worker does with a task is not known here, nor is GitHub.
 //!
@@ -18,7 +18,7 @@
 //!
 //! ```no_run
 //! use std::collections::BTreeSet;
-//! use greenline_queue::{Appetite, Queue, QueueOptions, TaskSpec, WorkerProfile, TaskType};
+//! use greenline_queue::{ClaimRequest, Queue, QueueOptions, TaskSpec, WorkerProfile, TaskType};
 //! use greenline_store::{Store, StoreConfig};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +35,7 @@
 //!     version: "1.0".to_owned(),
 //! });
 //! let short = BTreeSet::new();
-//! let claimed = worker.claim(Appetite { start: 4, prefetch: 0, short: &short, running: 0 }).await?;
+//! let claimed = worker.claim(ClaimRequest { start: 4, prefetch: 0, short: &short, running: 0 }).await?;
 //! for claim in &claimed.tasks {
 //!     println!("{}", claim.task()?.payload());
 //!     queue.complete(&worker.profile().id, claim, "{}".to_owned()).await?;
@@ -44,12 +44,13 @@
 //! # }
 //! ```
 
+mod adopt;
 mod approvals;
+mod batching;
 mod claim;
-mod coalesce;
 mod control;
+mod core;
 mod error;
-mod foreign;
 mod inspect;
 mod leader;
 mod log;
@@ -67,25 +68,27 @@ mod tick;
 mod trust;
 mod watch;
 
-pub use approvals::{Answer, Answered, Approval};
+pub use crate::core::SCHEMA;
+pub use adopt::QuarantinedEntry;
+pub use approvals::{Approval, ApprovalDecision, ApprovalOutcome};
 pub use claim::{
-    Appetite, Beat, Claim, Claimed, Fence, Start, Waiter, Woken, Worker, WorkerProfile,
+    Claim, ClaimRequest, ClaimedTasks, Fence, HeartbeatReply, StartReply, Waiter, WakeReason,
+    Worker, WorkerProfile,
 };
-pub use control::{Cancelled, Pausable, Pause, Purged, Retried};
+pub use control::{CancelOutcome, PauseRecord, PauseTarget, PurgeOutcome, RetryOutcome};
 pub use error::QueueError;
-pub use foreign::Quarantined;
-pub use inspect::{Found, TaskFilter, TaskRecord, TaskStory};
-pub use leader::{Begun, Epoch, Intent, Leadership};
-pub use log::{LARGEST_PIECE, NewPiece, Piece};
-pub use names::{Label, NameError, Priority, SharedKey, Status, TaskId, TaskType, WorkerId};
+pub use inspect::{TaskDetails, TaskFilter, TaskLookup, TaskRecord};
+pub use leader::{Epoch, Intent, IntentState, Leadership};
+pub use log::{LARGEST_PIECE, LogPiece, NewLogPiece};
+pub use names::{Label, NameError, Priority, SharedKey, TaskId, TaskStatus, TaskType, WorkerId};
 pub use options::{ClockShift, QueueOptions};
-pub use producer::Enqueued;
-pub use queue::{Queue, SCHEMA};
+pub use producer::EnqueueOutcome;
+pub use queue::Queue;
 pub use route::Route;
 pub use scripts::Scripts;
-pub use settle::{Failure, Settled};
+pub use settle::{Settlement, TaskFailure};
 pub use signature::{NoTaskKey, TaskKeys, TaskPublicKey, TaskSigningKey, Unsigned, content_hash};
-pub use stats::{PriorityStats, RouteStats, Stats, WorkerInfo};
+pub use stats::{PriorityStats, QueueStats, RouteStats, WorkerInfo};
 pub use task::{LONGEST_TIMEOUT, Task, TaskError, TaskSpec};
-pub use tick::Tick;
-pub use watch::{Channel, Event, Events};
+pub use tick::TickReport;
+pub use watch::{QueueChannel, QueueEvent, QueueEvents};

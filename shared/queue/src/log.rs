@@ -1,47 +1,44 @@
-//! A task's live output: a capped stream that anyone may follow.
+//! A task's live output: a capped stream that any process may follow.
 
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
-use greenline_store::{Blocking, Cmd, Value, cmd, from_redis_value, pipe};
+use greenline_store::{BlockingConnection, Cmd, Value, cmd, from_redis_value, pipe};
 use serde::Serialize;
 
-use crate::claim::ms;
+use crate::core::ms;
 use crate::{Queue, QueueError, TaskId};
 
-/// How many pieces of output are kept of a task.
+/// The most pieces to keep of a task's output.
 const MOST_PIECES: usize = 512;
 
-/// The largest piece, in bytes.
+/// The size limit of a piece in bytes.
 pub const LARGEST_PIECE: usize = 8 * 1024;
 
 /// A piece of output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Piece {
-    /// Its place in the stream.
+pub struct LogPiece {
+    /// The stream id.
     pub at: String,
-    /// The attempt that printed it.
     pub attempt: u32,
-    /// `out`, `err`, or `note` for what Greenline itself has to say.
+    /// `out`, `err`, or `note` for Greenline's own messages.
     pub stream: String,
-    /// The text.
     pub text: String,
 }
 
-/// A piece to be written.
+/// A piece to write.
 #[derive(Debug, Clone)]
-pub struct NewPiece {
-    /// The attempt that prints it.
+pub struct NewLogPiece {
     pub attempt: u32,
     /// `out`, `err` or `note`.
     pub stream: &'static str,
-    /// The text, at most [`LARGEST_PIECE`] bytes.
+    /// At most [`LARGEST_PIECE`] bytes.
     pub text: String,
 }
 
 impl Queue {
-    /// Adds to a task's output. Older pieces give way to newer ones.
-    pub async fn write_log(&self, id: &TaskId, pieces: &[NewPiece]) -> Result<(), QueueError> {
+    /// Appends to a task's output. Older pieces are dropped at the limit.
+    pub async fn write_log(&self, id: &TaskId, pieces: &[NewLogPiece]) -> Result<(), QueueError> {
         let core = self.core();
         let key = core.task_key(&format!("{id}:log"));
         let mut calls = pipe();
@@ -51,7 +48,8 @@ impl Queue {
             call.arg("a").arg(piece.attempt).arg("s").arg(piece.stream).arg("t").arg(&piece.text);
             calls.add_command(call);
         }
-        // It goes with its task; this is for what outlives one by mistake.
+        // The stream is deleted with its task; the expiry is for streams that outlive a task by
+        // mistake.
         calls.cmd("PEXPIRE").arg(&key).arg(ms(core.options.keep_age));
         for answer in core.store.pipeline(&calls).await? {
             answer.extract_error().map_err(|error| QueueError::unreadable(&key, error))?;
@@ -59,25 +57,24 @@ impl Queue {
         Ok(())
     }
 
-    /// What is kept of a task's output, after the piece `after` (all of it: `0`).
-    pub async fn read_log(&self, id: &TaskId, after: &str) -> Result<Vec<Piece>, QueueError> {
+    /// Returns a task's output after the piece `after` (`0` for all of it).
+    pub async fn read_log(&self, id: &TaskId, after: &str) -> Result<Vec<LogPiece>, QueueError> {
         let core = self.core();
         let key = core.task_key(&format!("{id}:log"));
         let mut call = cmd("XRANGE");
         call.arg(&key).arg(format!("({after}")).arg("+");
-        let entries: Vec<Entry> = core.store.command(&call).await?;
+        let entries: Vec<StreamEntry> = core.store.command(&call).await?;
         Ok(entries.into_iter().map(read_piece).collect())
     }
 
-    /// A task's output as it comes, from the piece after `after`; ends only
-    /// with an error.
+    /// Follows a task's output from the piece after `after`; ends only with an error.
     pub fn follow_log(
         &self,
         id: &TaskId,
         after: &str,
-    ) -> impl Stream<Item = Result<Vec<Piece>, QueueError>> + use<> {
+    ) -> impl Stream<Item = Result<Vec<LogPiece>, QueueError>> + use<> {
         let key = self.core().task_key(&format!("{id}:log"));
-        let start = (self.clone(), None::<Blocking>, after.to_owned());
+        let start = (self.clone(), None::<BlockingConnection>, after.to_owned());
         stream::try_unfold(start, move |(queue, connection, after)| {
             let key = key.clone();
             async move {
@@ -94,32 +91,32 @@ impl Queue {
     }
 }
 
-/// How long a follower waits before it says that nothing came.
+/// The longest wait of one read.
 const FOLLOW_ROUND: Duration = Duration::from_secs(1);
 
-/// An entry of a stream: its place, and its fields and values.
-pub(crate) type Entry = (String, Vec<String>);
+/// A stream entry: its id, and its fields and values.
+pub(crate) type StreamEntry = (String, Vec<String>);
 
-/// What came into a stream after a place, waiting up to `wait` for it.
+/// Reads a stream after an id, waiting up to `wait`.
 pub(crate) async fn read_stream(
-    connection: &mut Blocking,
+    connection: &mut BlockingConnection,
     key: &str,
     after: &str,
     wait: Duration,
-) -> Result<Vec<Entry>, QueueError> {
+) -> Result<Vec<StreamEntry>, QueueError> {
     let mut call: Cmd = cmd("XREAD");
     call.arg("COUNT").arg(200).arg("BLOCK").arg(ms(wait)).arg("STREAMS").arg(key).arg(after);
     let answer: Value = connection.command(&call, wait).await?;
     if answer == Value::Nil {
         return Ok(vec![]);
     }
-    let streams: Vec<(String, Vec<Entry>)> =
+    let streams: Vec<(String, Vec<StreamEntry>)> =
         from_redis_value(answer).map_err(|error| QueueError::unreadable(key, error))?;
     Ok(streams.into_iter().next().map(|(_, entries)| entries).unwrap_or_default())
 }
 
-fn read_piece((at, fields): Entry) -> Piece {
-    let mut piece = Piece { at, attempt: 0, stream: String::new(), text: String::new() };
+fn read_piece((at, fields): StreamEntry) -> LogPiece {
+    let mut piece = LogPiece { at, attempt: 0, stream: String::new(), text: String::new() };
     for pair in fields.chunks_exact(2) {
         match pair[0].as_str() {
             "a" => piece.attempt = pair[1].parse().unwrap_or(0),

@@ -1,11 +1,11 @@
-//! The names that a queue's callers use: parsed once at the edge, then typed.
+//! Names that callers of the queue use, parsed once at the edge.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a name was refused.
+/// The reason why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {text:?}: {rule}")]
 pub struct NameError {
@@ -15,7 +15,7 @@ pub struct NameError {
 }
 
 fn error(what: &'static str, text: &str, rule: &'static str) -> NameError {
-    // A name that is much too long is not worth repeating whole.
+    // A name that is much too long is cut in the message.
     let text = text.chars().take(140).collect();
     NameError { what, text, rule }
 }
@@ -25,11 +25,10 @@ fn is_plain(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Gives a name its parsing, `Display` and serde by one check of its text.
+/// Implements parsing, `Display` and serde for a name, with one check of its text.
 macro_rules! name {
     ($name:ident, $check:expr, $what:literal, $rule:literal) => {
         impl $name {
-            /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -66,30 +65,30 @@ macro_rules! name {
     };
 }
 
-/// A task's id: `[A-Za-z0-9._-]{1,128}`. It is part of key names, so nothing
-/// else is allowed in it: `x:lock` would be another key of task `x`.
+/// A task's id: `[A-Za-z0-9._-]{1,128}`. It is part of key names, so it allows nothing else:
+/// `x:lock` would be another key of task `x`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TaskId(String);
 
 name!(TaskId, |text: &str| is_plain(text, 128), "task id", "use 1 to 128 of A-Z a-z 0-9 . _ -");
 
-/// A worker's id: fresh for each process, so that no two ever share a claim.
+/// A worker's id: fresh for each process, so that no two processes share a claim.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WorkerId(String);
 
 name!(WorkerId, |text: &str| is_plain(text, 128), "worker id", "use 1 to 128 of A-Z a-z 0-9 . _ -");
 
-/// What a worker must have for a task to run there, such as `gpu`.
+/// A property that a task requires of its worker, such as `gpu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
 
 name!(Label, |text: &str| is_plain(text, 64), "label", "use 1 to 64 of A-Z a-z 0-9 . _ -");
 
-/// A key that only one live task may have, or under which one task runs at a
-/// time. It may hold what names a pull request, such as `acme/app#812`.
+/// A key that only one live task may hold, or under which one task runs at a time. It may name a
+/// pull request, such as `acme/app#812`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SharedKey(String);
@@ -106,7 +105,7 @@ name!(
     "use 1 to 200 printable ASCII characters without spaces, not beginning with @"
 );
 
-/// The types of task that every worker's build knows.
+/// The task types that every worker's build knows.
 const BUILT_IN: [&str; 6] = [
     "fix_test_failure",
     "investigate_failure",
@@ -116,8 +115,7 @@ const BUILT_IN: [&str; 6] = [
     "deploy_step",
 ];
 
-/// What kind of work a task is. A type that no worker knows waits for one that
-/// does.
+/// The type of a task. A task of an unknown type waits for a worker that knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TaskType(String);
@@ -125,46 +123,42 @@ pub struct TaskType(String);
 name!(TaskType, |text: &str| is_plain(text, 64), "type", "use 1 to 64 of A-Z a-z 0-9 . _ -");
 
 impl TaskType {
-    /// The type of tasks that run commands.
+    /// Returns the type of tasks that run commands.
     #[must_use]
     pub fn run_command() -> Self {
         Self("run_command".to_owned())
     }
 
-    /// Whether it is one of the types that share the lists of all workers.
+    /// Returns `true` for the types that share the lists of all workers.
     #[must_use]
     pub fn is_built_in(&self) -> bool {
         BUILT_IN.contains(&self.as_str())
     }
 
-    /// The built-in types.
+    /// Returns the built-in types.
     pub fn built_in() -> impl Iterator<Item = Self> {
         BUILT_IN.iter().map(|name| Self((*name).to_owned()))
     }
 }
 
-/// How urgent a task is. Served 8:4:2:1, so that low work moves too.
+/// The urgency of a task. Priorities are served 8:4:2:1, so that low ones move too.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// Before everything.
     Critical,
-    /// Soon.
     High,
-    /// In its turn.
     #[default]
     Normal,
-    /// When there is room.
     Low,
 }
 
 impl Priority {
-    /// All of them, most urgent first.
+    /// Every priority, most urgent first.
     pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Normal, Self::Low];
 
-    /// Its name in JSON and in key names.
+    /// Returns the name in JSON and in key names.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -193,32 +187,30 @@ impl fmt::Display for Priority {
     }
 }
 
-/// Where a task is in its life.
+/// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// A worker may take it.
+pub enum TaskStatus {
+    /// A worker may claim it.
     Pending,
-    /// It will be pending later: a retry, `not_before`, a rate limit.
+    /// It becomes pending later: a retry, `not_before`, a rate limit.
     Scheduled,
     /// It waits for its parents.
     Waiting,
     /// Another task of its `concurrency_key` runs, or its type is paused.
     Blocked,
-    /// A person has to say yes.
+    /// It needs a person's approval.
     AwaitingApproval,
-    /// A worker has it.
+    /// A worker runs it.
     Running,
-    /// It succeeded.
     Success,
     /// It failed for good.
     Failed,
-    /// It was called off.
     Cancelled,
 }
 
-impl Status {
-    /// All of them.
+impl TaskStatus {
+    /// Every status.
     pub const ALL: [Self; 9] = [
         Self::Pending,
         Self::Scheduled,
@@ -231,7 +223,7 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// Its name in Redis and in JSON.
+    /// Returns the name in Redis and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -247,14 +239,14 @@ impl Status {
         }
     }
 
-    /// Whether it has ended.
+    /// Returns `true` if the task has ended.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Failed | Self::Cancelled)
     }
 }
 
-impl FromStr for Status {
+impl FromStr for TaskStatus {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
@@ -269,7 +261,7 @@ impl FromStr for Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for TaskStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

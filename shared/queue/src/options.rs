@@ -1,4 +1,4 @@
-//! What a queue is told once, when it is opened.
+//! Options of a queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use crate::TaskKeys;
 
-/// How a queue behaves. The defaults are those of the design.
+/// Options of a queue. The defaults are those of the documentation.
 #[derive(Clone)]
 pub struct QueueOptions {
-    /// How long a claim holds without being renewed.
+    /// The time for which a claim holds without renewal.
     pub lease: Duration,
-    /// How many retries a task has after failures of its own.
+    /// The number of retries after a task's own failures.
     pub max_retries: u32,
-    /// How many workers may die of a task before it is given up.
+    /// The number of worker deaths after which a task fails for good.
     pub max_crashes: u32,
     /// The wait before the first retry; it doubles with each.
     pub retry_delay: Duration,
     /// The longest wait before a retry.
     pub retry_delay_most: Duration,
-    /// The largest task, in bytes of JSON.
+    /// The size limit of a task's JSON in bytes.
     pub payload_most: usize,
-    /// How many finished tasks are kept.
+    /// The number of finished tasks to keep.
     pub keep_count: u64,
-    /// How long finished tasks are kept.
+    /// The time to keep finished tasks.
     pub keep_age: Duration,
-    /// How long a finished task is kept whatever the count says.
+    /// The minimum time to keep a finished task, whatever the count.
     pub keep_at_least: Duration,
-    /// How long a person has to approve a task.
+    /// The time for a person's approval.
     pub approval_expiry: Duration,
     /// The keys that tasks are signed and checked with.
     pub task_keys: TaskKeys,
-    /// Moves the queue's clock; zero outside of tests.
+    /// The offset of the queue's clock; zero outside of tests.
     pub clock: ClockShift,
 }
 
@@ -55,27 +55,24 @@ impl Default for QueueOptions {
 }
 
 impl QueueOptions {
-    /// The wait before retry number `used + 1`; `jitter` is between 0 and 1 and
-    /// takes off up to a quarter, so that tasks that failed together part.
+    /// Returns the wait before retry number `used + 1`. `jitter` is between 0 and 1 and subtracts
+    /// up to a quarter, so that tasks that failed together spread out.
     pub(crate) fn delay_before_retry(&self, used: u32, jitter: f64) -> Duration {
         let doubled = self.retry_delay.saturating_mul(2_u32.saturating_pow(used));
         doubled.min(self.retry_delay_most).mul_f64(1.0 - 0.25 * jitter.clamp(0.0, 1.0))
     }
 }
 
-/// How far the queue's clock stands from Redis's. Tests move it instead of
-/// waiting; clones share it.
+/// The offset of the queue's clock from Redis's. Tests move it instead of waiting; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct ClockShift(Arc<AtomicI64>);
 
 impl ClockShift {
-    /// Moves the clock on.
     pub fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Moves the clock back.
     pub fn set_back(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_sub(ms, Ordering::SeqCst);

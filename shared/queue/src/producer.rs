@@ -1,4 +1,4 @@
-//! Giving work to the queue.
+//! Enqueueing tasks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,44 +7,35 @@ use futures_util::{StreamExt, stream};
 use greenline_store::{Cmd, StoreError};
 use serde::Serialize;
 
-use crate::queue::Core;
+use crate::core::Core;
 use crate::signature::content_hash;
-use crate::{Priority, Queue, QueueError, Status, Task, TaskError, TaskId};
+use crate::{Priority, Queue, QueueError, Task, TaskError, TaskId, TaskStatus};
 
-/// How many tasks go in one call.
+/// The most tasks of one call.
 pub(crate) const MOST_AT_ONCE: usize = 500;
 
-/// How many bytes of tasks go in one call, so that no call holds Redis long.
+/// The most bytes of tasks in one call, so that no call blocks Redis for long.
 const MOST_BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// What became of a task that was enqueued.
+/// The result of enqueueing a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Enqueued {
-    /// It is new, and has this status.
-    Filed {
-        /// Its status.
-        status: Status,
-    },
-    /// A task of this id was there already; nothing changed.
-    Exists {
-        /// That task's status.
-        status: Status,
-    },
-    /// A live task has its `dedup_key`; nothing changed.
-    Duplicate {
-        /// That task.
-        of: TaskId,
-    },
-    /// It was not filed: mend it and enqueue it again.
+pub enum EnqueueOutcome {
+    /// The task is new.
+    Created { status: TaskStatus },
+    /// A task of this id exists already; nothing changed.
+    Exists { status: TaskStatus },
+    /// A live task holds its `dedup_key`; nothing changed.
+    Duplicate { of: TaskId },
+    /// The task was refused: correct it and enqueue it again.
     Refused {
-        /// Why, and what to do.
+        /// The reason and the remedy.
         why: String,
     },
 }
 
-impl Enqueued {
-    /// Whether the task, or another in its place, is in the queue now.
+impl EnqueueOutcome {
+    /// Returns `true` if the task, or another in its place, is in the queue now.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         !matches!(self, Self::Refused { .. })
@@ -52,7 +43,7 @@ impl Enqueued {
 
     fn from_answer(answer: &str) -> Result<Self, QueueError> {
         if let Ok(status) = answer.parse() {
-            return Ok(Self::Filed { status });
+            return Ok(Self::Created { status });
         }
         let (what, detail) = answer.split_once(':').unwrap_or((answer, ""));
         match what {
@@ -79,10 +70,10 @@ impl Enqueued {
     }
 }
 
-impl fmt::Display for Enqueued {
+impl fmt::Display for EnqueueOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Filed { status } => write!(f, "{status}"),
+            Self::Created { status } => write!(f, "{status}"),
             Self::Exists { status } => write!(f, "was there already ({status})"),
             Self::Duplicate { of } => write!(f, "duplicate of {of}"),
             Self::Refused { why } => write!(f, "refused: {why}"),
@@ -91,28 +82,28 @@ impl fmt::Display for Enqueued {
 }
 
 /// A task as the scripts take it.
-pub(crate) struct Filing {
+pub(crate) struct EncodedTask {
     task: Task,
     route: String,
     /// The fields of its hash that most tasks don't have.
-    rare: Vec<(&'static str, String)>,
+    optional: Vec<(&'static str, String)>,
 }
 
 impl Queue {
-    /// Enqueues one task. Callers at the same time share round trips.
+    /// Enqueues one task. Concurrent callers share round trips.
     ///
-    /// When the answer is lost, enqueue it again: the same id is filed once.
-    pub async fn enqueue(&self, task: Task) -> Result<Enqueued, QueueError> {
-        let filing = self.filing(task)?;
-        self.enqueues.call(filing).await
+    /// If the reply is lost, enqueue it again: the same id is stored once.
+    pub async fn enqueue(&self, task: Task) -> Result<EnqueueOutcome, QueueError> {
+        let encoded = self.encoded(task)?;
+        self.enqueues.call(encoded).await
     }
 
-    /// Enqueues many tasks; what became of each, in order. Parents go before
-    /// their children. The next call is written while one is under way.
-    pub async fn enqueue_many(&self, tasks: Vec<Task>) -> Result<Vec<Enqueued>, QueueError> {
+    /// Enqueues many tasks and returns the result for each, in order. Parents come before their
+    /// children. The next call is built while one is in flight.
+    pub async fn enqueue_many(&self, tasks: Vec<Task>) -> Result<Vec<EnqueueOutcome>, QueueError> {
         let mut outcomes = Vec::with_capacity(tasks.len());
         let mut batches = Batches { core: self.core(), tasks: tasks.into_iter() };
-        // The first goes alone: should Redis not know the script yet, order is kept.
+        // The first call goes alone: if Redis does not know the script yet, the order is kept.
         if let Some(first) = batches.next() {
             outcomes.extend(self.core().enqueue(&first?).await?);
         }
@@ -124,19 +115,19 @@ impl Queue {
         Ok(outcomes)
     }
 
-    fn filing(&self, task: Task) -> Result<Filing, QueueError> {
-        self.core().filing(task)
+    fn encoded(&self, task: Task) -> Result<EncodedTask, QueueError> {
+        self.core().encoded(task)
     }
 }
 
-/// Tasks in batches that are fit for one call.
+/// Tasks in batches that fit into one call.
 struct Batches<'a> {
     core: &'a Core,
     tasks: std::vec::IntoIter<Task>,
 }
 
 impl Iterator for Batches<'_> {
-    type Item = Result<Vec<Filing>, QueueError>;
+    type Item = Result<Vec<EncodedTask>, QueueError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut bytes = 0;
@@ -144,8 +135,8 @@ impl Iterator for Batches<'_> {
         while batch.len() < MOST_AT_ONCE && bytes < MOST_BYTES_AT_ONCE {
             let Some(task) = self.tasks.next() else { break };
             bytes += task.payload().len();
-            match self.core.filing(task) {
-                Ok(filing) => batch.push(filing),
+            match self.core.encoded(task) {
+                Ok(encoded) => batch.push(encoded),
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -153,40 +144,43 @@ impl Iterator for Batches<'_> {
     }
 }
 
-/// One batch of the coalescer; split where it is too large for one call.
-pub(crate) async fn file(
+/// Stores one batch of the coalescer, split if it is too large for one call.
+pub(crate) async fn insert(
     core: Arc<Core>,
-    filings: Vec<Filing>,
-) -> Result<Vec<Enqueued>, QueueError> {
-    let mut outcomes = Vec::with_capacity(filings.len());
-    let mut rest = filings.as_slice();
+    tasks: Vec<EncodedTask>,
+) -> Result<Vec<EnqueueOutcome>, QueueError> {
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    let mut rest = tasks.as_slice();
     while !rest.is_empty() {
         let mut bytes = 0;
-        let fits = rest.iter().take_while(|filing| {
+        let fits = rest.iter().take_while(|encoded| {
             let first = bytes == 0;
-            bytes += filing.task.payload().len();
+            bytes += encoded.task.payload().len();
             first || bytes <= MOST_BYTES_AT_ONCE
         });
         let (now, later) = rest.split_at(fits.count());
-        outcomes.extend(file_each(&core, now).await?);
+        outcomes.extend(insert_each(&core, now).await?);
         rest = later;
     }
     Ok(outcomes)
 }
 
-/// Callers who only share a call do not share a broken key: then each has a
-/// call of its own, and the others' tasks are filed.
-async fn file_each(core: &Core, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
-    let whole = core.enqueue(filings).await;
-    if filings.len() == 1 || !matches!(whole, Err(QueueError::Store(StoreError::WrongType(_)))) {
+/// Unrelated callers that share a call do not share a broken key: then each task gets its own call,
+/// and the others' tasks are stored.
+async fn insert_each(
+    core: &Core,
+    tasks: &[EncodedTask],
+) -> Result<Vec<EnqueueOutcome>, QueueError> {
+    let whole = core.enqueue(tasks).await;
+    if tasks.len() == 1 || !matches!(whole, Err(QueueError::Store(StoreError::WrongType(_)))) {
         return whole;
     }
-    let mut outcomes = Vec::with_capacity(filings.len());
-    for filing in filings {
-        match core.enqueue(std::slice::from_ref(filing)).await {
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    for encoded in tasks {
+        match core.enqueue(std::slice::from_ref(encoded)).await {
             Ok(one) => outcomes.extend(one),
             Err(QueueError::Store(error @ StoreError::WrongType(_))) => {
-                outcomes.push(Enqueued::refused(error.to_string()));
+                outcomes.push(EnqueueOutcome::refused(error.to_string()));
             }
             Err(error) => return Err(error),
         }
@@ -197,56 +191,55 @@ async fn file_each(core: &Core, filings: &[Filing]) -> Result<Vec<Enqueued>, Que
 impl Core {
     /// Checks a task's size, signs it if there is a key, and sets the term of
     /// its approval if it needs one.
-    pub(crate) fn filing(&self, task: Task) -> Result<Filing, QueueError> {
+    pub(crate) fn encoded(&self, task: Task) -> Result<EncodedTask, QueueError> {
         let (bytes, most) = (task.payload().len(), self.options.payload_most);
         if bytes > most {
             return Err(TaskError::TooLarge { bytes, most }.into());
         }
         let signature = self.options.task_keys.sign(task.id(), task.payload());
-        Ok(self.described(task, signature))
+        Ok(self.encode(task, signature))
     }
 
     /// A task with the signature that it came with, or none.
-    pub(crate) fn described(&self, task: Task, signature: Option<String>) -> Filing {
+    pub(crate) fn encode(&self, task: Task, signature: Option<String>) -> EncodedTask {
         let expiry = i64::try_from(self.options.approval_expiry.as_millis()).unwrap_or(i64::MAX);
         let approval_expires =
             task.spec().requires_approval.then(|| self.now_ms().saturating_add(expiry));
         let route = task.spec().route().map_or_else(String::new, |route| route.as_str().to_owned());
-        let rare = rare_fields(&task, &route, signature, approval_expires);
-        Filing { task, route, rare }
+        let optional = optional_fields(&task, &route, signature, approval_expires);
+        EncodedTask { task, route, optional }
     }
 
-    /// This machine's time, moved as the queue's clock is: good enough for terms
-    /// of days.
+    /// Returns this machine's time, with the queue clock's offset: accurate enough for expiries in
+    /// days.
     pub(crate) fn now_ms(&self) -> i64 {
         chrono::Utc::now().timestamp_millis() + self.options.clock.ms()
     }
 
-    async fn enqueue(&self, filings: &[Filing]) -> Result<Vec<Enqueued>, QueueError> {
-        let bytes: usize = filings.iter().map(|filing| filing.task.payload().len() + 400).sum();
-        let mut call = self.call(&self.scripts.enqueue, filings.len() * 16, bytes);
-        for alike in filings.chunk_by(Filing::is_like) {
-            describe(alike, &mut call);
+    async fn enqueue(&self, tasks: &[EncodedTask]) -> Result<Vec<EnqueueOutcome>, QueueError> {
+        let bytes: usize = tasks.iter().map(|encoded| encoded.task.payload().len() + 400).sum();
+        let mut call = self.call(&self.scripts.enqueue, tasks.len() * 16, bytes);
+        for group in tasks.chunk_by(EncodedTask::is_like) {
+            write_arguments(group, &mut call);
         }
         let answers: Vec<String> = self.run(&self.scripts.enqueue, &call).await?;
-        answers.iter().map(|answer| Enqueued::from_answer(answer)).collect()
+        answers.iter().map(|answer| EnqueueOutcome::from_answer(answer)).collect()
     }
 
-    /// Files an entry that somebody pushed by hand. `None` if another has dealt
-    /// with it.
+    /// Stores an entry that was pushed by hand. Returns `None` if another process has handled it.
     pub(crate) async fn adopt(
         &self,
         entry: &[u8],
-        filing: &Filing,
-    ) -> Result<Option<Enqueued>, QueueError> {
+        encoded: &EncodedTask,
+    ) -> Result<Option<EnqueueOutcome>, QueueError> {
         let mut call = self.call(&self.scripts.adopt, 40, 2 * entry.len() + 400);
         call.arg(entry).arg("");
-        describe(std::slice::from_ref(filing), &mut call);
+        write_arguments(std::slice::from_ref(encoded), &mut call);
         let answer: String = self.run(&self.scripts.adopt, &call).await?;
-        if answer == "gone" { Ok(None) } else { Enqueued::from_answer(&answer).map(Some) }
+        if answer == "gone" { Ok(None) } else { EnqueueOutcome::from_answer(&answer).map(Some) }
     }
 
-    /// Puts an entry that can't be read where people look for such things.
+    /// Quarantines an entry that can't be read.
     pub(crate) async fn reject(&self, entry: &[u8], record: &str) -> Result<(), QueueError> {
         let mut call = self.call(&self.scripts.adopt, 4, entry.len() + record.len());
         call.arg(entry).arg(record);
@@ -255,24 +248,24 @@ impl Core {
     }
 }
 
-/// Tasks that are alike, as `lua/parts/file.lua` wants a group described.
-fn describe(alike: &[Filing], call: &mut Cmd) {
-    let Some(Filing { task, route, rare }) = alike.first() else { return };
+/// Writes a group of tasks as `lua/parts/insert.lua` expects it.
+fn write_arguments(group: &[EncodedTask], call: &mut Cmd) {
+    let Some(EncodedTask { task, route, optional }) = group.first() else { return };
     let spec = task.spec();
     call.arg(list_of(spec.priority, route)).arg(route);
     call.arg(spec.kind.as_str()).arg(spec.priority.as_str());
-    call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(2 * rare.len()).arg(alike.len());
-    for Filing { task, rare, .. } in alike {
+    call.arg(spec.timeout_minutes).arg(spec.retry_count).arg(2 * optional.len()).arg(group.len());
+    for EncodedTask { task, optional, .. } in group {
         call.arg(task.spec().task_id.as_str()).arg(task.payload());
-        for (name, value) in rare {
+        for (name, value) in optional {
             call.arg(*name).arg(value);
         }
     }
 }
 
-impl Filing {
-    /// Whether all that most tasks share is the same in both: each argument that
-    /// is said once instead of 500 times saves Redis about 2 % of the call.
+impl EncodedTask {
+    /// Returns `true` if both share the fields of a group header: each argument that is sent once
+    /// instead of 500 times saves Redis about 2 % of the call.
     fn is_like(&self, other: &Self) -> bool {
         let (one, two) = (self.task.spec(), other.task.spec());
         self.route == other.route
@@ -280,20 +273,20 @@ impl Filing {
             && one.priority == two.priority
             && one.timeout_minutes == two.timeout_minutes
             && one.retry_count == two.retry_count
-            && self.rare.len() == other.rare.len()
+            && self.optional.len() == other.optional.len()
     }
 }
 
-/// The fields of a task's hash that most tasks don't have.
-fn rare_fields(
+/// Returns the fields of a task's hash that most tasks don't have.
+fn optional_fields(
     task: &Task,
     route: &str,
     signature: Option<String>,
     approval_expires: Option<i64>,
 ) -> Vec<(&'static str, String)> {
     let spec = task.spec();
-    let mut rare = Vec::new();
-    let mut add = |name, value: Option<String>| rare.extend(value.map(|value| (name, value)));
+    let mut optional = Vec::new();
+    let mut add = |name, value: Option<String>| optional.extend(value.map(|value| (name, value)));
     add("created_at", spec.created_at.map(|time| time.to_rfc3339()));
     add("route", (!route.is_empty()).then(|| route.to_owned()));
     add("not_before", spec.not_before.map(|time| time.timestamp_millis().to_string()));
@@ -312,10 +305,10 @@ fn rare_fields(
     }
     add("traceparent", spec.traceparent.clone());
     add("signature", signature);
-    rare
+    optional
 }
 
-/// The list that a task of this priority and route waits in.
+/// Returns the list for tasks of this priority and route.
 pub(crate) fn list_of(priority: Priority, route: &str) -> String {
     let mut list = "pending".to_owned();
     if priority != Priority::Normal {

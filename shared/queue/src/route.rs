@@ -1,17 +1,17 @@
-//! Which tasks a worker may take: types and labels in one canonical word.
+//! Routes: types and labels of tasks in one canonical word.
 
 use std::collections::BTreeSet;
 
 use crate::{Label, TaskType};
 
-/// The tasks of one type that want the same labels, as a word such as
-/// `run_command+gpu+linux`. Tasks of built-in types without labels have none:
-/// they are in the lists that all workers share.
+/// The tasks of one type that require the same labels, as a word such as `run_command+gpu+linux`.
+/// Tasks of built-in types without labels have no route: they are in the lists that all workers
+/// share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route(String);
 
 impl Route {
-    /// The route of a task; `None` if every worker may take it.
+    /// Returns the route of a task; `None` if every worker may take it.
     #[must_use]
     pub fn of(kind: &TaskType, labels: &BTreeSet<Label>) -> Option<Self> {
         if kind.is_built_in() && labels.is_empty() {
@@ -25,36 +25,35 @@ impl Route {
         Some(Self(word))
     }
 
-    /// A route as Redis has it.
+    /// Creates a route from its stored word.
     #[must_use]
     pub fn stored(word: &str) -> Self {
         Self(word.to_owned())
     }
 
-    /// The word.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether its tasks run alone on a worker: they may have killed others.
+    /// Returns `true` if its tasks run alone on a worker, because they may have killed others.
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.0.starts_with('!')
     }
 
-    /// The type of its tasks.
+    /// Returns the type of its tasks.
     #[must_use]
     pub fn kind(&self) -> &str {
         self.words().next().unwrap_or_default()
     }
 
-    /// The labels that its tasks want.
+    /// Returns the labels that its tasks require.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.words().skip(1)
     }
 
-    /// Whether a worker with these types and labels may take its tasks.
+    /// Returns `true` if a worker with these types and labels may take its tasks.
     #[must_use]
     pub fn suits(&self, types: &BTreeSet<TaskType>, labels: &BTreeSet<Label>) -> bool {
         types.iter().any(|kind| kind.as_str() == self.kind())

@@ -1,19 +1,19 @@
-//! The scripts, each composed of the parts it needs.
+//! The Lua scripts, each composed of its parts.
 
 use greenline_store::Script;
 
 /// Declares the scripts: a field for each, its flags, and its parts in order.
 macro_rules! scripts {
     ($($name:ident [$flags:literal] $($part:literal)*;)*) => {
-        /// One script per transition. What each does stands on top of its file.
+        /// One script per transition. The top of each file documents it.
         #[derive(Clone)]
         pub struct Scripts {
             $(pub(crate) $name: Script,)*
         }
 
         impl Scripts {
-            /// Composes all of them; `edit` may change the text of one, as the
-            /// tests do that break a guard on purpose.
+            /// Composes all scripts; `edit` may change the text of one, as tests do that break a
+            /// guard on purpose.
             #[must_use]
             pub fn edited(edit: impl Fn(&str, String) -> String) -> Self {
                 Self {
@@ -32,30 +32,29 @@ macro_rules! scripts {
     };
 }
 
-// Everything but what lets new work in may run when Redis is full: it is what
-// makes room.
+// Every script except those that add work may run when Redis is full, because they free memory.
 scripts! {
-    enqueue [""] "say" "ready" "finish" "approval" "file";
-    adopt ["flags=allow-oom"] "say" "ready" "finish" "approval" "file";
-    claim ["flags=allow-oom"] "say" "ready" "aside" "approval";
-    start ["flags=allow-oom"] "held";
+    enqueue [""] "events" "make_runnable" "finish" "approval" "insert";
+    adopt ["flags=allow-oom"] "events" "make_runnable" "finish" "approval" "insert";
+    claim ["flags=allow-oom"] "events" "make_runnable" "quarantine" "approval";
+    start ["flags=allow-oom"] "claim_check";
     heartbeat ["flags=allow-oom"];
-    leave ["flags=allow-oom"];
-    complete ["flags=allow-oom"] "say" "ready" "finish" "held";
-    fail ["flags=allow-oom"] "say" "ready" "finish" "held";
-    release ["flags=allow-oom"] "say" "ready" "finish" "held";
-    quarantine ["flags=allow-oom"] "say" "ready" "finish" "held";
-    cancel ["flags=allow-oom"] "say" "ready" "finish";
-    retry ["flags=allow-oom"] "say" "ready" "finish" "approval";
-    ask ["flags=allow-oom"] "say";
-    answer ["flags=allow-oom"] "say" "ready" "finish" "approval";
-    pause ["flags=allow-oom"] "say";
-    resume ["flags=allow-oom"] "say" "ready";
+    unregister_worker ["flags=allow-oom"];
+    complete ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    fail ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    release ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    quarantine ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check";
+    cancel ["flags=allow-oom"] "events" "make_runnable" "finish";
+    retry ["flags=allow-oom"] "events" "make_runnable" "finish" "approval";
+    request_approval ["flags=allow-oom"] "events";
+    resolve_approval ["flags=allow-oom"] "events" "make_runnable" "finish" "approval";
+    pause ["flags=allow-oom"] "events";
+    resume ["flags=allow-oom"] "events" "make_runnable";
     acknowledge ["flags=allow-oom"];
-    purge ["flags=allow-oom"] "forget";
-    requeue ["flags=allow-oom"] "ready";
-    tick ["flags=allow-oom"] "say" "ready" "finish" "held" "forget" "approval" "aside" "sweep";
-    lead ["flags=allow-oom"] "say";
+    purge ["flags=allow-oom"] "delete";
+    requeue ["flags=allow-oom"] "make_runnable";
+    tick ["flags=allow-oom"] "events" "make_runnable" "finish" "claim_check" "delete" "approval" "quarantine" "repair";
+    lead ["flags=allow-oom"] "events";
     resign ["flags=allow-oom"];
     intent ["flags=allow-oom"];
 }

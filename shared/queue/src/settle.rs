@@ -1,35 +1,34 @@
-//! Ending an attempt: complete, fail, release. Each claim is settled once; the
-//! same said again is answered with "already", and said too late with "lost".
+//! Ends attempts: complete, fail, release. Each claim is settled once; a repeated call is answered
+//! with "already", a late one with "lost".
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::claim::ms;
-use crate::queue::Core;
+use crate::core::Core;
+use crate::core::ms;
 use crate::{Claim, Fence, Queue, QueueError, TaskId, WorkerId};
 
-/// How many settlements go in one call.
+/// The most settlements of one call.
 pub(crate) const MOST_AT_ONCE: usize = 500;
 
-/// What became of a settlement.
+/// The result of a settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// It counts.
+pub enum Settlement {
+    /// The settlement counts.
     Accepted,
-    /// It failed, and will be tried again.
+    /// The task failed and will be retried.
     WillRetry,
-    /// It failed for good.
+    /// The task failed for good.
     Failed,
-    /// It was called off meanwhile, and has ended as that.
+    /// The task was cancelled meanwhile, and has ended as cancelled.
     Cancelled,
     /// This claim was settled before: nothing changed.
     Already,
-    /// The claim was lost before: nothing changed, and another may have the
-    /// task by now.
+    /// The claim was lost before: nothing changed, and another worker may hold the task.
     Lost,
 }
 
-/// A success to be told.
+/// A success to report.
 pub(crate) struct Completion {
     worker: WorkerId,
     id: TaskId,
@@ -39,58 +38,57 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    /// Whether both tasks were claimed in one call, and for the same attempt:
-    /// then their records are the same text, which is said and made once.
+    /// Returns `true` if both tasks were claimed in one call and for the same attempt: then their
+    /// records are the same text, which is sent once.
     fn is_like(&self, other: &Self) -> bool {
         self.fence == other.fence && self.record == other.record
     }
 }
 
-/// Why a task did not succeed.
+/// The reason why a task did not succeed.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct TaskFailure {
     /// For people.
     pub error: String,
-    /// Whether trying again may help. A task that can't be read, say, never will.
+    /// A retry may help. It never helps a task that can't be parsed.
     pub retryable: bool,
-    /// What it produced all the same, as JSON.
+    /// The result despite the failure, as JSON.
     pub result: Option<String>,
 }
 
 impl Queue {
-    /// A task succeeded. `result` is JSON. Callers at the same time share round
-    /// trips.
+    /// Completes a task. `result` is JSON. Concurrent callers share round trips.
     pub async fn complete(
         &self,
         worker: &WorkerId,
         claim: &Claim,
         result: String,
-    ) -> Result<Settled, QueueError> {
+    ) -> Result<Settlement, QueueError> {
         let (worker, id, fence) = (worker.clone(), claim.id.clone(), claim.fence.clone());
         let record = record_of_success(&worker, claim);
         self.completions.call(Completion { worker, id, fence, result, record }).await
     }
 
-    /// A task did not succeed: it is scheduled again, or it has failed for good.
+    /// Fails a task: it is scheduled again, or it has failed for good.
     pub async fn fail(
         &self,
         worker: &WorkerId,
         claim: &Claim,
-        failure: &Failure,
-    ) -> Result<Settled, QueueError> {
+        failure: &TaskFailure,
+    ) -> Result<Settlement, QueueError> {
         let core = self.core();
         let delay = core.options.delay_before_retry(claim.retry_count, fastrand::f64());
         self.fail_after(worker, claim, failure, delay).await
     }
 
-    /// The same with the wait before the retry given, instead of drawn.
+    /// Fails a task with a given wait before the retry.
     pub async fn fail_after(
         &self,
         worker: &WorkerId,
         claim: &Claim,
-        failure: &Failure,
+        failure: &TaskFailure,
         delay: Duration,
-    ) -> Result<Settled, QueueError> {
+    ) -> Result<Settlement, QueueError> {
         let core = self.core();
         let mut call = core.call(&core.scripts.fail, 9, 1024);
         call.arg(worker.as_str()).arg(core.options.max_retries);
@@ -102,14 +100,13 @@ impl Queue {
         first(&answers)
     }
 
-    /// Hands tasks back: they go where the next claim looks, and it costs them
-    /// nothing.
+    /// Returns tasks to the queue: they go where the next claim looks, and it costs them nothing.
     pub async fn release(
         &self,
         worker: &WorkerId,
         claims: &[&Claim],
         why: &str,
-    ) -> Result<Vec<Settled>, QueueError> {
+    ) -> Result<Vec<Settlement>, QueueError> {
         if claims.is_empty() {
             return Ok(vec![]);
         }
@@ -124,12 +121,12 @@ impl Queue {
     }
 }
 
-/// One batch of the coalescer. All of one process's workers, so nearly always
-/// of one worker.
+/// Settles one batch of the coalescer: nearly always of one worker, because a process usually has
+/// one.
 pub(crate) async fn complete(
     core: Arc<Core>,
     completions: Vec<Completion>,
-) -> Result<Vec<Settled>, QueueError> {
+) -> Result<Vec<Settlement>, QueueError> {
     let mut settled = Vec::with_capacity(completions.len());
     for group in completions.chunk_by(|one, other| one.worker == other.worker) {
         let bytes: usize = group.iter().map(|one| one.result.len() + 320).sum();
@@ -149,8 +146,8 @@ pub(crate) async fn complete(
     Ok(settled)
 }
 
-/// The record of an attempt up to its end, as `lua/parts/held.lua` writes it.
-/// Empty for a prefetched task: when it was started, only the queue knows.
+/// Returns the record of an attempt up to its end, as `lua/parts/claim_check.lua` writes it. Empty for a
+/// prefetched task, because only the queue knows its start.
 fn record_of_success(worker: &WorkerId, claim: &Claim) -> String {
     let Claim { attempt, fence, claimed_at, .. } = claim;
     if !claim.started {
@@ -162,23 +159,23 @@ fn record_of_success(worker: &WorkerId, claim: &Claim) -> String {
     )
 }
 
-fn first(answers: &[String]) -> Result<Settled, QueueError> {
+fn first(answers: &[String]) -> Result<Settlement, QueueError> {
     read(answers.first().map_or("", String::as_str))
 }
 
-fn read(answer: &str) -> Result<Settled, QueueError> {
+fn read(answer: &str) -> Result<Settlement, QueueError> {
     match answer {
-        "ok" => Ok(Settled::Accepted),
-        "scheduled" => Ok(Settled::WillRetry),
-        "failed" => Ok(Settled::Failed),
-        "cancelled" => Ok(Settled::Cancelled),
-        "already" => Ok(Settled::Already),
-        "lost" => Ok(Settled::Lost),
+        "ok" => Ok(Settlement::Accepted),
+        "scheduled" => Ok(Settlement::WillRetry),
+        "failed" => Ok(Settlement::Failed),
+        "cancelled" => Ok(Settlement::Cancelled),
+        "already" => Ok(Settlement::Already),
+        "lost" => Ok(Settlement::Lost),
         _ => Err(QueueError::unreadable("the answer to a settlement", answer)),
     }
 }
 
-/// A text as JSON: Lua puts it into a record without reading it.
+/// Encodes a text as JSON: Lua puts it into a record without parsing it.
 fn json_text(text: &str) -> String {
     serde_json::to_string(text).expect("a string is JSON")
 }

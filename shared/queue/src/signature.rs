@@ -181,7 +181,7 @@ fn signed_text(id: &TaskId, payload: &[u8]) -> Vec<u8> {
     [DOMAIN, id.as_str().as_bytes(), b"\n", payload].concat()
 }
 
-/// The hash that an approval is bound to.
+/// Returns the hash that an approval is bound to.
 #[must_use]
 pub fn content_hash(content: &[u8]) -> String {
     hex(&Sha256::digest(content))

@@ -1,4 +1,4 @@
-//! The queue in numbers: backlog, workers, what ended lately.
+//! Statistics of the queue: backlog, workers, recent ends.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,26 +8,24 @@ use serde::Serialize;
 use crate::producer::list_of;
 use crate::{Label, Priority, Queue, QueueError, Route, TaskRecord, TaskType};
 
-/// Beyond so many tasks of one index, priorities are told of a part.
+/// The most tasks to read of one index; beyond it, figures by priority cover a part.
 const MOST_READ: usize = 20_000;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The queue in numbers.
+/// Statistics of the queue.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Stats {
-    /// By priority.
+pub struct QueueStats {
     pub by_priority: BTreeMap<Priority, PriorityStats>,
-    /// Runnable tasks: all lists and routes, without those only marked as
-    /// cancelled.
+    /// Runnable tasks: all lists and routes, without those marked as cancelled.
     pub pending: u64,
-    /// Tasks that workers have.
+    /// Tasks that workers hold.
     pub running: u64,
-    /// Tasks that will run later.
+    /// Tasks that run later.
     pub scheduled: u64,
     /// Tasks that wait for parents.
     pub waiting: u64,
-    /// Tasks that wait for a person.
+    /// Tasks that need a person's approval.
     pub awaiting_approval: u64,
     /// Tasks behind another of their key, or of a paused type.
     pub blocked: u64,
@@ -37,77 +35,68 @@ pub struct Stats {
     pub done: u64,
     /// Ended tasks that the lead has not acknowledged.
     pub outbox: u64,
-    /// Entries that could not be read.
+    /// Unreadable entries.
     pub quarantine: u64,
     /// Entries that are being read.
     pub adopting: u64,
-    /// How long the oldest runnable task has been waiting, in ms.
+    /// The waiting time of the oldest runnable task, in ms.
     pub oldest_pending_ms: Option<i64>,
-    /// Workers that are alive.
+    /// Registered workers.
     pub workers: Vec<WorkerInfo>,
-    /// Routes with runnable tasks, and who could take them.
+    /// Routes with runnable tasks, and the workers that could take them.
     pub routes: Vec<RouteStats>,
-    /// Whether priorities were read of a part only, as there are so many tasks.
+    /// Priorities cover a part only, because there are too many tasks.
     pub partial: bool,
 }
 
-/// One priority in numbers.
+/// Statistics of one priority.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PriorityStats {
-    /// Runnable.
     pub pending: u64,
-    /// With a worker.
     pub running: u64,
-    /// Later.
     pub scheduled: u64,
-    /// For parents or a person.
+    /// Waits for parents or an approval.
     pub waiting: u64,
     /// Failed for good.
     pub dead: u64,
     /// Ended within the hour.
     pub done_1h: u64,
-    /// Half of those that ended within the hour waited less for a worker, in ms.
+    /// The median wait for a worker of tasks that ended within the hour, in ms.
     pub wait_p50_ms: Option<i64>,
-    /// Nineteen of twenty ran shorter, in ms.
+    /// The 95th percentile of their run time, in ms.
     pub run_p95_ms: Option<i64>,
 }
 
-/// A worker that is alive.
+/// A registered worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerInfo {
-    /// Its id.
     pub id: String,
-    /// Its machine.
     pub host: String,
-    /// Its program's version.
     pub version: String,
-    /// What it has.
+    /// The labels that it offers.
     pub labels: Vec<String>,
-    /// What it can run.
+    /// The task types that it runs.
     pub types: Vec<String>,
-    /// How many tasks it runs at once.
+    /// The number of tasks that it runs at once.
     pub slots: u64,
-    /// How many it runs.
     pub running: u64,
-    /// When it last said something, in ms.
+    /// The time of its last heartbeat, in ms.
     pub seen_at: i64,
 }
 
 /// A route with runnable tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteStats {
-    /// Its word.
     pub route: String,
-    /// How many are runnable.
     pub pending: u64,
-    /// How many live workers could take them.
+    /// The number of registered workers that could take them.
     pub workers: usize,
 }
 
 impl Queue {
-    /// The queue in numbers.
-    pub async fn stats(&self) -> Result<Stats, QueueError> {
-        let mut stats = Stats::default();
+    /// Returns the statistics of the queue.
+    pub async fn stats(&self) -> Result<QueueStats, QueueError> {
+        let mut stats = QueueStats::default();
         for priority in Priority::ALL {
             stats.by_priority.insert(priority, PriorityStats::default());
         }
@@ -118,7 +107,7 @@ impl Queue {
         Ok(stats)
     }
 
-    /// The workers that are alive.
+    /// Returns the registered workers.
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, QueueError> {
         let core = self.core();
         let ids: Vec<String> =
@@ -135,7 +124,7 @@ impl Queue {
         Ok(ids.iter().zip(answers).filter_map(read).collect())
     }
 
-    /// The last `most` tasks that ended, newest first.
+    /// Returns the last `most` ended tasks, newest first.
     pub async fn recent(&self, most: usize) -> Result<Vec<TaskRecord>, QueueError> {
         let core = self.core();
         let mut ended: Vec<(String, f64)> = Vec::new();
@@ -151,7 +140,7 @@ impl Queue {
     }
 
     /// Counts the lists of runnable tasks.
-    async fn count_lists(&self, stats: &mut Stats) -> Result<(), QueueError> {
+    async fn count_lists(&self, stats: &mut QueueStats) -> Result<(), QueueError> {
         let core = self.core();
         let routes: Vec<String> =
             core.store.command(cmd("HKEYS").arg(core.key("tasks:routes"))).await?;
@@ -198,8 +187,8 @@ impl Queue {
         Ok(records.iter().filter_map(|record| record.enqueued_at).map(|at| now - at).max())
     }
 
-    /// Counts everything that is not runnable.
-    async fn count_indexes(&self, stats: &mut Stats) -> Result<(), QueueError> {
+    /// Counts all tasks that are not runnable.
+    async fn count_indexes(&self, stats: &mut QueueStats) -> Result<(), QueueError> {
         let core = self.core();
         let mut calls = pipe();
         for index in ["leases", "scheduled", "waiting", "dead", "done", "outbox"] {
@@ -229,7 +218,7 @@ impl Queue {
         }
 
         for index in ["leases", "scheduled", "waiting", "dead"] {
-            for [priority, status] in self.words_of(index, stats).await? {
+            for [priority, status] in self.priorities_and_statuses(index, stats).await? {
                 let Ok(priority) = priority.parse::<Priority>() else { continue };
                 let row = stats.by_priority.entry(priority).or_default();
                 match index {
@@ -247,11 +236,11 @@ impl Queue {
         Ok(())
     }
 
-    /// Priority and status of the tasks of an index.
-    async fn words_of(
+    /// Returns priority and status of the tasks of an index.
+    async fn priorities_and_statuses(
         &self,
         index: &str,
-        stats: &mut Stats,
+        stats: &mut QueueStats,
     ) -> Result<Vec<[String; 2]>, QueueError> {
         let core = self.core();
         let mut call = cmd("ZRANGE");
@@ -263,8 +252,8 @@ impl Queue {
         Ok(rows.into_iter().map(|row| row.map(Option::unwrap_or_default)).collect())
     }
 
-    /// How long tasks waited and ran that ended within the hour.
-    async fn time_finished(&self, stats: &mut Stats) -> Result<(), QueueError> {
+    /// Measures waits and run times of tasks that ended within the hour.
+    async fn time_finished(&self, stats: &mut QueueStats) -> Result<(), QueueError> {
         let core = self.core();
         let since = core.now_ms() - HOUR_MS;
         let mut ids: Vec<String> = Vec::new();
@@ -295,7 +284,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Some fields of many tasks.
+    /// Returns some fields of many tasks.
     async fn fields_of<const N: usize>(
         &self,
         ids: &[String],
@@ -318,7 +307,7 @@ impl Queue {
 }
 
 impl WorkerInfo {
-    /// Whether it could take the tasks of a route.
+    /// Returns `true` if it could take the tasks of a route.
     #[must_use]
     pub fn suits(&self, route: &str) -> bool {
         let types = self.types.iter().filter_map(|word| word.parse::<TaskType>().ok()).collect();
@@ -342,7 +331,7 @@ fn read_worker(id: &str, fields: HashMap<String, String>) -> Option<WorkerInfo> 
     })
 }
 
-/// The value that `percent` of 100 are not above.
+/// Returns a percentile of the values.
 fn percentile(values: &mut [i64], percent: usize) -> Option<i64> {
     values.sort_unstable();
     let at = (values.len() * percent).div_ceil(100).saturating_sub(1);

@@ -1,7 +1,7 @@
-//! A task as JSON: what a producer writes and a worker reads.
+//! A task as JSON: written by a producer, read by a worker.
 //!
-//! The text is kept byte for byte, unknown fields and all. What is known of it
-//! is parsed and checked once, at the edge.
+//! The text is kept byte for byte, including unknown fields. Known fields are parsed and checked
+//! once, at the edge.
 
 use std::collections::BTreeSet;
 
@@ -11,98 +11,93 @@ use serde_json::value::RawValue;
 
 use crate::{Label, Priority, Route, SharedKey, TaskId, TaskType};
 
-/// Why a text is no task, with the field and what to do about it.
+/// The reason why a text is not a task, with the field and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
-    /// It is not JSON, or a field has the wrong type or a wrong value.
+    /// Not JSON, or a field has a wrong type or value.
     #[error("{field}{why}")]
     Malformed {
-        /// `field: `, or nothing where the whole text is meant.
+        /// `field: `, or empty for the whole text.
         field: String,
-        /// What is wrong, with line and column.
+        /// The error with line and column.
         why: String,
     },
     /// A field's value is out of bounds.
     #[error("{field}: {why}")]
     Invalid {
-        /// The field.
         field: &'static str,
-        /// What is wrong, and what is allowed.
+        /// The error and the allowed values.
         why: String,
     },
-    /// It is too large.
     #[error(
         "the task has {bytes} bytes, at most {most} are allowed: put large inputs in a file or an \
          artifact, and name it in `inputs`"
     )]
     TooLarge {
-        /// Its size.
         bytes: usize,
-        /// The largest allowed.
+        /// The limit in bytes.
         most: usize,
     },
 }
 
-/// The longest time that a task may take, in minutes: a day.
+/// The longest timeout in minutes: a day.
 pub const LONGEST_TIMEOUT: u32 = 24 * 60;
 
 const MOST_PARENTS: usize = 100;
 const MOST_LABELS: usize = 8;
 
-/// What a task says. Stored as JSON: names here outlive a release.
+/// The content of a task. Stored as JSON: names here outlive a release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TaskSpec {
-    /// Its id; a deterministic one makes enqueueing twice harmless.
+    /// A deterministic id makes enqueueing twice harmless.
     pub task_id: TaskId,
-    /// What kind of work it is.
     #[serde(rename = "type")]
     pub kind: TaskType,
-    /// How urgent it is.
     #[serde(default)]
     pub priority: Priority,
-    /// What a model is asked, for types that ask one.
+    /// The prompt for a model, for types that use one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// What it is about: an object or an array.
+    /// An object or an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Box<RawValue>>,
-    /// What it is to produce, in words.
+    /// The expected results, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliverables: Vec<String>,
     /// Commands before the work, with network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub setup: Vec<String>,
-    /// Commands that tell whether the work is done, without network.
+    /// Commands that check the work, without network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub validation: Vec<String>,
-    /// How long one attempt may take.
+    /// The time limit of one attempt.
     #[serde(default = "default_timeout")]
     pub timeout_minutes: u32,
-    /// How many retries were used when it was pushed.
+    /// The number of retries used when it was pushed.
     #[serde(default)]
     pub retry_count: u32,
-    /// When it was made. A time without zone is UTC.
+    /// A time without zone is UTC.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_time")]
     pub created_at: Option<DateTime<Utc>>,
-    /// Only one live task has this key.
+    /// Only one live task holds this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedup_key: Option<SharedKey>,
     /// One task of this key runs at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_key: Option<SharedKey>,
-    /// Not to run before this time.
+    /// The earliest time to run.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_time")]
     pub not_before: Option<DateTime<Utc>>,
-    /// The tasks that must have succeeded before.
+    /// The tasks that must succeed first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<TaskId>,
-    /// Whether a person has to say yes before it runs.
+    /// A person must approve it before it runs.
     #[serde(default, skip_serializing_if = "is_false")]
     pub requires_approval: bool,
-    /// What a worker must have to take it.
+    /// The labels that a worker must have.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<Label>,
-    /// What it may cost at most.
+    /// The cost limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cost_usd: Option<f64>,
     /// The trace it belongs to (W3C).
@@ -110,7 +105,7 @@ pub struct TaskSpec {
     pub traceparent: Option<String>,
 }
 
-/// A task that can be enqueued: what it says, and the text that says it.
+/// A valid task: its content and its text.
 #[derive(Debug, Clone)]
 pub struct Task {
     spec: TaskSpec,
@@ -127,7 +122,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl TaskSpec {
-    /// A task of this id and type, with everything else at its default.
+    /// Creates a task of this id and type, with defaults for everything else.
     #[must_use]
     pub fn new(task_id: TaskId, kind: TaskType) -> Self {
         Self {
@@ -153,7 +148,7 @@ impl TaskSpec {
         }
     }
 
-    /// A task that runs these commands in a workspace of its own.
+    /// Creates a task that runs these commands in a separate workspace.
     #[must_use]
     pub fn command<T: Into<String>>(
         task_id: TaskId,
@@ -173,7 +168,7 @@ impl TaskSpec {
         Ok(Task { spec: self, payload })
     }
 
-    /// The route it takes; `None` if every worker may take it.
+    /// Returns its route; `None` if every worker may take it.
     #[must_use]
     pub fn route(&self) -> Option<Route> {
         Route::of(&self.kind, &self.labels)
@@ -230,7 +225,7 @@ impl TaskSpec {
 }
 
 impl Task {
-    /// Reads a task; the text is kept as it is.
+    /// Parses a task; the text is kept unchanged.
     pub fn from_json(text: &str) -> Result<Self, TaskError> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let spec: TaskSpec = serde_path_to_error::deserialize(&mut reader).map_err(malformed)?;
@@ -242,19 +237,17 @@ impl Task {
         Ok(Self { spec, payload: text.to_owned() })
     }
 
-    /// What it says.
     #[must_use]
     pub fn spec(&self) -> &TaskSpec {
         &self.spec
     }
 
-    /// Its id.
     #[must_use]
     pub fn id(&self) -> &TaskId {
         &self.spec.task_id
     }
 
-    /// The text, byte for byte as it was written.
+    /// Returns the text, byte for byte as it was written.
     #[must_use]
     pub fn payload(&self) -> &str {
         &self.payload
@@ -263,7 +256,7 @@ impl Task {
 
 fn malformed(error: serde_path_to_error::Error<serde_json::Error>) -> TaskError {
     let path = error.path().to_string();
-    // What is no JSON at all has no path to name.
+    // Text that is not JSON has no path to name.
     let field =
         if [".", "?"].contains(&path.as_str()) { String::new() } else { format!("{path}: ") };
     TaskError::Malformed { field, why: error.into_inner().to_string() }

@@ -13,7 +13,7 @@ use futures_util::future::try_join_all;
 use greenline_store::{StoreError, cmd};
 
 use crate::approvals::{RECORD, RunApproval};
-use crate::queue::Core;
+use crate::core::Core;
 use crate::signature::{Origin, content_hash};
 use crate::{Claim, QueueError, TaskId, WorkerId};
 

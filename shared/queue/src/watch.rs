@@ -1,10 +1,9 @@
-//! Watching the queue: events and channels are hints; the outbox is the truth
-//! about what has ended.
+//! Watches the queue: events and channels are hints; the outbox is the truth about ended tasks.
 
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use greenline_store::{Blocking, cmd};
+use greenline_store::{BlockingConnection, cmd};
 use serde::Serialize;
 
 use crate::log::read_stream;
@@ -12,62 +11,60 @@ use crate::{Queue, QueueError, TaskId, TaskRecord};
 
 /// A hint that something happened. Hints are capped and may be missed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
-    /// Its place in the stream.
+pub struct QueueEvent {
+    /// The stream id.
     pub at: String,
-    /// What: `new`, `claimed`, `success`, `retry`, `failed`, `cancelled`, `lost`, …
+    /// `new`, `claimed`, `success`, `retry`, `failed`, `cancelled`, `lost`, …
     pub what: String,
-    /// The tasks (or what else it is about).
+    /// The tasks, or other subjects of the event.
     pub ids: Vec<String>,
-    /// Who did it, where somebody did.
+    /// The process or person that caused it, if any.
     pub by: String,
-    /// More about it.
     pub detail: String,
 }
 
 /// A channel that carries bare task ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// A task is new.
+pub enum QueueChannel {
     New,
-    /// A task has ended with success, or was called off.
+    /// A task succeeded or was cancelled.
     Completed,
-    /// An attempt has failed.
+    /// An attempt failed.
     Failed,
 }
 
-/// The stream of events, read from one place on.
-pub struct Events {
+/// The stream of events from one position on.
+pub struct QueueEvents {
     queue: Queue,
-    connection: Option<Blocking>,
+    connection: Option<BlockingConnection>,
     after: String,
 }
 
 impl Queue {
-    /// Events from now on (`$`), or after a place.
+    /// Returns events from now on (`$`), or after a stream id.
     #[must_use]
-    pub fn events(&self, after: &str) -> Events {
-        Events { queue: self.clone(), connection: None, after: after.to_owned() }
+    pub fn events(&self, after: &str) -> QueueEvents {
+        QueueEvents { queue: self.clone(), connection: None, after: after.to_owned() }
     }
 
-    /// Ids as they come on a channel. Messages that nobody hears are gone.
+    /// Listens to the ids on a channel. Messages without a listener are lost.
     pub async fn listen(
         &self,
-        channel: Channel,
+        channel: QueueChannel,
     ) -> Result<impl Stream<Item = String> + use<>, QueueError> {
         let core = self.core();
         let name = match channel {
-            Channel::New => "new",
-            Channel::Completed => "completed",
-            Channel::Failed => "failed",
+            QueueChannel::New => "new",
+            QueueChannel::Completed => "completed",
+            QueueChannel::Failed => "failed",
         };
-        let heard = core.store.subscribe(&[core.key(&format!("tasks:{name}"))]).await?;
-        Ok(heard
+        let messages = core.store.subscribe(&[core.key(&format!("tasks:{name}"))]).await?;
+        Ok(messages
             .into_on_message()
             .filter_map(|message| async move { message.get_payload::<String>().ok() }))
     }
 
-    /// Tasks that have ended and that the lead has not acknowledged, oldest first.
+    /// Returns ended tasks that the lead has not acknowledged, oldest first.
     pub async fn outbox(&self, most: usize) -> Result<Vec<TaskRecord>, QueueError> {
         let core = self.core();
         let mut call = cmd("ZRANGE");
@@ -76,14 +73,14 @@ impl Queue {
         self.records(&ids).await
     }
 
-    /// How many tasks have ended that the lead has not acknowledged.
+    /// Returns the number of ended tasks that the lead has not acknowledged.
     pub async fn outbox_len(&self) -> Result<u64, QueueError> {
         let core = self.core();
         Ok(core.store.command(cmd("ZCARD").arg(core.key("tasks:outbox"))).await?)
     }
 
-    /// Takes note of ended tasks, each as it was read: one that ran again since
-    /// stays in the outbox. Returns how many were acknowledged.
+    /// Acknowledges ended tasks, each as it was read: one that ran again since stays in the outbox.
+    /// Returns the number of acknowledged tasks.
     pub async fn acknowledge(&self, seen: &[(TaskId, String)]) -> Result<u64, QueueError> {
         if seen.is_empty() {
             return Ok(0);
@@ -97,10 +94,10 @@ impl Queue {
     }
 }
 
-impl Events {
-    /// The next events, or none if none came within `wait`. After an error, the
-    /// same call goes on where it was.
-    pub async fn next(&mut self, wait: Duration) -> Result<Vec<Event>, QueueError> {
+impl QueueEvents {
+    /// Returns the next events; empty if none came within `wait`. After an error, the same call
+    /// continues from the same position.
+    pub async fn next(&mut self, wait: Duration) -> Result<Vec<QueueEvent>, QueueError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.queue.core().store.blocking().await?,
@@ -117,7 +114,7 @@ impl Events {
         Ok(entries.into_iter().map(|(at, fields)| read(at, &fields)).collect())
     }
 
-    /// Where the stream ends now, so that nothing is missed between two reads.
+    /// Returns the end of the stream, so that nothing is missed between two reads.
     async fn last_place(&self, key: &str) -> Result<String, QueueError> {
         let mut call = cmd("XREVRANGE");
         call.arg(key).arg("+").arg("-").arg("COUNT").arg(1);
@@ -126,9 +123,14 @@ impl Events {
     }
 }
 
-fn read(at: String, fields: &[String]) -> Event {
-    let mut event =
-        Event { at, what: String::new(), ids: vec![], by: String::new(), detail: String::new() };
+fn read(at: String, fields: &[String]) -> QueueEvent {
+    let mut event = QueueEvent {
+        at,
+        what: String::new(),
+        ids: vec![],
+        by: String::new(),
+        detail: String::new(),
+    };
     for pair in fields.chunks_exact(2) {
         match pair[0].as_str() {
             "event" => event.what.clone_from(&pair[1]),

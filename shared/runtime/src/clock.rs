@@ -1,30 +1,29 @@
-//! What time it is.
+//! The clock.
 //!
-//! A [`Clock`] has two hands. The *wall* hand counts milliseconds since 1970 and can jump when
-//! someone sets the machine's clock: use it for what is stored or shown. The *steady* hand only
-//! grows: use it to measure how long something took. Sleeping is not the clock's job; use
-//! `tokio::time` for that.
+//! A [`Clock`] has two readings. The *wall* time counts milliseconds since 1970 and can jump when
+//! someone sets the machine's clock: use it for stored and displayed times. The *steady* time only
+//! grows: use it to measure durations. Sleeping belongs to `tokio::time`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The time, as handed to whoever needs it. Clones show the same time.
+/// A clock that is passed to its users. Clones show the same time.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The machine's clock; the steady hand counts from this instant.
+    /// The machine's clock; the steady time counts from this instant.
     System(Instant),
     /// A clock that stands still until a test moves it.
     Manual(ManualClock),
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Creates a clock on the machine's time.
     pub fn system() -> Self {
         Self::System(Instant::now())
     }
 
-    /// Milliseconds since 1970, UTC.
+    /// Returns milliseconds since 1970, UTC.
     pub fn wall_ms(&self) -> u64 {
         match self {
             Self::System(_) => {
@@ -35,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// Time since some fixed point of this clock; never smaller than before.
+    /// Returns the time since a fixed point of this clock; never smaller than before.
     pub fn steady(&self) -> Duration {
         match self {
             Self::System(start) => start.elapsed(),
@@ -46,39 +45,39 @@ impl Clock {
     }
 }
 
-/// The test's grip on a [`Clock::Manual`].
+/// Moves a [`Clock::Manual`] in a test.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock {
-    hands: Arc<Hands>,
+    hands: Arc<ClockHands>,
 }
 
 #[derive(Debug, Default)]
-struct Hands {
+struct ClockHands {
     wall_ms: AtomicU64,
     steady_ms: AtomicU64,
 }
 
 impl ManualClock {
-    /// A clock that shows `wall_ms` until it is moved.
+    /// Creates a clock that shows `wall_ms` until it is moved.
     pub fn at(wall_ms: u64) -> Self {
         let manual = Self::default();
         manual.set_wall(wall_ms);
         manual
     }
 
-    /// The clock to hand to the code under test.
+    /// Returns the clock for the code under test.
     pub fn clock(&self) -> Clock {
         Clock::Manual(self.clone())
     }
 
-    /// Lets time pass: both hands move.
+    /// Advances both readings.
     pub fn advance(&self, by: Duration) {
         let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.hands.wall_ms.fetch_add(ms, Ordering::SeqCst);
         self.hands.steady_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Sets the wall hand alone, as someone who corrects the machine's clock does.
+    /// Sets the wall time alone, like a person who corrects the machine's clock.
     pub fn set_wall(&self, wall_ms: u64) {
         self.hands.wall_ms.store(wall_ms, Ordering::SeqCst);
     }

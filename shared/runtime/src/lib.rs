@@ -3,7 +3,7 @@
 //! - [`settings`]: the one loader of settings, and the table it reads them by.
 //! - [`logging`]: one line an event, on stderr.
 //! - [`metrics`]: the numbers a process shows, with help text for each.
-//! - [`stopping`]: drain at the first signal, interrupt at the second.
+//! - [`shutdown`]: drain at the first signal, interrupt at the second.
 //! - [`privacy`]: a process that other processes of its user can't look into.
 //! - [`clock`]: what time it is, and a clock that tests move by hand.
 //! - [`hosts`]: hosts that sandboxed commands may reach, as operators and repositories list them.
@@ -16,15 +16,15 @@
 
 pub mod clock;
 pub mod hosts;
+pub mod human;
 pub mod liveness;
 pub mod logging;
 pub mod metrics;
 pub mod privacy;
-pub mod say;
 pub mod settings;
-pub mod stopping;
+pub mod shutdown;
 pub mod user_range;
 
 mod role;
 
-pub use role::Role;
+pub use role::ProcessRole;

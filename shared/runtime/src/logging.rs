@@ -1,9 +1,9 @@
-//! Log events: one line each, on stderr, so that stdout carries data alone.
+//! Log events: one line each, on stderr, so that stdout carries only data.
 //!
-//! Text is for people: `Finished task ci-7 as success task.id=ci-7 duration_ms=160213`. JSON is
-//! for machines. In both, an event is exactly one line: a newline inside a value is written as
-//! `\n`, so that text from outside can't pose as an event of ours. Colour appears only on a
-//! terminal and never when `NO_COLOR` is set.
+//! Text is for people: `Finished task ci-7 as success task.id=ci-7 duration_ms=160213`. JSON is for
+//! machines. In both formats an event is exactly one line: a newline inside a value is written as
+//! `\n`, so that foreign text can't pose as an event. Colors appear only on a terminal and never
+//! when `NO_COLOR` is set.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,19 +15,18 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Whether to colour what a person reads.
+/// Enables colors in text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// Plain text.
+pub enum LogColor {
     Plain,
-    /// Colours of the terminal.
-    Coloured,
+    /// Terminal colors.
+    Colored,
 }
 
-impl Colour {
-    /// Colour for a terminal, unless the user asked for none.
+impl LogColor {
+    /// Chooses colors for a terminal, unless the user disabled them.
     pub fn of(stream: &impl IsTerminal, settings: &LogSettings) -> Self {
-        if stream.is_terminal() && !settings.no_color { Self::Coloured } else { Self::Plain }
+        if stream.is_terminal() && !settings.no_color { Self::Colored } else { Self::Plain }
     }
 }
 
@@ -35,15 +34,15 @@ impl Colour {
 ///
 /// # Errors
 ///
-/// When this process has already chosen where its events go.
+/// When this process already has a subscriber.
 pub fn init(settings: &LogSettings) -> Result<(), TryInitError> {
-    subscriber(settings, Colour::of(&io::stderr(), settings), io::stderr).try_init()
+    subscriber(settings, LogColor::of(&io::stderr(), settings), io::stderr).try_init()
 }
 
-/// What [`init`] installs, with a writer of one's own choice.
+/// Builds the subscriber that [`init`] installs, with another writer.
 pub fn subscriber<W>(
     settings: &LogSettings,
-    colour: Colour,
+    color: LogColor,
     writer: W,
 ) -> impl Subscriber + Send + Sync
 where
@@ -53,7 +52,7 @@ where
         LogFormat::Text => fmt::layer()
             .compact()
             .with_target(false)
-            .with_ansi(colour == Colour::Coloured)
+            .with_ansi(color == LogColor::Colored)
             .with_writer(OneLineEach(writer))
             .boxed(),
         LogFormat::Json => fmt::layer()
@@ -67,7 +66,7 @@ where
     Registry::default().with(lines.with_filter(settings.filter.build()))
 }
 
-/// Keeps every event on its line.
+/// Keeps every event on one line.
 struct OneLineEach<W>(W);
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLineEach<W> {
@@ -78,7 +77,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLineEach<W> {
     }
 }
 
-/// Gets one event in one call, which is how the formatter writes.
+/// Receives one event per call, because the formatter writes so.
 struct OneLine<W>(W);
 
 impl<W: Write> Write for OneLine<W> {
@@ -128,7 +127,7 @@ mod tests {
         let writer = captured.clone();
         let filter = filter.parse().unwrap();
         let settings = LogSettings { format, filter, no_color: false };
-        let subscriber = subscriber(&settings, Colour::Plain, move || writer.clone());
+        let subscriber = subscriber(&settings, LogColor::Plain, move || writer.clone());
         tracing::subscriber::with_default(subscriber, events);
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()

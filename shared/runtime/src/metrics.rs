@@ -1,12 +1,11 @@
-//! The numbers that a process shows to Prometheus.
+//! The metrics that a process exposes to Prometheus.
 //!
-//! Code counts through the `metrics` macros, with names from a [`Metric`], which can't exist
-//! without help text or outside our two name spaces. The binary installs one [`Exporter`]; where
-//! none is installed, counting costs next to nothing and goes nowhere. There is no HTTP server
-//! here: the lead serves what [`Exporter::render`] gives.
+//! Code counts through the `metrics` macros, with names from a [`Metric`], which requires a help
+//! text and one of the two prefixes. The binary installs one [`MetricsExporter`]; without one, counting
+//! costs next to nothing. There is no HTTP server here: the lead serves [`MetricsExporter::render`].
 //!
-//! Numbers of the process itself (memory, open files, start) are read when somebody asks.
-//! Ids of tasks are never labels: each would be a time series of its own.
+//! Metrics of the process itself (memory, open files, start) are read on request. Task ids are
+//! never labels: each would be a time series of its own.
 
 use std::fs;
 use std::time::Duration;
@@ -16,41 +15,41 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 
-/// A metric's name and what it says.
+/// The name and help text of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// The name, to be used in `counter!`, `gauge!` or `histogram!`.
+    /// The name for `counter!`, `gauge!` or `histogram!`.
     pub name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     help: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MetricKind {
     Counter,
     Gauge,
     Histogram,
 }
 
 impl Metric {
-    /// Something that only grows; the name ends in `_total`.
+    /// Declares a value that only grows; the name ends in `_total`.
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         assert!(ends_with(name, "_total"), "a counter's name ends in _total");
-        Self::checked(name, Kind::Counter, help)
+        Self::checked(name, MetricKind::Counter, help)
     }
 
-    /// Something that goes up and down.
+    /// Declares a value that rises and falls.
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
-        Self::checked(name, Kind::Gauge, help)
+        Self::checked(name, MetricKind::Gauge, help)
     }
 
-    /// How values are spread; the name ends in `_seconds`, which is what the buckets are made for.
+    /// Declares a distribution; the name ends in `_seconds`, for which the buckets are made.
     pub const fn histogram(name: &'static str, help: &'static str) -> Self {
         assert!(ends_with(name, "_seconds"), "a histogram measures seconds");
-        Self::checked(name, Kind::Histogram, help)
+        Self::checked(name, MetricKind::Histogram, help)
     }
 
-    const fn checked(name: &'static str, kind: Kind, help: &'static str) -> Self {
+    const fn checked(name: &'static str, kind: MetricKind, help: &'static str) -> Self {
         assert!(
             starts_with(name, "greenline_") || starts_with(name, "rogue_"),
             "a metric's name starts with greenline_ or rogue_"
@@ -80,13 +79,13 @@ const fn same(text: &str, from: usize, part: &str) -> bool {
     true
 }
 
-/// Gives metrics their help text. Call it once for each list, after the exporter is installed.
+/// Registers the help texts of metrics. Call it once per list, after the exporter is installed.
 pub fn describe(metrics: &[Metric]) {
     for Metric { name, kind, help } in metrics.iter().copied() {
         match kind {
-            Kind::Counter => metrics::describe_counter!(name, help),
-            Kind::Gauge => metrics::describe_gauge!(name, help),
-            Kind::Histogram => metrics::describe_histogram!(name, help),
+            MetricKind::Counter => metrics::describe_counter!(name, help),
+            MetricKind::Gauge => metrics::describe_gauge!(name, help),
+            MetricKind::Histogram => metrics::describe_histogram!(name, help),
         }
     }
 }
@@ -110,28 +109,26 @@ const SECONDS: [f64; 16] = [
     3600.0,
 ];
 
-/// What is running, for `greenline_build_info`.
+/// The values of `greenline_build_info`.
 #[derive(Debug, Clone)]
-pub struct Build {
-    /// The version of the program.
+pub struct BuildInfo {
     pub version: &'static str,
-    /// Its role, such as `lead`.
-    pub role: crate::Role,
+    pub role: crate::ProcessRole,
 }
 
-/// Where the counted numbers can be read.
+/// Provides the metrics of this process.
 #[derive(Debug, Clone)]
-pub struct Exporter {
+pub struct MetricsExporter {
     handle: PrometheusHandle,
 }
 
-impl Exporter {
-    /// Collects what this process counts from now on.
+impl MetricsExporter {
+    /// Collects the metrics of this process from now on.
     ///
     /// # Errors
     ///
     /// When this process already has an exporter.
-    pub fn install(build: &Build, clock: &Clock) -> Result<Self, BuildError> {
+    pub fn install(build: &BuildInfo, clock: &Clock) -> Result<Self, BuildError> {
         let recorder = builder()?.build_recorder();
         let exporter = Self { handle: recorder.handle() };
         metrics::set_global_recorder(recorder)?;
@@ -143,14 +140,14 @@ impl Exporter {
         Ok(exporter)
     }
 
-    /// All numbers in Prometheus's text format, those of the process read now.
+    /// Renders all metrics in Prometheus's text format; those of the process are read now.
     pub fn render(&self) -> String {
         read_process();
         self.handle.run_upkeep();
         self.handle.render()
     }
 
-    /// Keeps memory flat where nobody asks for the numbers: measured times pile up until they are
+    /// Bounds memory while no one reads the metrics: measured times accumulate until they are
     /// sorted into buckets. Run it beside the daemon until `stop`.
     pub async fn keep_small(&self, stop: CancellationToken) {
         const PAUSE: Duration = Duration::from_secs(5);
@@ -165,7 +162,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
 }
 
-/// On a system without /proc these two are simply not there.
+/// Without /proc these two metrics are missing.
 fn read_process() {
     if let Some(kib) =
         fs::read_to_string("/proc/self/status").ok().as_deref().and_then(resident_kib)
@@ -173,7 +170,7 @@ fn read_process() {
         metrics::gauge!(RESIDENT.name).set(f64::from(kib) * 1024.0);
     }
     if let Ok(files) = fs::read_dir("/proc/self/fd") {
-        // Without the one that this look itself has open.
+        // Without the descriptor of this read itself.
         let open = u32::try_from(files.count().saturating_sub(1)).unwrap_or(u32::MAX);
         metrics::gauge!(OPEN_FILES.name).set(f64::from(open));
     }
@@ -187,7 +184,7 @@ fn resident_kib(status: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Role;
+    use crate::ProcessRole;
     use crate::clock::ManualClock;
 
     const FINISHED: Metric =
@@ -195,12 +192,12 @@ mod tests {
     const PICK_UP: Metric =
         Metric::histogram("greenline_test_pick_up_seconds", "How long a test's tasks waited.");
 
-    /// The one test that installs: the recorder is global to a process.
+    /// The only test that installs an exporter: the recorder is global to a process.
     #[test]
     fn every_number_comes_with_help() {
         let clock = ManualClock::at(1_700_000_000_000).clock();
-        let build = Build { version: "1.2.3", role: Role::Lead };
-        let exporter = Exporter::install(&build, &clock).unwrap();
+        let build = BuildInfo { version: "1.2.3", role: ProcessRole::Lead };
+        let exporter = MetricsExporter::install(&build, &clock).unwrap();
         describe(&[FINISHED, PICK_UP]);
         metrics::counter!(FINISHED.name, "outcome" => "success").increment(2);
         metrics::histogram!(PICK_UP.name).record(0.002);
@@ -219,7 +216,7 @@ mod tests {
             let name = name.split(' ').next().unwrap();
             assert!(page.contains(&format!("# HELP {name} ")), "{name}");
         }
-        assert!(Exporter::install(&build, &clock).is_err());
+        assert!(MetricsExporter::install(&build, &clock).is_err());
     }
 
     #[test]
@@ -230,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keeping_small_ends_with_the_daemon() {
-        let exporter = Exporter { handle: builder().unwrap().build_recorder().handle() };
+        let exporter = MetricsExporter { handle: builder().unwrap().build_recorder().handle() };
         let stop = CancellationToken::new();
         stop.cancel();
         exporter.keep_small(stop).await;

@@ -1,25 +1,25 @@
-//! What a process is for.
+//! The role of a process.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What this process is for: some settings matter to one role only, and each role has its beacon.
+/// The role of a process. Some settings matter to one role only, and each role has its own beacon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum ProcessRole {
     /// Everything in one process: `greenline up`.
     Up,
     /// The lead daemon.
     Lead,
     /// A worker daemon.
     Worker,
-    /// A command that asks or changes something and ends.
+    /// A command that reads or changes something and ends.
     Client,
 }
 
-impl Role {
-    /// The name in file names, logs and JSON.
+impl ProcessRole {
+    /// Returns the name in file names, logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -29,13 +29,13 @@ impl Role {
         }
     }
 
-    /// Whether a process of this role answers HTTP requests.
+    /// Returns `true` if a process of this role answers HTTP requests.
     pub fn serves_http(self) -> bool {
         matches!(self, Self::Up | Self::Lead)
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for ProcessRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -7,25 +7,25 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use greenline_runtime::Role;
+use greenline_runtime::ProcessRole;
 use greenline_runtime::settings::{
-    Flags, GitHubLogin, Loaded, LogFormat, Place, Problems, RedisSource, SETTINGS, Sources,
-    UnsignedTasks, load,
+    GitHubLogin, LoadedSettings, LogFormat, RedisSource, SETTINGS, SettingFlags, SettingSource,
+    SettingSources, SettingsError, UnsignedTasks, load,
 };
 use tempfile::TempDir;
 
 /// A directory of its own and an environment of its own.
 struct Setup {
     directory: TempDir,
-    sources: Sources,
+    sources: SettingSources,
 }
 
 impl Setup {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let sources = Sources {
-            role: Role::Up,
-            flags: Flags::none(),
+        let sources = SettingSources {
+            role: ProcessRole::Up,
+            flags: SettingFlags::none(),
             environment: Default::default(),
             directory: directory.path().to_owned(),
             cores: NonZeroUsize::new(2).unwrap(),
@@ -53,20 +53,20 @@ impl Setup {
         self
     }
 
-    fn role(mut self, role: Role) -> Self {
+    fn role(mut self, role: ProcessRole) -> Self {
         self.sources.role = role;
         self
     }
 
-    fn load(&self) -> Result<Loaded, Problems> {
+    fn load(&self) -> Result<LoadedSettings, SettingsError> {
         load(&self.sources)
     }
 
-    fn loaded(&self) -> Loaded {
+    fn loaded(&self) -> LoadedSettings {
         self.load().unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    fn said(&self) -> String {
+    fn rendered(&self) -> String {
         self.load().map(|_| ()).unwrap_err().to_string()
     }
 }
@@ -122,7 +122,7 @@ fn a_flag_wins_over_the_environment_over_the_file() {
 
 #[test]
 fn a_broken_file_is_told_whole() {
-    let said = Setup::new()
+    let rendered = Setup::new()
         .toml(
             r#"lease = "20s"
 
@@ -149,9 +149,9 @@ level = "inof"
         )
         .env("GREENLINE_HEARTBEAT", "fast")
         .flag("worker.slots", "--slots", "0")
-        .said();
+        .rendered();
     assert_eq!(
-        said,
+        rendered,
         r#"error: greenline.toml:1:1: unknown setting "lease"
        it belongs in [queue]
 error: greenline.toml:4:1: unknown setting "heartbaet"
@@ -187,11 +187,11 @@ error: GREENLINE_HEARTBEAT: "fast" is not a duration
 
 #[test]
 fn broken_toml_is_told_with_the_rest() {
-    let said = Setup::new()
+    let rendered = Setup::new()
         .toml("[queue]\nlease =\nheartbeat = \"9s\"\nmax_retires = 3\nmax_crashes = 1\nmax_crashes = 2\n")
-        .said();
+        .rendered();
     assert_eq!(
-        said,
+        rendered,
         r#"error: greenline.toml:2:8: string values must be quoted, expected literal string
        correct the TOML in this line
 error: greenline.toml:4:1: unknown setting "max_retires"
@@ -206,19 +206,22 @@ fn text_that_is_not_utf8_is_refused() {
     let mut setup = Setup::new();
     let latin = std::os::unix::ffi::OsStringExt::from_vec(b"p\xe4ss".to_vec());
     setup.sources.environment.insert("REDIS_PASSWORD".to_owned(), latin);
-    assert_eq!(setup.said(), "error: REDIS_PASSWORD: is not UTF-8 text\n       write it in UTF-8");
+    assert_eq!(
+        setup.rendered(),
+        "error: REDIS_PASSWORD: is not UTF-8 text\n       write it in UTF-8"
+    );
 }
 
 #[test]
 fn the_environment_is_judged_like_the_file() {
-    let said = Setup::new()
+    let rendered = Setup::new()
         .env("GREENLINE_LEASE", "15")
         .env("GREENLINE_NAMESPACE", "team a")
         .env("REDIS_URL", "http://somewhere")
         .env("GREENLINE_LISTEN", "localhost")
-        .said();
+        .rendered();
     assert_eq!(
-        said,
+        rendered,
         r#"error: GREENLINE_LEASE: "15" has no unit
        write a duration such as 15s or 2m
 error: GREENLINE_LISTEN: "localhost" is not an address to listen on
@@ -234,7 +237,7 @@ error: REDIS_URL: does not begin as a URL of Redis does
 fn a_heartbeat_must_fit_three_times_into_the_lease() {
     assert!(Setup::new().env("GREENLINE_LEASE", "15s").load().is_ok());
     assert_eq!(
-        Setup::new().env("GREENLINE_LEASE", "12s").said(),
+        Setup::new().env("GREENLINE_LEASE", "12s").rendered(),
         "error: GREENLINE_LEASE: a heartbeat of 5 s is too slow for a lease of 12 s\n       \
          write a heartbeat of at most 4 s, or a lease of at least 15 s"
     );
@@ -244,12 +247,12 @@ fn a_heartbeat_must_fit_three_times_into_the_lease() {
 fn a_door_that_others_reach_needs_an_operator_token() {
     let open = || Setup::new().env("GREENLINE_LISTEN", "0.0.0.0:7410");
     assert_eq!(
-        open().said(),
+        open().rendered(),
         "error: GREENLINE_LISTEN: 0.0.0.0:7410 can be reached from other machines, and no operator \
          token is set\n       set GREENLINE_OPERATOR_TOKEN or GREENLINE_OPERATOR_TOKEN_FILE \
          (openssl rand -hex 32 makes one), or listen on 127.0.0.1:7410"
     );
-    assert!(open().role(Role::Worker).load().is_ok(), "a worker does not listen");
+    assert!(open().role(ProcessRole::Worker).load().is_ok(), "a worker does not listen");
     assert!(open().env("GREENLINE_OPERATOR_TOKEN", "0123456789abcdef").load().is_ok());
 }
 
@@ -258,11 +261,11 @@ fn tokens_are_long_differ_and_are_never_repeated() {
     let same = Setup::new()
         .env("GREENLINE_VIEWER_TOKEN", "correct-horse-battery")
         .env("GREENLINE_OPERATOR_TOKEN", "correct-horse-battery")
-        .said();
+        .rendered();
     assert!(same.starts_with(
         "error: GREENLINE_VIEWER_TOKEN: is the same as the operator token (GREENLINE_OPERATOR_TOKEN)"
     ));
-    let short = Setup::new().env("GREENLINE_VIEWER_TOKEN", "hunter2").said();
+    let short = Setup::new().env("GREENLINE_VIEWER_TOKEN", "hunter2").rendered();
     assert!(short.contains("has 7 characters; at least 16 are needed"), "{short}");
 
     let kept = Setup::new()
@@ -294,7 +297,7 @@ fn task_keys_are_checked_and_two_public_ones_may_be_trusted() {
         .file("public", &format!("{one},{two}\n"))
         .env("GREENLINE_TASK_PUBLIC_KEY_FILE", "public")
         .env("GREENLINE_UNSIGNED", "quarantine")
-        .role(Role::Worker)
+        .role(ProcessRole::Worker)
         .loaded();
     assert_eq!(loaded.settings.queue.task_public_keys, [one.clone(), two.clone()]);
     assert_eq!(loaded.settings.queue.unsigned, UnsignedTasks::Quarantine);
@@ -302,28 +305,31 @@ fn task_keys_are_checked_and_two_public_ones_may_be_trusted() {
     assert!(shown.unwrap().value.as_ref().unwrap().contains(&two), "it is no secret");
 
     let three = format!("{one},{two},{one}");
-    let said = Setup::new().env("GREENLINE_TASK_PUBLIC_KEY", &three).said();
-    assert!(said.contains("holds 3 keys"), "{said}");
-    let said = Setup::new().env("GREENLINE_TASK_KEY", "correct-horse-battery").said();
-    assert!(said.contains("64 hexadecimal digits") && said.contains("greenline keys"), "{said}");
-    assert!(!said.contains("horse"), "{said}");
+    let rendered = Setup::new().env("GREENLINE_TASK_PUBLIC_KEY", &three).rendered();
+    assert!(rendered.contains("holds 3 keys"), "{rendered}");
+    let rendered = Setup::new().env("GREENLINE_TASK_KEY", "correct-horse-battery").rendered();
+    assert!(
+        rendered.contains("64 hexadecimal digits") && rendered.contains("greenline keys"),
+        "{rendered}"
+    );
+    assert!(!rendered.contains("horse"), "{rendered}");
     let alone = || Setup::new().env("GREENLINE_UNSIGNED", "quarantine");
-    let said = alone().role(Role::Worker).said();
-    assert!(said.contains("there is no key to check signatures with"), "{said}");
+    let rendered = alone().role(ProcessRole::Worker).rendered();
+    assert!(rendered.contains("there is no key to check signatures with"), "{rendered}");
     assert!(alone().load().is_ok(), "who runs no tasks checks none");
 }
 
 #[test]
 fn a_secret_given_twice_or_from_nowhere_is_refused() {
-    let said = Setup::new()
+    let rendered = Setup::new()
         .file("empty", "\n")
         .env("REDIS_PASSWORD", "a")
         .env("REDIS_PASSWORD_FILE", "b")
         .env("GREENLINE_TASK_KEY_FILE", "missing")
         .env("GITHUB_TOKEN_FILE", "empty")
-        .said();
+        .rendered();
     assert_eq!(
-        said,
+        rendered,
         "error: GITHUB_TOKEN_FILE: empty is empty\n       write the secret into it\n\
          error: GREENLINE_TASK_KEY_FILE: failed to read missing: No such file or directory (os error 2)\n       \
          name a file that this user can read\n\
@@ -373,7 +379,7 @@ fn the_file_is_where_the_flag_or_the_variable_says() {
     assert_eq!(two().loaded().settings.queue.max_retries, 7);
     assert_eq!(two().flag("config", "--config", "b.toml").loaded().settings.queue.max_retries, 8);
     assert_eq!(
-        two().flag("config", "--config", "c.toml").said(),
+        two().flag("config", "--config", "c.toml").rendered(),
         "error: --config: failed to read c.toml: No such file or directory (os error 2)\n       \
          name a file that this user can read"
     );
@@ -411,14 +417,14 @@ fn redis_is_found_by_url_by_host_or_by_sentinels() {
 
 #[test]
 fn settings_of_redis_must_fit_together() {
-    let said = Setup::new()
+    let rendered = Setup::new()
         .env("REDIS_URL", "redis://h")
         .env("GREENLINE_REDIS_SENTINELS", "a")
         .env("GREENLINE_REDIS_CA_FILE", "ca.pem")
         .env("GREENLINE_REDIS_CERT_FILE", "cert.pem")
-        .said();
+        .rendered();
     assert_eq!(
-        said,
+        rendered,
         "error: GREENLINE_REDIS_CA_FILE: is for TLS, but the connection to Redis has none\n       \
          write rediss:// in the URL, or set GREENLINE_REDIS_TLS=on\n\
          error: GREENLINE_REDIS_CERT_FILE: is for TLS, but the connection to Redis has none\n       \
@@ -434,9 +440,11 @@ fn settings_of_redis_must_fit_together() {
 
 #[test]
 fn places_are_ordered_as_people_look_for_them() {
-    let file = |line| Place::File { path: "a".into(), line, column: 1 };
-    let flag = Place::Flag("--x".to_owned());
-    assert!(file(2) < file(10) && file(10) < flag && flag < Place::Environment("A".to_owned()));
+    let file = |line| SettingSource::File { path: "a".into(), line, column: 1 };
+    let flag = SettingSource::Flag("--x".to_owned());
+    assert!(
+        file(2) < file(10) && file(10) < flag && flag < SettingSource::Environment("A".to_owned())
+    );
 }
 
 #[test]
@@ -449,11 +457,11 @@ fn the_state_directory_follows_the_session() {
 
 #[test]
 fn half_an_app_is_none() {
-    let said = Setup::new().env("GITHUB_APP_ID", "12").said();
-    assert!(said.contains("GITHUB_APP_ID: is only one half of a GitHub app"), "{said}");
+    let rendered = Setup::new().env("GITHUB_APP_ID", "12").rendered();
+    assert!(rendered.contains("GITHUB_APP_ID: is only one half of a GitHub app"), "{rendered}");
     assert!(
-        said.contains("set GITHUB_APP_PRIVATE_KEY or GITHUB_APP_PRIVATE_KEY_FILE too"),
-        "{said}"
+        rendered.contains("set GITHUB_APP_PRIVATE_KEY or GITHUB_APP_PRIVATE_KEY_FILE too"),
+        "{rendered}"
     );
     let pem = "-----BEGIN X-----\nabc\n-----END X-----\n";
     let whole =
@@ -465,13 +473,13 @@ fn half_an_app_is_none() {
 #[test]
 fn who_watches_must_be_known_to_github() {
     let setup = || Setup::new().toml("[github]\nrepos = [\"acme/app\"]\n");
-    let said = setup().said();
-    assert!(said.contains("greenline.toml:2:9: is set, but nothing that GitHub"), "{said}");
+    let rendered = setup().rendered();
+    assert!(rendered.contains("greenline.toml:2:9: is set, but nothing that GitHub"), "{rendered}");
     assert_eq!(setup().env("GITHUB_TOKEN", "t").loaded().settings.github.repos.len(), 1);
     // The file is shared; a worker needs no token.
-    setup().role(Role::Worker).loaded();
-    let said = Setup::new().env("GITHUB_WEBHOOK_SECRET", &"s".repeat(32)).said();
-    assert!(said.contains("GITHUB_WEBHOOK_SECRET: is set, but nothing"), "{said}");
+    setup().role(ProcessRole::Worker).loaded();
+    let rendered = Setup::new().env("GITHUB_WEBHOOK_SECRET", &"s".repeat(32)).rendered();
+    assert!(rendered.contains("GITHUB_WEBHOOK_SECRET: is set, but nothing"), "{rendered}");
 }
 
 #[test]
@@ -486,8 +494,8 @@ fn no_file_makes_its_reader_panic() {
     greenline_fuzzing::mutate_and_read("settings", &[FILE.into()], 3_000, |text| {
         fs::write(&file, text).unwrap();
         if let Err(problems) = setup.load() {
-            let said = problems.to_string();
-            assert!(!said.is_empty() && !said.contains('\u{1b}'), "{said:?}");
+            let rendered = problems.to_string();
+            assert!(!rendered.is_empty() && !rendered.contains('\u{1b}'), "{rendered:?}");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! Where Redis is and how to reach it.
+//! Configuration of the connection to Redis.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 use crate::StoreError;
 
-/// The database that Greenline uses unless told otherwise.
+/// The default database.
 pub(crate) const DATABASE: u16 = 10;
 
-/// A name that goes before every key and channel, so that two deployments can
-/// share one server. None by default.
+/// A prefix of every key and channel, so that two deployments can share one server. Empty by
+/// default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Namespace(String);
 
 impl Namespace {
-    /// What stands before `agent:` in every key: `acme:` or nothing.
+    /// Returns the text before `agent:` in every key: `acme:` or nothing.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.0
@@ -43,9 +43,8 @@ impl FromStr for Namespace {
 /// A user of Redis and its password; `Debug` shows neither.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// The ACL user; Redis's `default` user if there is none.
+    /// The ACL user; `None` for Redis's `default` user.
     pub username: Option<String>,
-    /// Its password.
     pub password: Option<String>,
 }
 
@@ -55,55 +54,53 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Where Redis is.
+/// The location of Redis.
 #[derive(Clone)]
 pub enum Endpoint {
-    /// One server: `redis://`, `rediss://` (TLS) or `unix://`. A database or a
-    /// user in the URL wins over those of [`StoreConfig`].
+    /// One server: `redis://`, `rediss://` (TLS) or `unix://`. A database or user in the URL takes
+    /// precedence over those of [`StoreConfig`].
     Url(String),
-    /// Whichever server the Sentinels call master.
+    /// The server that the Sentinels name as master.
     Sentinel {
-        /// The Sentinels, as `host:port`.
+        /// The Sentinels as `host:port`.
         sentinels: Vec<String>,
-        /// The name that they know the master by.
+        /// The master's name among the Sentinels.
         master: String,
-        /// How to log in to the Sentinels themselves.
+        /// The credentials for the Sentinels themselves.
         credentials: Credentials,
-        /// Whether Redis and the Sentinels speak TLS.
+        /// Redis and the Sentinels use TLS.
         tls: bool,
     },
 }
 
-/// PEM files for TLS, where the system's roots won't do.
+/// PEM files for TLS, if the system's roots don't suffice.
 #[derive(Debug, Clone, Default)]
 pub struct TlsFiles {
-    /// Certificate of the authority to trust instead of the system's.
+    /// The certificate of the authority to trust instead of the system's.
     pub ca: Option<PathBuf>,
-    /// This client's certificate and key, if Redis asks for one.
+    /// This client's certificate and key, if Redis requires them.
     pub client: Option<(PathBuf, PathBuf)>,
 }
 
-/// Everything that is needed to reach Redis.
+/// The configuration of a [`Store`](crate::Store).
 #[derive(Clone)]
 pub struct StoreConfig {
-    /// Where it is.
     pub endpoint: Endpoint,
-    /// The database, 10 by default; one named in the URL wins.
+    /// 10 by default; a database in the URL takes precedence.
     pub database: u16,
-    /// The ACL user; one named in the URL wins.
+    /// The ACL user; one in the URL takes precedence.
     pub credentials: Credentials,
-    /// Files for TLS.
     pub tls: TlsFiles,
-    /// What goes before every key and channel.
+    /// The prefix of every key and channel.
     pub namespace: Namespace,
-    /// How long one call may take before the connection is taken for dead.
+    /// The time after which a call without a reply marks the connection as dead.
     pub call_timeout: Duration,
-    /// How long a connection may take to be made.
+    /// The time to connect.
     pub connect_timeout: Duration,
 }
 
 impl StoreConfig {
-    /// The usual settings for the server at `url`.
+    /// Uses the defaults for the server at `url`.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
         Self {
@@ -117,14 +114,14 @@ impl StoreConfig {
         }
     }
 
-    /// The same, with a namespace before every key.
+    /// Sets the namespace.
     #[must_use]
     pub fn in_namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = namespace;
         self
     }
 
-    /// Where Redis is looked for, as it may be shown: without credentials.
+    /// Returns the address without credentials, for messages.
     #[must_use]
     pub fn address(&self) -> String {
         match &self.endpoint {
@@ -138,7 +135,7 @@ impl StoreConfig {
         }
     }
 
-    /// The database that calls will go to.
+    /// Returns the database that calls use.
     #[must_use]
     pub fn effective_database(&self) -> u16 {
         match &self.endpoint {
@@ -147,7 +144,7 @@ impl StoreConfig {
         }
     }
 
-    /// The connection's parameters for a server named by URL.
+    /// Returns the connection parameters for a server given by URL.
     pub(crate) fn connection_info(&self, url: &str) -> Result<ConnectionInfo, StoreError> {
         let info = url.into_connection_info().map_err(|error| {
             StoreError::Settings(format!(
@@ -169,7 +166,7 @@ impl StoreConfig {
         Ok(info.set_redis_settings(settings))
     }
 
-    /// The Sentinels as addresses.
+    /// Returns the addresses of the Sentinels.
     pub(crate) fn sentinel_addresses(
         sentinels: &[String],
         tls: bool,
@@ -191,8 +188,8 @@ fn sentinel_address(text: &str, tls: bool) -> Result<ConnectionAddr, StoreError>
     })
 }
 
-/// The database that a URL names: `redis://host/3`, or `unix:///path?db=3`.
-/// The client reads a missing one as 0, which can't be told from a wanted 0.
+/// Returns the database in a URL: `redis://host/3`, or `unix:///path?db=3`. The client reads a
+/// missing one as 0, which can't be distinguished from an explicit 0.
 fn database_in(url: &str) -> Option<u16> {
     let (_, rest) = url.split_once("://")?;
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -1,4 +1,4 @@
-//! One connection that many share, made again when it breaks.
+//! One shared connection, which reconnects when it breaks.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,67 +20,67 @@ use crate::{Namespace, StoreError};
 /// A handle on one Redis; cheap to clone, shared by everything in a process.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    state: Arc<StoreState>,
 }
 
-struct Shared {
+struct StoreState {
     config: StoreConfig,
     address: String,
-    finder: Finder,
-    link: Mutex<Link>,
+    finder: ServerFinder,
+    link: Mutex<ConnectionSlot>,
 }
 
-/// How the server that takes our writes is found.
-enum Finder {
+/// The way to find the server that accepts writes.
+enum ServerFinder {
     Direct(Client),
     Sentinel(Mutex<SentinelClient>),
 }
 
-/// The connection of the moment. `generation` tells a caller whose call failed
-/// whether somebody else has replaced the connection already.
+/// The current connection. `generation` shows a caller whose call failed whether another caller has
+/// already replaced the connection.
 #[derive(Default)]
-struct Link {
+struct ConnectionSlot {
     generation: u64,
     connection: Option<MultiplexedConnection>,
 }
 
 impl Store {
-    /// Connects, and refuses a server that the queue can't live on: one that
-    /// is older than Redis 7.0, or a Redis Cluster.
+    /// Connects, and refuses a server that the queue can't use: one older than Redis 7.0, or a
+    /// Redis Cluster.
     pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
         let store = Self::lazy(config)?;
         store.facts().await?.check()?;
         Ok(store)
     }
 
-    /// A handle that connects at its first call and checks nothing, for those
-    /// who want to look at a server that may be unfit.
+    /// Creates a handle that connects at its first call and checks nothing, for callers that
+    /// inspect an unfit server.
     pub fn lazy(config: StoreConfig) -> Result<Self, StoreError> {
-        let finder = Finder::new(&config)?;
+        let finder = ServerFinder::new(&config)?;
         let address = config.address();
-        let shared = Shared { config, address, finder, link: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared) })
+        let state = StoreState { config, address, finder, link: Mutex::default() };
+        Ok(Self { state: Arc::new(state) })
     }
 
-    /// What goes before every key and channel.
+    /// Returns the prefix of every key and channel.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
-        &self.shared.config.namespace
+        &self.state.config.namespace
     }
 
-    /// Where Redis is looked for, without credentials.
+    /// Returns the address of Redis without credentials.
     #[must_use]
     pub fn address(&self) -> &str {
-        &self.shared.address
+        &self.state.address
     }
 
-    /// The database that calls go to.
+    /// Returns the database that calls use.
     #[must_use]
     pub fn database(&self) -> u16 {
-        self.shared.config.effective_database()
+        self.state.config.effective_database()
     }
 
-    /// What the server says of itself.
+    /// Reads the server's facts.
     pub async fn facts(&self) -> Result<ServerFacts, StoreError> {
         server::facts(self).await
     }
@@ -94,8 +94,8 @@ impl Store {
         }
     }
 
-    /// Runs commands in one round trip; all their answers, in order. One that
-    /// failed has its error for an answer.
+    /// Runs commands in one round trip and returns all replies in order. A failed command has its
+    /// error as its reply.
     pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         match connection.send_packed_commands(pipeline, 0, pipeline.len()).await {
@@ -115,7 +115,7 @@ impl Store {
         if let Err(error) = &answer
             && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
         {
-            // SCRIPT FLUSH, a restart or another server: Redis forgot the text.
+            // After SCRIPT FLUSH, a restart or a failover, Redis has lost the script's text.
             answer = send(&mut connection, &script.by_text(call)).await;
         }
         match answer {
@@ -124,25 +124,25 @@ impl Store {
         }
     }
 
-    /// A connection of its own for calls that wait, such as `BLPOP`.
-    pub async fn blocking(&self) -> Result<Blocking, StoreError> {
+    /// Opens a separate connection for blocking calls such as `BLPOP`.
+    pub async fn blocking(&self) -> Result<BlockingConnection, StoreError> {
         let client = self.client().await?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.shared.config.connect_timeout))
+            .set_connection_timeout(Some(self.state.config.connect_timeout))
             .set_response_timeout(None);
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(|error| self.error(error))?;
-        Ok(Blocking { store: self.clone(), connection })
+        Ok(BlockingConnection { store: self.clone(), connection })
     }
 
-    /// A connection of its own that listens to channels (names as they are: the
-    /// caller puts the namespace before them).
+    /// Opens a separate connection that listens to channels. The caller prepends the namespace to
+    /// their names.
     pub async fn subscribe(&self, channels: &[String]) -> Result<PubSub, StoreError> {
         let client = self.client().await?;
         let connect = client.get_async_pubsub();
-        let mut pubsub = tokio::time::timeout(self.shared.config.connect_timeout, connect)
+        let mut pubsub = tokio::time::timeout(self.state.config.connect_timeout, connect)
             .await
             .map_err(|_| self.timed_out())?
             .map_err(|error| self.error(error))?;
@@ -157,7 +157,7 @@ impl Store {
     }
 
     fn error(&self, error: RedisError) -> StoreError {
-        StoreError::of(error, &self.shared.address)
+        StoreError::of(error, &self.state.address)
     }
 
     fn timed_out(&self) -> StoreError {
@@ -165,17 +165,17 @@ impl Store {
         self.error(RedisError::from(error))
     }
 
-    /// The shared connection, made if there is none. Those who come while it
-    /// is being made wait for it instead of making their own.
+    /// Returns the shared connection and opens it if needed. Concurrent callers wait for the same
+    /// connection.
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
-        let mut link = self.shared.link.lock().await;
+        let mut link = self.state.link.lock().await;
         if let Some(connection) = &link.connection {
             return Ok((link.generation, connection.clone()));
         }
         let client = self.client().await?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.shared.config.connect_timeout))
-            .set_response_timeout(Some(self.shared.config.call_timeout));
+            .set_connection_timeout(Some(self.state.config.connect_timeout))
+            .set_response_timeout(Some(self.state.config.call_timeout));
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
@@ -186,12 +186,12 @@ impl Store {
     }
 
     async fn client(&self) -> Result<Client, StoreError> {
-        match &self.shared.finder {
-            Finder::Direct(client) => Ok(client.clone()),
-            Finder::Sentinel(sentinel) => {
+        match &self.state.finder {
+            ServerFinder::Direct(client) => Ok(client.clone()),
+            ServerFinder::Sentinel(sentinel) => {
                 let mut sentinel = sentinel.lock().await;
                 let find = sentinel.async_get_client();
-                tokio::time::timeout(self.shared.config.call_timeout, find)
+                tokio::time::timeout(self.state.config.call_timeout, find)
                     .await
                     .map_err(|_| self.timed_out())?
                     .map_err(|error| self.error(error))
@@ -199,12 +199,12 @@ impl Store {
         }
     }
 
-    /// Turns a client's error into ours, and drops a connection that is dead,
-    /// hangs, or leads to a server that was master once.
+    /// Converts a client's error, and drops a connection that is dead, hangs, or leads to a former
+    /// master.
     async fn failed(&self, generation: u64, error: RedisError) -> StoreError {
         let error = self.error(error);
         if error.wants_new_connection() {
-            let mut link = self.shared.link.lock().await;
+            let mut link = self.state.link.lock().await;
             if link.generation == generation {
                 link.connection = None;
             }
@@ -213,22 +213,22 @@ impl Store {
     }
 }
 
-/// A connection of its own, for calls that wait on the server's side.
-pub struct Blocking {
+/// A separate connection for calls that block on the server.
+pub struct BlockingConnection {
     store: Store,
     connection: MultiplexedConnection,
 }
 
-impl Blocking {
-    /// Runs a command that waits up to `wait`. After an error, drop this and
-    /// ask the store for another.
+impl BlockingConnection {
+    /// Runs a command that waits up to `wait`. After an error, drop this connection and open
+    /// another.
     pub async fn command<T: FromRedisValue>(
         &mut self,
         command: &Cmd,
         wait: Duration,
     ) -> Result<T, StoreError> {
-        let patience = wait + self.store.shared.config.call_timeout;
-        let answer = tokio::time::timeout(patience, send(&mut self.connection, command));
+        let backoff_delays = wait + self.store.state.config.call_timeout;
+        let answer = tokio::time::timeout(backoff_delays, send(&mut self.connection, command));
         match answer.await {
             Ok(Ok(value)) => self.store.read(value),
             Ok(Err(error)) => Err(self.store.error(error)),
@@ -237,13 +237,13 @@ impl Blocking {
     }
 }
 
-/// Sends a command. The client hands a server's error on as a value: here it is
-/// an error again.
+/// Sends a command. The client returns a server's error as a value; this turns it back into an
+/// error.
 async fn send(connection: &mut MultiplexedConnection, command: &Cmd) -> redis::RedisResult<Value> {
     connection.send_packed_command(command).await?.extract_error()
 }
 
-impl Finder {
+impl ServerFinder {
     fn new(config: &StoreConfig) -> Result<Self, StoreError> {
         let settings = |error: RedisError| StoreError::Settings(error.to_string());
         match &config.endpoint {
@@ -323,8 +323,8 @@ fn pem(path: &Path) -> Result<Vec<u8>, StoreError> {
     })
 }
 
-/// rustls wants one provider of cryptography for the process; whoever is first
-/// sets it, and all of us set the same.
+/// rustls needs one provider of cryptography per process. The first caller sets it, and all callers
+/// set the same one.
 fn provide_cryptography() {
     let _already_set = rustls::crypto::ring::default_provider().install_default();
 }

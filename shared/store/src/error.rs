@@ -1,73 +1,73 @@
-//! Why a call to Redis failed, by what the caller can do about it.
+//! Errors of calls to Redis, by what the caller can do about them.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// Why a node of a Redis Cluster is refused.
+/// The reason for refusing a node of a Redis Cluster.
 pub(crate) const CLUSTER: &str = "this is a Redis Cluster, and the queue's scripts touch keys of \
      many slots: use a standalone Redis, or one behind Sentinel";
 
-/// Why a call to Redis failed, by what the caller can do about it.
+/// The reason why a call to Redis failed, by what the caller can do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Redis did not answer, or not in time. The call may have taken effect.
-    /// Try again later; a new connection is made by itself.
+    /// Redis did not reply, or not in time. The call may have taken effect. Try again later; the
+    /// store reconnects by itself.
     #[error("failed to reach Redis at {address}: {source}")]
     Unavailable {
-        /// Where Redis was looked for, without credentials.
+        /// The address of Redis without credentials.
         address: String,
-        /// What the connection said.
         source: RedisError,
     },
-    /// Redis is full (`maxmemory`): nothing was written. Finish or purge tasks,
-    /// or give it more memory, then try again.
+    /// Redis is full (`maxmemory`) and wrote nothing. Finish or purge tasks, or give it more
+    /// memory, then try again.
     #[error("Redis is out of memory: raise maxmemory, or purge finished tasks")]
     Full(#[source] RedisError),
-    /// Redis refuses writes for now (its disk is full, or it is a replica).
+    /// Redis refuses writes for now: its disk is full, or it is a replica.
     #[error("Redis refuses to write: {0}")]
     ReadOnly(#[source] RedisError),
-    /// The user may not do this: mend its ACL.
+    /// The user lacks a permission: correct its ACL.
     #[error("Redis does not allow this user to do that: {0}")]
     Denied(#[source] RedisError),
-    /// A key holds another type than it should. `greenline doctor` names it.
+    /// A key holds another type than expected. `greenline doctor` names it.
     #[error("a key in Redis has the wrong type: {0}")]
     WrongType(#[source] RedisError),
-    /// Redis answered with an error that trying again will not mend.
+    /// Redis replied with an error that a retry does not fix.
     #[error("Redis refused the call: {0}")]
     Refused(#[source] RedisError),
-    /// The settings can't work.
+    /// The settings are invalid.
     #[error("{0}")]
     Settings(String),
 }
 
 impl StoreError {
-    /// Sorts an error of the client by what can be done about it.
+    /// Classifies a client's error by what the caller can do about it.
     pub(crate) fn of(source: RedisError, address: &str) -> Self {
         let code = source.code().unwrap_or_default().to_owned();
-        let says = |word: &str| source.to_string().contains(word);
-        // A cluster has no databases, and says so before it can be asked what it is.
-        if says("not allowed in cluster mode") {
+        let mentions = |word: &str| source.to_string().contains(word);
+        // A cluster has no databases, and reports that before its mode can be read.
+        if mentions("not allowed in cluster mode") {
             return Self::Settings(CLUSTER.to_owned());
         }
         match source.kind() {
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Denied(source),
             ErrorKind::AuthenticationFailed => Self::Denied(source),
-            // From within a script it comes without its code; two versions of Redis.
-            _ if says("The user executing the script can't") => Self::Denied(source),
-            _ if says("ACL failure in script") => Self::Denied(source),
+            // Inside a script the error comes without its code; the text covers two versions of
+            // Redis.
+            _ if mentions("The user executing the script can't") => Self::Denied(source),
+            _ if mentions("ACL failure in script") => Self::Denied(source),
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::ReadOnly(source),
             ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown) => {
                 Self::Unavailable { address: address.to_owned(), source }
             }
-            _ if code == "OOM" || says("-OOM ") || says("OOM command not allowed") => {
+            _ if code == "OOM" || mentions("-OOM ") || mentions("OOM command not allowed") => {
                 Self::Full(source)
             }
-            _ if code == "MISCONF" || says("MISCONF") || code == "NOREPLICAS" => {
+            _ if code == "MISCONF" || mentions("MISCONF") || code == "NOREPLICAS" => {
                 Self::ReadOnly(source)
             }
             _ if code == "NOAUTH" || code == "WRONGPASS" => Self::Denied(source),
             // Said while a database is chosen, it comes without its code.
-            _ if says("Authentication required") => Self::Denied(source),
-            _ if code == "WRONGTYPE" || says("WRONGTYPE") => Self::WrongType(source),
+            _ if mentions("Authentication required") => Self::Denied(source),
+            _ if code == "WRONGTYPE" || mentions("WRONGTYPE") => Self::WrongType(source),
             _ if source.is_io_error()
                 || source.is_timeout()
                 || source.is_connection_dropped()
@@ -82,13 +82,13 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may work later, without anyone changing anything.
+    /// Returns `true` if the same call may succeed later without anyone changing anything.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::ReadOnly(_) | Self::Full(_))
     }
 
-    /// Whether the connection that gave this error should be made anew.
+    /// Returns `true` if the connection must be replaced after this error.
     pub(crate) fn wants_new_connection(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::ReadOnly(_))
     }

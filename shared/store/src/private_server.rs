@@ -20,30 +20,29 @@ use nix::unistd::Pid;
 
 use crate::{Credentials, StoreError};
 
-/// What a private server keeps.
+/// The durability of a private server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persistence {
-    /// Nothing: its data goes with it.
+    /// Keeps nothing after its end.
     None,
-    /// An append-only file, written out every second.
+    /// An append-only file, synced every second.
     EverySecond,
-    /// An append-only file, written out at each command.
+    /// An append-only file, synced at each command.
     Always,
 }
 
-/// How to start a private server.
+/// The configuration of a private server.
 #[derive(Debug, Clone)]
 pub struct PrivateServerConfig {
-    /// Where its socket, its log and its data are.
+    /// The folder of its socket, log and data.
     pub folder: PathBuf,
-    /// Whether its data outlives it.
     pub persistence: Persistence,
-    /// A port on loopback to listen on besides the socket.
+    /// A loopback port to listen on besides the socket.
     pub port: Option<u16>,
     /// The only user and its password; without it everyone who reaches the socket
     /// may do everything.
     pub login: Option<ServerLogin>,
-    /// More settings, as they would stand in redis.conf.
+    /// Further settings, as in redis.conf.
     pub settings: Vec<(String, String)>,
 }
 
@@ -69,7 +68,7 @@ impl From<ServerLogin> for Credentials {
 }
 
 impl PrivateServerConfig {
-    /// A server in `folder` that keeps nothing and listens on no port.
+    /// Configures a server in `folder` that keeps nothing and listens on no port.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -81,7 +80,7 @@ impl PrivateServerConfig {
         }
     }
 
-    /// The same with one more setting of redis.conf.
+    /// Adds a setting of redis.conf.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -89,30 +88,29 @@ impl PrivateServerConfig {
     }
 }
 
-/// A running server; it is stopped when this is dropped.
+/// A running server; dropping it stops the server.
 #[derive(Debug)]
 pub struct PrivateServer {
     config: PrivateServerConfig,
     socket: SocketPath,
-    process: Process,
+    process: ServerProcess,
 }
 
 #[derive(Debug)]
-enum Process {
+enum ServerProcess {
     Ours(Child),
     TakenOver(Pid),
     Stopped,
 }
 
-/// The socket's path. Sockets have at most 107 bytes of path, folders don't:
-/// a long one gets a short link to it.
+/// The socket's path. A socket's path has at most 107 bytes; a longer one gets a short link.
 #[derive(Debug)]
 struct SocketPath {
     path: PathBuf,
     _link: Option<tempfile::TempDir>,
 }
 
-/// The server program to start: `redis-server`, or `valkey-server`.
+/// Returns the server program: `redis-server`, or `valkey-server`.
 #[must_use]
 pub fn server_program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -129,7 +127,7 @@ impl PrivateServer {
         match found(&socket.path, config.login.as_ref()) {
             Found::Nobody => {}
             Found::Server(pid) => {
-                return Ok(Self { config, socket, process: Process::TakenOver(pid) });
+                return Ok(Self { config, socket, process: ServerProcess::TakenOver(pid) });
             }
             Found::Locked => {
                 return Err(StoreError::Settings(format!(
@@ -140,36 +138,35 @@ impl PrivateServer {
             }
         }
         let child = spawn(&config, &socket.path)?;
-        let mut server = Self { config, socket, process: Process::Ours(child) };
+        let mut server = Self { config, socket, process: ServerProcess::Ours(child) };
         server.wait_until_ready()?;
         Ok(server)
     }
 
-    /// The URL of its socket, with no database in it.
+    /// Returns the URL of its socket without a database.
     #[must_use]
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket.path.display())
     }
 
-    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         match &self.process {
-            Process::Ours(child) => Some(child.id()),
-            Process::TakenOver(pid) => pid.as_raw().try_into().ok(),
-            Process::Stopped => None,
+            ServerProcess::Ours(child) => Some(child.id()),
+            ServerProcess::TakenOver(pid) => pid.as_raw().try_into().ok(),
+            ServerProcess::Stopped => None,
         }
     }
 
-    /// Kills it as a crash would.
+    /// Kills it like a crash.
     pub fn kill(&mut self) {
         self.end(Signal::SIGKILL);
     }
 
-    /// Starts it again, on the data that it left.
+    /// Starts it again on its data.
     pub fn restart(&mut self) -> Result<(), StoreError> {
         self.end(Signal::SIGTERM);
-        self.process = Process::Ours(spawn(&self.config, &self.socket.path)?);
+        self.process = ServerProcess::Ours(spawn(&self.config, &self.socket.path)?);
         self.wait_until_ready()
     }
 
@@ -182,30 +179,30 @@ impl PrivateServer {
 
     fn end(&mut self, signal: Signal) {
         self.signal(signal);
-        match std::mem::replace(&mut self.process, Process::Stopped) {
-            Process::Ours(mut child) => {
+        match std::mem::replace(&mut self.process, ServerProcess::Stopped) {
+            ServerProcess::Ours(mut child) => {
                 let _reaped = child.wait();
             }
-            Process::TakenOver(pid) => {
+            ServerProcess::TakenOver(pid) => {
                 let end = Instant::now() + Duration::from_secs(10);
                 while kill(pid, None).is_ok() && Instant::now() < end {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
-            Process::Stopped => {}
+            ServerProcess::Stopped => {}
         }
     }
 
-    /// Ready is what answers a PING; a big data set takes its time to load.
+    /// Waits for the reply to a PING; a large data set takes time to load.
     fn wait_until_ready(&mut self) -> Result<(), StoreError> {
-        let patience = Duration::from_secs(60);
-        let end = Instant::now() + patience;
+        let backoff_delays = Duration::from_secs(60);
+        let end = Instant::now() + backoff_delays;
         loop {
             if answers(&self.socket.path, self.config.login.as_ref()) {
                 return Ok(());
             }
             let exited = match &mut self.process {
-                Process::Ours(child) => child.try_wait().ok().flatten(),
+                ServerProcess::Ours(child) => child.try_wait().ok().flatten(),
                 _ => None,
             };
             if exited.is_some() || Instant::now() > end {
@@ -256,7 +253,8 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
     command.arg("--unixsocket").arg(socket).args(["--unixsocketperm", "700"]);
     command.args(["--port", &config.port.unwrap_or(0).to_string(), "--bind", "127.0.0.1"]);
     command.args(["--daemonize", "no", "--maxmemory-policy", "noeviction", "--save", ""]);
-    // Up to 128 entries Redis would search a sorted set from end to end, the leases too.
+    // By default Redis scans a sorted set of up to 128 entries from end to end, including the
+    // leases.
     command.args(["--zset-max-listpack-entries", "8"]);
     command.args(match config.persistence {
         Persistence::None => ["--appendonly", "no", "--appendfsync", "no"],
@@ -268,7 +266,7 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
     }
     // The rest of the settings comes on its standard input.
     command.arg("-");
-    // A group of its own: Ctrl-C is for us, and we stop the server last.
+    // A separate process group: Ctrl-C goes to this process, which stops the server last.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let failed = |error| StoreError::Settings(format!("redis-server can't be started: {error}"));
     let mut child = command.spawn().map_err(failed)?;

@@ -1,5 +1,5 @@
-//! The one rhythm in which calls are repeated: fast at first, then every few
-//! seconds, with jitter so that a fleet does not come back as one.
+//! The one retry schedule: fast at first, then every few seconds, with jitter so that a fleet does
+//! not return in step.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 /// Endless delays, growing from 50 ms to 3 s, each with up to as much jitter.
 pub type Backoff = backon::ExponentialBackoff;
 
-/// A fresh [`Backoff`], to be dropped as soon as a call succeeds.
+/// Creates a [`Backoff`]; drop it as soon as a call succeeds.
 #[must_use]
 pub fn backoff() -> Backoff {
     ExponentialBuilder::default()

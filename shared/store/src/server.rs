@@ -1,4 +1,4 @@
-//! What a Redis server says of itself, and whether a queue can live on it.
+//! Facts about a Redis server, and whether the queue can use it.
 
 use std::collections::HashMap;
 
@@ -7,51 +7,50 @@ use redis::cmd;
 use crate::error::CLUSTER;
 use crate::{Store, StoreError};
 
-/// What a server says of itself.
+/// Facts that a server reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFacts {
     /// `redis` or `valkey`.
     pub product: String,
-    /// Its version, such as 7.0.15.
+    /// For example 7.0.15.
     pub version: String,
-    /// Whether it is a node of a Redis Cluster.
+    /// The server is a node of a Redis Cluster.
     pub cluster: bool,
     /// `maxmemory-policy`.
     pub maxmemory_policy: String,
-    /// `maxmemory` in bytes; 0 is no limit.
+    /// `maxmemory` in bytes; 0 for no limit.
     pub maxmemory: u64,
     /// Memory in use, in bytes.
     pub used_memory: u64,
-    /// Whether each write goes to an append-only file.
+    /// Each write goes to an append-only file.
     pub append_only: bool,
-    /// Whether the last write of that file worked.
+    /// The last write of that file succeeded.
     pub append_only_healthy: bool,
-    /// Whether snapshots are written well.
+    /// The last snapshot succeeded.
     pub snapshots_healthy: bool,
     /// `master` or `slave`.
     pub role: String,
-    /// How many replicas follow it.
+    /// The number of replicas.
     pub replicas: u64,
 }
 
-/// A `maxmemory-policy` under which Redis may drop tasks when it is full.
+/// A `maxmemory-policy` under which a full Redis may drop tasks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "Redis's maxmemory-policy is {policy}: it may drop tasks when it is full; \
      set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
 )]
 pub struct PolicyWarning {
-    /// The policy that was found.
     pub policy: String,
 }
 
 impl ServerFacts {
-    /// Refuses what the queue can't live on.
+    /// Refuses a server that the queue can't use.
     pub fn check(&self) -> Result<(), StoreError> {
         if self.cluster {
             return Err(StoreError::Settings(CLUSTER.to_owned()));
         }
-        // Valkey calls itself Redis 7.2 to clients, and is its equal here.
+        // Valkey reports Redis 7.2 to clients, and is equivalent here.
         if self.major() < 7 {
             return Err(StoreError::Settings(format!(
                 "this is Redis {}; the queue needs Redis 7.0 or later, or Valkey",
@@ -61,7 +60,7 @@ impl ServerFacts {
         Ok(())
     }
 
-    /// A warning if Redis may evict keys.
+    /// Returns a warning if Redis may evict keys.
     #[must_use]
     pub fn policy_warning(&self) -> Option<PolicyWarning> {
         let evicts = !matches!(self.maxmemory_policy.as_str(), "noeviction" | "");
@@ -73,7 +72,7 @@ impl ServerFacts {
     }
 }
 
-/// Asks the server. `INFO` tells all of it, so no right to `CONFIG` is needed.
+/// Reads the server's facts from `INFO`, which needs no permission for `CONFIG`.
 pub(crate) async fn facts(store: &Store) -> Result<ServerFacts, StoreError> {
     let text: String = store.command(cmd("INFO").arg("everything")).await?;
     Ok(read(&text))

@@ -19,8 +19,8 @@ async fn a_redis_cluster_is_refused_with_what_to_use_instead() {
     let Err(refused) = Store::connect(StoreConfig::at(server.url())).await else {
         panic!("a cluster was taken")
     };
-    let said = refused.to_string();
-    assert!(said.contains("Redis Cluster") && said.contains("Sentinel"), "{said}");
+    let printed = refused.to_string();
+    assert!(printed.contains("Redis Cluster") && printed.contains("Sentinel"), "{printed}");
 }
 
 #[tokio::test]
@@ -29,8 +29,8 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
     else {
         panic!("nobody listens there")
     };
-    let said = refused.to_string();
-    assert!(said.contains("127.0.0.1:1") && !said.contains("hunter2"), "{said}");
+    let printed = refused.to_string();
+    assert!(printed.contains("127.0.0.1:1") && !printed.contains("hunter2"), "{printed}");
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn a_private_server_with_a_login_answers_nobody_else() {
     let again = PrivateServer::start(config).unwrap();
     assert_eq!(again.pid(), Some(pid));
     for other in [locked(folder.path(), "wrong"), PrivateServerConfig::new(folder.path())] {
-        let said = PrivateServer::start(other).unwrap_err().to_string();
-        assert!(said.contains("refuses this password"), "{said}");
+        let printed = PrivateServer::start(other).unwrap_err().to_string();
+        assert!(printed.contains("refuses this password"), "{printed}");
     }
     // What a script wrote is there after a restart, though the default user is off.
     let config = StoreConfig { credentials, ..StoreConfig::at(server.url()) };

@@ -1,4 +1,4 @@
-//! A place that repositories are fetched from: git's own server behind HTTP.
+//! A git server over HTTP: git's own `http-backend`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,29 +14,30 @@ use axum::response::{IntoResponse, Response};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
-/// What the token `read-only` looks like on the wire.
+/// The header value of the token `read-only`.
 const READ_ONLY: &str = "Basic eC1hY2Nlc3MtdG9rZW46cmVhZC1vbmx5";
 
-/// One repository, `acme/app`, that a test can commit to and others can fetch. It goes with its test.
+/// One repository, `acme/app`, that a test commits to and others fetch. It is deleted with its
+/// test.
 pub struct GitServer {
-    shared: Arc<Shared>,
-    /// Where it answers, on loopback.
+    shared: Arc<GitServerState>,
+    /// The loopback address.
     pub address: SocketAddr,
 }
 
-struct Shared {
+struct GitServerState {
     root: TempDir,
     private: bool,
     requests: AtomicUsize,
 }
 
 impl GitServer {
-    /// Shows itself to everyone.
+    /// Serves everyone.
     pub async fn public() -> Self {
         Self::start(false).await
     }
 
-    /// Shows itself only to who has the token `read-only`.
+    /// Serves only requests with the token `read-only`.
     pub async fn private() -> Self {
         Self::start(true).await
     }
@@ -44,7 +45,7 @@ impl GitServer {
     async fn start(private: bool) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         std::fs::create_dir_all(root.path().join("acme/app.git")).expect("room in it");
-        let shared = Arc::new(Shared { root, private, requests: AtomicUsize::new(0) });
+        let shared = Arc::new(GitServerState { root, private, requests: AtomicUsize::new(0) });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let router = Router::new().fallback(serve).with_state(shared.clone());
@@ -54,23 +55,23 @@ impl GitServer {
         server
     }
 
-    /// What its repository is cloned from.
+    /// Returns the clone URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/acme/app.git", self.address)
     }
 
-    /// How many it has had so far.
+    /// Returns the number of requests so far.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
-    /// Commits these files, and says which commit that is.
+    /// Commits these files and returns the commit's hash.
     ///
     /// # Panics
     ///
-    /// If git does not take them.
+    /// If git refuses.
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
         for (name, text) in files {
             std::fs::write(self.place().join(name), text).expect("room for a file");
@@ -98,7 +99,7 @@ impl GitServer {
     }
 }
 
-async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response {
+async fn serve(State(server): State<Arc<GitServerState>>, request: Request) -> Response {
     server.requests.fetch_add(1, Ordering::Relaxed);
     let variables = variables(&request);
     let authorization = request.headers().get("authorization");
@@ -111,7 +112,7 @@ async fn serve(State(server): State<Arc<Shared>>, request: Request) -> Response 
     answer(&run(server.root.path(), &path, uri.query().unwrap_or(""), &variables, &body).await)
 }
 
-/// What git's server wants to know of a request.
+/// Returns the CGI variables of a request.
 fn variables(request: &Request) -> [(&'static str, String); 4] {
     let header = |name: &str| {
         let value = request.headers().get(name);
@@ -147,7 +148,7 @@ async fn run(
     backend.wait_with_output().await.expect("an answer").stdout
 }
 
-/// From CGI to HTTP.
+/// Converts a CGI response to HTTP.
 fn answer(output: &[u8]) -> Response {
     let end = output.windows(4).position(|four| four == b"\r\n\r\n").expect("headers");
     let mut response = Response::new(Bytes::copy_from_slice(&output[end + 4..]).into());

@@ -1,30 +1,28 @@
-//! The one test bed: a private Redis for each test, so that tests run side by
-//! side and may kill what is theirs.
+//! The one test bed: a private Redis for each test, so that tests run in parallel and may kill
+//! their own server.
 //!
-//! A [`TestBed`] is a redis-server on a socket of its own, a queue in it, and
-//! that queue's clock, which tests move instead of waiting. A [`Hand`] is a
-//! worker without a program: it claims and settles when the test says so. A
-//! [`Proxy`] stands between a queue and its Redis and misbehaves, and
-//! [`Sentinels`] watch over a master and its replica. A [`Program`] is the real
-//! one, in processes that a test may stop and kill. A [`GitServer`] is a
-//! repository that others fetch from over HTTP.
+//! A [`TestBed`] is a redis-server on its own socket, a queue in it, and the queue's clock, which
+//! tests move instead of waiting. A [`ManualWorker`] is a worker without a program: it claims and settles
+//! on the test's command. A [`FaultyProxy`] stands between a queue and its Redis and injects faults, and
+//! [`Sentinels`] watch a master and its replica. A [`Program`] is the real one, in processes that a
+//! test may stop and kill. A [`GitServer`] serves a repository over HTTP.
 //!
-//! Nothing here stands in for our own code: queue, scripts and Redis are real.
+//! Nothing here replaces the project's own code: queue, scripts and Redis are real.
 
 #![expect(clippy::panic, reason = "a bed that can't be made is the end of its test")]
 
-mod bed;
+mod eventually;
 mod git_server;
-mod hand;
-mod patience;
+mod manual_worker;
 mod processes;
 mod proxy;
 mod sentinels;
+mod test_bed;
 
-pub use bed::{Ground, TestBed};
+pub use eventually::eventually;
 pub use git_server::GitServer;
-pub use hand::Hand;
-pub use patience::eventually;
+pub use manual_worker::ManualWorker;
 pub use processes::{Program, Running};
-pub use proxy::{Proxy, Weather};
+pub use proxy::{FaultyProxy, InjectedFault};
 pub use sentinels::{Sentinels, free_port};
+pub use test_bed::{BedOptions, TestBed};

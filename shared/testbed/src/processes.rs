@@ -1,9 +1,8 @@
-//! The program itself, in real processes: started, signalled, read, and never
-//! left behind.
+//! The program itself, in real processes: started, signalled, read, and never left behind.
 //!
-//! A [`Program`] is what is started and where; a [`Running`] is one process of
-//! it. Both clean up when they go: a process is killed and reaped, and so is
-//! whatever it had started, told by the folder's name in its environment.
+//! A [`Program`] describes the program and its folder; a [`Running`] is one process of it. Both
+//! clean up on drop: they kill and reap the process and all its descendants, which the folder's
+//! name in the environment identifies.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::eventually;
 
-/// A program, the folder that it runs in, and an environment with nothing else.
+/// A program, its working folder, and an otherwise empty environment.
 pub struct Program {
     file: PathBuf,
     folder: PathBuf,
@@ -25,7 +24,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program that runs in `folder`, which has to be this test's alone.
+    /// Describes a program that runs in `folder`, which must belong to this test alone.
     ///
     /// # Panics
     ///
@@ -41,20 +40,20 @@ impl Program {
         Self { file: file.into(), folder, environment, started: AtomicUsize::new(0) }
     }
 
-    /// The same with one more variable.
+    /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The folder that it runs in.
+    /// Returns the working folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A call of it, for whoever wants something special.
+    /// Returns a command for callers with special needs.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.file);
@@ -63,7 +62,7 @@ impl Program {
         command
     }
 
-    /// Calls it and waits for its end.
+    /// Runs it to its end.
     ///
     /// # Panics
     ///
@@ -73,7 +72,7 @@ impl Program {
         self.command(arguments).output().expect("the program")
     }
 
-    /// Starts it; what it prints goes to a log of its own.
+    /// Starts it with its output in a separate log.
     ///
     /// # Panics
     ///
@@ -90,8 +89,7 @@ impl Program {
         Running { child: command.spawn().expect("the program"), log }
     }
 
-    /// The processes that live and were started in this folder, or by one that
-    /// was.
+    /// Returns the living processes that were started in this folder, and their descendants.
     #[must_use]
     pub fn processes(&self) -> Vec<i32> {
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -99,7 +97,7 @@ impl Program {
         pids.filter(|pid| self.has_started(*pid)).collect()
     }
 
-    /// Its own home is the folder, and that of a task's commands is below it.
+    /// The program's own home is the folder, and the home of a task's commands is below it.
     fn has_started(&self, pid: i32) -> bool {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         String::from_utf8_lossy(&environment).contains(&self.folder.display().to_string())
@@ -114,36 +112,34 @@ impl Drop for Program {
     }
 }
 
-/// A process of a [`Program`], killed and reaped with its handle. If that is
-/// because the test fails, the end of its log is shown.
+/// A process of a [`Program`]; dropping it kills and reaps the process. If the test fails, the end
+/// of its log is printed.
 pub struct Running {
     child: Child,
     log: PathBuf,
 }
 
 impl Running {
-    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let _gone = kill(Pid::from_raw(self.pid().cast_signed()), signal);
     }
 
-    /// Kills it as a crash would; it is gone when this returns.
+    /// Kills it like a crash; the process is gone on return.
     pub fn kill(&mut self) {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
     }
 
-    /// How it ended, if it has.
+    /// Returns its exit status, if it has ended.
     ///
     /// # Panics
     ///
-    /// If the system does not say.
+    /// If the system does not report it.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the state of a child")
     }
@@ -163,7 +159,7 @@ impl Running {
         ended.expect("an end")
     }
 
-    /// Asks it to stop, and waits until it has: its exit code.
+    /// Asks it to stop, waits for its end, and returns its exit code.
     ///
     /// # Panics
     ///
@@ -173,25 +169,25 @@ impl Running {
         self.end().await.code()
     }
 
-    /// What it has printed so far.
+    /// Returns its output so far.
     #[must_use]
-    pub fn said(&self) -> String {
+    pub fn output(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits until it has printed `text`; the rest of that line.
+    /// Waits until it has printed `text`, and returns the rest of that line.
     ///
     /// # Panics
     ///
-    /// If it ends before, or never says so.
-    pub async fn says(&mut self, text: &str) -> String {
+    /// If it ends before, or never prints it.
+    pub async fn wait_for_output(&mut self, text: &str) -> String {
         let mut rest = None;
         eventually(text, async || {
             let ended = self.has_ended();
-            let said = self.said();
-            rest = said.lines().find_map(|line| Some(line.split_once(text)?.1.to_owned()));
-            assert!(rest.is_some() || ended.is_none(), "it ended without {text:?}: {said}");
+            let printed = self.output();
+            rest = printed.lines().find_map(|line| Some(line.split_once(text)?.1.to_owned()));
+            assert!(rest.is_some() || ended.is_none(), "it ended without {text:?}: {printed}");
             rest.is_some()
         })
         .await;
@@ -210,8 +206,8 @@ impl Drop for Running {
 
 #[expect(clippy::print_stderr, reason = "whoever reads a failed test wants to know")]
 fn show_end(log: &Path) {
-    let said = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = said.lines().collect();
+    let printed = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = printed.lines().collect();
     let end = lines[lines.len().saturating_sub(15)..].join("\n");
     eprintln!("--- the end of {}\n{end}", log.display());
 }

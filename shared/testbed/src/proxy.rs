@@ -1,4 +1,4 @@
-//! A wire between a queue and its Redis that misbehaves when it is told to.
+//! A connection between a queue and its Redis that injects faults on command.
 
 use std::time::Duration;
 
@@ -8,33 +8,32 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// How the wire behaves.
+/// The behavior of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weather {
-    /// It carries everything.
-    Fair,
-    /// It carries everything, each piece so much later.
+pub enum InjectedFault {
+    /// Forwards everything.
+    None,
+    /// Forwards everything with a delay per piece.
     Slow(Duration),
-    /// Requests arrive, answers vanish.
+    /// Requests arrive, replies are lost.
     LosesReplies,
-    /// Of the next answer so many bytes arrive, then the wire is cut; the wires
-    /// after it are fair.
+    /// The connection is cut after so many bytes of the next reply; later connections work.
     CutsReplyAfter(usize),
-    /// Nothing arrives, and nobody is told.
+    /// Nothing arrives, without an error.
     BlackHole,
-    /// Whoever connects is cut off, and whoever is connected at the next byte.
+    /// New connections are cut at once, existing ones at the next byte.
     Cut,
 }
 
-/// A wire between a queue and its Redis; gone with its handle.
-pub struct Proxy {
+/// A connection between a queue and its Redis; it ends with its handle.
+pub struct FaultyProxy {
     port: u16,
-    weather: watch::Sender<Weather>,
+    fault: watch::Sender<InjectedFault>,
     listening: AbortHandle,
 }
 
-impl Proxy {
-    /// A fair wire to a server.
+impl FaultyProxy {
+    /// Creates a working connection to a server.
     ///
     /// # Panics
     ///
@@ -43,56 +42,56 @@ impl Proxy {
         let socket = server.url().trim_start_matches("unix://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let weather = watch::Sender::new(Weather::Fair);
-        let told = weather.clone();
+        let fault = watch::Sender::new(InjectedFault::None);
+        let faults = fault.clone();
         let listening = tokio::spawn(async move {
-            // Its wires end with it.
+            // Its connections end with it.
             let mut wires = tokio::task::JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
                 if let Ok(far) = UnixStream::connect(&socket).await {
-                    wires.spawn(carry(near, far, told.clone()));
+                    wires.spawn(carry(near, far, faults.clone()));
                 }
             }
         });
-        Self { port, weather, listening: listening.abort_handle() }
+        Self { port, fault, listening: listening.abort_handle() }
     }
 
-    /// Where a queue reaches its Redis by this wire.
+    /// Returns the URL by which a queue reaches its Redis through this proxy.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Changes how the wire behaves, from the next byte on.
-    pub fn weather(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+    /// Changes the behavior from the next byte on.
+    pub fn fault(&self, fault: InjectedFault) {
+        self.fault.send_replace(fault);
     }
 }
 
-impl Drop for Proxy {
+impl Drop for FaultyProxy {
     fn drop(&mut self) {
         self.listening.abort();
     }
 }
 
-/// Carries both ways until one side has had enough.
-async fn carry(near: TcpStream, far: UnixStream, weather: watch::Sender<Weather>) {
+/// Forwards both directions until one side ends.
+async fn carry(near: TcpStream, far: UnixStream, fault: watch::Sender<InjectedFault>) {
     let (mut near_in, mut near_out) = near.into_split();
     let (mut far_in, mut far_out) = far.into_split();
     let requests = async {
         let mut bytes = vec![0; 16 * 1024];
         let mut swallowed = false;
         while let Ok(read @ 1..) = near_in.read(&mut bytes).await {
-            let now = *weather.borrow();
+            let now = *fault.borrow();
             match now {
-                Weather::BlackHole => {
+                InjectedFault::BlackHole => {
                     swallowed = true;
                     continue;
                 }
-                // A wire may fall silent or end, but it never leaves something out.
+                // A connection may stall or end, but it never skips a byte.
                 _ if swallowed => return,
-                Weather::Cut => return,
-                Weather::Slow(delay) => tokio::time::sleep(delay).await,
+                InjectedFault::Cut => return,
+                InjectedFault::Slow(delay) => tokio::time::sleep(delay).await,
                 _ => {}
             }
             if far_out.write_all(&bytes[..read]).await.is_err() {
@@ -104,21 +103,21 @@ async fn carry(near: TcpStream, far: UnixStream, weather: watch::Sender<Weather>
         let mut bytes = vec![0; 16 * 1024];
         let mut swallowed = false;
         while let Ok(read @ 1..) = far_in.read(&mut bytes).await {
-            let now = *weather.borrow();
+            let now = *fault.borrow();
             match now {
-                Weather::BlackHole | Weather::LosesReplies => {
+                InjectedFault::BlackHole | InjectedFault::LosesReplies => {
                     swallowed = true;
                     continue;
                 }
                 _ if swallowed => return,
-                Weather::Cut => return,
-                Weather::CutsReplyAfter(most) => {
-                    weather.send_replace(Weather::Fair);
+                InjectedFault::Cut => return,
+                InjectedFault::CutsReplyAfter(most) => {
+                    fault.send_replace(InjectedFault::None);
                     let _cut_anyway = near_out.write_all(&bytes[..read.min(most)]).await;
                     return;
                 }
-                Weather::Slow(delay) => tokio::time::sleep(delay).await,
-                Weather::Fair => {}
+                InjectedFault::Slow(delay) => tokio::time::sleep(delay).await,
+                InjectedFault::None => {}
             }
             if near_out.write_all(&bytes[..read]).await.is_err() {
                 return;

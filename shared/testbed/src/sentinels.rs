@@ -1,4 +1,4 @@
-//! Real Sentinels that watch over a real master.
+//! Real Sentinels over a real master.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use greenline_store::server_program;
 
-/// A port on loopback that nobody listens on.
+/// Returns a loopback port without a listener.
 ///
 /// # Panics
 ///
@@ -17,17 +17,16 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// Sentinels that watch over one master, which they call `greenline`; they end
-/// with their handle.
+/// Sentinels over one master, which they call `greenline`; they end with their handle.
 pub struct Sentinels {
     processes: Vec<Child>,
-    /// Where they are, as `host:port`.
+    /// As `host:port`.
     pub addresses: Vec<String>,
 }
 
 impl Sentinels {
-    /// Starts so many, with their files in `folder`. They take a master for
-    /// dead that does not answer for half a second.
+    /// Starts `count` Sentinels with their files in `folder`. They consider a master dead after
+    /// half a second without a reply.
     ///
     /// # Panics
     ///

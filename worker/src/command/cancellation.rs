@@ -1,23 +1,23 @@
-//! Telling a run to stop, and why.
+//! Requests to stop a run, with the reason.
 
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-/// Why a run was told to stop before its end. Stored: the names outlive a release.
+/// The reason why a run was stopped before its end. Stored: the names outlive a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// An operator cancelled the task.
     Operator,
-    /// The worker stops and hands the task back.
+    /// The worker stops and returns the task.
     WorkerStopping,
-    /// Another worker may own the task by now: the report must not be used.
+    /// Another worker may own the task: the report must not be used.
     LeaseLost,
 }
 
-/// A handle by which a run is stopped. Clones stop the same run; the first reason counts.
+/// A handle that stops a run. Clones stop the same run; the first reason counts.
 #[derive(Debug, Clone, Default)]
 pub struct Cancellation {
     token: CancellationToken,
@@ -25,25 +25,25 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
-    /// A handle that nobody has used yet.
+    /// Creates a handle that has not been used.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops the run. What came first stays the reason.
+    /// Stops the run. The first reason stays.
     pub fn cancel(&self, reason: CancelReason) {
         self.reason.get_or_init(|| reason);
         self.token.cancel();
     }
 
-    /// Why the run is to stop, if it is.
+    /// Returns the reason, if the run must stop.
     #[must_use]
     pub fn reason(&self) -> Option<CancelReason> {
         self.reason.get().copied()
     }
 
-    /// Waits until the run is to stop.
+    /// Waits until the run must stop.
     pub async fn cancelled(&self) -> CancelReason {
         self.token.cancelled().await;
         *self.reason.get().expect("the reason is set before the token is cancelled")

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use super::limits::Limits;
+use super::limits::CommandLimits;
 use crate::sandbox::{FAILED, FAILURE_MARK};
 
 /// Where cgroup v2 is mounted, if it is the only one.
@@ -78,7 +78,12 @@ impl Delegation {
     }
 
     /// Makes the group of one run.
-    pub(super) fn group(&self, name: &str, limits: &Limits, threads: u64) -> io::Result<Group> {
+    pub(super) fn group(
+        &self,
+        name: &str,
+        limits: &CommandLimits,
+        threads: u64,
+    ) -> io::Result<Group> {
         let group = Group { path: self.0.join(format!("{RUN}{name}")) };
         fs::create_dir(&group.path)?;
         for (file, value) in settings(limits, threads) {
@@ -143,7 +148,7 @@ fn check_controllers(there: &str) -> Result<(), String> {
     }
 }
 
-fn settings(limits: &Limits, threads: u64) -> [(&'static str, String); 4] {
+fn settings(limits: &CommandLimits, threads: u64) -> [(&'static str, String); 4] {
     [
         ("memory.max", limits.memory_bytes.to_string()),
         ("memory.swap.max", "0".to_owned()),
@@ -195,9 +200,9 @@ fn counts_oom_kill(events: &str) -> bool {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        let patience = Instant::now() + EMPTYING;
+        let backoff_delays = Instant::now() + EMPTYING;
         while let Err(error) = fs::remove_dir(&self.path) {
-            if error.raw_os_error() != Some(nix::libc::EBUSY) || Instant::now() > patience {
+            if error.raw_os_error() != Some(nix::libc::EBUSY) || Instant::now() > backoff_delays {
                 tracing::debug!(%error, "Left a run's group behind");
                 return;
             }
@@ -310,7 +315,7 @@ mod tests {
     fn a_runs_group_has_its_limits_and_is_gone_with_it() {
         let mount = imitation("memory pids", &own());
         let taken = Delegation::take_in(mount.path(), "0::/pod/box\n").unwrap();
-        let limits = Limits { memory_bytes: 5 << 20, ..Limits::default() };
+        let limits = CommandLimits { memory_bytes: 5 << 20, ..CommandLimits::default() };
         let group = taken.group("7", &limits, 40).unwrap();
         let read = |file: &str| fs::read_to_string(group.path.join(file)).unwrap();
         assert_eq!((read("memory.max"), read("pids.max")), ("5242880".into(), "40".into()));

@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 /// The longest command that Linux passes to `sh -c` as one argument.
 pub const MAX_COMMAND_BYTES: usize = 128 * 1024 - 1;
 
-/// The most commands one task may have: its report holds a tail for each.
+/// The most commands of one task: its report holds the end of each one's output.
 pub const MAX_COMMANDS: usize = 100;
 
-/// When a command runs, and what its failure says.
+/// The phase of a command, which decides what its failure means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Before the work: prepares the ground.
+    /// Prepares the work.
     Setup,
     /// The work itself.
     Validation,
 }
 
 impl Phase {
-    /// The word used in JSON and in messages.
+    /// Returns the word used in JSON and in messages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,10 +29,10 @@ impl Phase {
     }
 }
 
-/// Why a task's commands can't be run. Trying again won't help: the task has to change.
+/// The reason why a task's commands can't run. A retry does not help: the task must change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandListError {
-    /// Nothing to do would look like success.
+    /// A task without commands would look like a success.
     #[error("the task has no commands: give at least one in `validation` or `setup`")]
     NoCommands,
     /// More than [`MAX_COMMANDS`].
@@ -41,17 +41,15 @@ pub enum CommandListError {
     /// Nothing but white space.
     #[error("{} command {number} is empty", phase.as_str())]
     Blank {
-        /// Which list it is in.
         phase: Phase,
-        /// Its place in that list, from 1.
+        /// Counts from 1 within that list.
         number: usize,
     },
-    /// No argument of a process can hold one.
+    /// A process argument can't hold a NUL byte.
     #[error("{} command {number} contains a NUL byte", phase.as_str())]
     NulByte {
-        /// Which list it is in.
         phase: Phase,
-        /// Its place in that list, from 1.
+        /// Counts from 1 within that list.
         number: usize,
     },
     /// More than [`MAX_COMMAND_BYTES`].
@@ -60,14 +58,13 @@ pub enum CommandListError {
         phase.as_str()
     )]
     TooLong {
-        /// Which list it is in.
         phase: Phase,
-        /// Its place in that list, from 1.
+        /// Counts from 1 within that list.
         number: usize,
     },
 }
 
-/// What a task runs, in order: at least one command, each of which can be started.
+/// The commands of a task in order: at least one, each of which can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandList {
     commands: Vec<(Phase, String)>,
@@ -77,7 +74,8 @@ impl CommandList {
     /// Checks a task's `setup` and `validation`.
     ///
     /// # Errors
-    /// When there is no command, or one that can't be run: the message names it.
+    ///
+    /// When there is no command, or one that can't run: the message names it.
     pub fn new(setup: Vec<String>, validation: Vec<String>) -> Result<Self, CommandListError> {
         let count = setup.len() + validation.len();
         match count {

@@ -1,42 +1,41 @@
 //! The variables that commands see: these and no others.
 //!
-//! Nothing is taken from the worker's own environment. What the operator wants commands to have
-//! beside the fixed set is given by name and value.
+//! Nothing comes from the worker's own environment. The operator adds variables by name and value.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use crate::workspace::Workspace;
 
-/// The `PATH` of commands unless another one is given.
+/// The default `PATH` of commands.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Names the attempt that a process belongs to; see [`super::process_tree`].
+/// The variable with the attempt of a process; see [`super::process_tree`].
 pub(super) const MARK: &str = "GREENLINE_TASK";
 
 const FIXED: [&str; 8] =
     ["PATH", "HOME", "TMPDIR", "LANG", "CI", "TERM", "GREENLINE_TASK_ID", MARK];
 
-/// What the operator adds to the fixed variables.
+/// The operator's additions to the fixed variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     path: OsString,
     extra: BTreeMap<String, String>,
 }
 
-/// Why a variable can't be given to commands.
+/// The reason why a variable can't be passed to commands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
-    /// It is one of those that every run sets itself.
+    /// Every run sets it itself.
     #[error("{0} is set by the worker for each run and can't be given")]
     Fixed(String),
-    /// It is empty or holds `=` or a NUL byte.
+    /// The name is empty, or a part holds `=` or a NUL byte.
     #[error("{0:?} can't be the name of a variable, or its value holds a NUL byte")]
     Invalid(String),
 }
 
 impl Environment {
-    /// Commands see the fixed variables, with this `PATH`.
+    /// Creates the fixed variables with this `PATH`.
     #[must_use]
     pub fn with_path(path: impl Into<OsString>) -> Self {
         Self { path: path.into(), extra: BTreeMap::new() }
@@ -45,7 +44,8 @@ impl Environment {
     /// Adds one variable, such as `RUSTUP_HOME` or a proxy.
     ///
     /// # Errors
-    /// When the name is one of the fixed variables, or no name at all.
+    ///
+    /// When it is one of the fixed variables, or an invalid name.
     pub fn and(mut self, name: &str, value: &str) -> Result<Self, EnvironmentError> {
         if FIXED.contains(&name) {
             return Err(EnvironmentError::Fixed(name.to_owned()));

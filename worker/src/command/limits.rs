@@ -1,15 +1,15 @@
-//! What one run may use.
+//! Limits of one run.
 
 use std::time::Duration;
 
-/// The limits of one run. All count for the whole task, except those on single files and tails.
+/// The limits of one run. They count for the whole task, except those on single files and tails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct CommandLimits {
     /// For all commands together.
     pub time: Duration,
-    /// Memory of all its processes together, shared pages counted once.
+    /// Memory of all processes together, with shared pages counted once.
     pub memory_bytes: u64,
-    /// How many processes it may have at once.
+    /// The number of concurrent processes.
     pub processes: usize,
     /// Disk use of its workspace, with files that were unlinked while open.
     pub disk_bytes: u64,
@@ -18,22 +18,22 @@ pub struct Limits {
     /// The largest file that a command can write. It is killed by SIGXFSZ beyond. Far below
     /// `disk_bytes`, so that no single write can jump over that.
     pub file_bytes: u64,
-    /// How many files each process may have open.
+    /// The number of open files per process.
     pub open_files: u64,
-    /// How much output is streamed; what comes after is read and left out.
+    /// The number of output bytes to stream; later output is read and dropped.
     pub log_bytes: u64,
-    /// How much of each command's output its report keeps, from the end.
+    /// The number of bytes from the end of each command's output that its report keeps.
     pub tail_bytes: usize,
     /// How much memory of the machine has to stay available. Below, the run that holds the most is
     /// ended, and then the next.
     pub spare_memory_bytes: u64,
     /// The same for free space of the workspace's file system.
     pub spare_disk_bytes: u64,
-    /// How long processes have between SIGTERM and SIGKILL.
+    /// The time between SIGTERM and SIGKILL.
     pub grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for CommandLimits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(30 * 60),

@@ -1,7 +1,7 @@
 //! Running a task's commands: the executor behind the task type `run_command`.
 //!
 //! Setup commands run first, then validation commands, each by `sh -c`, until one fails. They run
-//! in a [`crate::workspace::Workspace`], with a clean environment, and under [`Limits`].
+//! in a [`crate::workspace::Workspace`], with a clean environment, and under [`CommandLimits`].
 //!
 //! - However a run ends, every process that it started ends with it: also those that left their
 //!   session, or were forked twice, or emptied their environment.
@@ -11,17 +11,17 @@
 //!   an output open.
 //! - The future returned by [`CommandRunner::run`] may be dropped: the processes end then too.
 //!
-//! On [`Ground::Open`] a command may read what the worker's user may read, and reach the network;
+//! On [`Confinement::Open`] a command may read what the worker's user may read, and reach the network;
 //! what is not the operator's own runs in a [`crate::sandbox`]. There, everything that a command
 //! started is ended before the next one begins. Nothing here knows the queue: what a report means
 //! for the task, the caller decides.
 
-mod amounts;
 mod cancellation;
 mod cgroup;
 mod command_list;
+mod confinement;
 mod environment;
-mod ground;
+mod human;
 mod limits;
 mod open_files;
 mod output;
@@ -35,14 +35,14 @@ mod shortage;
 mod tail;
 mod watch;
 
-pub use amounts::Bytes;
 pub use cancellation::{CancelReason, Cancellation};
 pub use cgroup::{Delegation, entry as join_group};
 pub use command_list::{CommandList, CommandListError, MAX_COMMAND_BYTES, MAX_COMMANDS, Phase};
+pub use confinement::Confinement;
 pub use environment::{DEFAULT_PATH, Environment, EnvironmentError};
-pub use ground::Ground;
-pub use limits::Limits;
-pub use output::{OutputEvent, OutputLog, OutputReader, Stream};
+pub use human::HumanBytes;
+pub use limits::CommandLimits;
+pub use output::{OutputEvent, OutputLog, OutputReader, OutputStream};
 pub(crate) use process_tree::Tag;
-pub use report::{CommandReport, CommandRun, Ended, Outcome};
-pub use runner::{CommandRunner, Job, RunError, RunnerError};
+pub use report::{CommandReport, CommandRun, ProcessExit, RunOutcome};
+pub use runner::{CommandJob, CommandRunner, RunError, RunnerError};

@@ -16,35 +16,28 @@ use tokio::sync::Notify;
 
 /// How much output may wait for its reader, half of it from the beginning.
 const QUEUED_BYTES: usize = 1 << 20;
-/// How large pieces grow by joining.
+/// The size up to which pieces are joined.
 const JOINED_BYTES: usize = 16 << 10;
 
-/// Which output of a command.
+/// An output stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
+pub enum OutputStream {
     Stdout,
-    /// Standard error.
     Stderr,
 }
 
-/// What a reader of the output learns, in order.
+/// An event for the reader of the output, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutputEvent {
-    /// A command wrote something.
     Written {
-        /// Its place among all commands of the task, from 0.
+        /// The index among all commands of the task.
         command: usize,
-        /// Where it wrote it.
-        stream: Stream,
-        /// As it came: not always text, and characters may be cut.
+        stream: OutputStream,
+        /// Raw bytes: not always text, and characters may be split.
         bytes: Vec<u8>,
     },
     /// This much output came here, and could not be kept.
-    LeftOut {
-        /// How much.
-        bytes: u64,
-    },
+    LeftOut { bytes: u64 },
     /// The task has written half of what is kept: what follows comes at its end.
     KeptBack {
         /// How much is kept of what follows, from its end.
@@ -52,26 +45,26 @@ pub enum OutputEvent {
     },
 }
 
-/// Where commands write. The reader's end comes when the log and its clones are dropped.
+/// The writing side. The reader ends when the log and its clones are dropped.
 #[derive(Debug)]
 pub struct OutputLog {
-    shared: Arc<Shared>,
+    shared: Arc<OutputChannel>,
 }
 
-/// Where the output is read.
+/// The reading side.
 #[derive(Debug)]
 pub struct OutputReader {
-    shared: Arc<Shared>,
+    shared: Arc<OutputChannel>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct OutputChannel {
+    queue: Mutex<PendingOutput>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct PendingOutput {
     /// What came first since the reader's last call.
     first: Vec<OutputEvent>,
     first_bytes: usize,
@@ -93,17 +86,17 @@ struct Recent {
 }
 
 impl OutputLog {
-    /// A log and its one reader.
+    /// Creates a log and its only reader.
     #[must_use]
     pub fn new() -> (Self, OutputReader) {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(OutputChannel::default());
         shared.queue().writers = 1;
         (Self { shared: Arc::clone(&shared) }, OutputReader { shared })
     }
 
     /// Takes what a command wrote. Of all calls together `limit` bytes are kept: the first half,
     /// and the end.
-    pub(crate) fn write(&self, command: usize, stream: Stream, bytes: &[u8], limit: u64) {
+    pub(crate) fn write(&self, command: usize, stream: OutputStream, bytes: &[u8], limit: u64) {
         let mut queue = self.shared.queue();
         if queue.reader_gone {
             return;
@@ -140,7 +133,7 @@ impl Drop for OutputLog {
 }
 
 impl OutputReader {
-    /// Everything that came since the last call, waiting for something to come; none at the end.
+    /// Waits for events and returns all since the last call, or `None` at the end.
     pub async fn next(&mut self) -> Option<Vec<OutputEvent>> {
         loop {
             {
@@ -167,14 +160,14 @@ impl Drop for OutputReader {
     }
 }
 
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+impl OutputChannel {
+    fn queue(&self) -> MutexGuard<'_, PendingOutput> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
-    fn push(&mut self, command: usize, stream: Stream, bytes: &[u8]) {
+impl PendingOutput {
+    fn push(&mut self, command: usize, stream: OutputStream, bytes: &[u8]) {
         // Once something waits behind the beginning, so does all that follows: order stays.
         if self.last.is_empty() && self.first_bytes + bytes.len() <= QUEUED_BYTES / 2 {
             self.first_bytes += bytes.len();
@@ -202,7 +195,7 @@ impl Recent {
     }
 
     /// Takes the newest, and drops the oldest as far as there is no room for both.
-    fn push(&mut self, command: usize, stream: Stream, bytes: &[u8], room: usize) {
+    fn push(&mut self, command: usize, stream: OutputStream, bytes: &[u8], room: usize) {
         let fits = &bytes[bytes.len().saturating_sub(room)..];
         self.left_out += (bytes.len() - fits.len()) as u64;
         self.bytes += fits.len();
@@ -232,7 +225,7 @@ impl Recent {
 fn append(
     last: Option<&mut OutputEvent>,
     command: usize,
-    stream: Stream,
+    stream: OutputStream,
     bytes: &[u8],
 ) -> Option<OutputEvent> {
     if bytes.is_empty() {
@@ -252,11 +245,11 @@ fn append(
 mod tests {
     use super::*;
     use OutputEvent::{KeptBack, LeftOut, Written};
-    use Stream::{Stderr, Stdout};
+    use OutputStream::{Stderr, Stdout};
 
     const NO_LIMIT: u64 = u64::MAX;
 
-    fn written(command: usize, stream: Stream, bytes: &[u8]) -> OutputEvent {
+    fn written(command: usize, stream: OutputStream, bytes: &[u8]) -> OutputEvent {
         Written { command, stream, bytes: bytes.to_vec() }
     }
 

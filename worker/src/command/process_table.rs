@@ -1,6 +1,6 @@
-//! The processes below this one, as /proc shows them.
+//! The processes below this one, from /proc.
 //!
-//! Reading them is one thing, telling which belong together is another: the second is pure.
+//! Reading them is I/O; deciding which belong together is pure.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -11,14 +11,14 @@ use procfs::{ProcResult, page_size};
 use super::environment::MARK;
 use super::open_files::FileKey;
 
-/// One process. A pid may be used again; together with the start time it is not.
+/// A process identity. A pid may be reused, but not together with its start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ProcessKey {
     pub(super) pid: i32,
     started: u64,
 }
 
-/// What a look at /proc tells about one process.
+/// The facts about one process in /proc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) key: ProcessKey,
@@ -27,7 +27,7 @@ pub(super) struct Process {
     pub(super) resident_bytes: u64,
 }
 
-/// All processes at one moment, or as near to it as /proc comes.
+/// All processes at approximately one moment.
 #[derive(Debug, Default)]
 pub(super) struct ProcessTable {
     processes: Vec<Process>,
@@ -39,10 +39,10 @@ impl ProcessTable {
         Self { processes: entries.filter_map(|entry| read(&entry).ok()).collect() }
     }
 
-    /// The children of `parent` for which `ours` holds, and everything below them.
+    /// Returns the children of `parent` for which `ours` holds, with all their descendants.
     ///
-    /// Only children are asked: `parent` adopts every orphan below it, so what is below one of
-    /// ours is ours, and what is below another's is not.
+    /// Only children are checked: `parent` adopts every orphan below it, so descendants of a run's
+    /// process belong to the run, and descendants of another's do not.
     pub(super) fn families(
         &self,
         parent: i32,
@@ -76,19 +76,19 @@ fn read(entry: &ProcEntry) -> ProcResult<Process> {
     })
 }
 
-/// Whether the process still is the one that was seen.
+/// Returns `true` if the pid still belongs to the same process.
 pub(super) fn still_is(key: ProcessKey) -> bool {
     let now = ProcEntry::new(key.pid).and_then(|entry| read(&entry));
     now.is_ok_and(|process| process.key == key)
 }
 
-/// Whether a process was started with this mark in its environment.
+/// Returns `true` if a process was started with this mark in its environment.
 pub(super) fn carries_mark(pid: i32, mark: &str) -> bool {
     let variables = ProcEntry::new(pid).and_then(|entry| entry.environ());
     variables.is_ok_and(|found| found.get(OsStr::new(MARK)).is_some_and(|value| value == mark))
 }
 
-/// The limit on resident memory that a process runs under, where it has one.
+/// Returns a process's limit on resident memory, if it has one.
 pub(super) fn resident_limit(pid: i32) -> Option<u64> {
     let limits = ProcEntry::new(pid).and_then(|entry| entry.limits()).ok()?;
     match limits.max_resident_set.soft_limit {

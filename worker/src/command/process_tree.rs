@@ -1,20 +1,20 @@
 //! All processes of one run, wherever they went.
 //!
-//! The worker is a *child subreaper*: whoever is orphaned below it becomes its child and nobody
-//! else's. So a run's processes always hang below children of the worker; which children are this
-//! run's is told by any of four signs:
+//! The worker is a *child subreaper*: it becomes the parent of every orphan below it. A run's
+//! processes are therefore always descendants of children of the worker. Any of four signs shows
+//! which children belong to this run:
 //!
-//! - it is the command that is running now;
-//! - its limit on resident memory is this run's *tag*. Linux does not enforce that limit, and
-//!   keeps it across fork, exec, setsid and an emptied environment, so it makes a label that
-//!   nothing strips by accident;
+//! - it is the running command;
+//! - its limit on resident memory is this run's *tag*. Linux does not enforce that limit, and keeps
+//!   it across fork, exec, setsid and an emptied environment, so it makes a label that nothing
+//!   removes by accident;
 //! - it was started with this run's mark in its environment;
 //! - it was seen below the run before it was orphaned.
 //!
-//! A process that removes all four signs between two looks is lost; so is one that asks another
+//! A process that removes all four signs between two scans is lost, and so is one that asks another
 //! service (systemd, a container engine) to start something for it.
 //!
-//! Orphans are reaped here, one by one and never the running command: that one is tokio's.
+//! Orphans are reaped here, one by one, but never the running command: Tokio reaps that one.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -32,12 +32,12 @@ use super::process_table::{
     Process, ProcessKey, ProcessTable, carries_mark, proportional_bytes, resident_limit, still_is,
 };
 
-/// How long SIGKILL is repeated. What survives that hangs in the kernel.
+/// The time for which SIGKILL is repeated. A process that survives it hangs in the kernel.
 const KILLING: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// This run's limit on resident memory, in KiB: unique in this process, and larger than any
-/// machine's memory, for programs that size their buffers by it.
+/// A run's limit on resident memory in KiB: unique in this process, and larger than any machine's
+/// memory, for programs that size their buffers by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag(u64);
 
@@ -46,10 +46,10 @@ const COUNTING: u32 = 24;
 
 impl Tag {
     fn next() -> Self {
-        // A tag has to be unique among all runs of this process, whoever started them.
+        // A tag must be unique among all runs of this process, whoever started them.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed) & ((1 << COUNTING) - 1);
-        // The pid keeps a worker that runs inside another one's task apart from that one.
+        // The pid distinguishes a worker that runs inside another worker's task.
         Self(Self::of_worker(std::process::id()) << COUNTING | count)
     }
 
@@ -57,13 +57,13 @@ impl Tag {
         1 << (52 - COUNTING) | u64::from(pid & 0x3f_ffff)
     }
 
-    /// Whether a process runs under a tag that the worker `worker` gave.
+    /// Returns `true` if a process runs under a tag of the worker `worker`.
     pub(crate) fn is_on(process: i32, worker: u32) -> bool {
         let kibibytes = resident_limit(process).unwrap_or(0) / 1024;
         kibibytes >> COUNTING == Self::of_worker(worker)
     }
 
-    /// As `ulimit -m` takes it.
+    /// Returns the value for `ulimit -m`.
     pub(super) fn kibibytes(self) -> u64 {
         self.0
     }
@@ -73,7 +73,7 @@ impl Tag {
     }
 }
 
-/// What a run's processes use together.
+/// The resources that a run's processes use together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TreeUse {
     pub(super) processes: usize,
@@ -83,7 +83,7 @@ pub(super) struct TreeUse {
     pub(super) nameless_disk_bytes: u64,
 }
 
-/// The processes of one run. Dropped before [`ProcessTree::end`] is done, it kills them at once.
+/// The processes of one run. Dropping it before [`ProcessTree::end`] is done kills them at once.
 #[derive(Debug)]
 pub(super) struct ProcessTree {
     members: Arc<Members>,
@@ -106,7 +106,7 @@ impl ProcessTree {
         spawn_blocking(move || members.end(Duration::ZERO)).await.unwrap_or(false)
     }
 
-    /// Ends all of them: SIGTERM, then SIGKILL after `grace`. The running command stays a zombie
+    /// Ends all processes: SIGTERM, then SIGKILL after `grace`. The running command stays a zombie
     /// for its owner to reap.
     pub(super) async fn end(&mut self, grace: Duration) {
         let members = Arc::clone(&self.members);
@@ -142,7 +142,7 @@ impl Members {
         self.tag
     }
 
-    /// Starts the next command. No look happens meanwhile: it could take a command that ended at
+    /// Starts the next command. No scan happens meanwhile: it could take a command that ended at
     /// once for an orphan.
     pub(super) fn start<T, E>(
         &self,
@@ -154,7 +154,7 @@ impl Members {
         Ok(child)
     }
 
-    /// Forgets the running command: its owner has reaped it.
+    /// Forgets the running command, which its owner has reaped.
     pub(super) fn reaped(&self) {
         self.known().running = None;
     }
@@ -183,7 +183,7 @@ impl Members {
         files.memory_bytes() + found.iter().map(memory).sum::<u64>()
     }
 
-    /// Everyone of the run who is not yet gone. Reaps orphans that have ended.
+    /// Returns the run's living processes, and reaps orphans that have ended.
     fn look(&self) -> Vec<Process> {
         let mut known = self.known();
         let worker = std::process::id().cast_signed();
@@ -205,9 +205,9 @@ impl Members {
     fn signal(&self, signal: Signal) -> usize {
         let found = self.look();
         for process in &found {
-            // Between the look and this line its pid may have gone to another process.
+            // Since the scan the pid may have gone to another process.
             if still_is(process.key) {
-                // It may have ended since: then there is nothing left to signal.
+                // The process may have ended since: then there is nothing to signal.
                 let _ = kill(Pid::from_raw(process.key.pid), signal);
             }
         }
@@ -221,8 +221,8 @@ impl Members {
         if self.signal(Signal::SIGTERM) == 0 {
             return true;
         }
-        let patience = Instant::now() + grace;
-        while Instant::now() < patience {
+        let backoff_delays = Instant::now() + grace;
+        while Instant::now() < backoff_delays {
             if self.look().is_empty() {
                 return true;
             }
@@ -248,8 +248,8 @@ impl Members {
 }
 
 impl Known {
-    /// Whether this zombie needs no more attention: the running command, which its owner reaps, or
-    /// an orphan, which is reaped now. Others are their parent's as long as that lives.
+    /// Returns `true` if this zombie needs no more attention: the running command, which its owner
+    /// reaps, or an orphan, which is reaped now. Other zombies belong to their living parents.
     fn settles(&self, zombie: &Process, worker: i32) -> bool {
         let pid = zombie.key.pid;
         if self.running == Some(pid) {

@@ -1,4 +1,4 @@
-//! Moving what a command writes into its tail and the log, as fast as it comes.
+//! Copies a command's output to its tail and the log, as fast as it comes.
 
 use std::future::{Future, pending};
 use std::io;
@@ -9,7 +9,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use tokio::net::unix::pipe::Receiver;
 use tokio::select;
 
-use super::output::{OutputLog, Stream};
+use super::output::{OutputLog, OutputStream};
 use super::tail::Tail;
 
 const PIECE_BYTES: usize = 16 << 10;
@@ -26,7 +26,7 @@ pub(super) struct Pump {
     log_limit: u64,
 }
 
-/// Where a pump puts what it reads.
+/// The destination of a pump's output.
 pub(super) struct Destination {
     pub(super) command: usize,
     pub(super) tail: Tail,
@@ -59,7 +59,7 @@ impl Pump {
         }
     }
 
-    /// Reads until both outputs are closed by everyone who holds them.
+    /// Reads until every holder has closed both outputs.
     pub(super) async fn run_to_end(mut self) {
         while self.stdout.is_some() || self.stderr.is_some() {
             let stream = self.readable().await;
@@ -67,15 +67,16 @@ impl Pump {
         }
     }
 
-    /// Reads what is in the pipes now, without waiting for more: what the command wrote before it
-    /// ended is in there, and a process that goes on writing can't keep this busy for long.
+    /// Reads the current content of the pipes without waiting. This includes everything that the
+    /// command wrote before it ended, and a process that keeps writing can't keep this busy for
+    /// long.
     pub(super) fn drain(&mut self) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             let mut left = self.pipe(stream).as_ref().map_or(0, capacity);
             while left > 0
                 && let Some(pipe) = self.pipe(stream).take()
             {
-                // Not through tokio: that knows only of what its reactor has seen so far.
+                // Tokio knows only what its reactor has seen so far, so this reads directly.
                 let count = nix::unistd::read(&pipe, &mut self.piece).unwrap_or(0);
                 *self.pipe(stream) = Some(pipe);
                 self.accept(stream, count);
@@ -84,19 +85,19 @@ impl Pump {
         }
     }
 
-    /// The end of what was read so far, and how much came before it.
+    /// Returns the end of the output so far, and the number of bytes before it.
     pub(super) fn tail(&self) -> (String, u64) {
         self.tail.text()
     }
 
-    async fn readable(&self) -> Stream {
+    async fn readable(&self) -> OutputStream {
         select! {
-            () = readable(self.stdout.as_ref()) => Stream::Stdout,
-            () = readable(self.stderr.as_ref()) => Stream::Stderr,
+            () = readable(self.stdout.as_ref()) => OutputStream::Stdout,
+            () = readable(self.stderr.as_ref()) => OutputStream::Stderr,
         }
     }
 
-    fn read(&mut self, stream: Stream) {
+    fn read(&mut self, stream: OutputStream) {
         let Some(pipe) = self.pipe(stream).take() else { return };
         match pipe.try_read(&mut self.piece) {
             Ok(0) => {}
@@ -111,23 +112,23 @@ impl Pump {
         }
     }
 
-    fn accept(&mut self, stream: Stream, count: usize) {
+    fn accept(&mut self, stream: OutputStream, count: usize) {
         let bytes = &self.piece[..count];
         self.tail.push(bytes);
         self.log.write(self.command, stream, bytes, self.log_limit);
     }
 
-    fn pipe(&mut self, stream: Stream) -> &mut Option<Receiver> {
+    fn pipe(&mut self, stream: OutputStream) -> &mut Option<Receiver> {
         match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+            OutputStream::Stdout => &mut self.stdout,
+            OutputStream::Stderr => &mut self.stderr,
         }
     }
 }
 
 async fn readable(pipe: Option<&Receiver>) {
     match pipe {
-        // An error shows again when it is read.
+        // An error appears again at the read.
         Some(pipe) => drop(pipe.readable().await),
         None => pending().await,
     }

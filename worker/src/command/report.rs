@@ -1,87 +1,79 @@
-//! What a run did. Stored as the task's result: names here outlive a release.
+//! The result of a run. Stored as the task's result: names here outlive a release.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::amounts::{Bytes, Spoken};
 use super::cancellation::CancelReason;
 use super::command_list::Phase;
+use super::human::{HumanBytes, HumanDuration};
 use crate::workspace::Hidden;
 
-/// What a run did, command by command, and how it ended.
+/// The result of a run: its commands and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandReport {
     /// The commands that were started, in order.
     pub commands: Vec<CommandRun>,
-    /// How the run ended.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
 }
 
-/// What one command did.
+/// The result of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRun {
-    /// As the task gave it.
+    /// As in the task.
     pub command: String,
-    /// The list it was in.
     pub phase: Phase,
     /// `exit_code` or `signal`.
     #[serde(flatten)]
-    pub ended: Ended,
-    /// From its start to its end.
+    pub ended: ProcessExit,
     pub duration_ms: u64,
-    /// The end of what it wrote to both outputs, as it came.
+    /// The end of its combined output.
     pub tail: String,
-    /// How many bytes it wrote before those in `tail`.
+    /// The number of bytes before those in `tail`.
     pub truncated_bytes: u64,
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ended {
-    /// By itself.
+pub enum ProcessExit {
     ExitCode(i32),
-    /// By this signal.
     Signal(i32),
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// All commands exited with 0.
     Passed,
-    /// A command did not; those after it were not started.
+    /// A command failed; later ones were not started.
     Failed {
-        /// Its place in the report's `commands`, from 0.
+        /// The index in the report's `commands`.
         which: usize,
     },
-    /// The time was up.
+    /// The time limit was reached.
     TimedOut {
-        /// The time that all commands had together.
+        /// The limit for all commands together.
         limit_ms: u64,
     },
-    /// Its processes used too much memory.
+    /// The processes exceeded the memory limit.
     OutOfMemory {
-        /// What they used when they were stopped.
+        /// The use when they were stopped.
         used_bytes: u64,
-        /// What they may use.
         limit_bytes: u64,
     },
-    /// It had too many processes.
+    /// The run had too many processes.
     TooManyProcesses {
-        /// How many it had when they were stopped.
+        /// The number when they were stopped.
         used: usize,
-        /// How many it may have.
         limit: usize,
     },
-    /// Its workspace took too much of the disk.
+    /// The workspace exceeded the disk limit.
     DiskFull {
-        /// What it used when it was stopped.
+        /// The use when the run was stopped.
         used_bytes: u64,
-        /// What it may use.
         limit_bytes: u64,
     },
     /// A command replaced a directory of the workspace, by a link for example, so that the next one
@@ -117,25 +109,22 @@ pub enum Outcome {
         /// What should be.
         wanted_bytes: u64,
     },
-    /// It was told to stop.
-    Cancelled {
-        /// By whom.
-        reason: CancelReason,
-    },
+    /// The run was cancelled.
+    Cancelled { reason: CancelReason },
 }
 
 impl CommandReport {
-    /// Whether all commands exited with 0.
+    /// Returns `true` if all commands exited with 0.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.outcome == Outcome::Passed
+        self.outcome == RunOutcome::Passed
     }
 }
 
 impl fmt::Display for CommandReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = match self.outcome {
-            Outcome::Failed { which } => self.commands.get(which),
+            RunOutcome::Failed { which } => self.commands.get(which),
             _ => None,
         };
         if let Some(run) = failed {
@@ -151,16 +140,21 @@ impl fmt::Display for CommandReport {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for RunOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Passed => f.write_str("passed"),
             Self::Failed { which } => write!(f, "command {} failed", which + 1),
             Self::TimedOut { limit_ms } => {
-                write!(f, "timed out after {}", Spoken(Duration::from_millis(limit_ms)))
+                write!(f, "timed out after {}", HumanDuration(Duration::from_millis(limit_ms)))
             }
             Self::OutOfMemory { used_bytes, limit_bytes } => {
-                write!(f, "out of memory: used {}, limit {}", Bytes(used_bytes), Bytes(limit_bytes))
+                write!(
+                    f,
+                    "out of memory: used {}, limit {}",
+                    HumanBytes(used_bytes),
+                    HumanBytes(limit_bytes)
+                )
             }
             Self::TooManyProcesses { used, limit } => {
                 write!(f, "too many processes: used {used}, limit {limit}")
@@ -168,8 +162,8 @@ impl fmt::Display for Outcome {
             Self::DiskFull { used_bytes, limit_bytes } => write!(
                 f,
                 "the workspace is full: used {}, limit {}",
-                Bytes(used_bytes),
-                Bytes(limit_bytes)
+                HumanBytes(used_bytes),
+                HumanBytes(limit_bytes)
             ),
             Self::WorkspaceReplaced => f.write_str(
                 "a command replaced a directory of the workspace, so nothing more was run in it",
@@ -186,16 +180,16 @@ impl fmt::Display for Outcome {
             Self::MachineOutOfMemory { used_bytes, left_bytes, wanted_bytes } => write!(
                 f,
                 "the machine runs out of memory: {} left, {} wanted; this task held the most: {}",
-                Bytes(left_bytes),
-                Bytes(wanted_bytes),
-                Bytes(used_bytes)
+                HumanBytes(left_bytes),
+                HumanBytes(wanted_bytes),
+                HumanBytes(used_bytes)
             ),
             Self::MachineOutOfDisk { used_bytes, left_bytes, wanted_bytes } => write!(
                 f,
                 "the disk of the workspaces runs full: {} left, {} wanted; this task held the most: {}",
-                Bytes(left_bytes),
-                Bytes(wanted_bytes),
-                Bytes(used_bytes)
+                HumanBytes(left_bytes),
+                HumanBytes(wanted_bytes),
+                HumanBytes(used_bytes)
             ),
             Self::Cancelled { reason: CancelReason::Operator } => {
                 f.write_str("cancelled by an operator")
@@ -210,7 +204,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for ProcessExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExitCode(code) => write!(f, "exited with {code}"),
@@ -226,7 +220,7 @@ impl fmt::Display for Ended {
 mod tests {
     use super::*;
 
-    fn run(ended: Ended) -> CommandRun {
+    fn run(ended: ProcessExit) -> CommandRun {
         CommandRun {
             command: "cargo test".into(),
             phase: Phase::Validation,
@@ -240,8 +234,8 @@ mod tests {
     #[test]
     fn stored_reports_keep_their_shape() {
         let report = CommandReport {
-            commands: vec![run(Ended::ExitCode(101)), run(Ended::Signal(9))],
-            outcome: Outcome::Failed { which: 1 },
+            commands: vec![run(ProcessExit::ExitCode(101)), run(ProcessExit::Signal(9))],
+            outcome: RunOutcome::Failed { which: 1 },
         };
         let stored = concat!(
             r#"{"commands":["#,
@@ -258,61 +252,61 @@ mod tests {
     #[test]
     fn stored_outcomes_keep_their_shape() {
         let shapes = [
-            (Outcome::Passed, r#"{"kind":"passed"}"#),
-            (Outcome::TimedOut { limit_ms: 5 }, r#"{"kind":"timed_out","limit_ms":5}"#),
+            (RunOutcome::Passed, r#"{"kind":"passed"}"#),
+            (RunOutcome::TimedOut { limit_ms: 5 }, r#"{"kind":"timed_out","limit_ms":5}"#),
             (
-                Outcome::OutOfMemory { used_bytes: 2, limit_bytes: 1 },
+                RunOutcome::OutOfMemory { used_bytes: 2, limit_bytes: 1 },
                 r#"{"kind":"out_of_memory","used_bytes":2,"limit_bytes":1}"#,
             ),
             (
-                Outcome::TooManyProcesses { used: 2, limit: 1 },
+                RunOutcome::TooManyProcesses { used: 2, limit: 1 },
                 r#"{"kind":"too_many_processes","used":2,"limit":1}"#,
             ),
             (
-                Outcome::DiskFull { used_bytes: 2, limit_bytes: 1 },
+                RunOutcome::DiskFull { used_bytes: 2, limit_bytes: 1 },
                 r#"{"kind":"disk_full","used_bytes":2,"limit_bytes":1}"#,
             ),
             (
-                Outcome::TooManyFiles { used: 2, limit: 1 },
+                RunOutcome::TooManyFiles { used: 2, limit: 1 },
                 r#"{"kind":"too_many_files","used":2,"limit":1}"#,
             ),
             (
-                Outcome::Unmeasurable { hidden: Hidden::TooDeep },
+                RunOutcome::Unmeasurable { hidden: Hidden::TooDeep },
                 r#"{"kind":"unmeasurable","hidden":"too_deep"}"#,
             ),
             (
-                Outcome::MachineOutOfMemory { used_bytes: 3, left_bytes: 1, wanted_bytes: 2 },
+                RunOutcome::MachineOutOfMemory { used_bytes: 3, left_bytes: 1, wanted_bytes: 2 },
                 r#"{"kind":"machine_out_of_memory","used_bytes":3,"left_bytes":1,"wanted_bytes":2}"#,
             ),
             (
-                Outcome::MachineOutOfDisk { used_bytes: 3, left_bytes: 1, wanted_bytes: 2 },
+                RunOutcome::MachineOutOfDisk { used_bytes: 3, left_bytes: 1, wanted_bytes: 2 },
                 r#"{"kind":"machine_out_of_disk","used_bytes":3,"left_bytes":1,"wanted_bytes":2}"#,
             ),
             (
-                Outcome::Cancelled { reason: CancelReason::WorkerStopping },
+                RunOutcome::Cancelled { reason: CancelReason::WorkerStopping },
                 r#"{"kind":"cancelled","reason":"worker_stopping"}"#,
             ),
         ];
         for (outcome, stored) in shapes {
             assert_eq!(serde_json::to_string(&outcome).unwrap(), stored);
-            assert_eq!(serde_json::from_str::<Outcome>(stored).unwrap(), outcome);
+            assert_eq!(serde_json::from_str::<RunOutcome>(stored).unwrap(), outcome);
         }
     }
 
     #[test]
     fn a_report_says_what_happened_in_one_line() {
-        let said =
+        let printed =
             |ended, outcome| CommandReport { commands: vec![run(ended)], outcome }.to_string();
         assert_eq!(
-            said(Ended::ExitCode(101), Outcome::Failed { which: 0 }),
+            printed(ProcessExit::ExitCode(101), RunOutcome::Failed { which: 0 }),
             "validation `cargo test` exited with 101"
         );
         let (used_bytes, limit_bytes) = ((4 << 30) + (1 << 20), 4 << 30);
         assert_eq!(
-            said(Ended::Signal(9), Outcome::OutOfMemory { used_bytes, limit_bytes }),
+            printed(ProcessExit::Signal(9), RunOutcome::OutOfMemory { used_bytes, limit_bytes }),
             "out of memory: used 4.1 GiB, limit 4 GiB, in validation `cargo test`"
         );
-        assert_eq!(said(Ended::ExitCode(0), Outcome::Passed), "passed");
-        assert_eq!(Ended::Signal(9).to_string(), "was killed by SIGKILL");
+        assert_eq!(printed(ProcessExit::ExitCode(0), RunOutcome::Passed), "passed");
+        assert_eq!(ProcessExit::Signal(9).to_string(), "was killed by SIGKILL");
     }
 }

@@ -1,4 +1,4 @@
-//! One run, from its first command to the death of its last process.
+//! One run, from its first command to the end of its last process.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -24,13 +24,13 @@ use tokio::time::{Instant, sleep, timeout};
 use super::cancellation::Cancellation;
 use super::cgroup::{Delegation, Group};
 use super::command_list::{CommandList, Phase};
+use super::confinement::Confinement;
 use super::environment::Environment;
-use super::ground::Ground;
-use super::limits::Limits;
-use super::output::{OutputLog, Stream};
+use super::limits::CommandLimits;
+use super::output::{OutputLog, OutputStream};
 use super::process_tree::ProcessTree;
 use super::pump::{Destination, Pump};
-use super::report::{CommandReport, CommandRun, Ended, Outcome};
+use super::report::{CommandReport, CommandRun, ProcessExit, RunOutcome};
 use super::shell::{self, Shell};
 use super::shortage::Runs;
 use super::tail::Tail;
@@ -41,10 +41,10 @@ use crate::sandbox::Outbound;
 use crate::task_user::NoTaskUser;
 use crate::workspace::Workspace;
 
-/// How long something that ought to be there already is waited for, when every process is dead.
+/// The wait for results that should be there already when every process is dead.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// Why commands can't be run in this process at all.
+/// The reason why this process can't run commands at all.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// Orphans would escape.
@@ -55,22 +55,22 @@ pub enum RunnerError {
     Close(#[from] PrivacyError),
 }
 
-/// Why a run ended without a report: by no fault of its commands. Another attempt may succeed.
+/// The reason why a run ended without a report, through no fault of its commands. Another attempt
+/// may succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The shell did not start.
     #[error("failed to start a shell in {directory}")]
     Start {
-        /// Where it was to start.
+        /// The directory in which it was to start.
         directory: String,
-        /// Why it did not.
         #[source]
         source: io::Error,
     },
     /// The task has no user to run as.
     #[error("failed to give the task a user of its own")]
     User(#[source] NoTaskUser),
-    /// The shell ran, and the system would not say how it ended.
+    /// The shell ran, and the system did not report its end.
     #[error("failed to learn how a command ended")]
     Wait(#[source] io::Error),
     /// Something that a command left in its sandbox survives SIGKILL: the next command would not
@@ -87,22 +87,20 @@ pub struct CommandRunner {
     groups: Option<Arc<Delegation>>,
 }
 
-/// One task's commands and what they are run with.
+/// One task's commands with their environment.
 #[derive(Debug)]
-pub struct Job<'a> {
-    /// What to run.
+pub struct CommandJob<'a> {
     pub commands: &'a CommandList,
-    /// Where. It names the attempt, too.
+    /// Also identifies the attempt.
     pub workspace: &'a Workspace,
-    /// With how much.
-    pub limits: Limits,
-    /// Who is told what they write.
+    pub limits: CommandLimits,
+    /// Receives the output.
     pub output: OutputLog,
-    /// Who may stop it.
+    /// Stops the run.
     pub cancellation: &'a Cancellation,
-    /// What is around its commands.
-    pub ground: &'a Ground,
-    /// Variables that its commands see beside those of all jobs.
+    /// The isolation of the commands.
+    pub confinement: &'a Confinement,
+    /// Additional variables of this job's commands.
     pub variables: &'a [(&'a str, String)],
     /// A line that each command finds at descriptor 9, to be read once; without it that is closed.
     pub input: Option<&'a Secret>,
@@ -131,9 +129,10 @@ impl CommandRunner {
     /// Runs a task's commands. When this returns, or is dropped, none of their processes lives.
     ///
     /// # Errors
-    /// When the worker itself could not do its part. What the commands did is never an error.
-    pub async fn run(&self, job: Job<'_>) -> Result<CommandReport, RunError> {
-        if let Some(sandbox) = job.ground.sandbox() {
+    ///
+    /// When the worker itself failed. A command's failure is never an error.
+    pub async fn run(&self, job: CommandJob<'_>) -> Result<CommandReport, RunError> {
+        if let Some(sandbox) = job.confinement.sandbox() {
             sandbox.prepare(job.workspace).await.map_err(RunError::User)?;
         }
         let tree = ProcessTree::new(job.workspace.attempt().to_string());
@@ -144,7 +143,7 @@ impl CommandRunner {
             entry: self.runs.enter(),
         });
         let end = reason_to_end(&job, Arc::clone(&watched));
-        let run = Run {
+        let run = RunningCommands {
             variables: self.environment.of_run_in(job.workspace, job.variables),
             job: &job,
             group: self.group(&tree, &job.limits),
@@ -158,61 +157,61 @@ impl CommandRunner {
     }
 
     /// Without a group, the other bounds have to do.
-    fn group(&self, tree: &ProcessTree, limits: &Limits) -> Option<Group> {
+    fn group(&self, tree: &ProcessTree, limits: &CommandLimits) -> Option<Group> {
         let name = tree.members().tag().kibibytes().to_string();
         let group = self.groups.as_ref()?.group(&name, limits, shell::threads(limits));
         group.inspect_err(|error| tracing::warn!(%error, "Failed to make a run's group")).ok()
     }
 }
 
-/// Waits for whatever may end a run before its commands do.
-async fn reason_to_end(job: &Job<'_>, watched: Arc<Watched>) -> Outcome {
-    let Job { limits, cancellation, .. } = job;
+/// Waits for anything that ends a run before its commands do.
+async fn reason_to_end(job: &CommandJob<'_>, watched: Arc<Watched>) -> RunOutcome {
+    let CommandJob { limits, cancellation, .. } = job;
     select! {
         biased;
-        reason = cancellation.cancelled() => Outcome::Cancelled { reason },
-        () = sleep(limits.time) => Outcome::TimedOut { limit_ms: millis(limits.time) },
+        reason = cancellation.cancelled() => RunOutcome::Cancelled { reason },
+        () = sleep(limits.time) => RunOutcome::TimedOut { limit_ms: millis(limits.time) },
         outcome = watch::breach(watched) => outcome,
     }
 }
 
-struct Run<'a, 'p, E> {
-    job: &'a Job<'a>,
+struct RunningCommands<'a, 'p, E> {
+    job: &'a CommandJob<'a>,
     variables: Vec<(OsString, OsString)>,
     tree: ProcessTree,
     group: Option<Group>,
     watched: Arc<Watched>,
     end: Pin<&'p mut E>,
-    /// Pumps of commands that have ended, for processes that they left in the background.
+    /// Pumps of ended commands, for processes that these left in the background.
     background: JoinSet<()>,
     commands: Vec<CommandRun>,
 }
 
-/// How one command ended, and what ended it if that was not the command itself.
+/// The end of one command, and its cause if that was not the command itself.
 struct CommandEnd {
-    ended: Ended,
-    cause: Option<Outcome>,
+    ended: ProcessExit,
+    cause: Option<RunOutcome>,
 }
 
-impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
+impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
     async fn into_report(mut self) -> Result<CommandReport, RunError> {
         let outcome = self.run_all().await;
-        // Also after an error, and also when all passed: something may run in the background.
+        // Also after an error or a success: a process may run in the background.
         self.tree.end(self.job.limits.grace).await;
         // Whoever hid from the look at the tree is still of the task's user.
         self.job.workspace.end_processes().await;
         if let Some(group) = self.group.take() {
             let _gone = spawn_blocking(move || drop(group)).await;
         }
-        // All writers are dead, unless a pipe was handed to a process that is not ours.
+        // All writers are dead, unless a pipe was passed to a foreign process.
         let closing = async { while self.background.join_next().await.is_some() {} };
         let _ = timeout(AFTERMATH, closing).await;
         Ok(CommandReport { outcome: outcome?, commands: self.commands })
     }
 
-    async fn run_all(&mut self) -> Result<Outcome, RunError> {
+    async fn run_all(&mut self) -> Result<RunOutcome, RunError> {
         for (phase, command) in self.job.commands.iter() {
-            // Nothing is started for a run that is to end already.
+            // Starts nothing for a run that must end already.
             select! {
                 biased;
                 outcome = &mut self.end => return Ok(outcome),
@@ -220,18 +219,18 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
             }
             if let Err(error) = self.job.workspace.check() {
                 tracing::warn!(cause = with_causes(&error), "A task replaced its workspace");
-                return Ok(Outcome::WorkspaceReplaced);
+                return Ok(RunOutcome::WorkspaceReplaced);
             }
             if let Some(outcome) = self.run_one(phase, command).await? {
                 return Ok(outcome);
             }
             // What `setup` leaves running has `setup`'s network, and would lend it to what follows.
-            let sandboxed = self.job.ground.during(phase).is_some();
+            let sandboxed = self.job.confinement.during(phase).is_some();
             if sandboxed && !self.clear().await {
                 return Err(RunError::LeftBehind);
             }
         }
-        Ok(Outcome::Passed)
+        Ok(RunOutcome::Passed)
     }
 
     /// Ends all that the commands so far have left running.
@@ -244,8 +243,12 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         self.tree.clear().await
     }
 
-    /// Runs one command; says how the run ends, if it ends with this.
-    async fn run_one(&mut self, phase: Phase, command: &str) -> Result<Option<Outcome>, RunError> {
+    /// Runs one command. Returns the run's outcome if it ends with this command.
+    async fn run_one(
+        &mut self,
+        phase: Phase,
+        command: &str,
+    ) -> Result<Option<RunOutcome>, RunError> {
         let which = self.commands.len();
         let begun = Instant::now();
         let (mut child, mut pump, _relay) = self.start(which, phase, command)?;
@@ -263,7 +266,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         });
         Ok(match end {
             CommandEnd { cause: Some(outcome), .. } => Some(outcome),
-            CommandEnd { ended: Ended::ExitCode(0), .. } => None,
+            CommandEnd { ended: ProcessExit::ExitCode(0), .. } => None,
             CommandEnd { .. } => Some(self.cause_of_failure(which).await),
         })
     }
@@ -274,12 +277,12 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
         phase: Phase,
         command: &str,
     ) -> Result<(Box<dyn ChildWrapper>, Pump, Option<egress::Service>), RunError> {
-        let Job { workspace, limits, output, .. } = self.job;
+        let CommandJob { workspace, limits, output, .. } = self.job;
         let failed =
             |source| RunError::Start { directory: workspace.work().display().to_string(), source };
         let members = self.tree.members();
         let tag = members.tag();
-        let sandbox = self.job.ground.during(phase);
+        let sandbox = self.job.confinement.during(phase);
         let (stdin, relay, variables) = match sandbox {
             Some((_, Outbound::Hosts(hosts))) => {
                 let (channel, relay) = self.relay(which, hosts).map_err(failed)?;
@@ -318,7 +321,7 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
     /// The network of one command, and the launcher's end of the channel for its sockets.
     fn relay(&self, which: usize, hosts: &Egress) -> io::Result<(OwnedFd, egress::Service)> {
         let (log, limit) = (self.job.output.clone(), self.job.limits.log_bytes);
-        hosts.serve(move |line| log.write(which, Stream::Stderr, line.as_bytes(), limit))
+        hosts.serve(move |line| log.write(which, OutputStream::Stderr, line.as_bytes(), limit))
     }
 
     /// A relay goes through the operator's proxy itself; from inside, that is out of reach.
@@ -331,12 +334,12 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
 
     async fn wait_or_end(&mut self, child: &mut dyn ChildWrapper) -> Result<CommandEnd, RunError> {
         let end = select! {
-            // A command that has ended has ended, whatever happens at the same time.
+            // A command that has ended counts as ended, whatever happens at the same time.
             biased;
             status = child.wait() => CommandEnd { ended: ended(status)?, cause: None },
             outcome = &mut self.end => {
-                // Processes that multiply would use the time to do so.
-                let multiply = matches!(outcome, Outcome::TooManyProcesses { .. });
+                // Processes that multiply would use the grace period to do so.
+                let multiply = matches!(outcome, RunOutcome::TooManyProcesses { .. });
                 let grace = if multiply { Duration::ZERO } else { self.job.limits.grace };
                 self.tree.end(grace).await;
                 CommandEnd { ended: wait_for_the_dead(child).await?, cause: Some(outcome) }
@@ -348,14 +351,14 @@ impl<E: Future<Output = Outcome>> Run<'_, '_, E> {
 
     /// A command that finds its disk full often fails before anyone looks, and one that ran out of
     /// memory in a control group was killed by the kernel.
-    async fn cause_of_failure(&self, which: usize) -> Outcome {
+    async fn cause_of_failure(&self, which: usize) -> RunOutcome {
         if self.group.as_ref().is_some_and(Group::ran_out_of_memory) {
             let bytes = self.job.limits.memory_bytes;
-            return Outcome::OutOfMemory { used_bytes: bytes, limit_bytes: bytes };
+            return RunOutcome::OutOfMemory { used_bytes: bytes, limit_bytes: bytes };
         }
         let watched = Arc::clone(&self.watched);
         let look = spawn_blocking(move || watched.look_at_disk());
-        look.await.ok().flatten().unwrap_or(Outcome::Failed { which })
+        look.await.ok().flatten().unwrap_or(RunOutcome::Failed { which })
     }
 }
 
@@ -366,20 +369,20 @@ fn pump_of(child: &mut dyn ChildWrapper, to: Destination) -> io::Result<Pump> {
     Pump::new(stdout, stderr, to)
 }
 
-/// A killed command is there to be reaped, unless it hangs in the kernel: then it was SIGKILL that
-/// will end it one day, and the run does not wait for that.
-async fn wait_for_the_dead(child: &mut dyn ChildWrapper) -> Result<Ended, RunError> {
+/// Waits for a killed command. If it hangs in the kernel, SIGKILL will end it later, and the run
+/// does not wait for that.
+async fn wait_for_the_dead(child: &mut dyn ChildWrapper) -> Result<ProcessExit, RunError> {
     match timeout(AFTERMATH, child.wait()).await {
         Ok(status) => ended(status),
-        Err(_) => Ok(Ended::Signal(Signal::SIGKILL as i32)),
+        Err(_) => Ok(ProcessExit::Signal(Signal::SIGKILL as i32)),
     }
 }
 
-fn ended(status: io::Result<ExitStatus>) -> Result<Ended, RunError> {
+fn ended(status: io::Result<ExitStatus>) -> Result<ProcessExit, RunError> {
     let status = status.map_err(RunError::Wait)?;
     Ok(match (status.code(), status.signal()) {
-        (Some(code), _) => Ended::ExitCode(code),
-        (None, signal) => Ended::Signal(signal.unwrap_or(Signal::SIGKILL as i32)),
+        (Some(code), _) => ProcessExit::ExitCode(code),
+        (None, signal) => ProcessExit::Signal(signal.unwrap_or(Signal::SIGKILL as i32)),
     })
 }
 

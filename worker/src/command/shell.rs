@@ -1,8 +1,8 @@
-//! Starting one command: `sh -c`, in a session of its own, with nothing of the worker's.
+//! Starts one command: `sh -c`, in a separate session, with nothing of the worker's.
 //!
-//! Limits that the kernel keeps per process are set by a first shell, which then becomes the one
-//! that runs the command: doing that between fork and exec would take unsafe code. A limit that
-//! can't be set, because the worker itself runs under a lower one, stays at that lower one.
+//! A first shell sets the kernel's per-process limits, and then becomes the one that runs the
+//! command: setting them between fork and exec would take unsafe code. If the worker itself runs
+//! under a lower limit, that one stays.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use tokio::process::Command;
 
 use super::cgroup::{self, Group};
-use super::limits::Limits;
+use super::limits::CommandLimits;
 use super::process_tree::Tag;
 use crate::sandbox::{KernelLimits, Outbound, Sandbox};
 use crate::workspace::Workspace;
@@ -25,16 +25,16 @@ const INPUT: RawFd = 9;
 
 const SHELL: &str = "/bin/sh";
 
-/// Threads that a run may have for each of its processes. The kernel counts both alike.
+/// Threads per process of a run. The kernel counts both alike.
 const THREADS_EACH: u64 = 4;
 
-/// Where and how commands of one run start.
+/// The settings with which commands of one run start.
 pub(super) struct Shell<'a> {
     pub(super) variables: &'a [(OsString, OsString)],
     pub(super) workspace: &'a Workspace,
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a CommandLimits,
     pub(super) tag: Tag,
-    /// What is around the command, and its network; nothing for the operator's own.
+    /// The sandbox and its network; `None` for the operator's own commands.
     pub(super) sandbox: Option<(&'a Sandbox, &'a Outbound)>,
     /// What the command's program begins with as its standard input.
     pub(super) stdin: Stdio,
@@ -46,7 +46,7 @@ pub(super) struct Shell<'a> {
 
 impl Shell<'_> {
     pub(super) fn start(self, command: &str) -> io::Result<Box<dyn ChildWrapper>> {
-        // Rust opens files close-on-exec; libraries, and whoever started the worker, may not.
+        // Rust opens files close-on-exec; libraries and the worker's parent may not.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let mut shell = self.program(command);
         shell
@@ -62,7 +62,7 @@ impl Shell<'_> {
             shell.fd_mappings(vec![input]).map_err(io::Error::other)?;
         }
         let child = CommandWrap::from(shell).wrap(ProcessSession).spawn()?;
-        // The outer wrapper would wait for the whole group, and reap what is not its to reap.
+        // The outer wrapper would wait for the whole group, and reap foreign processes.
         Ok(child.into_inner())
     }
 
@@ -73,7 +73,7 @@ impl Shell<'_> {
             shell.args(self.group.map(Group::procs));
             return shell;
         };
-        // The sandbox sets limits itself, before it takes away the right to.
+        // The sandbox sets the limits itself, before it gives up the right to.
         let (program, arguments) =
             sandbox.invocation(self.workspace, outbound, self.kernel_limits(), command);
         let arguments = match self.group {
@@ -95,7 +95,7 @@ impl Shell<'_> {
     }
 
     fn preparation(&self) -> String {
-        // The kernel, when it runs out of memory itself, should pick a command and not the worker.
+        // If the kernel runs out of memory, it should pick a command, not the worker.
         format!(
             "{{ ulimit -m {tag}; ulimit -c 0; ulimit -f {blocks}; ulimit -n {files}; \
              echo 500 >/proc/self/oom_score_adj; \
@@ -109,7 +109,7 @@ impl Shell<'_> {
 }
 
 /// Processes and threads that a run may have.
-pub(super) fn threads(limits: &Limits) -> u64 {
+pub(super) fn threads(limits: &CommandLimits) -> u64 {
     limits.processes as u64 * THREADS_EACH
 }
 

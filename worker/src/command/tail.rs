@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// Keeps the last `limit` bytes of what is pushed.
+/// Keeps the last `limit` bytes.
 #[derive(Debug)]
 pub(super) struct Tail {
     limit: usize,
@@ -23,8 +23,8 @@ impl Tail {
         self.dropped += (excess + bytes.len() - fits.len()) as u64;
     }
 
-    /// The text, which starts at a whole character, and how many bytes came before it. What is
-    /// not UTF-8 is replaced.
+    /// Returns the text from its first whole character, and the number of bytes before it. Invalid
+    /// UTF-8 is replaced.
     pub(super) fn text(&self) -> (String, u64) {
         let mut bytes: Vec<u8> = self.kept.iter().copied().collect();
         let cut = if self.dropped == 0 { 0 } else { continuation_bytes(&bytes) };
@@ -33,7 +33,7 @@ impl Tail {
     }
 }
 
-/// How many bytes at the start end a character that began before: at most three.
+/// Returns the number of bytes at the start that end an earlier character: at most three.
 fn continuation_bytes(bytes: &[u8]) -> usize {
     bytes.iter().take(3).take_while(|byte| *byte & 0b1100_0000 == 0b1000_0000).count()
 }

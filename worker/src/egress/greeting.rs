@@ -12,7 +12,7 @@ use tokio::time::timeout;
 const LARGEST: usize = 32 * 1024;
 
 /// How long a client may take for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A greeting, whole or with more behind it.
 pub(super) struct Greeting {
@@ -35,7 +35,7 @@ pub(super) enum NoGreeting {
 
 /// Reads until the greeting is whole.
 pub(super) async fn read(client: &mut (impl AsyncRead + Unpin)) -> Result<Greeting, NoGreeting> {
-    timeout(PATIENCE, read_all(client)).await.unwrap_or(Err(NoGreeting::Nothing))
+    timeout(DEADLINE, read_all(client)).await.unwrap_or(Err(NoGreeting::Nothing))
 }
 
 async fn read_all(client: &mut (impl AsyncRead + Unpin)) -> Result<Greeting, NoGreeting> {

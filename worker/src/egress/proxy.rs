@@ -19,7 +19,7 @@ use url::Url;
 use super::Target;
 
 /// How long a proxy may take to connect.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The largest head of a proxy's answer.
 const LARGEST_ANSWER: usize = 16 * 1024;
@@ -139,7 +139,7 @@ impl Proxy {
 
     /// Has the proxy connect to a target.
     pub(super) async fn connect(&self, target: &Target) -> io::Result<TcpStream> {
-        timeout(PATIENCE, self.ask(target))
+        timeout(DEADLINE, self.ask(target))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -15,7 +15,7 @@ use super::proxy::Proxies;
 use super::public::is_public;
 
 /// How long one address may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long a name may take to be resolved.
 const RESOLVING: Duration = Duration::from_secs(20);
@@ -101,7 +101,7 @@ async fn connect_to(address: SocketAddr, private: bool) -> Result<TcpStream, Not
     if !private && !is_public(address.ip()) {
         return Err(NotReached::NotPublic(address.ip()));
     }
-    let connecting = timeout(PATIENCE, TcpStream::connect(address)).await;
+    let connecting = timeout(DEADLINE, TcpStream::connect(address)).await;
     let stream = connecting
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(NotReached::NoConnection)?;

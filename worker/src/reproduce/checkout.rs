@@ -10,12 +10,12 @@ use greenline_runtime::hosts::{HostPattern, HostRule, Protocol};
 use greenline_runtime::settings::Secret;
 use url::Url;
 
-use super::order::Order;
-use crate::command::{CommandList, CommandReport, Ground, Outcome};
+use super::request::ReproductionRequest;
+use crate::command::{CommandList, CommandReport, Confinement, RunOutcome};
 use crate::egress::Egress;
 use crate::sandbox::Sandbox;
 
-/// What is run. Its variables are set by [`Checkout::variables`].
+/// The script. [`Checkout::variables`] sets its variables.
 const SCRIPT: &str = "set -e
 git init --quiet --template= .
 git fetch --quiet --depth 1 --no-tags --no-recurse-submodules -- \"$GREENLINE_URL\" \"$GREENLINE_HEAD\"
@@ -26,7 +26,7 @@ git -c advice.detachedHead=false checkout --quiet --detach \"$GREENLINE_HEAD\" -
 const HELPER: &str = "!f() { test \"$1\" = get && IFS= read -r token <&9 && \
                       printf 'username=x-access-token\\npassword=%s\\n' \"$token\"; }; f";
 
-/// git's settings: what could run something, or fetch something else, is off.
+/// git's settings: everything that could run or fetch something else is off.
 const SETTINGS: [(&str, &str); 15] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
@@ -45,12 +45,12 @@ const SETTINGS: [(&str, &str); 15] = [
     ("protocol.https.allow", "always"),
 ];
 
-/// How repositories are reached.
+/// Access to repositories.
 #[derive(Debug, Clone)]
-pub struct Access {
-    /// Where repositories are whose tasks say nothing else, such as `https://github.com`.
+pub struct CheckoutAccess {
+    /// The default host of repositories, such as `https://github.com`.
     pub host: Url,
-    /// A token that can read them. It is shown to that host and no other.
+    /// A read token. It is sent to that host only.
     pub token: Option<Secret>,
 }
 
@@ -58,25 +58,25 @@ pub struct Access {
 pub(super) struct Checkout<'a> {
     url: Url,
     head: &'a str,
-    access: &'a Access,
+    access: &'a CheckoutAccess,
 }
 
-/// Why there is no checkout.
-pub(super) enum NoCheckout {
-    /// And there will be none: the reason.
+/// The reason why there is no checkout.
+pub(super) enum CheckoutError {
+    /// A retry does not help.
     Never(String),
-    /// This time.
+    /// A retry may help.
     Later(String),
 }
 
 impl<'a> Checkout<'a> {
-    pub(super) fn new(order: &'a Order, access: &'a Access) -> Self {
-        let url = order.clone_url.clone().unwrap_or_else(|| {
+    pub(super) fn new(request: &'a ReproductionRequest, access: &'a CheckoutAccess) -> Self {
+        let url = request.clone_url.clone().unwrap_or_else(|| {
             let mut usual = access.host.clone();
-            usual.set_path(&format!("{}.git", order.repo));
+            usual.set_path(&format!("{}.git", request.repo));
             usual
         });
-        Self { url, head: &order.head, access }
+        Self { url, head: &request.head, access }
     }
 
     pub(super) fn commands(&self) -> CommandList {
@@ -85,13 +85,13 @@ impl<'a> Checkout<'a> {
 
     /// In this sandbox, with the way to the repository's host and no other; where Landlock is
     /// alone, with its port beside the usual ones.
-    pub(super) fn ground(&self, sandbox: &Sandbox) -> Ground {
+    pub(super) fn confinement(&self, sandbox: &Sandbox) -> Confinement {
         let port = self.url.port_or_known_default();
         let egress = self.place().map_or_else(Egress::default, |place| {
             sandbox.egress().to(place, self.url.host() == self.access.host.host())
         });
         let during_setup = sandbox.outbound_by(&egress, port.as_slice());
-        Ground::Sandboxed { sandbox: sandbox.clone(), during_setup }
+        Confinement::Sandboxed { sandbox: sandbox.clone(), during_setup }
     }
 
     /// The repository's host and port.
@@ -122,7 +122,7 @@ impl<'a> Checkout<'a> {
         self.access.token.as_ref().filter(|_| self.is_at_home())
     }
 
-    /// As git passes its own `-c` on: `'name'='value'`.
+    /// Formats settings as git passes its own `-c` on: `'name'='value'`.
     fn settings(&self, with_token: bool) -> String {
         let mut settings: Vec<(String, &str)> =
             SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
@@ -142,39 +142,43 @@ impl<'a> Checkout<'a> {
         self.url.origin() == self.access.host.origin()
     }
 
-    pub(super) fn judge(&self, heard: &CommandReport) -> Result<(), NoCheckout> {
-        match heard.outcome {
-            Outcome::Passed => return Ok(()),
-            Outcome::Failed { .. } => {}
-            _ => return Err(NoCheckout::Never(format!("checking out: {}", heard.outcome))),
+    pub(super) fn judge(&self, captured: &CommandReport) -> Result<(), CheckoutError> {
+        match captured.outcome {
+            RunOutcome::Passed => return Ok(()),
+            RunOutcome::Failed { .. } => {}
+            _ => return Err(CheckoutError::Never(format!("checking out: {}", captured.outcome))),
         }
-        let said = heard.commands.last().map_or("", |run| run.tail.as_str());
+        let output = captured.commands.last().map_or("", |run| run.tail.as_str());
         let place = self.url.as_str();
-        if any(said, &["not our ref", "unadvertised object", "find remote ref"]) {
-            return Err(NoCheckout::Never(format!("{place} has no commit {} any more", self.head)));
+        if any(output, &["not our ref", "unadvertised object", "find remote ref"]) {
+            return Err(CheckoutError::Never(format!(
+                "{place} has no commit {} any more",
+                self.head
+            )));
         }
         let no_access =
             ["could not read Username", "Authentication failed", "not found", "error: 403"];
-        if any(said, &no_access) {
-            return Err(NoCheckout::Never(match self.access.token {
+        if any(output, &no_access) {
+            return Err(CheckoutError::Never(match self.access.token {
                 Some(_) if self.is_at_home() => format!("the checkout token can't read {place}"),
                 _ => format!("{place} can't be read without a token: set GREENLINE_CHECKOUT_TOKEN"),
             }));
         }
         // git follows none, and says which answer it got.
-        if any(said, &["returned error: 301", "returned error: 302", "returned error: 303"])
-            || any(said, &["returned error: 307", "returned error: 308"])
+        if any(output, &["returned error: 301", "returned error: 302", "returned error: 303"])
+            || any(output, &["returned error: 307", "returned error: 308"])
         {
-            return Err(NoCheckout::Never(format!(
+            return Err(CheckoutError::Never(format!(
                 "{place} redirects elsewhere, and redirects are not followed: \
                  the repository may have moved"
             )));
         }
-        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
-        Err(NoCheckout::Later(format!("failed to check out {place}: {last}")))
+        let last =
+            output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
+        Err(CheckoutError::Later(format!("failed to check out {place}: {last}")))
     }
 }
 
-fn any(said: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| said.contains(word))
+fn any(output: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| output.contains(word))
 }

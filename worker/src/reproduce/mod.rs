@@ -1,57 +1,57 @@
-//! Looking whether a failure of CI shows here too: the task types `fix_test_failure` and
-//! `investigate_failure`, until repairs come.
+//! Checks whether a CI failure occurs here too: the task types `fix_test_failure` and
+//! `investigate_failure`, until repairs are available.
 //!
-//! The exact commit is checked out, the task's `setup` and `validation` are run, and what they say
-//! is diagnosed like a log of CI. The [`Answer`] says whether it is the same failure.
+//! The exact commit is checked out, the task's `setup` and `validation` run, and their output is
+//! diagnosed like a CI log. The [`ReproductionResult`] says whether it is the same failure.
 //!
-//! - What a fork brings is never run, nor even fetched.
-//! - Everything else is run in the [`crate::sandbox`], or not at all, unless the operator said so
-//!   by name ([`Safety`]).
-//! - git runs in the sandbox too, before anything of the checkout did; never again after.
-//! - A task that was answered is done, whatever the answer. It fails, and is tried again, only
-//!   where the world was in the way: a server that is away, a disk that is full.
+//! - A fork's code is never run, nor even fetched.
+//! - Everything else runs in the [`crate::sandbox`], or not at all, unless the operator allowed it
+//!   explicitly ([`SandboxPolicy`]).
+//! - git runs in the sandbox too, before anything of the checkout ran; never again after.
+//! - A task with an answer is done, whatever the answer. It fails, and is retried, only if the
+//!   environment was at fault: an unreachable server, a full disk.
 
-mod answer;
+mod capture;
 mod checkout;
-mod listen;
-mod order;
+mod request;
+mod result;
 
 use std::time::{Duration, Instant};
 
-use greenline_diagnosis::Options;
+use greenline_diagnosis::DiagnosisOptions;
 use greenline_runtime::hosts::HostList;
 use greenline_runtime::settings::Secret;
 
-pub use answer::{Answer, Reproduction};
-pub use checkout::Access;
-use checkout::{Checkout, NoCheckout};
-use listen::Listener;
-use order::{Order, Whose};
+use capture::OutputCapture;
+pub use checkout::CheckoutAccess;
+use checkout::{Checkout, CheckoutError};
+use request::{HeadOwner, ReproductionRequest};
+pub use result::{ReproductionOutcome, ReproductionResult};
 
 use crate::command::{
-    CancelReason, CommandList, CommandReport, CommandRunner, Ended, Ground, Job, Limits, Outcome,
-    OutputLog,
+    CancelReason, CommandJob, CommandLimits, CommandList, CommandReport, CommandRunner,
+    Confinement, OutputLog, ProcessExit, RunOutcome,
 };
-use crate::handler::{Assignment, Attempt, Handler, Verdict, with_causes};
-use crate::relay::relay;
+use crate::handler::{Assignment, AttemptFuture, Handler, TaskOutcome, with_causes};
+use crate::log_relay::relay;
 use crate::sandbox::{FAILED, FAILURE_MARK, Sandbox};
 use crate::workspace::{TaskAttempt, Workspace, Workspaces};
 
-/// What all tails of one answer take at most.
+/// The most bytes of all tails of one answer.
 const ALL_TAILS: usize = 64 * 1024;
 
-/// What keeps other people's code from everything else.
+/// The protection against other people's code.
 #[derive(Debug, Clone)]
-pub enum Safety {
+pub enum SandboxPolicy {
     /// A sandbox that was tried.
     Sandbox(Sandbox),
-    /// None, and why: then nothing is run.
+    /// No sandbox, with the reason: then nothing runs.
     Refuse(String),
-    /// None, and the operator wants it so.
+    /// No sandbox, and the operator allows that.
     RunInTheOpen,
 }
 
-impl Safety {
+impl SandboxPolicy {
     fn isolation(&self) -> String {
         match self {
             Self::Sandbox(sandbox) => sandbox.isolation().to_string(),
@@ -61,165 +61,179 @@ impl Safety {
     }
 }
 
-/// Looks whether failures show here too.
+/// Checks whether failures occur here too.
 pub struct Reproduce {
     runner: CommandRunner,
     workspaces: Workspaces,
-    limits: Limits,
-    safety: Safety,
-    access: Access,
-    how: Options,
+    limits: CommandLimits,
+    safety: SandboxPolicy,
+    access: CheckoutAccess,
+    how: DiagnosisOptions,
 }
 
-/// What came of an attempt that did not end with an answer.
-enum NoAnswer {
-    /// It was told to stop.
+/// The result of an attempt without an answer.
+enum AttemptError {
+    /// Stopped on request.
     HandedBack,
-    /// The task is wrong: no retry helps.
+    /// The task is invalid: no retry helps.
     Never(String),
-    /// The world was in the way.
+    /// The environment was at fault.
     Later(String),
 }
 
-impl From<NoAnswer> for Verdict {
-    fn from(why: NoAnswer) -> Self {
+impl From<AttemptError> for TaskOutcome {
+    fn from(why: AttemptError) -> Self {
         match why {
-            NoAnswer::HandedBack => Self::HandedBack,
-            NoAnswer::Never(error) => Self::Failed { error, retryable: false, result: None },
-            NoAnswer::Later(error) => Self::Failed { error, retryable: true, result: None },
+            AttemptError::HandedBack => Self::HandedBack,
+            AttemptError::Never(error) => Self::Failed { error, retryable: false, result: None },
+            AttemptError::Later(error) => Self::Failed { error, retryable: true, result: None },
         }
     }
 }
 
 impl Reproduce {
-    /// Commands run by `runner`, in `workspaces`, within `limits`; their time is the task's own.
+    /// Creates a handler whose commands `runner` runs in `workspaces` within `limits`; the task
+    /// sets their time.
     #[must_use]
     pub fn new(
         runner: CommandRunner,
         workspaces: Workspaces,
-        limits: Limits,
-        safety: Safety,
-        access: Access,
+        limits: CommandLimits,
+        safety: SandboxPolicy,
+        access: CheckoutAccess,
     ) -> Self {
-        Self { runner, workspaces, limits, safety, access, how: Options::default() }
+        Self { runner, workspaces, limits, safety, access, how: DiagnosisOptions::default() }
     }
 
-    async fn attempt(&self, assignment: Assignment) -> Verdict {
-        let answer = match self.answer(&assignment).await {
-            Ok(answer) => answer,
+    async fn attempt(&self, assignment: Assignment) -> TaskOutcome {
+        let result = match self.reproduce(&assignment).await {
+            Ok(result) => result,
             Err(why) => return why.into(),
         };
-        match serde_json::to_string(&answer) {
-            Ok(result) => Verdict::Done(result),
-            Err(error) => NoAnswer::Never(format!("the answer can't be written: {error}")).into(),
+        match serde_json::to_string(&result) {
+            Ok(result) => TaskOutcome::Done(result),
+            Err(error) => {
+                AttemptError::Never(format!("the answer can't be written: {error}")).into()
+            }
         }
     }
 
-    async fn answer(&self, assignment: &Assignment) -> Result<Answer, NoAnswer> {
+    async fn reproduce(&self, assignment: &Assignment) -> Result<ReproductionResult, AttemptError> {
         let spec = assignment.task.spec();
-        let order = Order::of(spec).map_err(|error| NoAnswer::Never(error.to_string()))?;
+        let request = ReproductionRequest::of(spec)
+            .map_err(|error| AttemptError::Never(error.to_string()))?;
         let isolation = self.safety.isolation();
-        let not = |reason: &str| Ok(Answer::not_reproduced(reason, &isolation));
-        match order.whose {
-            Whose::Forks => return not("the head is a fork's, and what a fork brings is not run"),
-            Whose::Unknown => return not("the task does not say whether the head is a fork's"),
-            Whose::Own => {}
+        let not = |reason: &str| Ok(ReproductionResult::not_reproduced(reason, &isolation));
+        match request.head_owner {
+            HeadOwner::Forks => {
+                return not("the head is a fork's, and what a fork brings is not run");
+            }
+            HeadOwner::Unknown => return not("the task does not say whether the head is a fork's"),
+            HeadOwner::Own => {}
         }
-        if let Safety::Refuse(why) = &self.safety {
+        if let SandboxPolicy::Refuse(why) = &self.safety {
             return not(&format!("no isolation: {why}"));
         }
         if spec.validation.is_empty() {
             return not("the task names no command that would show the failure");
         }
         let commands = CommandList::new(spec.setup.clone(), spec.validation.clone())
-            .map_err(|error| NoAnswer::Never(error.to_string()))?;
+            .map_err(|error| AttemptError::Never(error.to_string()))?;
         let attempt = TaskAttempt::new(spec.task_id.as_str(), assignment.fence)
-            .map_err(|error| NoAnswer::Never(error.to_string()))?;
+            .map_err(|error| AttemptError::Never(error.to_string()))?;
         let workspace = self.workspaces.create(attempt).await;
-        let workspace = workspace.map_err(|error| NoAnswer::Later(with_causes(&error)))?;
-        let answer = self.look(assignment, &order, &commands, &workspace).await;
+        let workspace = workspace.map_err(|error| AttemptError::Later(with_causes(&error)))?;
+        let result = self.run_and_compare(assignment, &request, &commands, &workspace).await;
         if let Err(error) = workspace.remove().await {
             tracing::warn!(cause = with_causes(&error), "Left a workspace behind");
         }
-        answer
+        result
     }
 
-    /// Checks out, runs, and judges.
-    async fn look(
+    /// Checks out, runs, and compares.
+    async fn run_and_compare(
         &self,
         assignment: &Assignment,
-        order: &Order,
+        request: &ReproductionRequest,
         commands: &CommandList,
         workspace: &Workspace,
-    ) -> Result<Answer, NoAnswer> {
+    ) -> Result<ReproductionResult, AttemptError> {
         let spec = assignment.task.spec();
         let begun = Instant::now();
         let time = Duration::from_secs(60 * u64::from(spec.timeout_minutes));
         let count = spec.setup.len() + spec.validation.len();
-        let limits = Limits {
+        let limits = CommandLimits {
             time,
             tail_bytes: self.limits.tail_bytes.min(ALL_TAILS / count.max(1)),
             ..self.limits
         };
-        let run = Run { reproduce: self, assignment, workspace };
+        let run = ReproductionRun { reproduce: self, assignment, workspace };
 
-        let checkout = Checkout::new(order, &self.access);
-        let ground = match &self.safety {
-            Safety::Sandbox(sandbox) => checkout.ground(sandbox),
-            _ => Ground::Open,
+        let checkout = Checkout::new(request, &self.access);
+        let confinement = match &self.safety {
+            SandboxPolicy::Sandbox(sandbox) => checkout.confinement(sandbox),
+            _ => Confinement::Open,
         };
         let with = (&checkout.variables()[..], checkout.token());
-        let fetched = run.job(&checkout.commands(), limits, &ground, with).await?;
+        let fetched = run.job(&checkout.commands(), limits, &confinement, with).await?;
         let isolation = self.safety.isolation();
         match checkout.judge(&fetched.report) {
             Ok(()) => {}
-            Err(NoCheckout::Never(reason)) => {
-                return Ok(Answer::not_reproduced(&reason, &isolation));
+            Err(CheckoutError::Never(reason)) => {
+                return Ok(ReproductionResult::not_reproduced(&reason, &isolation));
             }
-            Err(NoCheckout::Later(error)) => return Err(NoAnswer::Later(error)),
+            Err(CheckoutError::Later(error)) => return Err(AttemptError::Later(error)),
         }
 
-        let ground = match &self.safety {
-            Safety::Sandbox(sandbox) => run.ground(sandbox, order.hosts.as_ref()).await,
-            _ => Ground::Open,
+        let confinement = match &self.safety {
+            SandboxPolicy::Sandbox(sandbox) => {
+                run.confinement(sandbox, request.hosts.as_ref()).await
+            }
+            _ => Confinement::Open,
         };
-        let limits = Limits { time: time.saturating_sub(begun.elapsed()), ..limits };
-        let heard = run.job(commands, limits, &ground, (&[], None)).await?;
-        Ok(Answer::judge(order.signature.as_deref(), heard, &self.how, self.cost(), &isolation))
+        let limits = CommandLimits { time: time.saturating_sub(begun.elapsed()), ..limits };
+        let captured = run.job(commands, limits, &confinement, (&[], None)).await?;
+        Ok(ReproductionResult::judge(
+            request.signature.as_deref(),
+            captured,
+            &self.how,
+            self.cost(),
+            &isolation,
+        ))
     }
 
-    /// What the sandbox of this machine takes from tests, for whoever wonders.
+    /// Describes what this machine's sandbox withholds from tests.
     fn cost(&self) -> Option<&'static str> {
         match &self.safety {
-            Safety::Sandbox(sandbox) => sandbox.isolation().costs().first().copied(),
+            SandboxPolicy::Sandbox(sandbox) => sandbox.isolation().costs().first().copied(),
             _ => None,
         }
     }
 }
 
 impl Handler for Reproduce {
-    fn run(&self, assignment: Assignment) -> Attempt<'_> {
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_> {
         Box::pin(self.attempt(assignment))
     }
 }
 
-/// What commands did, and what the last of them wrote.
-pub(crate) struct Heard {
+/// The report of commands, and the output of the last one.
+pub(crate) struct CapturedRun {
     report: CommandReport,
-    last_words: greenline_diagnosis::Reader,
+    last_words: greenline_diagnosis::LogReader,
 }
 
-/// One attempt under way.
-struct Run<'a> {
+/// A running attempt.
+struct ReproductionRun<'a> {
     reproduce: &'a Reproduce,
     assignment: &'a Assignment,
     workspace: &'a Workspace,
 }
 
-impl Run<'_> {
+impl ReproductionRun<'_> {
     /// The sandbox with the hosts that the repository wants, as far as the operator allows them.
-    async fn ground(&self, sandbox: &Sandbox, wanted: Option<&HostList>) -> Ground {
-        let Some(wanted) = wanted else { return Ground::in_sandbox(sandbox) };
+    async fn confinement(&self, sandbox: &Sandbox, wanted: Option<&HostList>) -> Confinement {
+        let Some(wanted) = wanted else { return Confinement::in_sandbox(sandbox) };
         let (egress, refused) = sandbox.egress().narrowed(wanted);
         if !refused.is_empty() {
             let names: Vec<String> = refused.iter().map(ToString::to_string).collect();
@@ -231,60 +245,61 @@ impl Run<'_> {
             self.assignment.log.write(vec![("note", text)]).await;
         }
         let during_setup = sandbox.outbound_by(&egress, &[]);
-        Ground::Sandboxed { sandbox: sandbox.clone(), during_setup }
+        Confinement::Sandboxed { sandbox: sandbox.clone(), during_setup }
     }
 
     async fn job(
         &self,
         commands: &CommandList,
-        limits: Limits,
-        ground: &Ground,
+        limits: CommandLimits,
+        confinement: &Confinement,
         (variables, input): (&[(&str, String)], Option<&Secret>),
-    ) -> Result<Heard, NoAnswer> {
+    ) -> Result<CapturedRun, AttemptError> {
         let (output, reader) = OutputLog::new();
         let (to_keep, kept) = OutputLog::new();
-        let listener = Listener::new(to_keep, limits.log_bytes);
-        let job = Job {
+        let capture = OutputCapture::new(to_keep, limits.log_bytes);
+        let job = CommandJob {
             commands,
             workspace: self.workspace,
-            // What is kept is bounded; what is listened to is the end, too.
-            limits: Limits { log_bytes: u64::MAX, ..limits },
+            // The stored output is bounded; the diagnosis reads to the end.
+            limits: CommandLimits { log_bytes: u64::MAX, ..limits },
             output,
             cancellation: &self.assignment.cancellation,
-            ground,
+            confinement,
             variables,
             input,
         };
         let (report, last_words, ()) = tokio::join!(
             self.reproduce.runner.run(job),
-            listener.listen(reader),
+            capture.capture(reader),
             relay(kept, self.assignment.log.clone()),
         );
-        let report = report.map_err(|error| NoAnswer::Later(with_causes(&error)))?;
-        whether_it_counts(&report)?;
-        Ok(Heard { report, last_words })
+        let report = report.map_err(|error| AttemptError::Later(with_causes(&error)))?;
+        check_counts(&report)?;
+        Ok(CapturedRun { report, last_words })
     }
 }
 
-/// A run that was stopped, or whose sandbox could not be made, says nothing about the commit.
-fn whether_it_counts(report: &CommandReport) -> Result<(), NoAnswer> {
-    if let Outcome::Cancelled { reason } = report.outcome {
+/// Returns an error for a run that was stopped, or whose sandbox failed: it proves nothing about
+/// the commit.
+fn check_counts(report: &CommandReport) -> Result<(), AttemptError> {
+    if let RunOutcome::Cancelled { reason } = report.outcome {
         return Err(match reason {
-            CancelReason::WorkerStopping | CancelReason::LeaseLost => NoAnswer::HandedBack,
-            CancelReason::Operator => NoAnswer::Later(report.to_string()),
+            CancelReason::WorkerStopping | CancelReason::LeaseLost => AttemptError::HandedBack,
+            CancelReason::Operator => AttemptError::Later(report.to_string()),
         });
     }
     // The machine's own trouble; a task's own limits are an answer.
     let shortage = matches!(
         report.outcome,
-        Outcome::MachineOutOfMemory { .. } | Outcome::MachineOutOfDisk { .. }
+        RunOutcome::MachineOutOfMemory { .. } | RunOutcome::MachineOutOfDisk { .. }
     );
     if shortage {
-        return Err(NoAnswer::Later(report.to_string()));
+        return Err(AttemptError::Later(report.to_string()));
     }
-    let last = report.commands.last().filter(|run| run.ended == Ended::ExitCode(FAILED));
+    let last = report.commands.last().filter(|run| run.ended == ProcessExit::ExitCode(FAILED));
     match last.and_then(|run| run.tail.lines().rfind(|line| line.starts_with(FAILURE_MARK))) {
-        Some(line) => Err(NoAnswer::Later(line.to_owned())),
+        Some(line) => Err(AttemptError::Later(line.to_owned())),
         None => Ok(()),
     }
 }

@@ -115,8 +115,8 @@ const OBSOLETE_PACKET: i32 = 10;
 /// The part of a socket's type that is no flag.
 const SOCKET_TYPE: u64 = 0xf;
 
-/// Said not to exist, so that programs do what they did before these were invented. What `clone3`
-/// is asked for can't be looked at by a filter.
+/// Refused with ENOSYS, so that programs fall back to older calls. A filter can't inspect the
+/// arguments of `clone3`.
 const UNKNOWN: [i64; 4] = [
     libc::SYS_clone3,
     libc::SYS_io_uring_enter,
@@ -124,7 +124,7 @@ const UNKNOWN: [i64; 4] = [
     libc::SYS_io_uring_setup,
 ];
 
-/// Every kind of namespace: CLONE_NEWTIME has no meaning for clone.
+/// Every kind of namespace. CLONE_NEWTIME has no meaning for clone.
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
@@ -134,10 +134,10 @@ const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWNET) as u64;
 
 type Calls = BTreeMap<i64, Vec<SeccompRule>>;
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type SeccompResult<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Refuses them from here on, in this process and all that it starts.
-pub(super) fn restrict(plan: &Plan) -> Result<()> {
+/// Refuses these calls from here on, in this process and all its descendants.
+pub(super) fn restrict(plan: &Plan) -> SeccompResult<()> {
     apply(refused()?, libc::EPERM)?;
     if !plan.has_namespaces() {
         apply(all_of(&SHARED), libc::EPERM)?;
@@ -156,7 +156,7 @@ pub(super) fn restrict(plan: &Plan) -> Result<()> {
     apply(protocol_options()?, libc::ENOPROTOOPT)
 }
 
-fn refused() -> Result<Calls> {
+fn refused() -> SeccompResult<Calls> {
     let mut calls = all_of(&REFUSED);
     // x32's own: with the bit below, and on older kernels without it.
     calls.extend(
@@ -166,12 +166,12 @@ fn refused() -> Result<Calls> {
             .flatten(),
     );
     calls.insert(libc::SYS_clone, with_any_flag(0, NAMESPACES)?);
-    // Nobody types into a terminal from in here.
+    // Commands must not inject terminal input.
     let type_in = [libc::TIOCSTI, libc::TIOCLINUX];
     let rules = type_in.map(|request| when([number(1, Eq, request)?]));
-    calls.insert(libc::SYS_ioctl, rules.into_iter().collect::<Result<_>>()?);
-    // The limit on resident memory is the label by which a run's processes are found, and limits of
-    // others are theirs.
+    calls.insert(libc::SYS_ioctl, rules.into_iter().collect::<SeccompResult<_>>()?);
+    // The limit on resident memory is the label that identifies a run's processes, and limits of
+    // other processes are off limits.
     let label = u64::from(libc::RLIMIT_RSS);
     calls.insert(libc::SYS_setrlimit, vec![when([number(0, Eq, label)?])?]);
     let of_label = when([number(1, Eq, label)?, pointer_is_set(2)?])?;
@@ -181,7 +181,7 @@ fn refused() -> Result<Calls> {
 }
 
 /// What can be done to processes that are not the sandbox's, and that only a different user stops.
-fn of_other_processes() -> Result<Calls> {
+fn of_other_processes() -> SeccompResult<Calls> {
     let mut calls = Calls::new();
     for (call, argument) in OF_ONE_PROCESS {
         calls.insert(call, vec![when([number(argument, Ne, 0)?])?]);
@@ -193,7 +193,7 @@ fn of_other_processes() -> Result<Calls> {
 }
 
 /// All protocols of the internet but plain TCP and UDP: the rules on ports know no other.
-fn protocols() -> Result<Calls> {
+fn protocols() -> SeccompResult<Calls> {
     let mut rules = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
         let family = || number(0, Eq, family.unsigned_abs().into());
@@ -218,34 +218,34 @@ fn protocols() -> Result<Calls> {
 }
 
 /// Connecting by sending, which no rule on ports sees.
-fn fast_open() -> Result<Calls> {
+fn fast_open() -> SeccompResult<Calls> {
     let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
     let sends = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
     sends.into_iter().map(|(call, flags)| Ok((call, with_any_flag(flags, flag)?))).collect()
 }
 
 /// Options that make a TCP socket connect later, or turn it into another kind.
-fn protocol_options() -> Result<Calls> {
+fn protocol_options() -> SeccompResult<Calls> {
     let tcp = u64::from(libc::IPPROTO_TCP.unsigned_abs());
     let options = [libc::TCP_FASTOPEN_CONNECT, libc::TCP_ULP];
     let rules = options
         .map(|option| when([number(1, Eq, tcp)?, number(2, Eq, option.unsigned_abs().into())?]));
-    Ok(Calls::from([(libc::SYS_setsockopt, rules.into_iter().collect::<Result<_>>()?)]))
+    Ok(Calls::from([(libc::SYS_setsockopt, rules.into_iter().collect::<SeccompResult<_>>()?)]))
 }
 
-/// All families of sockets but those that can be kept inside.
-fn sockets(plan: &Plan) -> Result<Calls> {
+/// Refuses all socket families that can't be confined.
+fn sockets(plan: &Plan) -> SeccompResult<Calls> {
     let mut allowed = vec![libc::AF_NETLINK];
     if plan.socket_files {
         allowed.push(libc::AF_UNIX);
     }
-    // Without a network of its own, loopback and UDP can't be told from the world.
+    // Without a separate network, loopback and UDP can't be told from the outside.
     if plan.own_network() || matches!(plan.network, Network::Ports(_)) {
         allowed.extend([libc::AF_INET, libc::AF_INET6]);
     }
     let is_not = |family: &i32| number(0, Ne, family.unsigned_abs().into());
-    let other_family = when(allowed.iter().map(is_not).collect::<Result<Vec<_>>>()?)?;
-    // Of the kernel's own news, those about the network's addresses and no others.
+    let other_family = when(allowed.iter().map(is_not).collect::<SeccompResult<Vec<_>>>()?)?;
+    // Of netlink, only the family about the network's addresses.
     let netlink = number(0, Eq, libc::AF_NETLINK.unsigned_abs().into())?;
     let other_news = when([netlink, number(2, Ne, libc::NETLINK_ROUTE.unsigned_abs().into())?])?;
     let mut calls = Calls::from([(libc::SYS_socket, vec![other_family, other_news])]);
@@ -253,7 +253,7 @@ fn sockets(plan: &Plan) -> Result<Calls> {
         // One of a pair is connected, and a datagram can all the same be sent to any other socket.
         let datagrams = [libc::SOCK_DGRAM, libc::SOCK_RAW]
             .map(|kind| when([number(1, MaskedEq(SOCKET_TYPE), kind.unsigned_abs().into())?]));
-        calls.insert(libc::SYS_socketpair, datagrams.into_iter().collect::<Result<_>>()?);
+        calls.insert(libc::SYS_socketpair, datagrams.into_iter().collect::<SeccompResult<_>>()?);
     }
     Ok(calls)
 }
@@ -262,25 +262,25 @@ fn all_of(calls: &[i64]) -> Calls {
     calls.iter().map(|call| (*call, Vec::new())).collect()
 }
 
-fn with_any_flag(argument: u8, flags: u64) -> Result<Vec<SeccompRule>> {
+fn with_any_flag(argument: u8, flags: u64) -> SeccompResult<Vec<SeccompRule>> {
     let each = (0..u64::BITS).map(|bit| 1 << bit).filter(|flag| flags & flag != 0);
     each.map(|flag| when([number(argument, MaskedEq(flag), flag)?])).collect()
 }
 
-fn when(all: impl Into<Vec<SeccompCondition>>) -> Result<SeccompRule> {
+fn when(all: impl Into<Vec<SeccompCondition>>) -> SeccompResult<SeccompRule> {
     Ok(SeccompRule::new(all.into())?)
 }
 
-/// An argument of which the kernel looks at 32 bits.
-fn number(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompCondition> {
+/// Compares an argument of which the kernel reads 32 bits.
+fn number(argument: u8, compare: SeccompCmpOp, value: u64) -> SeccompResult<SeccompCondition> {
     Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value)?)
 }
 
-fn pointer_is_set(argument: u8) -> Result<SeccompCondition> {
+fn pointer_is_set(argument: u8) -> SeccompResult<SeccompCondition> {
     Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Qword, Ne, 0)?)
 }
 
-fn apply(calls: Calls, error: i32) -> Result<()> {
+fn apply(calls: Calls, error: i32) -> SeccompResult<()> {
     let refuse = SeccompAction::Errno(error.unsigned_abs());
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let calls = with_other_numbers(calls);
@@ -289,7 +289,7 @@ fn apply(calls: Calls, error: i32) -> Result<()> {
     apply_filter(&filter).map_err(|error| format!("failed to filter system calls: {error}").into())
 }
 
-/// On x86-64 each call has a second number, with this bit, which a filter sees as another call.
+/// On x86-64 each call has a second number with this bit, which a filter sees as another call.
 fn with_other_numbers(calls: Calls) -> Calls {
     const X32: i64 = 0x4000_0000;
     if !cfg!(target_arch = "x86_64") {

@@ -28,7 +28,7 @@ use nix::unistd::geteuid;
 use super::plan::{Namespaces, Plan};
 use super::{calls, files, namespaces, privileges, root};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type EntryResult<T> = std::result::Result<T, Box<dyn Error>>;
 
 const OUTER: &str = "sandbox-exec";
 const INNER: &str = "sandbox-init";
@@ -36,10 +36,10 @@ const INNER: &str = "sandbox-init";
 /// The exit code when the sandbox could not be made. What it says then starts with [`FAILURE_MARK`].
 pub const FAILED: i32 = 125;
 
-/// What the last words of a sandbox that could not be made start with.
+/// The prefix of the message of a sandbox that could not be created.
 pub const FAILURE_MARK: &str = "greenline sandbox: ";
 
-/// What this program is started with to run `command` by `plan`.
+/// Returns the arguments with which this program runs `command` by `plan`.
 pub(super) fn arguments(plan: &Plan, command: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     // A plan holds numbers and paths of the settings, which are text.
     let plan = serde_json::to_string(plan).unwrap_or_default();
@@ -52,14 +52,14 @@ pub(super) fn arguments(plan: &Plan, command: impl IntoIterator<Item = OsString>
 pub fn entry() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let verb = arguments.next()?;
-    let stage: fn(&Plan, &OsStr, &[OsString]) -> Result<i32> = match verb.to_str()? {
+    let stage: fn(&Plan, &OsStr, &[OsString]) -> EntryResult<i32> = match verb.to_str()? {
         OUTER => outer,
         INNER => inner,
         _ => return None,
     };
     let arguments: Vec<OsString> = arguments.collect();
     let code = run(stage, &arguments).unwrap_or_else(|error| {
-        // The one place where it can be said: the command's own output.
+        // The command's output is the only channel for this message.
         let _ = writeln!(std::io::stderr(), "{FAILURE_MARK}{error}");
         FAILED
     });
@@ -67,9 +67,9 @@ pub fn entry() -> Option<ExitCode> {
 }
 
 fn run(
-    stage: fn(&Plan, &OsStr, &[OsString]) -> Result<i32>,
+    stage: fn(&Plan, &OsStr, &[OsString]) -> EntryResult<i32>,
     arguments: &[OsString],
-) -> Result<i32> {
+) -> EntryResult<i32> {
     let [plan, command @ ..] = arguments else { return Err("no plan was given".into()) };
     let read: Plan = serde_json::from_slice(plan.as_encoded_bytes())
         .map_err(|error| format!("the plan can't be read: {error}"))?;
@@ -79,7 +79,7 @@ fn run(
 /// The keeper, or the command itself where there are no namespaces.
 ///
 /// Root prepares what only root can; other people's code runs after [`become_the_tasks_user`] alone.
-fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> Result<i32> {
+fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
     privileges::keep_limits(&plan.limits);
     privileges::give_up_new_ones()?;
     if let Some(user) = plan.user {
@@ -105,7 +105,7 @@ fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> Result<i32> {
 }
 
 /// The first process inside of the namespaces.
-fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> Result<i32> {
+fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> EntryResult<i32> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     privileges::limit_threads(plan.limits.threads);
     root::change(plan)?;
@@ -116,14 +116,14 @@ fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> Result<i32> {
         prctl::set_pdeathsig(Signal::SIGKILL)?;
     }
     shut_in(plan)?;
-    // Commands are of the same user, and init is none of their business.
+    // Commands have the same user, and must not access init.
     prctl::set_dumpable(false)?;
     let child = program(plan, command)?.spawn()?;
     adopt_until_ended(child.id().cast_signed())
 }
 
 /// Leaves root for good. What is not root's own already stays as it is.
-fn become_the_tasks_user(plan: &Plan) -> Result<()> {
+fn become_the_tasks_user(plan: &Plan) -> EntryResult<()> {
     match plan.user {
         Some(user) => privileges::become_user(user),
         None if geteuid().is_root() => Err("root was given no user to run this as".into()),
@@ -132,21 +132,21 @@ fn become_the_tasks_user(plan: &Plan) -> Result<()> {
 }
 
 /// What is the same with and without namespaces. From here on there is no way back.
-fn shut_in(plan: &Plan) -> Result<()> {
+fn shut_in(plan: &Plan) -> EntryResult<()> {
     privileges::drop_all()?;
     files::restrict(plan)?;
     calls::restrict(plan)
 }
 
-fn program(plan: &Plan, command: &[OsString]) -> Result<Command> {
+fn program(plan: &Plan, command: &[OsString]) -> EntryResult<Command> {
     let [program, arguments @ ..] = command else { return Err("no command was given".into()) };
     let mut command = Command::new(program);
     command.args(arguments).current_dir(plan.work());
     Ok(command)
 }
 
-/// Reaps everyone who ends, until the command does.
-fn adopt_until_ended(command: i32) -> Result<i32> {
+/// Reaps every ended process until the command ends.
+fn adopt_until_ended(command: i32) -> EntryResult<i32> {
     loop {
         match wait()? {
             WaitStatus::Exited(pid, code) if pid.as_raw() == command => return Ok(code),

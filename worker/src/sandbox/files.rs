@@ -1,7 +1,7 @@
-//! Which files a command may use, and the Landlock rules that hold it to that.
+//! The files that a command may use, and the Landlock rules that enforce it.
 //!
-//! The list is of what is allowed. The system's programs and libraries, and the parts of /etc
-//! without which they don't work; no home directory, no /var, no /run, no other part of /etc.
+//! This is an allow list: the system's programs and libraries, and the parts of /etc that they
+//! need; no home directory, no /var, no /run, no other part of /etc.
 
 use std::error::Error;
 use std::fs;
@@ -16,7 +16,7 @@ use landlock::{
 use super::plan::{Network, Plan};
 use crate::workspace::Parts;
 
-/// The newest rules that are asked for; what the kernel does not know is left out.
+/// The newest rules to request; the kernel ignores those it does not know.
 pub(super) const NEWEST: ABI = ABI::V9;
 
 /// Programs and libraries.
@@ -32,7 +32,7 @@ const SYSTEM: [&str; 9] = [
     "/sys/devices/system/cpu",
 ];
 
-/// What programs look up: names, certificates, times, which of several programs is meant.
+/// Configuration that programs read: names, certificates, times, alternatives.
 const LOOKED_UP: [&str; 34] = [
     "alternatives",
     "bash.bashrc",
@@ -70,13 +70,13 @@ const LOOKED_UP: [&str; 34] = [
     "timezone",
 ];
 
-/// Devices that hold nothing.
+/// Devices without content.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
-/// Ports of name servers, which go with every network.
+/// The port of name servers, which every network allows.
 const NAMES: u16 = 53;
 
-/// What may be read and run, as far as it is there.
+/// Returns the existing paths that may be read and executed.
 pub(super) fn readable(plan: &Plan) -> Vec<PathBuf> {
     let system = SYSTEM.map(PathBuf::from).into_iter();
     let looked_up = LOOKED_UP.map(|name| Path::new("/etc").join(name)).into_iter();
@@ -95,12 +95,12 @@ pub(super) fn devices() -> Vec<PathBuf> {
     DEVICES.map(|name| Path::new("/dev").join(name)).into_iter().collect()
 }
 
-/// Holds this process, and all that it starts, to the plan.
+/// Confines this process and all its descendants to the plan.
 pub(super) fn restrict(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?;
-    // A network of its own needs no rules; without one, loopback can't be told from the rest.
+    // A separate network needs no rules; without one, loopback can't be told from the outside.
     if !plan.own_network() {
         rules = rules.handle_access(AccessNet::from_all(NEWEST))?;
     }

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 
 pub use entry::{FAILED, FAILURE_MARK, entry};
 pub(crate) use plan::{KernelLimits, Namespaces, Network, Plan};
-pub use probe::{Found, Layers, NoIsolation};
+pub use probe::{SandboxLayers, SandboxProbe, SandboxUnavailable};
 pub use reachable::Closed;
 
 use greenline_runtime::user_range::UserRange;
@@ -50,19 +50,19 @@ use crate::egress::Egress;
 use crate::task_user::{NoTaskUser, TaskUserId};
 use crate::workspace::Workspace;
 
-/// How this program is started to shut itself in.
+/// The program that confines itself before it runs a command.
 #[derive(Debug, Clone)]
 pub struct Launcher(PathBuf);
 
 impl Launcher {
-    /// This program, also after its file was replaced by a newer one. Its `main` has to call
+    /// Uses this program, even after its file was replaced by a newer one. Its `main` must call
     /// [`entry`] before anything else.
     #[must_use]
     pub fn this_program() -> Self {
         Self("/proc/self/exe".into())
     }
 
-    /// Another program that does, for tests.
+    /// Uses another program, for tests.
     #[must_use]
     pub fn program(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -71,8 +71,8 @@ impl Launcher {
 
 /// What commands in the sandbox may reach beyond the usual, and as whom.
 #[derive(Debug, Clone, Default)]
-pub struct Reach {
-    /// Files and directories that they may read and run: toolchains.
+pub struct SandboxAccess {
+    /// Files and directories that they may read and execute: toolchains.
     pub read: Vec<PathBuf>,
     /// Hosts that they may reach during `setup`, where there are namespaces.
     pub egress: Egress,
@@ -106,12 +106,12 @@ impl Outbound {
     }
 }
 
-/// Which walls there are.
+/// The active layers of isolation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isolation {
-    /// The version of Landlock's rules that the kernel knows.
+    /// The kernel's Landlock ABI version.
     pub landlock: i32,
-    /// Whether there are namespaces too.
+    /// Namespaces are available.
     pub namespaces: bool,
     /// Whether each task has a user of its own.
     pub task_users: bool,
@@ -124,10 +124,10 @@ impl fmt::Display for Isolation {
 }
 
 impl Isolation {
-    /// The first ABI that can keep commands from the sockets of others in the file system.
+    /// The first ABI that restricts connections to sockets in the file system.
     const RULES_FOR_SOCKET_FILES: i32 = 9;
 
-    /// The walls by name, for those whom versions don't interest.
+    /// Names the layers without versions.
     #[must_use]
     pub fn walls(self) -> String {
         format!("landlock {}", self.beside_landlock())
@@ -137,7 +137,7 @@ impl Isolation {
         if self.namespaces { "+ namespaces" } else { "alone" }
     }
 
-    /// What commands can still reach here and should not.
+    /// Lists what commands can still reach here and should not.
     #[must_use]
     pub fn gaps(self) -> Vec<&'static str> {
         let alone = !self.namespaces;
@@ -162,7 +162,7 @@ impl Isolation {
         gaps.into_iter().filter(|(open, _)| *open).map(|(_, gap)| gap).collect()
     }
 
-    /// What ordinary work misses here, because it could not be allowed safely.
+    /// Lists what ordinary work lacks here, because it could not be allowed safely.
     #[must_use]
     pub fn costs(self) -> Vec<&'static str> {
         let mut costs = Vec::new();
@@ -176,7 +176,7 @@ impl Isolation {
         costs
     }
 
-    /// Whether unix sockets can be allowed.
+    /// Returns `true` if unix sockets can be allowed.
     fn socket_files(self) -> bool {
         self.namespaces || self.landlock >= Self::RULES_FOR_SOCKET_FILES
     }
@@ -186,14 +186,13 @@ impl Isolation {
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     launcher: Launcher,
-    reach: Reach,
+    reach: SandboxAccess,
     isolation: Isolation,
     namespaces: Namespaces,
     users: Option<UserRange>,
 }
 
 impl Sandbox {
-    /// Which walls it has.
     #[must_use]
     pub fn isolation(&self) -> Isolation {
         self.isolation
@@ -229,7 +228,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The program that runs `command` by `sh -c` in here, and its arguments.
+    /// Returns the program that runs `command` by `sh -c` in this sandbox, and its arguments.
     pub(crate) fn invocation(
         &self,
         workspace: &Workspace,

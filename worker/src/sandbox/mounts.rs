@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
 
-use super::root::Result;
+use super::root::RootResult;
 
 /// One line of mountinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) fn restrict(
     table: &Path,
     root: &Path,
     more: impl Fn(&Path) -> Option<MsFlags>,
-) -> Result<()> {
+) -> RootResult<()> {
     let text = fs::read(table).map_err(|error| format!("failed to read the mounts: {error}"))?;
     let nothing = None::<&str>;
     for Mount { place, flags } in parse(&text).into_iter().filter(|it| it.place.starts_with(root)) {

@@ -11,8 +11,8 @@ use super::plan::{Namespaces, Network, Plan};
 use super::{loopback, privileges};
 use crate::egress;
 
-/// Moves this process, which has one thread, into namespaces of its own. Those of its children's
-/// processes begin with the next child.
+/// Moves this process, which has one thread, into new namespaces. Those for child processes begin
+/// with the next child.
 pub(super) fn enter(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(kinds(plan)).map_err(|error| format!("failed to make namespaces: {error}"))?;

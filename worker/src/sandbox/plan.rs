@@ -1,4 +1,4 @@
-//! What the worker tells the process that shuts itself in.
+//! The plan that the worker passes to the confined process.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::egress::Listeners;
 use crate::task_user::TaskUserId;
 
-/// What a command may do on the network.
+/// The network access of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Network {
-    /// Nothing; with namespaces, its own loopback.
+    /// None; with namespaces, a separate loopback.
     Off,
     /// Connect to these TCP ports, wherever, and ask name servers: without namespaces.
     Ports(Vec<u16>),
@@ -19,7 +19,7 @@ pub(crate) enum Network {
     Relayed(Listeners),
 }
 
-/// Limits that the kernel keeps for each process, or for each user.
+/// Limits that the kernel enforces per process or per user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KernelLimits {
     /// The largest file.
@@ -28,7 +28,7 @@ pub(crate) struct KernelLimits {
     pub(crate) open_files: u64,
     /// Processes and threads.
     pub(crate) threads: u64,
-    /// The label by which a run's processes are found: see `command::process_tree`.
+    /// The label that identifies a run's processes: see `command::process_tree`.
     pub(crate) tag_bytes: u64,
 }
 
@@ -44,17 +44,17 @@ pub(crate) enum Namespaces {
     ByUser,
 }
 
-/// What is allowed. It stands on a command line, for everyone on this machine to read.
+/// The allowed access. It stands on a command line that every user of this machine can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) namespaces: Namespaces,
     /// The user that the command runs as, where the worker is root.
     pub(crate) user: Option<TaskUserId>,
-    /// Whether unix sockets can be told apart, and so be allowed.
+    /// Unix sockets can be distinguished, and so be allowed.
     pub(crate) socket_files: bool,
     /// The directory that holds `work`, `home` and `tmp`.
     pub(crate) workspace: PathBuf,
-    /// What may be read beside the system's own.
+    /// Readable paths beside the system's own.
     pub(crate) read: Vec<PathBuf>,
     pub(crate) network: Network,
     pub(crate) limits: KernelLimits,
@@ -70,7 +70,7 @@ impl Plan {
         self.namespaces != Namespaces::None
     }
 
-    /// Whether it gets a network of its own.
+    /// Returns `true` if the command gets a separate network.
     pub(super) fn own_network(&self) -> bool {
         self.has_namespaces() && !matches!(self.network, Network::Ports(_))
     }

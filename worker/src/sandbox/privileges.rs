@@ -16,7 +16,7 @@ use rustix::thread::{
 use super::plan::KernelLimits;
 use crate::task_user::TaskUserId;
 
-/// No setuid program gives anything any more.
+/// Makes setuid programs ineffective.
 pub(super) fn give_up_new_ones() -> Result<(), Box<dyn Error>> {
     prctl::set_no_new_privs()
         .map_err(|error| format!("failed to give up new privileges: {error}").into())
@@ -58,7 +58,7 @@ fn ids(user: TaskUserId) -> (Uid, Gid) {
     (Uid::from_raw(user.get()), Gid::from_raw(user.get()))
 }
 
-/// Keeps those of a new user namespace over exec, for init to build its file tree.
+/// Keeps the capabilities of a new user namespace over exec, for init to build its file tree.
 pub(super) fn hand_on() -> rustix::io::Result<()> {
     let held = capabilities(None)?;
     set_capabilities(None, CapabilitySets { inheritable: held.permitted, ..held })?;
@@ -68,14 +68,14 @@ pub(super) fn hand_on() -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// Gives up all capabilities, also for root: none can be had again by exec.
+/// Gives up all capabilities, even as root: no exec restores them.
 pub(super) fn drop_all() -> Result<(), Box<dyn Error>> {
-    let said = |what: &str, error: rustix::io::Errno| format!("failed to drop {what}: {error}");
-    clear_ambient_capability_set().map_err(|error| said("ambient capabilities", error))?;
+    let describe = |what: &str, error: rustix::io::Errno| format!("failed to drop {what}: {error}");
+    clear_ambient_capability_set().map_err(|error| describe("ambient capabilities", error))?;
     empty_bounding_set()?;
     let none = CapabilitySet::empty();
     let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, nothing).map_err(|error| said("capabilities", error))?;
+    set_capabilities(None, nothing).map_err(|error| describe("capabilities", error))?;
     Ok(())
 }
 
@@ -85,22 +85,22 @@ fn empty_bounding_set() -> Result<(), Box<dyn Error>> {
         capabilities(None).map_err(|error| format!("failed to read capabilities: {error}"))?;
     if held.effective.contains(CapabilitySet::SETPCAP) {
         for one in CapabilitySet::all().iter() {
-            // Those that this kernel does not know yet.
+            // This kernel does not know them.
             let _unknown = remove_capability_from_bounding_set(one);
         }
     }
     Ok(())
 }
 
-/// Sets what the kernel limits per process. Where the worker itself runs under a lower limit, that
-/// one stays.
+/// Sets the kernel's per-process limits. If the worker itself runs under a lower limit, that one
+/// stays.
 pub(super) fn keep_limits(limits: &KernelLimits) {
     lower(Resource::RLIMIT_CORE, 0);
     lower(Resource::RLIMIT_FSIZE, limits.file_bytes);
     lower(Resource::RLIMIT_NOFILE, limits.open_files);
     lower(Resource::RLIMIT_RSS, limits.tag_bytes);
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
-    // The kernel, when it runs out of memory itself, should pick a command and not the worker.
+    // If the kernel runs out of memory, it should pick a command, not the worker.
     let _best_effort = fs::write("/proc/self/oom_score_adj", "500");
 }
 
@@ -109,17 +109,17 @@ pub(super) fn limit_threads(most: u64) {
     lower(Resource::RLIMIT_NPROC, most);
 }
 
-/// Bounds the numbers that processes in here can have, and so their count, root or not. Linux 6.14
-/// and later have such a bound for each namespace; before, this changes nothing.
+/// Bounds the process numbers inside, and so their count, even for root. Linux 6.14 and later have
+/// such a bound per namespace; on older kernels this changes nothing.
 pub(super) fn limit_process_numbers(most: u64) {
-    // In the namespace that is the whole machine this would be the whole machine's.
+    // In the initial namespace this would affect the whole machine.
     const LEAST: u64 = 400;
     if std::process::id() == 1 && supports_own_numbers() {
         let _best_effort = fs::write("/proc/sys/kernel/pid_max", most.max(LEAST).to_string());
     }
 }
 
-/// Before 6.14 there is one such number for all namespaces.
+/// Before 6.14 all namespaces share one bound.
 fn supports_own_numbers() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut parts = release.split(['.', '-']).map_while(|part| part.trim().parse::<u32>().ok());

@@ -1,8 +1,8 @@
-//! Finding out, once, what this machine allows: by doing it.
+//! Finds out once what this machine allows, by trying it.
 //!
-//! Kernels, containers and security modules forbid namespaces in a dozen ways, and reading their
-//! switches has been wrong before. So a child is shut in and tries to get out, and what it could
-//! not do counts.
+//! Kernels, containers and security modules forbid namespaces in many ways, and reading their
+//! switches has been wrong before. So a child confines itself and tries to get out; the result
+//! counts.
 
 use std::fs;
 use std::io;
@@ -18,36 +18,35 @@ use super::entry::{FAILURE_MARK, arguments};
 use super::files::NEWEST;
 use super::plan::{KernelLimits, Namespaces, Network};
 use super::reachable::{self, Closed};
-use super::{Isolation, Launcher, Reach, Sandbox};
+use super::{Isolation, Launcher, Sandbox, SandboxAccess};
 use crate::egress::Listeners;
 use crate::handler::with_causes;
 use crate::task_user::{NoTaskUser, TaskUser, TaskUsers, obstacle, range_here};
 use crate::workspace::Parts;
 
-/// Which walls to try.
+/// The layers to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layers {
+pub enum SandboxLayers {
     /// As many as there are.
     All,
     /// Landlock alone, as if the machine had no namespaces.
     LandlockAlone,
 }
 
-/// A sandbox that holds, and why it is not a better one.
+/// A sandbox that holds, and the reason why it is not a better one.
 #[derive(Debug, Clone)]
-pub struct Found {
-    /// The sandbox.
+pub struct SandboxProbe {
     pub sandbox: Sandbox,
-    /// What was in the way of namespaces, if they are not there.
+    /// The reason why namespaces are missing, if they are.
     pub no_namespaces: Option<String>,
     /// What was to be read and can't be entered by the tasks' users.
     pub closed: Vec<Closed>,
 }
 
-/// Why there is no sandbox at all.
+/// The reason why there is no sandbox at all.
 #[derive(Debug, thiserror::Error)]
-pub enum NoIsolation {
-    /// The kernel has none of the rules everything else rests on.
+pub enum SandboxUnavailable {
+    /// The kernel lacks Landlock, on which everything else rests.
     #[error("this kernel has no Landlock")]
     NoLandlock,
     /// The worker is root, and can't give tasks users of their own.
@@ -56,28 +55,32 @@ pub enum NoIsolation {
     /// The worker is root, and its tasks' users can't get to their workspaces.
     #[error("this worker is root, and {0}")]
     ClosedWorkspaces(Closed),
-    /// It has, and a child that was shut in got out or could not work.
+    /// A confined child got out or could not work.
     #[error("Landlock does not hold here: {0}")]
     DoesNotHold(String),
-    /// It could not be tried.
+    /// The trial itself failed.
     #[error("failed to try it in a temporary directory")]
     NotTried(#[source] io::Error),
 }
 
-/// What the child tries: to be at home, and to read what is not its own.
+/// The trial: write in the workspace, and read a foreign file.
 const TRIAL: &str = "echo inside >\"$1/work/own\" && ! cat \"$2\" 2>/dev/null && echo kept";
 
 impl Sandbox {
-    /// Finds the best sandbox that holds here, by trying. Blocks for as long as a few programs take
-    /// to start.
+    /// Finds the best sandbox that holds here, by trying. Blocks while a few programs start.
     ///
     /// # Errors
-    /// When nothing holds: then nobody else's code should run here.
-    pub fn find(launcher: Launcher, reach: Reach, layers: Layers) -> Result<Found, NoIsolation> {
-        let landlock = landlock_abi().ok_or(NoIsolation::NoLandlock)?;
+    ///
+    /// When nothing holds: then no foreign code should run here.
+    pub fn find(
+        launcher: Launcher,
+        reach: SandboxAccess,
+        layers: SandboxLayers,
+    ) -> Result<SandboxProbe, SandboxUnavailable> {
+        let landlock = landlock_abi().ok_or(SandboxUnavailable::NoLandlock)?;
         let users = geteuid().is_root().then(|| reach.users.unwrap_or_else(range_here));
         if let Some(why) = users.and_then(obstacle) {
-            return Err(NoIsolation::NoUsers(why));
+            return Err(SandboxUnavailable::NoUsers(why));
         }
         let mut no_namespaces = None;
         for namespaces in candidates(layers, users.is_some()) {
@@ -95,7 +98,7 @@ impl Sandbox {
             let sandbox = Self { launcher, reach, isolation, namespaces, users };
             match sandbox.closed_workspaces() {
                 Some(closed) if namespaces == Namespaces::None => {
-                    return Err(NoIsolation::ClosedWorkspaces(closed));
+                    return Err(SandboxUnavailable::ClosedWorkspaces(closed));
                 }
                 Some(closed) => {
                     no_namespaces = no_namespaces.or(Some(closed.to_string()));
@@ -103,15 +106,15 @@ impl Sandbox {
                 }
                 None => {}
             }
-            match sandbox.hold().map_err(NoIsolation::NotTried)? {
-                Ok(()) => return Ok(Found { sandbox, no_namespaces, closed }),
+            match sandbox.hold().map_err(SandboxUnavailable::NotTried)? {
+                Ok(()) => return Ok(SandboxProbe { sandbox, no_namespaces, closed }),
                 Err(why) if namespaces == Namespaces::None => {
-                    return Err(NoIsolation::DoesNotHold(why));
+                    return Err(SandboxUnavailable::DoesNotHold(why));
                 }
                 Err(why) => no_namespaces = no_namespaces.or(Some(why)),
             }
         }
-        Err(NoIsolation::NoLandlock)
+        Err(SandboxUnavailable::NoLandlock)
     }
 
     /// Shuts a child in, once with each kind of network, and returns what was wrong.
@@ -179,9 +182,9 @@ impl Sandbox {
 }
 
 /// The kinds of sandbox to try, the best one first.
-fn candidates(layers: Layers, is_root: bool) -> Vec<Namespaces> {
+fn candidates(layers: SandboxLayers, is_root: bool) -> Vec<Namespaces> {
     let mut all = vec![Namespaces::None];
-    if layers == Layers::All {
+    if layers == SandboxLayers::All {
         all.insert(0, Namespaces::ByUser);
         if is_root {
             all.insert(0, Namespaces::ByRoot);
@@ -194,8 +197,8 @@ fn judge(output: &Output) -> Result<(), String> {
     if output.status.success() && output.stdout == b"kept\n" {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let why = said.lines().find_map(|line| line.strip_prefix(FAILURE_MARK));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let why = stderr.lines().find_map(|line| line.strip_prefix(FAILURE_MARK));
     Err(why.map_or_else(|| format!("the trial {}", output.status), str::to_owned))
 }
 
@@ -203,8 +206,8 @@ fn temporary() -> io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix("greenline-sandbox-").tempdir()
 }
 
-/// The version that the kernel says it has. Known only to a thread that has restricted itself, so
-/// one does, and ends.
+/// Returns the kernel's Landlock version. Only a thread that has restricted itself learns it, so a
+/// temporary thread does.
 fn landlock_abi() -> Option<i32> {
     let restricted = std::thread::spawn(|| {
         let rules = Ruleset::default().handle_access(AccessFs::from_all(NEWEST))?;

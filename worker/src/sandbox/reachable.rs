@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Reach;
+use super::SandboxAccess;
 
 const ENTER: u32 = 0o001;
 const LIST_AND_ENTER: u32 = 0o005;
@@ -32,12 +32,12 @@ impl fmt::Display for Closed {
 }
 
 /// The part of `reach` that others can read, and the rest.
-pub(super) fn by_others(reach: &Reach) -> (Reach, Vec<Closed>) {
+pub(super) fn by_others(reach: &SandboxAccess) -> (SandboxAccess, Vec<Closed>) {
     let judged = reach.read.iter().map(|path| (path, way_to(path).or_else(|| end_of(path))));
     let (open, closed): (Vec<_>, Vec<_>) = judged.partition(|(_, closed)| closed.is_none());
     let read = open.into_iter().map(|(path, _)| path.clone()).collect();
     let closed = closed.into_iter().filter_map(|(_, closed)| closed).collect();
-    (Reach { read, ..reach.clone() }, closed)
+    (SandboxAccess { read, ..reach.clone() }, closed)
 }
 
 /// The first directory above the path that others can't enter. What is not there yet is not closed.
@@ -78,8 +78,10 @@ mod tests {
             (directory(&top.join("home"), 0o700), directory(&top.join("opt"), 0o755));
         let tools = directory(&home.join("tools"), 0o755);
         let listed = directory(&open.join("listed"), 0o711);
-        let reach =
-            Reach { read: vec![tools.clone(), open.clone(), listed.clone()], ..Reach::default() };
+        let reach = SandboxAccess {
+            read: vec![tools.clone(), open.clone(), listed.clone()],
+            ..SandboxAccess::default()
+        };
         let (left, closed) = by_others(&reach);
         assert_eq!(left.read, std::slice::from_ref(&open));
         assert_eq!(closed[0], Closed { path: tools, by: home.clone(), mode: 0o700 });

@@ -26,7 +26,7 @@ use super::{files, mounts};
 use crate::egress;
 use crate::workspace::Parts;
 
-pub(super) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(super) type RootResult<T> = std::result::Result<T, Box<dyn Error>>;
 
 const OLD: &str = "/old";
 const NEW: &str = "/new";
@@ -48,13 +48,13 @@ enum Source<'a> {
 const WRITABLE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// Makes the new tree the root of this process, which is the first in its namespaces.
-pub(super) fn change(plan: &Plan) -> Result<()> {
-    // What is mounted in here stays in here.
+pub(super) fn change(plan: &Plan) -> RootResult<()> {
+    // Mounts inside stay inside.
     let nothing = None::<&str>;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
     let parts = Parts::open(&plan.workspace)
         .map_err(|error| format!("{error}: {}", plan.workspace.display()))?;
-    // Links may be absolute: they lead somewhere only as long as the root is the old one.
+    // Absolute links resolve only while the root is the old one.
     let visible = visible(plan, &parts);
     step_aside()?;
     bind(Path::new(NEW), Path::new(NEW))?;
@@ -117,7 +117,7 @@ fn own_files(plan: &Plan, read: &[PathBuf]) -> Vec<(PathBuf, String)> {
 }
 
 /// Puts an empty file system under everything; the old tree is then at [`OLD`].
-fn step_aside() -> Result<()> {
+fn step_aside() -> RootResult<()> {
     // Every machine has it, and no command may change it.
     const MEANWHILE: &str = "/proc";
     let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -132,7 +132,7 @@ fn step_aside() -> Result<()> {
 }
 
 /// Mounts the source at its place, with all that is mounted below it.
-fn show(source: &Source<'_>, place: &Path) -> Result<()> {
+fn show(source: &Source<'_>, place: &Path) -> RootResult<()> {
     let all = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
@@ -193,8 +193,8 @@ fn bind(source: &Path, target: &Path) -> nix::Result<()> {
     mount(Some(source), target, nothing, MsFlags::MS_BIND | MsFlags::MS_REC, nothing)
 }
 
-/// What every system has and each sandbox has its own of.
-fn furnish() -> Result<()> {
+/// Adds the parts that each sandbox has its own of.
+fn furnish() -> RootResult<()> {
     let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let terminals = "newinstance,ptmxmode=0666,mode=620";
     fs::create_dir_all(below(NEW, Path::new("/run")))?;
@@ -214,7 +214,7 @@ fn furnish() -> Result<()> {
     Ok(())
 }
 
-fn mount_new(kind: &str, place: &str, flags: MsFlags, options: &str) -> Result<()> {
+fn mount_new(kind: &str, place: &str, flags: MsFlags, options: &str) -> RootResult<()> {
     let target = below(NEW, Path::new(place));
     fs::create_dir_all(&target)?;
     mount(Some(kind), &target, Some(kind), flags, Some(options))
@@ -222,7 +222,7 @@ fn mount_new(kind: &str, place: &str, flags: MsFlags, options: &str) -> Result<(
 }
 
 /// Leaves the tree no more rights than its commands need.
-fn take_rights(plan: &Plan) -> Result<()> {
+fn take_rights(plan: &Plan) -> RootResult<()> {
     let devices = files::devices();
     let table = below(NEW, Path::new("/proc/self/mountinfo"));
     mounts::restrict(&table, Path::new(NEW), |place| {

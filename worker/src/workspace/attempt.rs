@@ -1,11 +1,11 @@
-//! One attempt at a task, as it names directories and processes.
+//! One attempt at a task, as directories and processes are named after it.
 //!
-//! Ids come from outside and may be `..`: only this type turns one into a path component, always
-//! with the fence behind it, so that no id can name a directory of its own choosing.
+//! Ids are foreign text and may be `..`: only this type turns one into a path component, always
+//! with the fence after it, so that no id can choose a directory name.
 
 use std::fmt;
 
-/// A task id together with the fence of the claim under which it runs.
+/// A task id with the fence of the claim under which it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TaskAttempt {
     id: String,
@@ -29,7 +29,6 @@ impl TaskAttempt {
         Ok(Self { id: id.to_owned(), fence })
     }
 
-    /// The task's id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

@@ -56,56 +56,52 @@ const PASSAGE_MODE: u32 = 0o711;
 /// The directory in which users' ids are locked, beside those of workers.
 const USERS: &str = "users";
 
-/// Why a workspace could not be had or removed, by what one can do about it.
+/// The reason why a workspace could not be created or removed, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
-    /// The workspaces use more than they may: wait for tasks to end, or raise the limit.
+    /// The workspaces exceed their limit: wait for tasks to end, or raise the limit.
     #[error(
         "the workspaces in {root} use {used}, limit {limit}: \
          wait for running tasks to end, or raise the limit"
     )]
     OverLimit {
-        /// The directory that all workspaces share.
+        /// The directory of all workspaces.
         root: PathBuf,
-        /// What they use, for people.
+        /// For people.
         used: String,
-        /// What they may use, for people.
+        /// For people.
         limit: String,
     },
     /// The file system is nearly full, whoever filled it: free some space.
     #[error("the disk of {root} is full: {free} free, {wanted} wanted: free some space there")]
     DiskFull {
-        /// The directory that all workspaces share.
+        /// The directory of all workspaces.
         root: PathBuf,
-        /// What is free, for people.
+        /// For people.
         free: String,
-        /// What should be, for people.
+        /// For people.
         wanted: String,
     },
-    /// This attempt has a workspace already: it is being run.
+    /// This attempt already has a workspace: it is running.
     #[error("attempt {0} already has a workspace")]
     InUse(TaskAttempt),
-    /// Another live process uses this owner name: start with another one.
+    /// Another living process uses this owner name: start with another one.
     #[error("{path} belongs to a worker that is running: use another worker id")]
     OwnerAlive {
         /// The owner's directory.
         path: PathBuf,
     },
-    /// Some of it could not be removed; it is tried again before the next workspace is created.
+    /// A part could not be removed; removal is retried before the next workspace is created.
     #[error("failed to remove {path}, which stays until it can be removed")]
     NotRemoved {
-        /// What was in the way.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// The file system refused: look at the path's permissions and its disk.
+    /// The file system refused: check the path's permissions and its disk.
     #[error("failed to use {path}")]
     Io {
-        /// Where.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -121,27 +117,29 @@ impl WorkspaceError {
 /// One worker's workspaces under a shared root.
 #[derive(Debug, Clone)]
 pub struct Workspaces {
-    shared: Arc<Shared>,
+    shared: Arc<WorkspacesState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WorkspacesState {
     ownership: Ownership,
     users: TaskUsers,
     room: Room,
     live: Mutex<HashSet<String>>,
-    /// Held by whoever removes: two removals in one bin would meet.
+    /// Held during a removal: two removals in one bin would conflict.
     removing: Mutex<()>,
 }
 
 impl Workspaces {
-    /// Takes the directory `{root}/{owner}` and sweeps what dead workers left under the root.
+    /// Takes the directory `{root}/{owner}` and sweeps the leftovers of dead workers under the
+    /// root.
     ///
     /// `owner` is the worker's id, fresh for each process. This blocks while it sweeps: call it
     /// before the worker takes work.
     ///
     /// # Errors
-    /// When the root can't be used or `owner` belongs to a live process. A leftover that can't be
+    ///
+    /// When the root can't be used or `owner` belongs to a living process. A leftover that can't be
     /// removed is logged and stays: it counts against the limit.
     pub fn open(
         root: &Path,
@@ -155,7 +153,7 @@ impl Workspaces {
         let users = TaskUsers::locked_in(root.join(USERS));
         let room = Room::new(root, limits);
         let (live, removing) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { ownership, users, room, live, removing });
+        let shared = Arc::new(WorkspacesState { ownership, users, room, live, removing });
         shared.sweep();
         Ok(Self { shared })
     }
@@ -171,13 +169,13 @@ impl Workspaces {
     }
 }
 
-impl Shared {
+impl WorkspacesState {
     fn create(self: Arc<Self>, attempt: TaskAttempt) -> Result<Workspace, WorkspaceError> {
         let name = attempt.directory_name();
         if !self.live().insert(name.clone()) {
             return Err(WorkspaceError::InUse(attempt));
         }
-        // From here on, dropping the workspace makes the directory a leftover.
+        // From here on, dropping the workspace turns the directory into a leftover.
         let path = self.ownership.live_dir().join(&name);
         let workspace = Workspace { path, name, attempt, user: Arc::default(), shared: self };
         // A task of the same user may have taken rights away from what all tasks need.
@@ -224,7 +222,7 @@ impl Shared {
         }
     }
 
-    /// Removes what dead workers left, and what this one could not remove before.
+    /// Removes the leftovers of dead workers, and those that this one could not remove before.
     fn sweep(&self) {
         if geteuid().is_root() {
             self.users.end_orphans();
@@ -245,8 +243,7 @@ impl Shared {
     }
 
     fn own_leftovers(&self) -> Vec<PathBuf> {
-        // Held for as long as the directory is read: a workspace being created is in the set
-        // before it is on disk.
+        // Held while the directory is read: a workspace is in the set before it is on disk.
         let live = self.live();
         let mut found = children(&self.ownership.live_dir());
         found.retain(|path| {
@@ -269,8 +266,8 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
-    /// A worker that ends well leaves nothing behind.
+impl Drop for WorkspacesState {
+    /// A worker with a clean exit leaves nothing behind.
     fn drop(&mut self) {
         if let Err(error) = self.ownership.leave() {
             tracing::debug!(%error, "Left a directory for the next worker to sweep");
@@ -285,7 +282,7 @@ fn warn_if_left(removal: Result<(), WorkspaceError>) {
     }
 }
 
-/// A worker's name under the root: its id, as one path component.
+/// A worker's name under the root: its id as one path component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerName(String);
 
@@ -314,35 +311,34 @@ pub struct Workspace {
     name: String,
     attempt: TaskAttempt,
     user: Arc<OnceLock<TaskUser>>,
-    shared: Arc<Shared>,
+    shared: Arc<WorkspacesState>,
 }
 
 impl Workspace {
-    /// Whose it is.
     #[must_use]
     pub fn attempt(&self) -> &TaskAttempt {
         &self.attempt
     }
 
-    /// All of it: what counts against a task's disk limit.
+    /// Returns the whole directory, which counts against a task's disk limit.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where commands start.
+    /// Returns the directory in which commands start.
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.path.join("work")
     }
 
-    /// The commands' `HOME`.
+    /// Returns the commands' `HOME`.
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.path.join("home")
     }
 
-    /// The commands' `TMPDIR`.
+    /// Returns the commands' `TMPDIR`.
     #[must_use]
     pub fn tmp(&self) -> PathBuf {
         self.path.join("tmp")
@@ -395,10 +391,11 @@ impl Workspace {
         }
     }
 
-    /// Removes it with everything in it. Symbolic links are removed, never followed.
+    /// Removes it with its content. Symbolic links are removed, never followed.
     ///
     /// # Errors
-    /// When something in it can't be removed: the rest is gone, and this is tried again later.
+    ///
+    /// When a part can't be removed: the rest is gone, and removal is retried later.
     pub async fn remove(self) -> Result<(), WorkspaceError> {
         self.end_processes().await;
         blocking(move || self.shared.remove(&self.path)).await

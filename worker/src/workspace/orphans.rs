@@ -1,13 +1,13 @@
 //! Processes that outlived the worker that started them.
 //!
-//! A worker that is killed takes no process with it. Whoever sweeps its directory ends those that
-//! it left, told by either of two signs:
+//! A killed worker takes no process with it. The sweeper of its directory ends those that it left,
+//! which either of two signs shows:
 //!
 //! - they were started with their `TMPDIR` in there;
-//! - they carry the [`Tag`] of a run of that worker, which nobody in a sandbox can take off. That
-//!   counts only if nobody has the dead worker's process number by now.
+//! - they carry the [`Tag`] of a run of that worker, which sandboxed code can't remove. That counts
+//!   only if the dead worker's process number is not in use.
 //!
-//! Processes in namespaces end with the one outside that keeps them.
+//! Processes in namespaces end with the outer process that keeps them.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,19 +18,18 @@ use procfs::process::{Process, all_processes};
 
 use crate::command::Tag;
 
-/// Who forks faster than that is left to the next sweep.
+/// The most scans. A process that forks faster is left to the next sweep.
 const LOOKS: usize = 100;
 
 /// A worker that is known to be dead.
 pub(super) struct Dead<'a> {
-    /// Its directory.
     pub(super) dir: &'a Path,
-    /// The number that its process had.
+    /// The number of its process.
     pub(super) pid: Option<u32>,
 }
 
 impl Dead<'_> {
-    /// Kills every process that it left, until a look finds none.
+    /// Kills every process that it left, until a scan finds none.
     pub(super) fn kill_orphans(&self) {
         let pid = self.pid.filter(|pid| !Path::new("/proc").join(pid.to_string()).exists());
         let is_own = |process: &Process| {
@@ -68,7 +67,7 @@ fn lives_in(process: &Process, dir: &Path) -> bool {
     })
 }
 
-/// Workers in other containers have numbers of their own, which may be the same.
+/// Workers in other containers have their own process numbers, which may coincide.
 fn is_of_this_machine(process: &Process) -> bool {
     let numbers = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     numbers(&process.pid().to_string()).is_some_and(|theirs| Some(theirs) == numbers("self"))

@@ -1,8 +1,8 @@
-//! Who owns which directory under the root, told by locks that end with the process.
+//! Ownership of directories under the root, by locks that end with the process.
 //!
-//! An owner holds a flock on `{owner}/lock` from its start to its death. Whoever gets that lock
-//! knows the owner is dead, and may remove what it left. `starting.lock` is held for the moments
-//! in which a directory exists and its lock is not yet taken, and while others look for owners.
+//! An owner holds a flock on `{owner}/lock` from its start to its death. A process that acquires
+//! the lock knows that the owner is dead, and may remove its leftovers. `starting.lock` is held
+//! between the creation of a directory and its lock, and during a search for owners.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::{WorkspaceError, children, create_enclosing, create_private, removal}
 
 const LOCK: &str = "lock";
 
-/// A worker's hold on its directory. Dropping it gives the directory up.
+/// A worker's hold on its directory. Dropping it releases the directory.
 #[derive(Debug)]
 pub(super) struct Ownership {
     dir: PathBuf,
@@ -30,7 +30,7 @@ impl Ownership {
         let Some(lock) = try_lock(&dir)? else {
             return Err(WorkspaceError::OwnerAlive { path: dir });
         };
-        // For whoever sweeps after a sudden death; without it, less is found.
+        // For the sweeper after a sudden death; without it, less is found.
         let _best_effort = fs::write(dir.join(LOCK), std::process::id().to_string());
         let ownership = Self { dir, _lock: lock };
         ownership.repair_modes()?;
@@ -44,15 +44,15 @@ impl Ownership {
         create_private(&self.removing_dir())
     }
 
-    /// Every other owner under the root that is dead. Unreadable ones are left alone.
+    /// Returns every other dead owner under the root. Unreadable ones are left alone.
     pub(super) fn dead_neighbours(&self, root: &Path) -> Vec<DeadOwner> {
         let Ok(_starting) = lock_start(root) else { return Vec::new() };
         let owners = children(root).into_iter().filter(|path| *path != self.dir);
         owners.filter_map(dead_owner).collect()
     }
 
-    /// Removes the directory, unless something is left in it: that is for the next sweeper, which
-    /// knows it by its lock.
+    /// Removes the directory, unless something is left in it: the next sweeper recognizes that by
+    /// its lock.
     pub(super) fn leave(&self) -> std::io::Result<()> {
         for dir in [self.live_dir(), self.removing_dir()] {
             fs::remove_dir(dir)?;
@@ -75,13 +75,13 @@ impl DeadOwner {
         &self.0.dir
     }
 
-    /// The number that the owner's process had.
+    /// Returns the owner's process number.
     pub(super) fn pid(&self) -> Option<u32> {
         fs::read_to_string(self.0.dir.join(LOCK)).ok()?.trim().parse().ok()
     }
 
-    /// Removes what is in it first and the lock last: a sweeper that dies half way leaves a
-    /// directory that the next one recognises.
+    /// Removes the content first and the lock last: if the sweeper dies halfway, the next one
+    /// recognizes the directory.
     pub(super) fn remove(self) -> Result<(), WorkspaceError> {
         let bin = self.0.removing_dir();
         create_private(&bin)?;
@@ -103,7 +103,7 @@ fn gone_is_fine(error: std::io::Error) -> std::io::Result<()> {
 }
 
 fn dead_owner(dir: PathBuf) -> Option<DeadOwner> {
-    // Only what looks like ours: the root may be shared with other things by mistake.
+    // Only directories of this layout: the root may be shared by mistake.
     let ours = dir.symlink_metadata().ok()?.is_dir() && dir.join(LOCK).is_file();
     if !ours {
         return None;

@@ -1,9 +1,9 @@
-//! Removing a tree that someone else filled.
+//! Removes a tree that other people's code filled.
 //!
-//! The tree is moved into a bin beside it and taken apart there: each directory found is moved up
-//! to the bin before it is emptied. So paths stay short and one directory is open at a time,
-//! however deep the tree is; nothing is followed, since links are unlinked like files; directories
-//! without write permission are given it first. What can't be removed does not stop the rest.
+//! The tree is moved into a bin beside it and dismantled there: each directory is moved up to the
+//! bin before it is emptied. So paths stay short and one directory is open at a time, however deep
+//! the tree is. Nothing is followed, because links are unlinked like files. Directories without
+//! write permission are given it first. A part that can't be removed does not stop the rest.
 //!
 //! It expects that no process writes into the tree any more.
 
@@ -17,14 +17,14 @@ use nix::fcntl::OFlag;
 
 use super::{WorkspaceError, children};
 
-/// Removes `tree` by way of `bin`, an existing directory on the same file system.
+/// Removes `tree` through `bin`, an existing directory on the same file system.
 pub(super) fn remove_tree(tree: &Path, bin: &Path) -> Result<(), WorkspaceError> {
     let mut work = Dismantling::new(bin);
     work.take_in(tree.to_owned());
     work.finish()
 }
 
-/// Removes everything in `bin`, which an earlier removal may have left half done.
+/// Removes the content of `bin`, which an earlier removal may have left.
 pub(super) fn empty(bin: &Path) -> Result<(), WorkspaceError> {
     let mut work = Dismantling::new(bin);
     for path in children(bin) {
@@ -64,13 +64,13 @@ impl<'a> Dismantling<'a> {
             }
             Err(error) => return self.note(dir, error),
         }
-        // Another entry failed if this does: that one names the cause.
+        // If this fails, another entry failed too, and names the cause.
         if let Err(error) = fs::remove_dir(dir) {
             self.note(dir, error);
         }
     }
 
-    /// Unlinks a file, or moves a directory into the bin to be emptied in its turn.
+    /// Unlinks a file, or moves a directory into the bin to be emptied later.
     fn take_in(&mut self, path: PathBuf) {
         let outcome = match path.symlink_metadata() {
             Ok(found) if found.is_dir() => self.move_in(&path),
@@ -84,7 +84,7 @@ impl<'a> Dismantling<'a> {
     }
 
     fn move_in(&mut self, dir: &Path) -> io::Result<()> {
-        // A directory of another owner can't be opened up; it can still go if it is empty.
+        // A directory of another owner can't be opened up; it can still be removed if it is empty.
         let opened = open_up(dir);
         let place = self.free_place();
         match fs::rename(dir, &place) {

@@ -1,7 +1,7 @@
-//! Whether there is room for one more workspace.
+//! Checks the room for one more workspace.
 //!
-//! Measuring walks all trees under the root. A measurement serves for twenty times as long as it
-//! took, so that short tasks beside large ones don't spend their time in it.
+//! Measuring walks all trees under the root. A measurement stays valid for twenty times as long as
+//! it took, so that short tasks beside large ones don't spend their time in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use nix::sys::statvfs::statvfs;
 
 use super::disk_use;
-use crate::command::Bytes;
+use crate::command::HumanBytes;
 
-/// What the workspaces of all workers under one root may use together.
+/// The limits of all workspaces under one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoomLimits {
-    /// No new workspace while those there are use more than this.
+    /// No new workspace while the existing ones use more than this.
     pub total_bytes: u64,
     /// No new workspace while the file system has less than this free.
     pub free_bytes: u64,
@@ -29,8 +29,8 @@ impl Default for RoomLimits {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shortage {
-    OverLimit { used: Bytes, limit: Bytes },
-    DiskFull { free: Bytes, wanted: Bytes },
+    OverLimit { used: HumanBytes, limit: HumanBytes },
+    DiskFull { free: HumanBytes, wanted: HumanBytes },
 }
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Room {
         &self.root
     }
 
-    /// By a measurement that may be a little old.
+    /// Checks by a measurement that may be slightly old.
     pub(super) fn shortage_lately(&self) -> Option<Shortage> {
         let last = *self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         match last {
@@ -64,7 +64,7 @@ impl Room {
         }
     }
 
-    /// By a measurement taken now.
+    /// Checks by a new measurement.
     pub(super) fn shortage_now(&self) -> Option<Shortage> {
         let begun = Instant::now();
         let used = disk_use(&self.root);
@@ -77,12 +77,17 @@ impl Room {
     fn judge(&self, used: u64) -> Option<Shortage> {
         let RoomLimits { total_bytes, free_bytes } = self.limits;
         if used > total_bytes {
-            return Some(Shortage::OverLimit { used: Bytes(used), limit: Bytes(total_bytes) });
+            return Some(Shortage::OverLimit {
+                used: HumanBytes(used),
+                limit: HumanBytes(total_bytes),
+            });
         }
-        // A file system that won't say how full it is, is not held to be full.
+        // A file system that does not report its free space counts as not full.
         let disk = statvfs(&self.root).ok()?;
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-        (free < free_bytes)
-            .then_some(Shortage::DiskFull { free: Bytes(free), wanted: Bytes(free_bytes) })
+        (free < free_bytes).then_some(Shortage::DiskFull {
+            free: HumanBytes(free),
+            wanted: HumanBytes(free_bytes),
+        })
     }
 }

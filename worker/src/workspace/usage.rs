@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes on disk of everything at and below `path` that can be read.
 pub(crate) fn disk_use(path: &Path) -> u64 {
-    let mut walk = Walk::new(u64::MAX, None);
+    let mut walk = TreeWalk::new(u64::MAX, None);
     walk.run(path);
     walk.found.bytes
 }
@@ -51,13 +51,13 @@ pub(crate) struct Measurement {
 impl Measurement {
     /// Measures the workspace at `path`. Stops once there are more than `most_entries`.
     pub(crate) fn of_run(path: &Path, most_entries: u64) -> Self {
-        let mut walk = Walk::new(most_entries, Opened::below(path).ok());
+        let mut walk = TreeWalk::new(most_entries, Opened::below(path).ok());
         walk.run(path);
         walk.found
     }
 }
 
-struct Walk {
+struct TreeWalk {
     found: Measurement,
     most_entries: u64,
     pending: Vec<PathBuf>,
@@ -68,7 +68,7 @@ struct Walk {
 /// The worker may not look.
 struct Denied;
 
-impl Walk {
+impl TreeWalk {
     fn new(most_entries: u64, opened: Option<Opened>) -> Self {
         let (found, pending, linked) = Default::default();
         Self { found, most_entries, pending, linked, opened }

@@ -1,9 +1,9 @@
 //! The exact commit, and nothing that comes with it.
 
-use greenline_queue::Status;
-use greenline_worker::reproduce::Reproduction;
+use greenline_queue::TaskStatus;
+use greenline_worker::reproduce::ReproductionOutcome;
 
-use crate::stage::{Stage, safeties, safety, task};
+use crate::setup::{Stage, safeties, safety, task};
 use greenline_testbed::GitServer;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 async fn found(stage: &Stage, forge: &GitServer, head: &str, look: &str) -> String {
     let mut task = task(forge, head, |_| {});
     task.validation = vec![format!("{look}; exit 1")];
-    let answer = stage.answer(task).await;
-    answer.commands.iter().map(|run| run.tail.as_str()).collect::<String>() + &answer.reason
+    let result = stage.result(task).await;
+    result.commands.iter().map(|run| run.tail.as_str()).collect::<String>() + &result.reason
 }
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn nothing_runs_or_is_fetched_beside_the_commit() {
     let mut planted = task(&forge, &head, |_| {});
     planted.setup = vec![plant];
     planted.validation = vec!["true".to_owned()];
-    let answer = stage.answer(planted).await;
-    assert_eq!(answer.reason, "all commands passed here", "{answer:?}");
+    let result = stage.result(planted).await;
+    assert_eq!(result.reason, "all commands passed here", "{result:?}");
     assert!(!std::path::Path::new(&mark).exists());
 }
 
@@ -67,9 +67,9 @@ async fn a_private_repository_takes_the_token_and_leaves_no_trace_of_it() {
     let forge = GitServer::private().await;
     let head = forge.commit(&[("file", "x\n")]);
     let without = Stage::new(safety(), &forge, None).await;
-    let answer = without.answer(task(&forge, &head, |_| {})).await;
-    assert_eq!(answer.outcome, Reproduction::NotReproduced);
-    assert!(answer.reason.contains("set GREENLINE_CHECKOUT_TOKEN"), "{answer:?}");
+    let result = without.result(task(&forge, &head, |_| {})).await;
+    assert_eq!(result.outcome, ReproductionOutcome::NotReproduced);
+    assert!(result.reason.contains("set GREENLINE_CHECKOUT_TOKEN"), "{result:?}");
 
     for safety in safeties() {
         let stage = Stage::new(safety, &forge, Some("read-only")).await;
@@ -78,8 +78,8 @@ async fn a_private_repository_takes_the_token_and_leaves_no_trace_of_it() {
         assert!(found.starts_with("x\nvalidation `"), "{found}");
     }
     let wrong = Stage::new(safety(), &forge, Some("another")).await;
-    let answer = wrong.answer(task(&forge, &head, |_| {})).await;
-    assert!(answer.reason.starts_with("the checkout token can't read"), "{answer:?}");
+    let result = wrong.result(task(&forge, &head, |_| {})).await;
+    assert!(result.reason.starts_with("the checkout token can't read"), "{result:?}");
 }
 
 #[tokio::test]
@@ -87,9 +87,9 @@ async fn the_token_is_shown_at_home_only() {
     let (home, elsewhere) = (GitServer::public().await, GitServer::private().await);
     let head = elsewhere.commit(&[("file", "x\n")]);
     let stage = Stage::new(safety(), &home, Some("read-only")).await;
-    let answer = stage.answer(task(&elsewhere, &head, |_| {})).await;
-    assert_eq!(answer.outcome, Reproduction::NotReproduced);
-    assert!(answer.reason.contains("can't be read without a token"), "{answer:?}");
+    let result = stage.result(task(&elsewhere, &head, |_| {})).await;
+    assert_eq!(result.outcome, ReproductionOutcome::NotReproduced);
+    assert!(result.reason.contains("can't be read without a token"), "{result:?}");
 }
 
 #[tokio::test]
@@ -97,40 +97,40 @@ async fn a_commit_that_is_gone_is_an_answer_and_a_server_that_is_away_is_not() {
     let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let head = forge.commit(&[("file", "x\n")]);
-    let gone = stage.answer(task(&forge, &"0123456789".repeat(4), |_| {})).await;
-    assert_eq!(gone.outcome, Reproduction::NotReproduced);
+    let gone = stage.result(task(&forge, &"0123456789".repeat(4), |_| {})).await;
+    assert_eq!(gone.outcome, ReproductionOutcome::NotReproduced);
     assert!(gone.reason.contains("has no commit 0123456789"), "{gone:?}");
 
     let away = task(&forge, &head, |it| it["clone_url"] = "http://127.0.0.1:1/acme/app.git".into());
     let (status, error) = stage.error(away).await;
-    assert_eq!(status, Status::Scheduled, "it is tried again");
+    assert_eq!(status, TaskStatus::Scheduled, "it is tried again");
     assert!(error.starts_with("failed to check out http://127.0.0.1:1/acme/app.git: "), "{error}");
 
     let nonsense = task(&forge, "main", |_| {});
     let (status, error) = stage.error(nonsense).await;
-    assert_eq!(status, Status::Failed, "it is not");
+    assert_eq!(status, TaskStatus::Failed, "it is not");
     assert!(error.contains("\"main\" is no commit"), "{error}");
 }
 
-/// The heads of the requests on one connection, each answered as `answer` says.
-async fn serve(stream: TcpStream, answer: impl Fn(&str) -> String) {
+/// The heads of the requests on one connection, each answered as `result` says.
+async fn serve(stream: TcpStream, result: impl Fn(&str) -> String) {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while stream.read_line(&mut head).await.is_ok_and(|count| count > 0) {
         if head.ends_with("\r\n\r\n") {
-            let answer = answer(&std::mem::take(&mut head));
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            let result = result(&std::mem::take(&mut head));
+            stream.write_all(result.as_bytes()).await.unwrap();
         }
     }
 }
 
 /// A server that answers every request so, and its address.
-async fn server(answer: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> String {
+async fn server(result: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, answer.clone()));
+            tokio::spawn(serve(stream, result.clone()));
         }
     });
     address
@@ -147,9 +147,9 @@ async fn redirects_are_refused_and_not_followed() {
     });
     let url = format!("http://{}/acme/app.git", redirecting.await);
     let stage = Stage::new(safety(), &elsewhere, None).await;
-    let answer = stage.answer(task(&elsewhere, &head, |it| it["clone_url"] = url.into())).await;
-    assert_eq!(answer.outcome, Reproduction::NotReproduced, "{answer:?}");
-    assert!(answer.reason.contains("redirects are not followed"), "{answer:?}");
+    let result = stage.result(task(&elsewhere, &head, |it| it["clone_url"] = url.into())).await;
+    assert_eq!(result.outcome, ReproductionOutcome::NotReproduced, "{result:?}");
+    assert!(result.reason.contains("redirects are not followed"), "{result:?}");
     assert_eq!(elsewhere.requests(), 0);
 }
 

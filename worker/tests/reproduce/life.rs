@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use greenline_queue::{Status, TaskSpec, TaskType};
-use greenline_runtime::stopping::Stop;
+use greenline_queue::{TaskSpec, TaskStatus, TaskType};
+use greenline_runtime::shutdown::Shutdown;
 use greenline_testbed::{GitServer, TestBed, eventually};
-use greenline_worker::command::{CommandReport, CommandRunner, Environment, Limits};
-use greenline_worker::reproduce::Safety;
-use greenline_worker::sandbox::{Launcher, Layers, Reach, Sandbox};
+use greenline_worker::command::{CommandLimits, CommandReport, CommandRunner, Environment};
+use greenline_worker::reproduce::SandboxPolicy;
+use greenline_worker::sandbox::{Launcher, Sandbox, SandboxAccess, SandboxLayers};
 use greenline_worker::workspace::{RoomLimits, WorkerName, Workspaces};
 use greenline_worker::{
-    Assignment, Attempt, Handler, RunCommand, Verdict, WorkerDaemon, WorkerOptions,
+    Assignment, AttemptFuture, Handler, RunCommand, TaskOutcome, WorkerDaemon, WorkerOptions,
 };
 use tokio::sync::Semaphore;
 
-use crate::stage::{Stage, safety, task};
+use crate::setup::{Stage, safety, task};
 
 fn daemon(bed: &TestBed, prefetch: usize) -> WorkerDaemon {
     let options = WorkerOptions {
@@ -36,7 +36,7 @@ async fn enqueue(bed: &TestBed, id: &str) {
     assert!(bed.queue.enqueue(spec.build().unwrap()).await.unwrap().is_accepted());
 }
 
-async fn eventually_is(bed: &TestBed, id: &str, status: Status) {
+async fn eventually_is(bed: &TestBed, id: &str, status: TaskStatus) {
     eventually(&format!("{id} to be {status:?}"), async || bed.status(id).await == status).await;
 }
 
@@ -44,10 +44,10 @@ async fn eventually_is(bed: &TestBed, id: &str, status: Status) {
 struct Fragile;
 
 impl Handler for Fragile {
-    fn run(&self, assignment: Assignment) -> Attempt<'_> {
+    fn run(&self, assignment: Assignment) -> AttemptFuture<'_> {
         Box::pin(async move {
             assert_ne!(assignment.task.spec().task_id.as_str(), "bad", "it is a bad one");
-            Verdict::Done("{}".to_owned())
+            TaskOutcome::Done("{}".to_owned())
         })
     }
 }
@@ -57,11 +57,11 @@ async fn a_handler_that_panics_fails_its_task_and_gives_its_slot_back() {
     let bed = TestBed::new().await;
     enqueue(&bed, "bad").await;
     enqueue(&bed, "good").await;
-    let stop = Stop::new();
+    let stop = Shutdown::new();
     let worker = daemon(&bed, 0).handle(TaskType::run_command(), Fragile);
     let worker = tokio::spawn(worker.run(stop.clone()));
-    eventually_is(&bed, "good", Status::Success).await;
-    eventually_is(&bed, "bad", Status::Scheduled).await;
+    eventually_is(&bed, "good", TaskStatus::Success).await;
+    eventually_is(&bed, "bad", TaskStatus::Scheduled).await;
     let record = bed.record("bad").await;
     let error = record.error.unwrap();
     assert!(error.starts_with("the handler panicked: ") && error.contains("a bad one"), "{error}");
@@ -77,12 +77,12 @@ struct Holding {
 }
 
 impl Handler for Holding {
-    fn run(&self, _: Assignment) -> Attempt<'_> {
+    fn run(&self, _: Assignment) -> AttemptFuture<'_> {
         Box::pin(async move {
             if self.begun.fetch_add(1, Ordering::Relaxed) >= QUICK {
                 self.go_on.acquire().await.unwrap().forget();
             }
-            Verdict::Done("{}".to_owned())
+            TaskOutcome::Done("{}".to_owned())
         })
     }
 }
@@ -99,28 +99,28 @@ async fn what_was_prefetched_is_given_back_at_once_when_a_worker_stops() {
     for id in ["held", "a", "b", "c"] {
         enqueue(&bed, id).await;
     }
-    let (stop, go_on) = (Stop::new(), Arc::new(Semaphore::new(0)));
+    let (stop, go_on) = (Shutdown::new(), Arc::new(Semaphore::new(0)));
     let handler = Holding { begun: Arc::default(), go_on: go_on.clone() };
     let worker = daemon(&bed, 50).handle(TaskType::run_command(), handler);
     let worker = tokio::spawn(worker.run(stop.clone()));
-    let all = async |wanted: Status| {
+    let all = async |wanted: TaskStatus| {
         for id in ["a", "b", "c"] {
             eventually_is(&bed, id, wanted).await;
         }
     };
-    eventually_is(&bed, "held", Status::Running).await;
-    all(Status::Running).await;
+    eventually_is(&bed, "held", TaskStatus::Running).await;
+    all(TaskStatus::Running).await;
     stop.drain.cancel();
     // While the one that has begun still runs, within its grace.
-    all(Status::Pending).await;
-    assert_eq!(bed.status("held").await, Status::Running);
+    all(TaskStatus::Pending).await;
+    assert_eq!(bed.status("held").await, TaskStatus::Running);
     for id in ["a", "b", "c"] {
         let record = bed.record(id).await;
         assert_eq!((record.failures, record.crashes), (0, 0), "it cost nothing");
     }
     go_on.add_permits(10);
     worker.await.unwrap().unwrap();
-    assert_eq!(bed.status("held").await, Status::Success);
+    assert_eq!(bed.status("held").await, TaskStatus::Success);
     assert_eq!(bed.record("held").await.failures, 0);
 }
 
@@ -139,12 +139,13 @@ async fn a_sandbox_that_can_not_be_made_is_not_the_commits_failure() {
     std::fs::write(&launcher, script).unwrap();
     let may_run = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&launcher, may_run).unwrap();
-    let found = Sandbox::find(Launcher::program(&launcher), Reach::default(), Layers::All);
-    let stage = Stage::new(Safety::Sandbox(found.unwrap().sandbox), &forge, None).await;
+    let found =
+        Sandbox::find(Launcher::program(&launcher), SandboxAccess::default(), SandboxLayers::All);
+    let stage = Stage::new(SandboxPolicy::Sandbox(found.unwrap().sandbox), &forge, None).await;
     let (status, error) = stage.error(task(&forge, &head, |_| {})).await;
     assert_eq!(
         (status, error.as_str()),
-        (Status::Scheduled, "greenline sandbox: no more namespaces")
+        (TaskStatus::Scheduled, "greenline sandbox: no more namespaces")
     );
 }
 
@@ -157,14 +158,14 @@ async fn forty_loud_commands_have_a_small_result() {
     let room = RoomLimits { total_bytes: u64::MAX, free_bytes: 0 };
     let workspaces = Workspaces::open(root.path(), &WorkerName::new("w").unwrap(), room).unwrap();
     let runner = CommandRunner::new(Environment::default()).unwrap();
-    let limits = Limits { tail_bytes: 64 << 10, ..Limits::default() };
+    let limits = CommandLimits { tail_bytes: 64 << 10, ..CommandLimits::default() };
     let handler = RunCommand::new(runner, workspaces, limits);
-    let stop = Stop::new();
+    let stop = Shutdown::new();
     let worker = daemon(&bed, 0).handle(TaskType::run_command(), handler);
     let worker = tokio::spawn(worker.run(stop.clone()));
     let spec = TaskSpec::command("loud".parse().unwrap(), [LOUD; 40]);
     bed.queue.enqueue(spec.build().unwrap()).await.unwrap();
-    eventually_is(&bed, "loud", Status::Success).await;
+    eventually_is(&bed, "loud", TaskStatus::Success).await;
     let result = bed.record("loud").await.result.unwrap();
     let report: CommandReport = serde_json::from_str(&result).unwrap();
     let tails: usize = report.commands.iter().map(|run| run.tail.len()).sum();
@@ -181,8 +182,8 @@ async fn forty_loud_commands_of_a_commit_have_a_small_answer() {
     let stage = Stage::new(safety(), &forge, None).await;
     let mut task = task(&forge, &head, |_| {});
     task.validation = vec![LOUD.to_owned(); 40];
-    let answer = stage.answer(task).await;
-    let tails: usize = answer.commands.iter().map(|run| run.tail.len()).sum();
-    assert_eq!(answer.commands.len(), 40, "{}", answer.reason);
+    let result = stage.result(task).await;
+    let tails: usize = result.commands.iter().map(|run| run.tail.len()).sum();
+    assert_eq!(result.commands.len(), 40, "{}", result.reason);
     assert!(tails > 40_000 && tails <= 64 << 10, "{tails}");
 }

@@ -6,5 +6,5 @@
 
 mod checkout;
 mod life;
-mod stage;
+mod setup;
 mod stories;

@@ -1,9 +1,9 @@
 //! Reproduced, different, or not.
 
 use greenline_diagnosis::{Category, diagnose};
-use greenline_worker::reproduce::{Reproduction, Safety};
+use greenline_worker::reproduce::{ReproductionOutcome, SandboxPolicy};
 
-use crate::stage::{Stage, safeties, safety, safety_with_hosts, task};
+use crate::setup::{Stage, safeties, safety, safety_with_hosts, task};
 use greenline_testbed::GitServer;
 
 const TYPES: &str = "error[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     \"x\"\n";
@@ -31,14 +31,14 @@ async fn the_same_failure_is_reproduced_in_every_sandbox() {
     for safety in safeties() {
         let stage = Stage::new(safety.clone(), &forge, None).await;
         let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
-        let answer = stage.answer(task).await;
-        assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
-        assert_eq!(answer.category, Some(Category::CompileError));
-        assert_eq!(answer.headline.as_deref(), Some("error[E0308]: mismatched types"));
-        assert_eq!(answer.signature, Some(signature_in_ci(TYPES)));
-        assert_eq!(answer.commands.len(), 1);
-        let Safety::Sandbox(sandbox) = safety else { panic!("a sandbox") };
-        assert_eq!(answer.isolation, sandbox.isolation().to_string());
+        let result = stage.result(task).await;
+        assert_eq!(result.outcome, ReproductionOutcome::Reproduced, "{result:?}");
+        assert_eq!(result.category, Some(Category::CompileError));
+        assert_eq!(result.headline.as_deref(), Some("error[E0308]: mismatched types"));
+        assert_eq!(result.signature, Some(signature_in_ci(TYPES)));
+        assert_eq!(result.commands.len(), 1);
+        let SandboxPolicy::Sandbox(sandbox) = safety else { panic!("a sandbox") };
+        assert_eq!(result.isolation, sandbox.isolation().to_string());
     }
 }
 
@@ -50,18 +50,18 @@ async fn another_failure_is_different_and_none_is_none() {
     let sound = forge.commit(&[("test.sh", "exit 0\n")]);
     let expect = |it: &mut serde_json::Value| it["signature"] = signature_in_ci(TYPES).into();
 
-    let other = stage.answer(task(&forge, &broken, expect)).await;
-    assert_eq!(other.outcome, Reproduction::Different, "{other:?}");
+    let other = stage.result(task(&forge, &broken, expect)).await;
+    assert_eq!(other.outcome, ReproductionOutcome::Different, "{other:?}");
     assert!(other.reason.contains("`sh test.sh` exited with 101: another failure"), "{other:?}");
 
-    let none = stage.answer(task(&forge, &sound, expect)).await;
-    assert_eq!(none.outcome, Reproduction::NotReproduced);
+    let none = stage.result(task(&forge, &sound, expect)).await;
+    assert_eq!(none.outcome, ReproductionOutcome::NotReproduced);
     assert_eq!(none.reason, "all commands passed here");
 
     let mut early = task(&forge, &broken, expect);
     early.setup = vec!["echo 'no such package'; exit 1".to_owned()];
-    let early = stage.answer(early).await;
-    assert_eq!(early.outcome, Reproduction::NotReproduced, "{early:?}");
+    let early = stage.result(early).await;
+    assert_eq!(early.outcome, ReproductionOutcome::NotReproduced, "{early:?}");
     assert_eq!(early.commands.len(), 1);
 }
 
@@ -71,10 +71,10 @@ async fn what_a_fork_brings_is_not_even_fetched() {
     let stage = Stage::new(safety(), &forge, None).await;
     let head = forge.commit(&[("test.sh", "exit 1\n")]);
     for (fork, reason) in [(true.into(), "fork's"), (serde_json::Value::Null, "does not say")] {
-        let answer = stage.answer(task(&forge, &head, |it| it["fork"] = fork)).await;
-        assert_eq!(answer.outcome, Reproduction::NotReproduced);
-        assert!(answer.reason.contains(reason), "{answer:?}");
-        assert!(answer.commands.is_empty());
+        let result = stage.result(task(&forge, &head, |it| it["fork"] = fork)).await;
+        assert_eq!(result.outcome, ReproductionOutcome::NotReproduced);
+        assert!(result.reason.contains(reason), "{result:?}");
+        assert!(result.commands.is_empty());
     }
     assert_eq!(forge.requests(), 0);
 }
@@ -82,24 +82,24 @@ async fn what_a_fork_brings_is_not_even_fetched() {
 #[tokio::test]
 async fn without_isolation_nothing_is_fetched_or_run() {
     let forge = GitServer::public().await;
-    let safety = Safety::Refuse("this kernel has no Landlock".to_owned());
+    let safety = SandboxPolicy::Refuse("this kernel has no Landlock".to_owned());
     let stage = Stage::new(safety, &forge, None).await;
     let head = forge.commit(&[("test.sh", "exit 1\n")]);
-    let answer = stage.answer(task(&forge, &head, |_| {})).await;
-    assert_eq!(answer.outcome, Reproduction::NotReproduced);
-    assert_eq!(answer.reason, "no isolation: this kernel has no Landlock");
-    assert_eq!((answer.isolation.as_str(), forge.requests()), ("none", 0));
+    let result = stage.result(task(&forge, &head, |_| {})).await;
+    assert_eq!(result.outcome, ReproductionOutcome::NotReproduced);
+    assert_eq!(result.reason, "no isolation: this kernel has no Landlock");
+    assert_eq!((result.isolation.as_str(), forge.requests()), ("none", 0));
 }
 
 #[tokio::test]
 async fn an_operator_may_do_without() {
     let forge = GitServer::public().await;
-    let stage = Stage::new(Safety::RunInTheOpen, &forge, None).await;
+    let stage = Stage::new(SandboxPolicy::RunInTheOpen, &forge, None).await;
     let head = forge.commit(&[("test.sh", &failing(TYPES))]);
     let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
-    let answer = stage.answer(task).await;
-    assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
-    assert_eq!(answer.isolation, "none, as the operator wants");
+    let result = stage.result(task).await;
+    assert_eq!(result.outcome, ReproductionOutcome::Reproduced, "{result:?}");
+    assert_eq!(result.isolation, "none, as the operator wants");
 }
 
 #[tokio::test]
@@ -109,8 +109,8 @@ async fn a_failure_at_the_end_of_much_output_is_found() {
     let noisy = format!("seq 1500000\n{}", failing(TYPES));
     let head = forge.commit(&[("test.sh", &noisy)]);
     let task = task(&forge, &head, |it| it["signature"] = signature_in_ci(TYPES).into());
-    let answer = stage.answer(task).await;
-    assert_eq!(answer.outcome, Reproduction::Reproduced, "{answer:?}");
+    let result = stage.result(task).await;
+    assert_eq!(result.outcome, ReproductionOutcome::Reproduced, "{result:?}");
 }
 
 /// A repository's list takes from the operator's and adds nothing. The checkout needs neither, and
@@ -137,8 +137,8 @@ async fn setup_reaches_what_both_the_operator_and_the_repository_list() {
         });
         task.setup = vec![look.clone()];
         task.validation = vec!["true".to_owned()];
-        let answer = stage.answer(task).await;
-        answer.commands[0].tail.clone()
+        let result = stage.result(task).await;
+        result.commands[0].tail.clone()
     };
     let (first, second) = (one.port(), two.port());
     assert_eq!(reached(None).await, format!("reached ,{first},{second}\n"));

@@ -4,11 +4,11 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenline_worker::command::{CancelReason, Ended, Outcome, OutputLog, Stream};
+use greenline_worker::command::{CancelReason, OutputLog, OutputStream, ProcessExit, RunOutcome};
 
-use crate::bed::{Bed, exists, read_all, until, until_written, written};
+use crate::setup::{Bed, exists, read_all, until, until_written, written};
 
-const CANCELLED: Outcome = Outcome::Cancelled { reason: CancelReason::Operator };
+const CANCELLED: RunOutcome = RunOutcome::Cancelled { reason: CancelReason::Operator };
 
 /// Cancels once the command has written `pid`.
 async fn cancel_when_ready(bed: &Bed) {
@@ -22,8 +22,8 @@ async fn a_timeout_kills_grandchildren() {
     bed.limits.time = Duration::from_millis(500);
     let sleeper = bed.sleeper();
     let report = bed.run(&[], &[&format!("sh -c '{sleeper} & {sleeper}' & {sleeper}; true")]).await;
-    assert_eq!(report.outcome, Outcome::TimedOut { limit_ms: 500 });
-    assert_eq!(report.commands[0].ended, Ended::Signal(15));
+    assert_eq!(report.outcome, RunOutcome::TimedOut { limit_ms: 500 });
+    assert_eq!(report.commands[0].ended, ProcessExit::Signal(15));
     assert!(report.to_string().starts_with("timed out after 500 ms, in validation"));
 }
 
@@ -32,7 +32,7 @@ async fn the_time_counts_for_all_commands_together() {
     let mut bed = Bed::new().await;
     bed.limits.time = Duration::from_millis(600);
     let report = bed.run(&["sleep 0.3"], &["sleep 0.2", &bed.sleeper(), "true"]).await;
-    assert_eq!(report.outcome, Outcome::TimedOut { limit_ms: 600 });
+    assert_eq!(report.outcome, RunOutcome::TimedOut { limit_ms: 600 });
     assert!(report.commands.len() <= 3);
 }
 
@@ -80,8 +80,8 @@ async fn a_service_from_setup_lives_until_the_task_ends() {
     assert!(report.passed(), "{report:?}");
     assert!(bed.file("asked").exists());
     assert!(!exists(&bed.file("pid")));
-    let heard = written(&events, 0, Stream::Stdout);
-    assert!(heard.len() > report.commands[0].tail.len(), "its output is streamed on");
+    let printed = written(&events, 0, OutputStream::Stdout);
+    assert!(printed.len() > report.commands[0].tail.len(), "its output is streamed on");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn sigterm_comes_first_and_may_be_answered() {
     let command = "trap 'echo bye; exit 7' TERM; echo $$ > pid; while :; do sleep 0.01; done";
     let report = bed.run_beside(command, cancel_when_ready(&bed)).await;
     assert_eq!(report.outcome, CANCELLED);
-    assert_eq!(report.commands[0].ended, Ended::ExitCode(7));
+    assert_eq!(report.commands[0].ended, ProcessExit::ExitCode(7));
     assert!(report.commands[0].tail.contains("bye\n"), "{report:?}");
 }
 
@@ -101,7 +101,7 @@ async fn who_ignores_sigterm_is_killed() {
     let command = format!("trap '' TERM; echo $$ > pid; {}; {}", bed.sleeper(), bed.sleeper());
     let report = bed.run_beside(&command, cancel_when_ready(&bed)).await;
     assert_eq!(report.outcome, CANCELLED);
-    assert_eq!(report.commands[0].ended, Ended::Signal(9));
+    assert_eq!(report.commands[0].ended, ProcessExit::Signal(9));
 }
 
 #[tokio::test]

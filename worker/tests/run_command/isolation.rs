@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
-use crate::bed::{Bed, exists, until_written, written};
-use greenline_worker::command::{CancelReason, Outcome, Stream};
+use crate::setup::{Bed, exists, until_written, written};
+use greenline_worker::command::{CancelReason, OutputStream, RunOutcome};
 
 #[tokio::test]
 async fn commands_see_only_the_variables_they_are_given() {
@@ -32,7 +32,7 @@ async fn the_worker_is_closed_to_commands_of_its_own_user() {
     assert!(!nix::sys::prctl::get_dumpable().unwrap());
     // Root with all capabilities reads everything; that is not what this can prevent.
     if !nix::unistd::geteuid().is_root() {
-        assert_eq!(report.outcome, Outcome::Failed { which: 0 });
+        assert_eq!(report.outcome, RunOutcome::Failed { which: 0 });
     }
 }
 
@@ -62,7 +62,7 @@ async fn limits_of_the_kernel_are_set() {
     let report =
         bed.run(&["ulimit -c; ulimit -n; ulimit -f"], &["head -c 2000000 /dev/zero > big"]).await;
     assert_eq!(report.commands[0].tail, "0\n123\n2048\n");
-    assert_eq!(report.outcome, Outcome::Failed { which: 1 });
+    assert_eq!(report.outcome, RunOutcome::Failed { which: 1 });
     assert_eq!(bed.file("big").metadata().unwrap().len(), 1 << 20);
 }
 
@@ -87,7 +87,7 @@ async fn two_tasks_at_once_do_not_touch_each_other() {
             until_written(&going.file("pid")).await;
             going.cancellation.cancel(CancelReason::Operator);
         });
-        let cancelled = Outcome::Cancelled { reason: CancelReason::Operator };
+        let cancelled = RunOutcome::Cancelled { reason: CancelReason::Operator };
         assert_eq!(second.await.outcome, cancelled);
         assert!(exists(&staying.file("pid")));
         std::fs::write(staying.file("word"), "").unwrap();
@@ -104,7 +104,7 @@ async fn other_children_of_the_worker_are_let_alone() {
     let bed = Bed::new().await;
     let (report, events) = bed.run_logged(&[], &["(sleep 0.01 &) ; (sleep 0.4; echo last)"]).await;
     assert!(report.passed(), "{report:?}");
-    assert_eq!(written(&events, 0, Stream::Stdout), b"last\n");
+    assert_eq!(written(&events, 0, OutputStream::Stdout), b"last\n");
     assert_eq!(ending.wait().await.unwrap().code(), Some(5));
     assert_eq!(alive.try_wait().unwrap(), None);
     alive.kill().unwrap();

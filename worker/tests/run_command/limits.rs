@@ -1,16 +1,16 @@
 //! Runs that use too much.
 
-use greenline_worker::command::Outcome;
+use greenline_worker::command::RunOutcome;
 use greenline_worker::workspace::Hidden;
 
-use crate::bed::Bed;
+use crate::setup::Bed;
 
 #[tokio::test]
 async fn a_memory_hog_is_killed() {
     let mut bed = Bed::new().await;
     bed.limits.memory_bytes = 100 << 20;
     let report = bed.run(&[], &["cat /dev/zero | tail -c 1000000000"]).await;
-    let Outcome::OutOfMemory { used_bytes, limit_bytes } = report.outcome else {
+    let RunOutcome::OutOfMemory { used_bytes, limit_bytes } = report.outcome else {
         panic!("{report:?}");
     };
     assert!(used_bytes > limit_bytes);
@@ -23,7 +23,7 @@ async fn memory_counts_for_the_whole_tree() {
     bed.limits.memory_bytes = 100 << 20;
     let hog = "cat /dev/zero | env -i setsid tail -c 60000000 &";
     let report = bed.run(&[], &[&format!("{hog} {hog} wait")]).await;
-    assert!(matches!(report.outcome, Outcome::OutOfMemory { .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::OutOfMemory { .. }), "{report:?}");
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn too_many_processes_are_killed() {
     bed.limits.processes = 20;
     let command = format!("for i in $(seq 60); do {} & done; wait", bed.sleeper());
     let report = bed.run(&[], &[&command]).await;
-    assert!(matches!(report.outcome, Outcome::TooManyProcesses { limit: 20, .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::TooManyProcesses { limit: 20, .. }), "{report:?}");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_full_workspace_ends_the_run() {
     bed.limits.disk_bytes = 20 << 20;
     let report =
         bed.run(&[], &[&format!("head -c 64000000 /dev/zero > big; {}", bed.sleeper())]).await;
-    assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::DiskFull { .. }), "{report:?}");
     assert!(report.to_string().contains(", limit 20 MiB, in validation `head"), "{report}");
 }
 
@@ -63,7 +63,7 @@ async fn a_command_that_fails_on_a_full_workspace_is_said_to() {
     let mut bed = Bed::new().await;
     bed.limits.disk_bytes = 20 << 20;
     let report = bed.run(&[], &["head -c 64000000 /dev/zero > $TMPDIR/big; exit 1"]).await;
-    assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::DiskFull { .. }), "{report:?}");
 }
 
 /// Where this process is root, for whom nothing is closed: runs the test of that name again as
@@ -85,8 +85,8 @@ fn as_an_ordinary_user(test: &str) -> bool {
         .current_dir("/")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
     true
 }
 
@@ -105,7 +105,7 @@ async fn files_of_memory_count_as_memory() {
     let mut bed = Bed::new().await;
     bed.limits.memory_bytes = 100 << 20;
     let report = bed.run(&[], &[&memfds(3, 60)]).await;
-    let Outcome::OutOfMemory { used_bytes, .. } = report.outcome else { panic!("{report:?}") };
+    let RunOutcome::OutOfMemory { used_bytes, .. } = report.outcome else { panic!("{report:?}") };
     assert!(used_bytes > 100 << 20, "{report}");
 }
 
@@ -128,7 +128,7 @@ async fn files_that_were_unlinked_while_open_count_as_disk() {
     bed.limits.disk_bytes = 20 << 20;
     let command = "exec 3>big; rm big; head -c 64000000 /dev/zero >&3; sleep 1000";
     let report = bed.run(&[], &[command]).await;
-    assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::DiskFull { .. }), "{report:?}");
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn what_lies_below_a_directory_that_is_closed_counts_and_it_stays_closed()
     let command =
         "mkdir -p a/b; exec 3>a/b/big; chmod 000 a/b a; head -c 64000000 /dev/zero >&3; sleep 1000";
     let report = bed.run(&[], &[command]).await;
-    assert!(matches!(report.outcome, Outcome::DiskFull { .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::DiskFull { .. }), "{report:?}");
     let mode = std::os::unix::fs::MetadataExt::mode(&bed.file("a").metadata().unwrap());
     assert_eq!(mode & 0o777, 0);
 }
@@ -153,7 +153,7 @@ async fn too_many_files_end_the_run() {
     bed.limits.disk_entries = 1000;
     let command = "i=0; while [ $i -lt 3000 ]; do : >f$i; i=$((i+1)); done; sleep 1000";
     let report = bed.run(&[], &[command]).await;
-    assert!(matches!(report.outcome, Outcome::TooManyFiles { limit: 1000, .. }), "{report:?}");
+    assert!(matches!(report.outcome, RunOutcome::TooManyFiles { limit: 1000, .. }), "{report:?}");
     assert!(report.to_string().contains("too many files"), "{report}");
 }
 
@@ -164,7 +164,7 @@ async fn what_is_hidden_from_the_worker_counts_as_too_much() {
     let deep = "n=$(head -c 250 /dev/zero | tr '\\0' x); for i in $(seq 20); do mkdir $n && cd -P $n; \
                 done; sleep 1000";
     let report = bed.run(&[], &[deep]).await;
-    assert_eq!(report.outcome, Outcome::Unmeasurable { hidden: Hidden::TooDeep }, "{report:?}");
+    assert_eq!(report.outcome, RunOutcome::Unmeasurable { hidden: Hidden::TooDeep }, "{report:?}");
 }
 
 #[tokio::test]
@@ -176,13 +176,13 @@ async fn where_the_machine_runs_short_the_run_that_holds_the_most_goes_first() {
             false => bed.limits.spare_disk_bytes = u64::MAX,
         }
         let report = bed.run(&[], &[&bed.sleeper()]).await;
-        let said = match report.outcome {
-            Outcome::MachineOutOfMemory { .. } => "the machine runs out of memory: ",
-            Outcome::MachineOutOfDisk { .. } => "the disk of the workspaces runs full: ",
+        let printed = match report.outcome {
+            RunOutcome::MachineOutOfMemory { .. } => "the machine runs out of memory: ",
+            RunOutcome::MachineOutOfDisk { .. } => "the disk of the workspaces runs full: ",
             _ => panic!("{report:?}"),
         };
-        assert_eq!(said.contains("memory"), short_of_memory);
-        assert!(report.to_string().starts_with(said), "{report}");
+        assert_eq!(printed.contains("memory"), short_of_memory);
+        assert!(report.to_string().starts_with(printed), "{report}");
     }
 }
 

@@ -4,9 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-mod bed;
 mod ending;
 mod isolation;
 mod limits;
 mod output;
 mod sequence;
+mod setup;

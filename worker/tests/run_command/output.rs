@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use greenline_worker::command::{OutputEvent, OutputLog, Stream};
+use greenline_worker::command::{OutputEvent, OutputLog, OutputStream};
 
-use crate::bed::{Bed, read_all, written};
+use crate::setup::{Bed, read_all, written};
 
 fn peak_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -17,9 +17,9 @@ async fn output_is_streamed_by_command_and_stream() {
     let bed = Bed::new().await;
     let (report, events) = bed.run_logged(&["echo a"], &["echo b; echo c >&2"]).await;
     assert_eq!(report.commands[1].tail.len(), 4);
-    assert_eq!(written(&events, 0, Stream::Stdout), b"a\n");
-    assert_eq!(written(&events, 1, Stream::Stdout), b"b\n");
-    assert_eq!(written(&events, 1, Stream::Stderr), b"c\n");
+    assert_eq!(written(&events, 0, OutputStream::Stdout), b"a\n");
+    assert_eq!(written(&events, 1, OutputStream::Stdout), b"b\n");
+    assert_eq!(written(&events, 1, OutputStream::Stderr), b"c\n");
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn output_comes_while_the_command_runs() {
     let (log, mut reader) = OutputLog::new();
     let beside = async {
         let first = reader.next().await.unwrap();
-        assert_eq!(written(&first, 0, Stream::Stdout), b"now\n");
+        assert_eq!(written(&first, 0, OutputStream::Stdout), b"now\n");
         fs::write(bed.file("word"), "").unwrap();
     };
     let command = ["echo now; while [ ! -e word ]; do sleep 0.02; done"];
@@ -49,7 +49,7 @@ async fn a_hundred_megabytes_stay_bounded() {
     assert_eq!(report.commands[0].truncated_bytes, 100_000_000 - 4096);
     assert!(events.contains(&OutputEvent::KeptBack { limit: 1 << 19 }));
     assert!(matches!(events.last(), Some(OutputEvent::Written { .. })), "the end is there");
-    assert!(written(&events, 0, Stream::Stdout).len() <= 1 << 20);
+    assert!(written(&events, 0, OutputStream::Stdout).len() <= 1 << 20);
     assert!(peak_kib() - before < 50_000, "grew from {before} to {} KiB", peak_kib());
 }
 
@@ -66,7 +66,7 @@ async fn a_reader_that_does_not_read_stops_nobody() {
         _ => None,
     });
     let bytes = left_out.expect("something is left out");
-    let seen = written(&events, 0, Stream::Stdout).len();
+    let seen = written(&events, 0, OutputStream::Stdout).len();
     assert!(seen <= 1 << 20, "{seen}");
     assert_eq!(seen as u64 + bytes, 10_000_000);
 }
@@ -78,7 +78,7 @@ async fn what_is_not_utf8_is_replaced_in_the_tail_and_kept_in_the_log() {
     let (report, events) = bed.run_logged(&[], &["printf 'x\\342\\202\\254ab\\377cd\\n'"]).await;
     assert_eq!(report.commands[0].tail, "ab\u{fffd}cd\n");
     assert_eq!(report.commands[0].truncated_bytes, 4);
-    assert_eq!(written(&events, 0, Stream::Stdout), b"x\xe2\x82\xacab\xffcd\n");
+    assert_eq!(written(&events, 0, OutputStream::Stdout), b"x\xe2\x82\xacab\xffcd\n");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Which commands run, and what is said about them.
 
-use greenline_worker::command::{CancelReason, Ended, Outcome, Phase};
+use greenline_worker::command::{CancelReason, Phase, ProcessExit, RunOutcome};
 
-use crate::bed::Bed;
+use crate::setup::Bed;
 
 #[tokio::test]
 async fn setup_comes_first_and_all_share_one_directory() {
@@ -20,9 +20,9 @@ async fn setup_comes_first_and_all_share_one_directory() {
 async fn a_failing_setup_skips_validation() {
     let bed = Bed::new().await;
     let report = bed.run(&["true", "exit 3", "touch late"], &["touch late"]).await;
-    assert_eq!(report.outcome, Outcome::Failed { which: 1 });
+    assert_eq!(report.outcome, RunOutcome::Failed { which: 1 });
     assert_eq!(report.commands.len(), 2);
-    assert_eq!(report.commands[1].ended, Ended::ExitCode(3));
+    assert_eq!(report.commands[1].ended, ProcessExit::ExitCode(3));
     assert_eq!(report.to_string(), "setup `exit 3` exited with 3");
     assert!(!bed.file("late").exists());
 }
@@ -30,16 +30,16 @@ async fn a_failing_setup_skips_validation() {
 #[tokio::test]
 async fn codes_and_signals_are_told_apart() {
     let endings = [
-        ("exit 255", Ended::ExitCode(255)),
-        ("no-such-program", Ended::ExitCode(127)),
-        ("kill -KILL $$", Ended::Signal(9)),
-        ("kill -SEGV $$", Ended::Signal(11)),
-        ("sh -c 'kill -TERM $$'; exit", Ended::ExitCode(143)),
+        ("exit 255", ProcessExit::ExitCode(255)),
+        ("no-such-program", ProcessExit::ExitCode(127)),
+        ("kill -KILL $$", ProcessExit::Signal(9)),
+        ("kill -SEGV $$", ProcessExit::Signal(11)),
+        ("sh -c 'kill -TERM $$'; exit", ProcessExit::ExitCode(143)),
     ];
     for (command, ended) in endings {
         let bed = Bed::new().await;
         let report = bed.run(&[], &[command]).await;
-        assert_eq!(report.outcome, Outcome::Failed { which: 0 }, "{command}");
+        assert_eq!(report.outcome, RunOutcome::Failed { which: 0 }, "{command}");
         assert_eq!(report.commands[0].ended, ended, "{command}");
     }
 }
@@ -59,7 +59,7 @@ async fn a_run_cancelled_before_it_begins_starts_nothing() {
     bed.cancellation.cancel(CancelReason::LeaseLost);
     bed.cancellation.cancel(CancelReason::Operator);
     let report = bed.run(&[], &["touch late"]).await;
-    assert_eq!(report.outcome, Outcome::Cancelled { reason: CancelReason::LeaseLost });
+    assert_eq!(report.outcome, RunOutcome::Cancelled { reason: CancelReason::LeaseLost });
     assert!(report.commands.is_empty());
     assert!(!bed.file("late").exists());
 }

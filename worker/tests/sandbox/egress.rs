@@ -10,18 +10,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use greenline_runtime::hosts::HostList;
-use greenline_worker::command::{OutputEvent, Stream};
+use greenline_worker::command::{OutputEvent, OutputStream};
 use greenline_worker::egress::{Egress, NameSource, Proxies, Upstream};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::bed::{Bed, until, written};
-use crate::ground::{bed_on, escape, is_installed, with_egress};
+use crate::setup::{bed_on, escape, is_installed, with_egress};
 
 /// A server that answers each connection's first bytes with `pong`, and keeps them.
 struct Server {
     address: SocketAddr,
-    heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    printed: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Server {
@@ -32,8 +32,8 @@ impl Server {
     fn answering(answer: fn(&[u8]) -> Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let to = Arc::clone(&heard);
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&printed);
         thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let mut bytes = vec![0; 4096];
@@ -43,11 +43,11 @@ impl Server {
                 to.lock().unwrap().push(bytes);
             }
         });
-        Self { address, heard }
+        Self { address, printed }
     }
 
-    fn heard(&self) -> Vec<Vec<u8>> {
-        self.heard.lock().unwrap().clone()
+    fn printed(&self) -> Vec<Vec<u8>> {
+        self.printed.lock().unwrap().clone()
     }
 }
 
@@ -89,7 +89,8 @@ async fn attempt(bed: &Bed, words: &str) -> (bool, String) {
 }
 
 fn all(events: &[OutputEvent]) -> String {
-    let both = [Stream::Stdout, Stream::Stderr].map(|stream| written(events, 0, stream));
+    let both =
+        [OutputStream::Stdout, OutputStream::Stderr].map(|stream| written(events, 0, stream));
     String::from_utf8_lossy(&both.concat()).into_owned()
 }
 
@@ -102,14 +103,15 @@ async fn setup_reaches_a_listed_name_and_nothing_else_of_this_machine() {
     let Some(sandbox) = with_egress(listed) else { return };
     let bed = bed_on(Some(&sandbox)).await;
 
-    let (reached, said) = attempt(&bed, &format!("send A.Private.test:80 {}", hex(b"ping"))).await;
-    assert!(reached && said.contains("answer: pong"), "{said}");
-    assert_eq!(server.heard(), [b"ping"]);
+    let (reached, printed) =
+        attempt(&bed, &format!("send A.Private.test:80 {}", hex(b"ping"))).await;
+    assert!(reached && printed.contains("answer: pong"), "{printed}");
+    assert_eq!(server.printed(), [b"ping"]);
 
-    let (reached, said) = attempt(&bed, "tcp other.private.test:80").await;
-    assert!(!reached, "{said}");
+    let (reached, printed) = attempt(&bed, "tcp other.private.test:80").await;
+    assert!(!reached, "{printed}");
     let line = "greenline: other.private.test is not in [sandbox] hosts, so it can't be reached\n";
-    assert_eq!(said.matches(line).count(), 1, "{said}");
+    assert_eq!(printed.matches(line).count(), 1, "{printed}");
 
     // Addresses of the machine, of another machine, and ports that are not listed.
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -124,12 +126,12 @@ async fn setup_reaches_a_listed_name_and_nothing_else_of_this_machine() {
         "send 127.0.0.1:80 00".to_owned(),
         "udp 203.0.113.1:53".to_owned(),
     ] {
-        let (reached, said) = attempt(&bed, &words).await;
-        assert!(!reached, "{words}: {said}");
+        let (reached, printed) = attempt(&bed, &words).await;
+        assert!(!reached, "{words}: {printed}");
     }
     attempt(&bed, &format!("udp {}", udp.local_addr().unwrap())).await;
     assert_eq!(udp.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert!(other.heard().is_empty());
+    assert!(other.printed().is_empty());
 }
 
 /// A server on this machine's address in its own network, if it has one.
@@ -154,20 +156,20 @@ async fn tls_is_forwarded_for_the_listed_name_and_cut_for_another() {
     };
     let bed = bed_on(Some(&sandbox)).await;
     let right = greeting("a.private.test");
-    let (reached, said) = attempt(&bed, &format!("send a.private.test:443 {right}")).await;
-    assert!(reached, "{said}");
-    assert_eq!(server.heard().iter().map(|bytes| hex(bytes)).collect::<Vec<_>>(), [right]);
+    let (reached, printed) = attempt(&bed, &format!("send a.private.test:443 {right}")).await;
+    assert!(reached, "{printed}");
+    assert_eq!(server.printed().iter().map(|bytes| hex(bytes)).collect::<Vec<_>>(), [right]);
 
     let wrong = greeting("front.test");
-    let (reached, said) = attempt(&bed, &format!("send a.private.test:443 {wrong}")).await;
-    assert!(!reached && said.contains("in TLS it asks for front.test"), "{said}");
+    let (reached, printed) = attempt(&bed, &format!("send a.private.test:443 {wrong}")).await;
+    assert!(!reached && printed.contains("in TLS it asks for front.test"), "{printed}");
     let nameless = greeting("192.0.2.1");
-    let (reached, said) = attempt(&bed, &format!("send a.private.test:443 {nameless}")).await;
-    assert!(!reached && said.contains("does not say for whom"), "{said}");
+    let (reached, printed) = attempt(&bed, &format!("send a.private.test:443 {nameless}")).await;
+    assert!(!reached && printed.contains("does not say for whom"), "{printed}");
     let http = hex(b"GET / HTTP/1.1\r\nHost: a.private.test\r\n\r\n");
-    let (reached, said) = attempt(&bed, &format!("send a.private.test:443 {http}")).await;
-    assert!(!reached && said.contains("does not begin with TLS"), "{said}");
-    assert_eq!(server.heard().len(), 1, "nothing of it got out");
+    let (reached, printed) = attempt(&bed, &format!("send a.private.test:443 {http}")).await;
+    assert!(!reached && printed.contains("does not begin with TLS"), "{printed}");
+    assert_eq!(server.printed().len(), 1, "nothing of it got out");
 }
 
 #[tokio::test]
@@ -177,11 +179,11 @@ async fn a_listed_name_that_leads_into_the_private_network_is_refused() {
     let hosts = ["public.test", "own.private.test"];
     let Some(sandbox) = with_egress(egress(&hosts, &places, Proxies::default())) else { return };
     let bed = bed_on(Some(&sandbox)).await;
-    let (reached, said) = attempt(&bed, "send public.test:80 00").await;
-    assert!(!reached && said.contains("127.0.0.1, which is not a public address"), "{said}");
-    assert!(server.heard().is_empty());
-    let (reached, said) = attempt(&bed, "send own.private.test:80 00").await;
-    assert!(reached, "the operator says so: {said}");
+    let (reached, printed) = attempt(&bed, "send public.test:80 00").await;
+    assert!(!reached && printed.contains("127.0.0.1, which is not a public address"), "{printed}");
+    assert!(server.printed().is_empty());
+    let (reached, printed) = attempt(&bed, "send own.private.test:80 00").await;
+    assert!(reached, "the operator says so: {printed}");
 }
 
 #[tokio::test]
@@ -190,14 +192,14 @@ async fn an_address_is_reached_where_it_is_listed_and_on_its_port_alone() {
     let listed = server.address.to_string();
     let Some(sandbox) = with_egress(egress(&[&listed], &[], Proxies::default())) else { return };
     let bed = bed_on(Some(&sandbox)).await;
-    let (reached, said) = attempt(&bed, &format!("send {listed} 00")).await;
-    assert!(reached, "{said}");
-    let (reached, said) = attempt(&bed, &format!("send {} 00", other.address)).await;
-    assert!(!reached && other.heard().is_empty(), "{said}");
+    let (reached, printed) = attempt(&bed, &format!("send {listed} 00")).await;
+    assert!(reached, "{printed}");
+    let (reached, printed) = attempt(&bed, &format!("send {} 00", other.address)).await;
+    assert!(!reached && other.printed().is_empty(), "{printed}");
     // The port of one address is not that of another.
-    let (reached, said) =
+    let (reached, printed) =
         attempt(&bed, &format!("send 127.0.0.2:{} 00", server.address.port())).await;
-    assert!(!reached && server.heard().len() == 1, "{said}");
+    assert!(!reached && server.printed().len() == 1, "{printed}");
 }
 
 #[tokio::test]
@@ -211,12 +213,12 @@ async fn a_proxy_of_the_operators_is_asked_and_names_are_its_business() {
     let hosts = ["open.test", "closed.test"];
     let Some(sandbox) = with_egress(egress(&hosts, &[], proxies.unwrap())) else { return };
     let bed = bed_on(Some(&sandbox)).await;
-    let (reached, said) = attempt(&bed, "send open.test:80 00").await;
-    assert!(reached && said.contains("answer: through the proxy"), "{said}");
-    let (reached, said) = attempt(&bed, "send closed.test:80 00").await;
-    assert!(!reached && said.contains("did not connect: it answered HTTP/1.1 403"), "{said}");
-    assert!(!said.contains("secret"), "{said}");
-    let asked = String::from_utf8(proxy.heard()[0].clone()).unwrap();
+    let (reached, printed) = attempt(&bed, "send open.test:80 00").await;
+    assert!(reached && printed.contains("answer: through the proxy"), "{printed}");
+    let (reached, printed) = attempt(&bed, "send closed.test:80 00").await;
+    assert!(!reached && printed.contains("did not connect: it answered HTTP/1.1 403"), "{printed}");
+    assert!(!printed.contains("secret"), "{printed}");
+    let asked = String::from_utf8(proxy.printed()[0].clone()).unwrap();
     assert!(asked.contains("\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
 }
 
@@ -326,17 +328,20 @@ async fn clients_of_each_kind_find_a_listed_name_and_no_other() {
             eprintln!("skipped: {program} is not installed");
             continue;
         }
-        let before = server.heard().len();
+        let before = server.printed().len();
         let named = |name: &str| command.replace("NAME", name);
         let path = std::env::var("PATH").unwrap();
         let listed = bed.run(&[&format!("PATH='{path}'; {}", named("a.private.test"))], &[]).await;
         assert!(listed.passed(), "{program}: {listed:?}");
-        let asked = server.heard().len() - before;
+        let asked = server.printed().len() - before;
         assert!(asked > 0 || program == "getent", "{program} asked nothing: {listed:?}");
         let other = format!("PATH='{path}'; {}", named("b.private.test"));
         let (other, events) = bed.run_logged(&[&other], &[]).await;
-        let said = all(&events);
-        assert!(said.contains("b.private.test is not in [sandbox] hosts"), "{program}: {said}");
+        let printed = all(&events);
+        assert!(
+            printed.contains("b.private.test is not in [sandbox] hosts"),
+            "{program}: {printed}"
+        );
         assert!(!other.passed() || command.ends_with("|| true"), "{program}: {other:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::bed::Bed;
-use crate::ground::{bed_on, gets_out, sandboxes, stays_inside};
+use crate::setup::{bed_on, gets_out, sandboxes, stays_inside};
 
 #[tokio::test]
 async fn files_outside_are_not_read_listed_or_changed() {
@@ -98,7 +98,7 @@ async fn a_full_workspace_ends_the_run_here_too() {
         let mut bed = bed_on(Some(&sandbox)).await;
         bed.limits.disk_bytes = 20 << 20;
         let report = bed.run(&[], &["head -c 64000000 /dev/zero > big; sleep 1000"]).await;
-        let full = matches!(report.outcome, greenline_worker::command::Outcome::DiskFull { .. });
+        let full = matches!(report.outcome, greenline_worker::command::RunOutcome::DiskFull { .. });
         assert!(full, "{report:?}");
     }
 }

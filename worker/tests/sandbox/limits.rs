@@ -1,8 +1,8 @@
 //! Limits of a run, where the worker looks into the sandbox from outside.
 
-use greenline_worker::command::Outcome;
+use greenline_worker::command::RunOutcome;
 
-use crate::ground::{bed_on, sandboxes};
+use crate::setup::{bed_on, sandboxes};
 
 #[tokio::test]
 #[cfg(target_arch = "x86_64")]
@@ -14,7 +14,7 @@ async fn files_of_memory_count_here_too() {
         let mut bed = bed_on(Some(&sandbox)).await;
         bed.limits.memory_bytes = 100 << 20;
         let report = bed.run(&[], &[hold]).await;
-        let ended = matches!(report.outcome, Outcome::OutOfMemory { .. });
+        let ended = matches!(report.outcome, RunOutcome::OutOfMemory { .. });
         assert!(ended, "with {}: {report:?}", sandbox.isolation());
     }
 }
@@ -26,7 +26,7 @@ async fn files_that_were_unlinked_while_open_count_here_too() {
         let mut bed = bed_on(Some(&sandbox)).await;
         bed.limits.disk_bytes = 20 << 20;
         let report = bed.run(&[], &[hold]).await;
-        let ended = matches!(report.outcome, Outcome::DiskFull { .. });
+        let ended = matches!(report.outcome, RunOutcome::DiskFull { .. });
         assert!(ended, "with {}: {report:?}", sandbox.isolation());
     }
 }

@@ -11,17 +11,17 @@
     reason = "a helper that fails fails its test"
 )]
 
-#[path = "../run_command/bed.rs"]
+#[path = "../run_command/setup.rs"]
 #[allow(dead_code, reason = "shared with the tests of commands")]
 mod bed;
 mod egress;
 mod files;
-mod ground;
 mod limits;
 mod network;
 mod phases;
 mod processes;
 mod registries;
+mod setup;
 mod users;
 mod walls;
 mod work;

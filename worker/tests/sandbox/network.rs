@@ -6,9 +6,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 
-use greenline_worker::sandbox::Layers;
+use greenline_worker::sandbox::SandboxLayers;
 
-use crate::ground::{
+use crate::setup::{
     bed_on, escape, gets_out, gets_out_in_setup, sandbox, sandboxes, skip, stays_inside,
 };
 
@@ -33,7 +33,7 @@ async fn with_landlock_alone_setup_reaches_the_ports_it_was_given_and_no_others(
     let (allowed, other) =
         (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let port = allowed.local_addr().unwrap().port();
-    let sandbox = sandbox(Layers::LandlockAlone, vec![port]);
+    let sandbox = sandbox(SandboxLayers::LandlockAlone, vec![port]);
     let bed = bed_on(Some(&sandbox)).await;
     let reached = gets_out_in_setup(&bed, &format!("tcp 127.0.0.1:{port}")).await;
     assert!(reached, "setup has no network with {}", sandbox.isolation());
@@ -88,7 +88,7 @@ async fn no_news_of_the_kernel_but_those_of_routes_are_read() {
 async fn nobody_listens_on_a_port_of_the_machine_in_setup() {
     let attempt = "listen-unbound";
     assert!(gets_out_in_setup(&bed_on(None).await, attempt).await);
-    let sandbox = sandbox(Layers::LandlockAlone, Vec::new());
+    let sandbox = sandbox(SandboxLayers::LandlockAlone, Vec::new());
     assert!(!gets_out_in_setup(&bed_on(Some(&sandbox)).await, attempt).await);
 }
 
@@ -128,7 +128,7 @@ async fn sockets_of_other_services_are_out_of_reach() {
 
 #[tokio::test]
 async fn with_namespaces_validation_has_a_loopback_of_its_own() {
-    let sandbox = sandbox(Layers::All, Vec::new());
+    let sandbox = sandbox(SandboxLayers::All, Vec::new());
     let bed = bed_on(Some(&sandbox)).await;
     let own = gets_out(&bed, "listen 127.0.0.1:8080").await;
     assert_eq!(own, sandbox.isolation().namespaces);

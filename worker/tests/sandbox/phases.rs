@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-use crate::ground::{bed_on, sandbox, sandboxes};
-use greenline_worker::sandbox::Layers;
+use crate::setup::{bed_on, sandbox, sandboxes};
+use greenline_worker::sandbox::SandboxLayers;
 
 /// Answers through two FIFOs in the workspace, with the network that it was started with.
 fn answering(port: u16) -> String {
@@ -28,7 +28,7 @@ async fn validation_has_no_network_through_what_setup_left_running() {
     // In the open it works, or this proves nothing.
     let report = bed_on(None).await.run(&[&setup], &[ASK]).await;
     assert!(report.commands[1].tail.contains("reached"), "{report:?}");
-    for layers in [Layers::LandlockAlone, Layers::All] {
+    for layers in [SandboxLayers::LandlockAlone, SandboxLayers::All] {
         let sandbox = sandbox(layers, vec![port]);
         let report = bed_on(Some(&sandbox)).await.run(&[&setup], &[ASK]).await;
         let seen = &report.commands[1].tail;

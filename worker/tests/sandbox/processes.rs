@@ -2,11 +2,11 @@
 
 use std::process::{Child, Command};
 
-use greenline_worker::command::{CancelReason, Ended, Outcome};
+use greenline_worker::command::{CancelReason, ProcessExit, RunOutcome};
 use nix::libc;
 
 use crate::bed::{exists, until_written};
-use crate::ground::{bed_on, escape, gets_out, refused_everywhere, sandboxes, stays_inside};
+use crate::setup::{bed_on, escape, gets_out, refused_everywhere, sandboxes, stays_inside};
 
 /// A process of the worker's user, with a secret in its environment.
 struct Neighbour(Child);
@@ -167,13 +167,21 @@ async fn other_processes_keep_their_priority_and_processors() {
         let bed = bed_on(Some(&sandbox)).await;
         for call in &calls {
             let report = bed.run(&[], &[&line(call)]).await;
-            assert_eq!(report.commands[0].ended, Ended::ExitCode(7), "{call} with {isolation}");
+            assert_eq!(
+                report.commands[0].ended,
+                ProcessExit::ExitCode(7),
+                "{call} with {isolation}"
+            );
         }
         // Where nobody else is of that user, all of its processes are the sandbox's own.
         if !isolation.namespaces && !isolation.task_users {
             for call in &of_all {
                 let report = bed.run(&[], &[&line(call)]).await;
-                assert_eq!(report.commands[0].ended, Ended::ExitCode(7), "{call} with {isolation}");
+                assert_eq!(
+                    report.commands[0].ended,
+                    ProcessExit::ExitCode(7),
+                    "{call} with {isolation}"
+                );
             }
         }
         let own = bed.run(&[], &["nice -n 5 true && taskset -c 0 true && ionice -c 3 true"]).await;
@@ -227,7 +235,7 @@ async fn a_cancelled_command_may_tidy_up_and_then_ends() {
                 bed.cancellation.cancel(CancelReason::Operator);
             })
             .await;
-        assert_eq!(report.outcome, Outcome::Cancelled { reason: CancelReason::Operator });
+        assert_eq!(report.outcome, RunOutcome::Cancelled { reason: CancelReason::Operator });
         assert!(bed.file("tidied").exists(), "with {}", sandbox.isolation());
     }
 }

@@ -9,8 +9,8 @@ use greenline_runtime::hosts::HostList;
 use greenline_worker::egress::{Egress, Upstream};
 
 use crate::bed::{Bed, written};
-use crate::ground::{bed_on, is_installed, with_egress};
-use greenline_worker::command::Stream;
+use crate::setup::{bed_on, is_installed, with_egress};
+use greenline_worker::command::OutputStream;
 
 /// Client, a host that it needs, and a command that fetches something.
 const CLIENTS: [(&str, &str, &str); 5] = [
@@ -71,7 +71,7 @@ async fn each_client_fetches_a_package_by_the_default_list() {
             continue;
         }
         let begun = Instant::now();
-        let (passed, said) = run(&bed_on(Some(&sandbox)).await, command).await;
+        let (passed, printed) = run(&bed_on(Some(&sandbox)).await, command).await;
         eprintln!(
             "{client}: {} in {:.1} s",
             if passed { "fetched" } else { "failed" },
@@ -79,13 +79,13 @@ async fn each_client_fetches_a_package_by_the_default_list() {
         );
         fetched += usize::from(passed);
         if !passed {
-            failed.push(format!("{client}: {said}"));
+            failed.push(format!("{client}: {printed}"));
         }
         // The list is what let it out.
-        let (passed, said) = run(&bed_on(Some(&closed)).await, command).await;
+        let (passed, printed) = run(&bed_on(Some(&closed)).await, command).await;
         assert!(
-            !passed && said.contains(&format!("{host} is not in [sandbox] hosts")),
-            "{client}: {said}"
+            !passed && printed.contains(&format!("{host} is not in [sandbox] hosts")),
+            "{client}: {printed}"
         );
     }
     eprintln!("{fetched} passed, {} failed", failed.len());
@@ -101,6 +101,7 @@ async fn run(bed: &Bed, command: &str) -> (bool, String) {
     let passed_on = PASSED_ON.iter().filter_map(|name| Some(format!("{name}='{}'", value(name)?)));
     let exports = passed_on.collect::<Vec<_>>().join(" ");
     let (report, events) = bed.run_logged(&[&format!("export {exports}; {command}")], &[]).await;
-    let both = [Stream::Stdout, Stream::Stderr].map(|stream| written(&events, 0, stream));
+    let both =
+        [OutputStream::Stdout, OutputStream::Stderr].map(|stream| written(&events, 0, stream));
     (report.passed(), String::from_utf8_lossy(&both.concat()).into_owned())
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Command, id};
 
-use crate::ground::skip;
+use crate::setup::skip;
 
 /// Somebody to be.
 enum User {
@@ -60,9 +60,9 @@ impl User {
         let mut again = self.becomes(id);
         again.arg(program).args(tests).args(["--test-threads", "4"]);
         let output = again.env("HOME", &home).env("TMPDIR", &tmp).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        assert!(!said.contains(" 0 passed"), "{said}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!printed.contains(" 0 passed"), "{printed}");
     }
 }
 

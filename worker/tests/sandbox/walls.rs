@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use greenline_worker::command::Outcome;
-use greenline_worker::sandbox::{Layers, Reach, Sandbox};
+use greenline_worker::command::RunOutcome;
+use greenline_worker::sandbox::{Sandbox, SandboxAccess, SandboxLayers};
 use tempfile::TempDir;
 
 use crate::bed::Bed;
-use crate::ground::{bed_on, escape, found, gets_out, launcher, sandboxes};
+use crate::setup::{bed_on, escape, found, gets_out, launcher, sandboxes};
 
 /// A directory as one for keys is, with a key in it.
 fn private() -> TempDir {
@@ -55,7 +55,7 @@ async fn nothing_more_is_run_in_a_workspace_whose_directories_were_replaced() {
     {
         let bed = bed_on(None).await;
         let report = bed.run(&[replace], &["echo ran"]).await;
-        assert_eq!(report.outcome, Outcome::WorkspaceReplaced, "{replace}");
+        assert_eq!(report.outcome, RunOutcome::WorkspaceReplaced, "{replace}");
         assert_eq!(report.commands.len(), 1);
         assert!(report.to_string().contains("replaced a directory of the workspace"), "{report}");
     }
@@ -70,7 +70,7 @@ async fn a_link_that_waits_in_tmp_leads_no_mount_elsewhere() {
         let top = bed.workspace.path().strip_prefix("/tmp");
         let top = top.ok().and_then(|path| path.components().next());
         let Some(top) = top.map(|name| name.as_os_str().to_string_lossy().into_owned()) else {
-            return crate::ground::skip("temporary files are not in /tmp here");
+            return crate::setup::skip("temporary files are not in /tmp here");
         };
         let wait = format!(
             "rm -rf \"$TMPDIR/{top}\" /tmp/{top}; ln -s {} \"$TMPDIR/{top}\"; true",
@@ -232,18 +232,18 @@ async fn nobody_of_a_tasks_user_lives_on_or_keeps_its_files() {
 #[tokio::test]
 async fn a_toolchain_in_a_home_that_only_root_enters_works_or_is_refused_with_the_reason() {
     if !nix::unistd::geteuid().is_root() {
-        return crate::ground::skip("only root has tasks with users of their own");
+        return crate::setup::skip("only root has tasks with users of their own");
     }
     let home = private();
     let tools = home.path().join("tools");
     fs::create_dir(&tools).unwrap();
     fs::write(tools.join("tool"), "#!/bin/sh\necho it works\n").unwrap();
     fs::set_permissions(tools.join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
-    let reach = || Reach { read: vec![tools.clone()], ..Reach::default() };
+    let reach = || SandboxAccess { read: vec![tools.clone()], ..SandboxAccess::default() };
     let run = format!("{}/tool", tools.display());
 
-    let all = found(Layers::All, reach());
-    let alone = found(Layers::LandlockAlone, reach());
+    let all = found(SandboxLayers::All, reach());
+    let alone = found(SandboxLayers::LandlockAlone, reach());
     let by_root = all.closed.is_empty() && all.sandbox.isolation().namespaces;
     let worked = bed_on(Some(&all.sandbox)).await.run(&[], &[&run]).await.passed();
     assert_eq!(worked, by_root, "{:?}", all.closed);
@@ -254,8 +254,10 @@ async fn a_toolchain_in_a_home_that_only_root_enters_works_or_is_refused_with_th
     assert!(!bed_on(Some(&alone.sandbox)).await.run(&[], &[&run]).await.passed());
 
     // Nothing is run where the workspaces themselves are in such a place.
-    let reach = Reach { workspaces: Some(home.join("workspaces")), ..Reach::default() };
-    let refused = Sandbox::find(launcher(), reach.clone(), Layers::LandlockAlone).unwrap_err();
+    let reach =
+        SandboxAccess { workspaces: Some(home.join("workspaces")), ..SandboxAccess::default() };
+    let refused =
+        Sandbox::find(launcher(), reach.clone(), SandboxLayers::LandlockAlone).unwrap_err();
     assert!(refused.to_string().ends_with(&expected), "{refused}");
-    assert_eq!(Sandbox::find(launcher(), reach, Layers::All).is_ok(), by_root);
+    assert_eq!(Sandbox::find(launcher(), reach, SandboxLayers::All).is_ok(), by_root);
 }

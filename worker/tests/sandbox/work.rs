@@ -3,7 +3,7 @@
 use greenline_worker::command::CommandReport;
 use greenline_worker::sandbox::Sandbox;
 
-use crate::ground::{self, bed_on, sandboxes};
+use crate::setup::{self, bed_on, sandboxes};
 
 /// Runs the command in each sandbox of this machine, if its program is installed.
 async fn works(program: &str, command: &str) -> Vec<CommandReport> {
@@ -108,7 +108,7 @@ async fn cargo_builds_and_tests_without_network() {
         std::env::var("RUSTUP_HOME").unwrap_or_else(|_| home.join(".rustup").display().to_string());
     let command = "cargo init -q --vcs none --name hello --lib . && cargo test -q --offline";
     // A task's user may not enter root's home; there, walls.rs looks at what is said of it.
-    let closed = ground::closed();
+    let closed = setup::closed();
     let works_with = |sandbox: &Sandbox| sandbox.isolation().namespaces || closed.is_empty();
     works_where(
         works_with,

@@ -1,7 +1,7 @@
 //! apalis-redis under the benchmark's workload, as producer and as worker.
 //!
 //! `producer bulk N`, `producer single N CALLERS` and `producer paced N PER_SECOND` print the
-//! seconds they took. `worker noop|latency|sleep CONCURRENCY` notes in BENCH_OUT what it saw.
+//! seconds they took. `worker noop|latency|sleep CONCURRENCY` writes its observations to BENCH_OUT.
 //! Throughput and latency run tuned (large batches, no locks, no events, a short poll interval);
 //! `sleep`, which measures recovery, runs with the defaults.
 
@@ -20,7 +20,7 @@ use apalis::prelude::*;
 use apalis_redis::{Config, RedisStorage};
 use nix::time::{ClockId, clock_gettime};
 
-/// Tasks in one bulk call, and callers of it: the fastest of 100 to 5,000 with 1 to 10.
+/// Tasks per bulk call, and concurrent callers: the fastest of 100 to 5,000 with 1 to 10.
 const BULK: usize = 200;
 const BULK_CALLERS: usize = 4;
 const TUNED_BATCH: usize = 100;
@@ -152,7 +152,7 @@ async fn run_task(mode: &str, payload: &str, notes: &Notes) {
     }
 }
 
-/// What the worker saw, line by line, for the runner to read.
+/// The worker's observations, line by line, for the runner.
 struct Notes {
     out: Mutex<fs::File>,
     started: AtomicBool,
@@ -182,7 +182,7 @@ fn now() -> u64 {
     time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }
 
-/// 1 KiB, of which the first 20 characters are a number: a time or an index.
+/// 1 KiB, whose first 20 characters are a number: a time or an index.
 fn payload(number: u64) -> String {
     format!("{number:020}{}", "x".repeat(1004))
 }

@@ -1,9 +1,9 @@
-//! The part of the log that a repair needs, within a budget.
+//! Selects the part of the log that a repair needs, within a budget.
 //!
-//! Lines are chosen in the order of what they are worth: the headline, what failed and where, its
-//! block, the other causes, what the tools sum up, then everything else by its nearness. A block that
-//! is too large for its share gives its lines nearest to its headline first, and frames of libraries
-//! last. What is left of the budget goes to the end of the failed step.
+//! Lines are chosen by their value: the headline, the failed tests and their places, the headline's
+//! block, the other causes, the tools' totals, then everything else by nearness. A block that
+//! exceeds its share gives the lines nearest to its headline first, and library frames last. The
+//! rest of the budget goes to the end of the failed step.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
@@ -11,93 +11,100 @@ use std::ops::Range;
 use crate::contract::Excerpt;
 use crate::cut;
 use crate::finding::Finding;
-use crate::green::Green;
 use crate::log::Log;
+use crate::passing_lines::PassingLines;
 use crate::steps::StepKind;
 use crate::template;
 
-use super::ranking::{Level, Ranked};
-use super::step::Scene;
+use super::ranking::{FindingRank, RankedFinding};
+use super::step::FailingLines;
 
-/// What a mark for left-out lines costs at most.
+/// The most bytes that a mark for omitted lines takes.
 const GAP: usize = 32;
-/// A line longer than this is cut: nobody reads on, and a model pays for it.
+/// Longer lines are cut: no one reads further, and a model charges for it.
 const LONGEST_LINE: usize = 2_000;
 
-/// Chooses lines, the most telling first, until the budget is used.
+/// Chooses lines, the most informative first, until the budget is used.
 pub(super) fn excerpt(
     log: &Log,
-    ranked: &[Ranked<'_>],
-    scene: &Scene,
-    green: &Green,
+    ranked: &[RankedFinding<'_>],
+    failing: &FailingLines,
+    passing_lines: &PassingLines,
     budget: usize,
 ) -> Excerpt {
-    let mut page = Page { log, chosen: BTreeSet::new(), left: budget, largest: budget };
+    let mut builder =
+        ExcerptBuilder { log, chosen: BTreeSet::new(), left: budget, largest: budget };
     if let Some(best) = ranked.first() {
-        page.add_first(best.finding.line);
+        builder.add_first(best.finding.line);
     }
-    page.add_frame(scene);
-    page.add_findings(ranked, scene);
-    page.add_context(ranked, scene, green);
-    page.print(budget)
+    builder.add_frame(failing);
+    builder.add_findings(ranked, failing);
+    builder.add_context(ranked, failing, passing_lines);
+    builder.print(budget)
 }
 
-struct Page<'a> {
+struct ExcerptBuilder<'a> {
     log: &'a Log,
     chosen: BTreeSet<usize>,
     left: usize,
     largest: usize,
 }
 
-impl Page<'_> {
-    /// The headline is shown whatever it costs: it is cut when printed.
+impl ExcerptBuilder<'_> {
+    /// Adds the headline whatever it costs: it is cut when printed.
     fn add_first(&mut self, at: usize) {
         self.left = self.left.saturating_sub(self.cost(at).min(self.largest / 2));
         self.chosen.insert(at);
     }
 
-    /// The job's name, the failed step's heading, its end and its last words.
-    fn add_frame(&mut self, scene: &Scene) {
+    /// Adds the job's name, the failed step's heading, its end and its last lines.
+    fn add_frame(&mut self, failing: &FailingLines) {
         let job = (0..self.log.len().min(200))
             .find(|&at| self.log.text(at).starts_with("Complete job name: "));
-        let step = scene.failing.map(|step| &self.log.steps()[step]);
+        let step = failing.failing.map(|step| &self.log.steps()[step]);
         let heading = step.filter(|step| !step.script.is_empty()).map(|step| step.lines.start);
         for at in [job, heading, step.and_then(|step| step.failed)].into_iter().flatten() {
             self.add(at);
         }
-        let end = scene.failed_at(self.log);
+        let end = failing.failed_at(self.log);
         let last_words =
-            (scene.lines.start..end).rev().filter(|&at| !self.log.text(at).is_empty()).take(3);
+            (failing.lines.start..end).rev().filter(|&at| !self.log.text(at).is_empty()).take(3);
         self.add_share(last_words.collect::<Vec<_>>().into_iter(), self.largest / 16);
     }
 
-    /// The chosen finding's block, then the lines of the others, then what tools sum up, then the
-    /// others' blocks. Of many that say the same, one comes first.
-    fn add_findings(&mut self, ranked: &[Ranked<'_>], scene: &Scene) {
-        let of = |levels: &[Level]| {
+    /// Adds the chosen finding's block, then the lines of the others, then the tools' totals, then
+    /// the others' blocks. Of findings with the same message, one comes first.
+    fn add_findings(&mut self, ranked: &[RankedFinding<'_>], failing: &FailingLines) {
+        let of = |levels: &[FindingRank]| {
             let wanted = ranked.iter().filter(|one| levels.contains(&one.level));
             different_first(wanted.map(|one| one.finding))
         };
         if let Some(best) = ranked.first() {
             self.add_block(best.finding, self.largest * 2 / 5);
         }
-        let causes = of(&[Level::Decided, Level::Root, Level::Cause]);
+        let causes = of(&[FindingRank::Decided, FindingRank::Root, FindingRank::Cause]);
         self.add_share(causes.iter().map(|finding| finding.line), self.largest / 5);
-        let sums = of(&[Level::Summary]);
+        let sums = of(&[FindingRank::Summary]);
         for summary in sums.iter().take(2).chain(last_of_each_tool(&sums)) {
             self.add_block(summary, self.largest / 12);
         }
-        self.add_share(self.failing_words(scene).into_iter(), self.largest / 10);
-        for finding in causes.iter().chain(&of(&[Level::Aside])) {
+        self.add_share(self.lines_with_failed(failing).into_iter(), self.largest / 10);
+        for finding in causes.iter().chain(&of(&[FindingRank::Aside])) {
             self.add_block(finding, self.largest / 6);
         }
         self.add_share(sums.iter().map(|finding| finding.line), self.largest / 8);
     }
 
-    /// The step's script, what passing runs never say, other errors, and the step's end.
-    fn add_context(&mut self, ranked: &[Ranked<'_>], scene: &Scene, green: &Green) {
+    /// Adds the step's script, lines that passing runs never print, other errors, and the step's
+    /// end.
+    fn add_context(
+        &mut self,
+        ranked: &[RankedFinding<'_>],
+        failing: &FailingLines,
+        passing_lines: &PassingLines,
+    ) {
         const SCRIPT: usize = 40;
-        if let Some(step) = scene.failing.map(|step| &self.log.steps()[step]) {
+        if let Some(step) = failing.failing.map(|step| &self.log.steps()[step]) {
             self.add_share(step.script.clone().take(SCRIPT), self.largest / 8);
         }
         if let Some(best) = ranked.first() {
@@ -107,40 +114,47 @@ impl Page<'_> {
                 self.largest / 8,
             );
         }
-        if green.is_taught() {
-            let rare = scene.lines.clone().rev().filter(|&at| !green.has_seen(self.log.text(at)));
+        if passing_lines.is_known() {
+            let rare = failing
+                .lines
+                .clone()
+                .rev()
+                .filter(|&at| !passing_lines.has_seen(self.log.text(at)));
             self.add_share(rare.collect::<Vec<_>>().into_iter(), self.largest / 4);
         }
-        let doubtful =
-            ranked.iter().filter(|one| one.level == Level::Suspicion).map(|one| one.finding.line);
+        let doubtful = ranked
+            .iter()
+            .filter(|one| one.level == FindingRank::Suspicion)
+            .map(|one| one.finding.line);
         self.add_share(doubtful, self.largest / 8);
-        let end = scene.failed_at(self.log);
-        self.add_share((scene.lines.start..end.min(self.log.len())).rev(), self.left);
-        self.add_share(self.looked_at_afterwards(scene).into_iter(), self.left / 2);
+        let end = failing.failed_at(self.log);
+        self.add_share((failing.lines.start..end.min(self.log.len())).rev(), self.left);
+        self.add_share(self.later_steps(failing).into_iter(), self.left / 2);
     }
 
-    /// What steps after the failed one printed: they often show logs of what was running.
-    fn looked_at_afterwards(&self, scene: &Scene) -> Vec<usize> {
+    /// Returns the lines that steps after the failed one printed: they often show logs of services.
+    fn later_steps(&self, failing: &FailingLines) -> Vec<usize> {
         let steps = self.log.steps();
-        let after = scene.failing.map_or(&[][..], |step| &steps[step + 1..]);
+        let after = failing.failing.map_or(&[][..], |step| &steps[step + 1..]);
         let works = after.iter().take_while(|step| step.kind == StepKind::Work);
         works.flat_map(|step| step.script.end..step.lines.end).collect()
     }
 
-    /// Lines that speak of failing, one of each kind. They are echoes, but they tell what it broke.
-    fn failing_words(&self, scene: &Scene) -> Vec<usize> {
+    /// Returns lines that mention a failure, one of each kind. They are echoes, but they name what
+    /// broke.
+    fn lines_with_failed(&self, failing: &FailingLines) -> Vec<usize> {
         const MOST: usize = 40;
         const LONGEST: usize = 300;
         let speaks = |text: &str| {
             text.len() < LONGEST
                 && ["failed", "FAILED", "Failed"].iter().any(|word| text.contains(word))
         };
-        let mut said = HashSet::new();
-        let speaking = scene.lines.clone().filter(|&at| speaks(self.log.text(at)));
-        speaking.filter(|&at| said.insert(template::of(self.log.text(at)))).take(MOST).collect()
+        let mut seen = HashSet::new();
+        let speaking = failing.lines.clone().filter(|&at| speaks(self.log.text(at)));
+        speaking.filter(|&at| seen.insert(template::of(self.log.text(at)))).take(MOST).collect()
     }
 
-    /// Lines in the given order, until a share of the budget is used.
+    /// Adds lines in the given order until a share of the budget is used.
     fn add_share(&mut self, lines: impl Iterator<Item = usize>, share: usize) {
         let floor = self.left.saturating_sub(share);
         for at in lines {
@@ -151,7 +165,7 @@ impl Page<'_> {
         }
     }
 
-    /// A block, or of one too large its best lines.
+    /// Adds a block, or its best lines if it is too large.
     fn add_block(&mut self, finding: &Finding, share: usize) {
         let block = finding.block.start..finding.block.end.min(self.log.len());
         let whole: usize = block.clone().map(|at| self.cost(at)).sum();
@@ -174,7 +188,8 @@ impl Page<'_> {
         }
     }
 
-    /// The line as in the log or as printed, whichever is longer: both stay within the budget.
+    /// Returns the longer of the line's size in the log and as printed, so that both stay within
+    /// the budget.
     fn cost(&self, at: usize) -> usize {
         let number = 9;
         self.log.cost(at) + number
@@ -186,7 +201,7 @@ impl Page<'_> {
         for &at in &self.chosen {
             let number = self.log.number(at);
             let line = shown(number, number - last - 1, self.log.text(at));
-            // What was chosen fits, but for a headline that alone exceeds the budget.
+            // The chosen lines fit, except for a headline that alone exceeds the budget.
             let room = budget - excerpt.text.len();
             if line.len() > room && !excerpt.ranges.is_empty() {
                 break;
@@ -202,22 +217,22 @@ impl Page<'_> {
     }
 }
 
-/// The findings in order, but those that repeat another's words after all that don't.
+/// Returns the findings in order, with those that repeat another's message after all others.
 fn different_first<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a Finding> {
-    let mut said = HashSet::new();
+    let mut seen = HashSet::new();
     let (mut different, repeats): (Vec<_>, Vec<_>) =
-        findings.partition(|finding| said.insert((&finding.tool, template::of(&finding.message))));
+        findings.partition(|finding| seen.insert((&finding.tool, template::of(&finding.message))));
     different.extend(repeats);
     different
 }
 
-/// What each tool said last: its totals, as a rule.
+/// Returns the last line of each tool's summary, which usually holds its totals.
 fn last_of_each_tool<'a, 'b>(sums: &'b [&'a Finding]) -> impl Iterator<Item = &'b &'a Finding> {
-    let mut heard = HashSet::new();
-    sums.iter().rev().filter(move |finding| heard.insert(&finding.tool)).take(4)
+    let mut seen_tools = HashSet::new();
+    sums.iter().rev().filter(move |finding| seen_tools.insert(&finding.tool)).take(4)
 }
 
-/// A line with its number, after a mark for the lines left out before it.
+/// Formats a line with its number, after a mark for the lines omitted before it.
 fn shown(number: u32, left_out: u32, text: &str) -> String {
     let short = cut::at_char(text, LONGEST_LINE);
     let more = if short.len() < text.len() { " …" } else { "" };
@@ -229,18 +244,19 @@ fn shown(number: u32, left_out: u32, text: &str) -> String {
     format!("{gap}{number:>6}  {short}{more}\n")
 }
 
-/// A block's lines: those around its headline, then the rest by nearness, frames of libraries last.
+/// Orders a block's lines: those around its headline, then the rest by nearness, library frames
+/// last.
 fn by_worth(log: &Log, headline: usize, block: Range<usize>) -> Vec<usize> {
     const AROUND: usize = 8;
     let mut lines: Vec<usize> = block.collect();
     lines.sort_by_key(|&at| {
         let far = at.abs_diff(headline);
-        (far > AROUND && of_a_library(log.said(at)), far)
+        (far > AROUND && of_a_library(log.content(at)), far)
     });
     lines
 }
 
-/// Whether a line is a stack frame in code that the project did not write.
+/// Returns `true` if a line is a stack frame in code that the project did not write.
 fn of_a_library(line: &str) -> bool {
     const SIGNS: [&str; 14] = [
         "site-packages/",

@@ -1,4 +1,5 @@
-//! From what was found to what it means: which step, which finding, what kind, what to do.
+//! From findings to a diagnosis: the failed step, the finding that explains it, the category, the
+//! verdict.
 
 mod excerpt;
 mod ranking;
@@ -9,29 +10,29 @@ mod verdict;
 use crate::contract::{Annotation, Diagnosis, FailedTest, Quote};
 use crate::cut;
 use crate::finding::{Finding, Strength};
-use crate::green::Green;
 use crate::log::Log;
+use crate::passing_lines::PassingLines;
 
-use ranking::{Level, Ranked};
-use step::Scene;
+use ranking::{FindingRank, RankedFinding};
+use step::FailingLines;
 
-/// Puts the diagnosis together. `budget` is in bytes of excerpt.
+/// Builds the diagnosis. `budget` is the excerpt's size in bytes.
 pub(crate) fn diagnosis(
     log: &Log,
     findings: &[Finding],
-    green: &Green,
+    passing_lines: &PassingLines,
     budget: usize,
 ) -> Diagnosis {
-    let scene = step::scene(log, findings);
-    let ranked = ranking::ranked(log, findings, &scene, green);
-    let judged = verdict::judge(log, &ranked, &scene);
-    let tests = failed_tests(findings, &scene);
-    let step = scene.failing.map(|step| log.steps()[step].lines.start);
+    let failing = step::failing(log, findings);
+    let ranked = ranking::ranked(log, findings, &failing, passing_lines);
+    let parts = verdict::judge(log, &ranked, &failing);
+    let tests = failed_tests(findings, &failing);
+    let step = failing.failing.map(|step| log.steps()[step].lines.start);
     let chosen = ranked.first();
     Diagnosis {
         headline: chosen.map(|one| quote(log, one.finding.line)),
         evidence: evidence(log, &ranked),
-        excerpt: excerpt::excerpt(log, &ranked, &scene, green, budget),
+        excerpt: excerpt::excerpt(log, &ranked, &failing, passing_lines, budget),
         failed_tests: tests.iter().map(|test| test.name.clone()).collect(),
         failed_test_details: tests,
         annotations: annotations(log, &ranked),
@@ -39,32 +40,33 @@ pub(crate) fn diagnosis(
             let same = ranked.partition_point(|other| other.level >= one.level);
             signature::signature(
                 &ranked[..same],
-                judged.category,
+                parts.category,
                 step.map_or("", |at| log.text(at)),
             )
         }),
         framework: chosen
-            .filter(|one| one.level >= Level::Aside)
+            .filter(|one| one.level >= FindingRank::Aside)
             .map(|one| one.finding.tool.to_string()),
         job: job_name(log),
         step: step.map(|at| quote(log, at)),
-        category: judged.category,
-        verdict: judged.verdict,
-        confidence: judged.confidence,
-        reason: judged.reason,
+        category: parts.category,
+        verdict: parts.verdict,
+        confidence: parts.confidence,
+        reason: parts.reason,
     }
 }
 
-/// A line as it is quoted: word for word, cut when nobody would read it to its end.
+/// Quotes a line word for word, cut if it is very long.
 fn quote(log: &Log, at: usize) -> Quote {
     const LONGEST: usize = 1_000;
     Quote { line: log.number(at), text: cut::at_char(log.text(at), LONGEST).to_owned() }
 }
 
-/// The headlines of the best findings, in the log's order.
-fn evidence(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Quote> {
+/// Returns the headlines of the best findings, in the log's order.
+fn evidence(log: &Log, ranked: &[RankedFinding<'_>]) -> Vec<Quote> {
     const MOST: usize = 10;
-    let enough = ranked.first().map_or(Level::Cause, |best| best.level.min(Level::Summary));
+    let enough =
+        ranked.first().map_or(FindingRank::Cause, |best| best.level.min(FindingRank::Summary));
     let telling = ranked.iter().filter(|one| one.level >= enough).take(MOST);
     let mut lines: Vec<usize> = telling.map(|one| one.finding.line).collect();
     lines.sort_unstable();
@@ -72,13 +74,13 @@ fn evidence(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Quote> {
     lines.into_iter().map(|line| quote(log, line)).collect()
 }
 
-/// Each failed test once; of two mentions the one that says more fills in what the other lacks.
-fn failed_tests(findings: &[Finding], scene: &Scene) -> Vec<FailedTest> {
+/// Returns each failed test once. Two mentions of a test are merged.
+fn failed_tests(findings: &[Finding], failing: &FailingLines) -> Vec<FailedTest> {
     let mut tests: Vec<FailedTest> = Vec::new();
     let mut place = std::collections::HashMap::new();
     for test in findings
         .iter()
-        .filter(|finding| scene.counts_tests(finding))
+        .filter(|finding| failing.counts_tests(finding))
         .flat_map(|finding| &finding.tests)
     {
         let at = *place.entry(test.name.as_str()).or_insert(tests.len());
@@ -95,12 +97,12 @@ fn failed_tests(findings: &[Finding], scene: &Scene) -> Vec<FailedTest> {
     tests
 }
 
-/// Complaints with a place, in the log's order.
-fn annotations(log: &Log, ranked: &[Ranked<'_>]) -> Vec<Annotation> {
+/// Returns the findings with a place in a source file, in the log's order.
+fn annotations(log: &Log, ranked: &[RankedFinding<'_>]) -> Vec<Annotation> {
     const MOST: usize = 1_000;
     let mut placed: Vec<&Finding> = ranked
         .iter()
-        .filter(|one| one.level >= Level::Aside && one.finding.strength >= Strength::Cause)
+        .filter(|one| one.level >= FindingRank::Aside && one.finding.strength >= Strength::Cause)
         .map(|one| one.finding)
         .filter(|finding| finding.location.is_some())
         .collect();

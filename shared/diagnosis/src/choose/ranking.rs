@@ -1,9 +1,9 @@
-//! Which finding is the cause and which is its echo.
+//! Ranks findings: separates the cause from its echoes.
 //!
-//! Strength alone does not say it. A suite that tests a compiler prints compiler errors while it
-//! passes; a test that failed because a server was away asserts something else in its last line; a
-//! download that failed once may have been tried again. What decides is where a finding stands: in
-//! the block of a failed test, near the end of the step, or in the midst of what went well.
+//! Strength alone does not decide. A suite that tests a compiler prints compiler errors while it
+//! passes; a test that failed because a server was down asserts something else in its last line; a
+//! failed download may have been retried. The position of a finding decides: in the block of a
+//! failed test, near the end of the step, or amid successful work.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -11,54 +11,55 @@ use std::ops::Range;
 
 use crate::contract::Category;
 use crate::finding::{Finding, Strength};
-use crate::green::Green;
 use crate::log::Log;
+use crate::passing_lines::PassingLines;
 
-use super::step::Scene;
+use super::step::FailingLines;
 
-/// How much a finding explains, where it stands. The order is the order of choosing.
+/// The explanatory value of a finding at its position. The order is the order of choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
-    /// Lines that passing runs print as well.
+pub(super) enum FindingRank {
+    /// Passing runs print the line too.
     SeenInGreen,
-    /// Says only that something failed.
+    /// Reports only that something failed.
     Echo,
-    /// An error of a tool that nobody here knows.
+    /// An error of an unknown tool.
     Suspicion,
-    /// A defect, but tests failed and this is not said by one of them.
+    /// A defect that no test reports, in a run with failed tests.
     Aside,
-    /// Says which tests failed, not why.
+    /// Names the failed tests, not the reason.
     Summary,
     /// A defect where one is expected.
     Cause,
-    /// What made everything after it fail.
+    /// Made everything after it fail.
     Root,
-    /// What somebody who was asked says.
+    /// The answer of a tie breaker.
     Decided,
 }
 
-/// A finding and how much it explains here.
+/// A finding with its level at this position.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ranked<'a> {
+pub(super) struct RankedFinding<'a> {
     pub(super) finding: &'a Finding,
-    pub(super) level: Level,
+    pub(super) level: FindingRank,
 }
 
-/// The findings that count, the most telling first.
+/// Returns the relevant findings, the most informative first.
 pub(super) fn ranked<'a>(
     log: &Log,
     findings: &'a [Finding],
-    scene: &Scene,
-    green: &Green,
-) -> Vec<Ranked<'a>> {
-    let counting: Vec<&Finding> = findings.iter().filter(|finding| scene.counts(finding)).collect();
-    let context = Context::of(log, &counting, scene);
-    let mut ranked: Vec<Ranked<'a>> = counting
+    failing: &FailingLines,
+    passing_lines: &PassingLines,
+) -> Vec<RankedFinding<'a>> {
+    let counting: Vec<&Finding> =
+        findings.iter().filter(|finding| failing.counts(finding)).collect();
+    let context = RankingContext::of(log, &counting, failing);
+    let mut ranked: Vec<RankedFinding<'a>> = counting
         .iter()
         .map(|finding| {
-            let seen = green.has_seen(log.text(finding.line));
-            let level = if seen { Level::SeenInGreen } else { context.level(finding) };
-            Ranked { finding, level }
+            let seen = passing_lines.has_seen(log.text(finding.line));
+            let level = if seen { FindingRank::SeenInGreen } else { context.level(finding) };
+            RankedFinding { finding, level }
         })
         .collect();
     ranked.sort_by_key(|one| (Reverse(one.level), one.finding.line));
@@ -66,24 +67,23 @@ pub(super) fn ranked<'a>(
     ranked
 }
 
-/// What the findings say together.
-struct Context<'a> {
-    /// Blocks of failed tests.
+/// The facts that all findings establish together.
+struct RankingContext<'a> {
     failed_tests: Vec<Range<usize>>,
-    /// The tools that reported them.
+    /// The tools that reported the failed tests.
     test_tools: HashSet<&'a str>,
     /// The last line that names a defect.
     last_cause: Option<usize>,
-    /// The step's last lines begin here.
+    /// The first of the step's last lines.
     ending: usize,
 }
 
-impl<'a> Context<'a> {
-    fn of(log: &Log, counting: &[&'a Finding], scene: &Scene) -> Self {
+impl<'a> RankingContext<'a> {
+    fn of(log: &Log, counting: &[&'a Finding], failing: &FailingLines) -> Self {
         const ENDING: usize = 60;
         let causes = || counting.iter().filter(|finding| finding.strength == Strength::Cause);
         let tests = || causes().filter(|finding| !finding.tests.is_empty());
-        let end = scene.failed_at(log);
+        let end = failing.failed_at(log);
         Self {
             failed_tests: merged(tests().map(|finding| finding.block.clone())),
             test_tools: tests().map(|finding| &*finding.tool).collect(),
@@ -92,21 +92,21 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn level(&self, finding: &Finding) -> Level {
+    fn level(&self, finding: &Finding) -> FindingRank {
         match finding.strength {
-            Strength::Echo => Level::Echo,
-            Strength::Suspicion => Level::Suspicion,
-            Strength::Summary => Level::Summary,
-            Strength::Cause if self.is_aside(finding) => Level::Aside,
-            Strength::Cause => Level::Cause,
-            Strength::Root if self.got_over(finding) => Level::Suspicion,
-            Strength::Root => Level::Root,
-            Strength::Decided => Level::Decided,
+            Strength::Echo => FindingRank::Echo,
+            Strength::Suspicion => FindingRank::Suspicion,
+            Strength::Summary => FindingRank::Summary,
+            Strength::Cause if self.is_aside(finding) => FindingRank::Aside,
+            Strength::Cause => FindingRank::Cause,
+            Strength::Root if self.was_recovered(finding) => FindingRank::Suspicion,
+            Strength::Root => FindingRank::Root,
+            Strength::Decided => FindingRank::Decided,
         }
     }
 
-    /// A defect that no test reports, in a run whose tests do report defects. What the test tool
-    /// itself reports beside its tests (a file it could not load) is none.
+    /// Returns `true` for a defect that no test reports, in a run whose tests report defects.
+    /// Errors that the test tool reports beside its tests (a file it could not load) don't count.
     fn is_aside(&self, finding: &Finding) -> bool {
         finding.tests.is_empty()
             && !self.failed_tests.is_empty()
@@ -114,8 +114,9 @@ impl<'a> Context<'a> {
             && !self.in_failed_test(finding.line)
     }
 
-    /// Trouble outside that the run seems to have got over: other defects came long after it.
-    fn got_over(&self, finding: &Finding) -> bool {
+    /// Returns `true` for a failure outside the code that the run seems to have survived: other
+    /// defects came long after it.
+    fn was_recovered(&self, finding: &Finding) -> bool {
         const LONG: usize = 50;
         finding.category == Category::NetworkOrFlaky
             && self.last_cause.is_some_and(|last| last > finding.line + LONG)
@@ -129,7 +130,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Ranges in order, those that touch made one.
+/// Merges ranges that touch, in order.
 fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     let mut all: Vec<Range<usize>> = ranges.collect();
     all.sort_unstable_by_key(|range| range.start);
@@ -143,12 +144,12 @@ fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// Where nobody knows the tool, what was said last counts: a script stops at its first failure. Of
-/// several error lines that stand together the first is the cause.
-fn prefer_last_words(ranked: &mut [Ranked<'_>]) {
+/// Prefers the last line of an unknown tool, because a script stops at its first failure. Of
+/// several error lines in a row the first is the cause.
+fn prefer_last_words(ranked: &mut [RankedFinding<'_>]) {
     const TOGETHER: usize = 6;
     let Some(best) = ranked.first().map(|one| one.level) else { return };
-    if !matches!(best, Level::Suspicion | Level::Echo) {
+    if !matches!(best, FindingRank::Suspicion | FindingRank::Echo) {
         return;
     }
     let same = ranked.partition_point(|one| one.level == best);

@@ -1,11 +1,11 @@
-//! A name for a failure that is the same on other runs.
+//! Signatures: names for failures that stay the same on other runs.
 //!
-//! - What differs between runs of the same failure is taken out: numbers, times, addresses, hashes,
-//!   random names, and the directories before a file's name.
-//! - A message that many failures share (`assert False`, `exit code 1`) never stands alone: the test,
-//!   the file or the step's command stands beside it.
-//! - Everything at the chosen level counts, in no order: tests run in parallel fail in any order, and
-//!   a run on which one more test fails is not the same failure.
+//! - Parts that differ between runs of the same failure are removed: numbers, times, addresses,
+//!   hashes, random names, and the directories before a file's name.
+//! - A message that many failures share (`assert False`, `exit code 1`) is combined with the test,
+//!   the file or the step's command.
+//! - All findings at the chosen level count, in any order: parallel tests fail in any order, and a
+//!   run with one more failed test is another failure.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use crate::contract::Category;
 use crate::template;
 
-use super::ranking::Ranked;
+use super::ranking::RankedFinding;
 
-/// The signature of the chosen findings; `step` is the heading of the step that failed.
-pub(super) fn signature(chosen: &[Ranked<'_>], category: Category, step: &str) -> String {
+/// Returns the signature of the chosen findings. `step` is the heading of the failed step.
+pub(super) fn signature(chosen: &[RankedFinding<'_>], category: Category, step: &str) -> String {
     let causes: BTreeSet<String> = chosen.iter().map(|one| key(one, step)).collect();
     let mut hash = Sha256::new();
     hash.update(category.as_str());
@@ -28,8 +28,8 @@ pub(super) fn signature(chosen: &[Ranked<'_>], category: Category, step: &str) -
     hash.finalize()[..10].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One finding without what differs between runs.
-fn key(one: &Ranked<'_>, step: &str) -> String {
+/// Returns a finding without the parts that differ between runs.
+fn key(one: &RankedFinding<'_>, step: &str) -> String {
     let finding = one.finding;
     let mut key = format!("{}\n{}", finding.tool, template::of(&finding.message));
     let mut places = 0;

@@ -1,58 +1,60 @@
-//! Which step failed.
+//! Finds the failed step.
 //!
-//! The runner marks a failed step, but a job goes on after one: with steps that tolerate failure,
-//! and with reports and uploads that run whatever happened and may fail in their turn.
+//! The runner marks a failed step, but a job continues after one: with steps that tolerate failure,
+//! and with reports and uploads that always run and may fail themselves.
 
 use std::ops::Range;
 
 use crate::finding::{Finding, Strength};
 use crate::log::Log;
-use crate::steps::{Step, StepKind};
+use crate::steps::{LogStep, StepKind};
 
-/// Where to look for the reason.
+/// The lines in which to look for the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scene {
-    /// The step that failed, an index; none when the log does not say.
+pub(super) struct FailingLines {
+    /// The index of the failed step; `None` if the log does not say.
     pub(super) failing: Option<usize>,
-    /// The lines in which findings count: none when the job passed.
+    /// The lines in which findings count; empty if the job passed.
     pub(super) lines: Range<usize>,
-    /// The lines in which failed tests count. Of a job that passed all do: somebody let them fail.
+    /// The lines in which failed tests count. If the job passed, all lines count, because its steps
+    /// tolerated the failures.
     tests: Range<usize>,
 }
 
-impl Scene {
-    /// Whether a finding is where the failure is.
+impl FailingLines {
+    /// Returns `true` if a finding is within the failure.
     pub(super) fn counts(&self, finding: &Finding) -> bool {
         self.lines.contains(&finding.line)
     }
 
-    /// Whether the failed tests of a finding are this job's.
+    /// Returns `true` if the failed tests of a finding belong to this job.
     pub(super) fn counts_tests(&self, finding: &Finding) -> bool {
         self.tests.contains(&finding.line)
     }
 
-    /// Where the failure was final: the runner's verdict, or the end of what counts.
+    /// Returns the line of the final failure: the runner's verdict, or the end of the relevant
+    /// lines.
     pub(super) fn failed_at(&self, log: &Log) -> usize {
         self.failing.and_then(|step| log.steps()[step].failed).unwrap_or(self.lines.end)
     }
 }
 
-/// Finds the failed step, or takes the whole log for it.
-pub(super) fn scene(log: &Log, findings: &[Finding]) -> Scene {
+/// Finds the failed step, or takes the whole log.
+pub(super) fn failing(log: &Log, findings: &[Finding]) -> FailingLines {
     if passed(log) {
-        return Scene { failing: None, lines: 0..0, tests: 0..log.len() };
+        return FailingLines { failing: None, lines: 0..0, tests: 0..log.len() };
     }
     let failing = failing_step(log, findings);
     let lines = match failing.map(|step| &log.steps()[step]) {
-        // What a step's log says after the runner gave its verdict is no longer the step's.
+        // Lines after the runner's verdict no longer belong to the step.
         Some(step) => step.lines.start..step.failed.map_or(step.lines.end, |at| at + 1),
         None => 0..before_cleanup(log),
     };
-    Scene { failing, tests: lines.clone(), lines }
+    FailingLines { failing, tests: lines.clone(), lines }
 }
 
-/// Whether the runner came to the job's end and complained of nothing: then whatever looks like an
-/// error was meant to be there.
+/// Returns `true` if the runner reached the job's end without a complaint. Errors in the log were
+/// then expected.
 fn passed(log: &Log) -> bool {
     let kind = |kind| log.steps().iter().any(|step| step.kind == kind);
     kind(StepKind::Work)
@@ -61,9 +63,9 @@ fn passed(log: &Log) -> bool {
         && !(0..log.len()).any(|at| log.text(at).starts_with("##[error]"))
 }
 
-/// The last failed step that explains itself: had an earlier one not been tolerated
-/// (`continue-on-error`), the later would not have run. Reports and uploads do run, so they count
-/// only when nothing else failed.
+/// Returns the last failed step with a finding: if an earlier one had not been tolerated
+/// (`continue-on-error`), the later one would not have run. Reports and uploads always run, so they
+/// count only if no other step failed.
 fn failing_step(log: &Log, findings: &[Finding]) -> Option<usize> {
     let failed: Vec<usize> =
         (0..log.steps().len()).filter(|&at| log.steps()[at].failed.is_some()).collect();
@@ -74,14 +76,14 @@ fn failing_step(log: &Log, findings: &[Finding]) -> Option<usize> {
     failed.iter().copied().rfind(works).or_else(|| failed.first().copied())
 }
 
-fn explains(findings: &[Finding], step: &Step) -> bool {
+fn explains(findings: &[Finding], step: &LogStep) -> bool {
     findings
         .iter()
         .any(|finding| finding.strength >= Strength::Summary && step.lines.contains(&finding.line))
 }
 
-/// Whether a step looks like one that runs whatever happened before: an action that reports.
-fn runs_always(log: &Log, step: &Step) -> bool {
+/// Returns `true` for a step that looks as if it always runs, such as a reporting action.
+fn runs_always(log: &Log, step: &LogStep) -> bool {
     const REPORTS: [&str; 6] = ["upload", "report", "codecov", "coverage", "notify", "slack"];
     let heading = log.text(step.lines.start).to_ascii_lowercase();
     let is_action = heading.contains('/') && heading.contains('@');

@@ -1,36 +1,40 @@
-//! What kind of failure it is, what to do about it, how sure that is, and why.
+//! Category, verdict, confidence and reason.
 //!
-//! When unsure: `investigate`. Running a real defect again costs a day of somebody's trust, looking
-//! at a flaky test costs minutes.
+//! When unsure, the verdict is `investigate`: re-running a real defect costs a day of trust,
+//! looking at a flaky test costs minutes.
 
 use crate::contract::{Category, Verdict};
 use crate::finding::Finding;
 use crate::log::Log;
 
-use super::ranking::{Level, Ranked};
-use super::step::Scene;
+use super::ranking::{FindingRank, RankedFinding};
+use super::step::FailingLines;
 
-/// The judgement on a log.
-pub(super) struct Judged {
+/// The category and verdict for a log.
+pub(super) struct VerdictParts {
     pub(super) category: Category,
     pub(super) verdict: Verdict,
     pub(super) confidence: f64,
     pub(super) reason: String,
 }
 
-/// Below this nobody should act without having looked.
+/// The confidence below which no one should act without looking.
 const SURE_ENOUGH: f64 = 0.5;
 
-/// Judges by what was chosen and what stands beside it.
-pub(super) fn judge(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Judged {
+/// Decides from the chosen findings and their surroundings.
+pub(super) fn judge(
+    log: &Log,
+    ranked: &[RankedFinding<'_>],
+    failing: &FailingLines,
+) -> VerdictParts {
     let Some(chosen) = ranked.first() else { return nothing_found() };
-    let category = category(log, ranked, scene);
+    let category = category(log, ranked, failing);
     let confidence = confidence(chosen, category, ranked);
     let wanted = chosen.finding.verdict.unwrap_or_else(|| usual(chosen.finding.category, category));
     let acts = matches!(wanted, Verdict::Fixable | Verdict::Rerun);
     let unsure = acts && confidence < SURE_ENOUGH;
     let verdict = if unsure { Verdict::Investigate } else { wanted };
-    Judged {
+    VerdictParts {
         category,
         verdict,
         confidence,
@@ -38,8 +42,8 @@ pub(super) fn judge(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Judged {
     }
 }
 
-fn nothing_found() -> Judged {
-    Judged {
+fn nothing_found() -> VerdictParts {
+    VerdictParts {
         category: Category::Unknown,
         verdict: Verdict::Investigate,
         confidence: 0.0,
@@ -47,12 +51,12 @@ fn nothing_found() -> Judged {
     }
 }
 
-/// The chosen finding's, with two exceptions: whatever went wrong while an image was built is the
-/// image's failure, and where no tool is known the step's command may say what it was about.
-fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
+/// Returns the chosen finding's category, with two exceptions: a failure during an image's build
+/// belongs to the image, and for an unknown tool the step's command may name the category.
+fn category(log: &Log, ranked: &[RankedFinding<'_>], failing: &FailingLines) -> Category {
     let chosen = ranked[0].finding;
-    let builds_image = |one: &&Ranked<'_>| {
-        one.level >= Level::Aside && one.finding.category == Category::DockerBuild
+    let builds_image = |one: &&RankedFinding<'_>| {
+        one.level >= FindingRank::Aside && one.finding.category == Category::DockerBuild
     };
     if chosen.category != Category::PermissionOrSecret
         && ranked.iter().any(|one| builds_image(&one))
@@ -60,21 +64,21 @@ fn category(log: &Log, ranked: &[Ranked<'_>], scene: &Scene) -> Category {
         return Category::DockerBuild;
     }
     match chosen.category {
-        Category::Unknown => by_command(log, scene).unwrap_or(Category::Unknown),
+        Category::Unknown => by_command(log, failing).unwrap_or(Category::Unknown),
         known => known,
     }
 }
 
-/// What the failed step's command is for, where one of its words says so. Words that mean anything
-/// (`build`, `check`, `make`) say nothing.
-fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
+/// Returns the category that a word of the failed step's command names. Ambiguous words (`build`,
+/// `check`, `make`) don't count.
+fn by_command(log: &Log, failing: &FailingLines) -> Option<Category> {
     const PURPOSES: [(&[&str], Category); 4] = [
         (&["lint", "prettier", "eslint", "fmt", "clippy", "ruff", "flake8"], Category::LintError),
         (&["mypy", "pyright", "tsc", "typecheck"], Category::TypeError),
         (&["install"], Category::DependencyInstall),
         (&["test", "tests", "pytest", "tox"], Category::TestAssertion),
     ];
-    let step = &log.steps()[scene.failing?];
+    let step = &log.steps()[failing.failing?];
     let heading = log.text(step.lines.start).strip_prefix("##[group]Run ")?;
     let mut words = heading.split(|char: char| char.is_whitespace() || char == ':');
     // The shell's own `test` compares, and `install` copies.
@@ -84,17 +88,18 @@ fn by_command(log: &Log, scene: &Scene) -> Option<Category> {
     PURPOSES.iter().find(|(words, _)| words.iter().any(|name| word(name))).map(|(_, kind)| *kind)
 }
 
-/// How sure, from where the headline came from; less if others of its level say something else.
-fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) -> f64 {
+/// Returns the confidence by the origin of the headline, reduced if findings of the same level
+/// disagree.
+fn confidence(chosen: &RankedFinding<'_>, category: Category, ranked: &[RankedFinding<'_>]) -> f64 {
     let base = match chosen.level {
-        Level::Decided => 0.8,
-        Level::Root => 0.85,
-        Level::Cause => 0.95,
-        Level::Summary => 0.75,
-        Level::Aside => 0.6,
-        Level::Suspicion if category != Category::Unknown => 0.45,
-        Level::Suspicion => 0.3,
-        Level::Echo | Level::SeenInGreen => 0.15,
+        FindingRank::Decided => 0.8,
+        FindingRank::Root => 0.85,
+        FindingRank::Cause => 0.95,
+        FindingRank::Summary => 0.75,
+        FindingRank::Aside => 0.6,
+        FindingRank::Suspicion if category != Category::Unknown => 0.45,
+        FindingRank::Suspicion => 0.3,
+        FindingRank::Echo | FindingRank::SeenInGreen => 0.15,
     };
     let same = ranked.iter().filter(|one| one.level == chosen.level);
     let (all, agreeing) = same.fold((0_u32, 0_u32), |(all, agreeing), one| {
@@ -104,7 +109,7 @@ fn confidence(chosen: &Ranked<'_>, category: Category, ranked: &[Ranked<'_>]) ->
     (base * (1.0 - 0.4 * doubt) * 100.0).round() / 100.0
 }
 
-/// The usual thing to do. A failed image says by its inner cause what to do.
+/// Returns the usual verdict of a category. A failed image takes the verdict of its inner cause.
 fn usual(inner: Category, outer: Category) -> Verdict {
     match if inner == Category::Unknown { outer } else { inner } {
         Category::CompileError

@@ -1,9 +1,9 @@
-//! What a line shows, without what only a terminal understands.
+//! Removes from a line everything that only a terminal interprets.
 //!
-//! Taken out: colours and cursor movements (CSI), titles and hyperlinks (OSC and the other strings,
-//! ended by BEL or ST), charset selections, what a backspace erased, and every other control
-//! character but the tab. Of the states of a progress bar, which are parted by carriage returns, the
-//! last that says something stays. Marks by which CI systems fold their pages count as nothing said.
+//! Removed are colors and cursor movements (CSI), titles and hyperlinks (OSC and the other strings,
+//! ended by BEL or ST), charset selections, characters that a backspace erased, and every control
+//! character except the tab. Of a progress bar, whose states are separated by carriage returns, the
+//! last non-empty state stays. Fold marks of CI systems count as empty.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,28 +12,28 @@ const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
 
-/// What a line shows.
+/// The visible part of a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Shown<'a> {
-    /// The text, without white space at its end.
+pub(super) struct VisibleText<'a> {
+    /// Without trailing white space.
     pub(super) text: Cow<'a, str>,
-    /// The bytes it had before a progress bar was reduced to its last state.
+    /// The size in bytes before a progress bar was reduced to its last state.
     pub(super) width: usize,
 }
 
-/// The text that a line shows. Bytes that are no UTF-8 become U+FFFD.
-pub(super) fn shown(line: &[u8]) -> Shown<'_> {
+/// Returns the visible text of a line. Invalid UTF-8 becomes U+FFFD.
+pub(super) fn shown(line: &[u8]) -> VisibleText<'_> {
     let line = line.trim_ascii_end();
     if let Some(real) = with_real_escapes(line) {
         let text = as_shown(&real).text.into_owned();
-        return Shown { text: Cow::Owned(text), width: line.len() };
+        return VisibleText { text: Cow::Owned(text), width: line.len() };
     }
     as_shown(line)
 }
 
-fn as_shown(line: &[u8]) -> Shown<'_> {
+fn as_shown(line: &[u8]) -> VisibleText<'_> {
     if is_plain(line) || !(line.iter().any(|&byte| is_control(byte)) || has_c1(line)) {
-        return Shown { text: String::from_utf8_lossy(said(line)), width: line.len() };
+        return VisibleText { text: String::from_utf8_lossy(content(line)), width: line.len() };
     }
     let mut bytes = without_escapes(line);
     let width = bytes.len();
@@ -43,11 +43,11 @@ fn as_shown(line: &[u8]) -> Shown<'_> {
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
     let text = if has_c1(text.as_bytes()) { without_c1(&text) } else { text };
-    Shown { text: Cow::Owned(text), width }
+    VisibleText { text: Cow::Owned(text), width }
 }
 
-/// Some viewers and archives of logs spell the escape character out: `^[[31m`. What follows it has
-/// to be a colour or an erasure: a regular expression may begin with `^[[`, too.
+/// Restores escape characters that some viewers and archives spell out as `^[[31m`. Only a color or
+/// an erasure may follow, because a regular expression can also begin with `^[[`.
 fn with_real_escapes(line: &[u8]) -> Option<Vec<u8>> {
     let mut real: Option<Vec<u8>> = None;
     let mut taken = 0;
@@ -73,8 +73,8 @@ fn without_c1(text: &str) -> String {
     text.chars().filter(|char| !('\u{80}'..'\u{a0}').contains(char)).collect()
 }
 
-/// Whether every byte is a printable ASCII character or a tab: most lines of most logs. Written
-/// without a way out so that it is done on many bytes at once.
+/// Returns `true` if every byte is a printable ASCII character or a tab, as in most lines. Written
+/// without an early exit, so that the compiler vectorizes it.
 fn is_plain(line: &[u8]) -> bool {
     line.iter().fold(true, |plain, &byte| plain & (matches!(byte, b' '..=b'~') | (byte == b'\t')))
 }
@@ -83,13 +83,13 @@ fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// Whether there may be a control character of two bytes (U+0080 to U+009F).
+/// Returns `true` if the line may hold a control character of two bytes (U+0080 to U+009F).
 fn has_c1(line: &[u8]) -> bool {
     memchr::memchr_iter(0xc2, line)
         .any(|at| line.get(at + 1).is_some_and(|byte| (0x80..0xa0).contains(byte)))
 }
 
-/// The line without escapes and control characters; carriage returns stay.
+/// Removes escapes and control characters; carriage returns stay.
 fn without_escapes(line: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(line.len());
     let mut rest = line;
@@ -113,7 +113,7 @@ fn without_escapes(line: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Takes back the last character of the current state.
+/// Removes the last character of the current state.
 fn erase(out: &mut Vec<u8>) {
     while let Some(&byte) = out.last() {
         if byte == b'\r' {
@@ -127,8 +127,8 @@ fn erase(out: &mut Vec<u8>) {
     }
 }
 
-/// What follows an escape sequence, given what follows its first byte. One that does not end as it
-/// should hides nothing but its introduction.
+/// Returns the bytes after an escape sequence, given the bytes after its first one. An unterminated
+/// sequence hides only its introduction.
 fn after_escape(rest: &[u8]) -> &[u8] {
     match rest {
         [b'[', rest @ ..] => after_csi(rest),
@@ -143,7 +143,7 @@ fn after_escape(rest: &[u8]) -> &[u8] {
     }
 }
 
-/// After parameters, intermediate bytes and the final byte.
+/// Skips parameters, intermediate bytes and the final byte.
 fn after_csi(rest: &[u8]) -> &[u8] {
     let parameters = rest.iter().take_while(|byte| matches!(byte, b' '..=b'?')).count();
     match rest.get(parameters) {
@@ -152,7 +152,7 @@ fn after_csi(rest: &[u8]) -> &[u8] {
     }
 }
 
-/// After BEL or ST. The next escape ends the search, so a line is searched only once.
+/// Skips to after BEL or ST. The next escape ends the search, so that a line is searched only once.
 fn after_string(rest: &[u8]) -> &[u8] {
     let Some(end) = memchr::memchr2(BELL, ESCAPE, rest) else { return rest };
     match &rest[end..] {
@@ -161,13 +161,13 @@ fn after_string(rest: &[u8]) -> &[u8] {
     }
 }
 
-/// Where the last state stands that says something, without white space at its end.
+/// Returns the range of the last non-empty state, without trailing white space.
 fn last_state(bytes: &[u8]) -> Range<usize> {
     let mut end = bytes.len();
     loop {
         let start = memchr::memrchr(b'\r', &bytes[..end]).map_or(0, |before| before + 1);
         let state = &bytes[start..end];
-        let text = said(state);
+        let text = content(state);
         if !text.trim_ascii_end().is_empty() || start == 0 {
             let skipped = state.len() - text.len();
             return start + skipped..start + skipped + text.trim_ascii_end().len();
@@ -176,13 +176,13 @@ fn last_state(bytes: &[u8]) -> Range<usize> {
     }
 }
 
-/// A state without the marks of the CI system.
-fn said(state: &[u8]) -> &[u8] {
+/// Removes the CI system's marks from a state.
+fn content(state: &[u8]) -> &[u8] {
     let state = without_clock(state);
     if is_fold(state) { &state[state.len()..] } else { state }
 }
 
-/// What a page folds at: `section_start:1560896352:step_script[collapsed=true]`,
+/// Returns `true` for a fold mark: `section_start:1560896352:step_script[collapsed=true]`,
 /// `travis_fold:start:git.checkout`.
 fn is_fold(state: &[u8]) -> bool {
     const MARKS: [&[u8]; 4] =
@@ -190,7 +190,7 @@ fn is_fold(state: &[u8]) -> bool {
     MARKS.iter().any(|mark| state.starts_with(mark)) && !state.contains(&b' ')
 }
 
-/// Without Buildkite's `_bk;t=1700000000000`, when its escape was lost.
+/// Removes Buildkite's `_bk;t=1700000000000` whose escape was lost.
 fn without_clock(state: &[u8]) -> &[u8] {
     let Some(clock) = state.strip_prefix(b"_bk;t=") else { return state };
     let digits = clock.iter().take_while(|byte| byte.is_ascii_digit()).count();

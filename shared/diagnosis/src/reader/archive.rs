@@ -1,12 +1,12 @@
-//! The zip of a run, as GitHub gives it: the log of each job.
+//! The zip of a run's logs, as GitHub provides it.
 //!
-//! It holds a whole log per job (`0_test (3.12).txt`) and the same once more in pieces, one per step
-//! (`test (3.12)/3_Run tests.txt`). The whole one is read, the pieces only where it is missing. A zip
-//! that somebody packed by hand has a job per text file.
+//! It holds a whole log per job (`0_test (3.12).txt`) and the same in pieces, one per step (`test
+//! (3.12)/3_Run tests.txt`). The pieces are read only if the whole log is missing. A zip that a
+//! person packed has a job per text file.
 //!
-//! - The names in a zip name jobs, never files: nothing is unpacked, nothing is written.
-//! - What cannot be read (encrypted, damaged, a zip in the zip, more bytes than any log has) is an
-//!   error that names it; the other jobs can still be read.
+//! - Names in a zip name jobs, never files: nothing is unpacked or written.
+//! - An unreadable entry (encrypted, damaged, a nested zip, more bytes than any log has) is an
+//!   error that names it; the other jobs stay readable.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroU32;
@@ -14,44 +14,41 @@ use std::num::NonZeroU32;
 use thiserror::Error;
 use zip::ZipArchive;
 
-use super::Reader;
+use super::LogReader;
 
-/// Why a zip, or one log of it, cannot be read.
+/// The reason why a zip, or one log of it, can't be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Unreadable {
-    /// It is none, or its directory is damaged.
+pub enum ArchiveError {
+    /// Not a zip, or its directory is damaged.
     #[error("this is no zip that can be read")]
     NoZip(#[source] io::Error),
-    /// No run has so many jobs and steps.
+    /// More entries than any run has.
     #[error("the zip has more entries than the zip of any run")]
     TooManyEntries,
-    /// A log is encrypted.
     #[error("`{entry}` is encrypted")]
     Encrypted {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
     },
-    /// A zip in the zip.
     #[error("`{entry}` is a zip itself; unpack it first")]
     Nested {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
     },
     /// More bytes than any log has: a zip may hold a thousand times its own size.
     #[error("`{entry}` has more than {most} bytes, or all logs together have too many")]
     TooLarge {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
-        /// The most bytes that a log may have.
+        /// The limit in bytes.
         most: u64,
     },
-    /// Its bytes are not what the zip says of them.
+    /// The content does not match the zip's directory.
     #[error("`{entry}` is damaged, or packed in a way that is not known here")]
     Damaged {
-        /// Its name in the zip.
+        /// The name in the zip.
         entry: String,
-        /// What was wrong.
         source: io::Error,
     },
 }
@@ -62,22 +59,22 @@ pub struct Archive<R> {
     zip: ZipArchive<R>,
     /// The entries' names, by index.
     names: Vec<String>,
-    jobs: Vec<Job>,
-    /// How many more bytes may come out of it.
+    jobs: Vec<ArchivedJob>,
+    /// The number of bytes that may still be unpacked.
     left: u64,
     most: u64,
 }
 
 /// One job's log in a zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub struct ArchivedJob {
     name: String,
-    /// Its entries by index: one, or one per step.
+    /// Indexes of its entries: one, or one per step.
     entries: Vec<usize>,
 }
 
-impl Job {
-    /// The job's name, as far as GitHub can write it into a file's name.
+impl ArchivedJob {
+    /// Returns the job's name, as far as GitHub can write it in a file name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -85,29 +82,29 @@ impl Job {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// The most bytes that one log may have, and that all logs may have together.
+    /// The most bytes of one log, and of all logs together.
     const MOST: (u64, u64) = (4 << 30, 16 << 30);
 
     /// Opens a zip and finds its jobs.
     ///
     /// # Errors
     ///
-    /// It is no zip, or one with more entries than any run has.
-    pub fn open(source: R) -> Result<Self, Unreadable> {
+    /// When it is not a zip, or has more entries than any run.
+    pub fn open(source: R) -> Result<Self, ArchiveError> {
         Self::with(source, Self::MOST)
     }
 
-    fn with(mut source: R, (most, left): (u64, u64)) -> Result<Self, Unreadable> {
-        refuse_crowd(&mut source)?;
-        let zip = ZipArchive::new(source).map_err(|error| Unreadable::NoZip(error.into()))?;
+    fn with(mut source: R, (most, left): (u64, u64)) -> Result<Self, ArchiveError> {
+        refuse_many_files(&mut source)?;
+        let zip = ZipArchive::new(source).map_err(|error| ArchiveError::NoZip(error.into()))?;
         let name = |at| Some(zip.name_for_index(at)?.ok()?.into_owned());
         let names: Vec<String> = (0..zip.len()).map(|at| name(at).unwrap_or_default()).collect();
         let jobs = jobs_of(names.iter().map(String::as_str));
         Ok(Self { zip, names, jobs, left, most })
     }
 
-    /// The jobs, in the run's order.
-    pub fn jobs(&self) -> &[Job] {
+    /// Returns the jobs in the run's order.
+    pub fn jobs(&self) -> &[ArchivedJob] {
         &self.jobs
     }
 
@@ -115,24 +112,25 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     ///
-    /// The log cannot be read; that of another job perhaps can.
-    pub fn read(&mut self, job: &Job) -> Result<Reader, Unreadable> {
-        let mut reader = Reader::new();
+    /// When the log can't be read; others may still be readable.
+    pub fn read(&mut self, job: &ArchivedJob) -> Result<LogReader, ArchiveError> {
+        let mut reader = LogReader::new();
         for &entry in &job.entries {
             self.read_entry(entry, &mut reader)?;
         }
         Ok(reader)
     }
 
-    fn read_entry(&mut self, at: usize, reader: &mut Reader) -> Result<(), Unreadable> {
+    fn read_entry(&mut self, at: usize, reader: &mut LogReader) -> Result<(), ArchiveError> {
         let entry = self.names[at].clone();
         if self.zip.by_index_raw(at).is_ok_and(|raw| raw.encrypted()) {
-            return Err(Unreadable::Encrypted { entry });
+            return Err(ArchiveError::Encrypted { entry });
         }
         if entry.ends_with(".zip") {
-            return Err(Unreadable::Nested { entry });
+            return Err(ArchiveError::Nested { entry });
         }
-        let damaged = |entry: &str, source| Unreadable::Damaged { entry: entry.to_owned(), source };
+        let damaged =
+            |entry: &str, source| ArchiveError::Damaged { entry: entry.to_owned(), source };
         let file = self.zip.by_index(at).map_err(|error| damaged(&entry, error.into()))?;
         let most = self.most.min(self.left);
         let mut file = file.take(most.saturating_add(1));
@@ -143,12 +141,12 @@ impl<R: Read + Seek> Archive<R> {
             let read = file.read(&mut buffer).map_err(|error| damaged(&entry, error))?;
             let bytes = &buffer[..read];
             if total == 0 && bytes.starts_with(b"PK\x03\x04") {
-                return Err(Unreadable::Nested { entry });
+                return Err(ArchiveError::Nested { entry });
             }
             total += read as u64;
             if total > most {
                 self.left = 0;
-                return Err(Unreadable::TooLarge { entry, most: self.most });
+                return Err(ArchiveError::TooLarge { entry, most: self.most });
             }
             match bytes.last() {
                 Some(&byte) => last = byte,
@@ -164,11 +162,11 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// Looks at a zip's end, before its directory is read into memory.
-fn refuse_crowd(source: &mut (impl Read + Seek)) -> Result<(), Unreadable> {
+/// Checks a zip's end before its directory is read into memory.
+fn refuse_many_files(source: &mut (impl Read + Seek)) -> Result<(), ArchiveError> {
     const ENTRIES: u16 = 20_000;
     const DIRECTORY: u32 = 8 << 20;
-    let end = last_bytes(source).map_err(Unreadable::NoZip)?;
+    let end = last_bytes(source).map_err(ArchiveError::NoZip)?;
     let Some(record) = memchr::memmem::rfind(&end, b"PK\x05\x06").map(|at| &end[at..]) else {
         return Ok(()); // No zip: opening it will say so.
     };
@@ -178,12 +176,12 @@ fn refuse_crowd(source: &mut (impl Read + Seek)) -> Result<(), Unreadable> {
     let entries = u16::from_le_bytes([entries[0], entries[1]]);
     let directory = u32::from_le_bytes([directory[0], directory[1], directory[2], directory[3]]);
     if entries > ENTRIES || directory > DIRECTORY {
-        return Err(Unreadable::TooManyEntries);
+        return Err(ArchiveError::TooManyEntries);
     }
     Ok(())
 }
 
-/// The bytes in which a zip's last record must be.
+/// Returns the bytes that must hold a zip's last record.
 fn last_bytes(source: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     const RECORD: u64 = 22 + u16::MAX as u64;
     let size = source.seek(SeekFrom::End(0))?;
@@ -194,55 +192,62 @@ fn last_bytes(source: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// The jobs among a zip's entries.
-fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Job> {
-    let mut whole: Vec<(NonZeroU32, Job)> = Vec::new();
+/// Returns the jobs among a zip's entries.
+fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<ArchivedJob> {
+    let mut whole: Vec<(NonZeroU32, ArchivedJob)> = Vec::new();
     let mut steps: Vec<(String, Vec<(NonZeroU32, usize)>)> = Vec::new();
-    let mut other: Vec<Job> = Vec::new();
+    let mut other: Vec<ArchivedJob> = Vec::new();
     for (at, name) in names.enumerate() {
-        match Entry::of(name) {
-            Entry::Whole { place, job } => {
-                whole.push((place, Job { name: job.to_owned(), entries: vec![at] }));
+        match ArchiveEntry::of(name) {
+            ArchiveEntry::Whole { place, job } => {
+                whole.push((place, ArchivedJob { name: job.to_owned(), entries: vec![at] }));
             }
-            Entry::Step { job, place } => match steps.iter_mut().find(|(name, _)| name == job) {
-                Some((_, entries)) => entries.push((place, at)),
-                None => steps.push((job.to_owned(), vec![(place, at)])),
-            },
-            Entry::Other { job } => other.push(Job { name: job.to_owned(), entries: vec![at] }),
-            Entry::Nothing => {}
+            ArchiveEntry::Step { job, place } => {
+                match steps.iter_mut().find(|(name, _)| name == job) {
+                    Some((_, entries)) => entries.push((place, at)),
+                    None => steps.push((job.to_owned(), vec![(place, at)])),
+                }
+            }
+            ArchiveEntry::Other { job } => {
+                other.push(ArchivedJob { name: job.to_owned(), entries: vec![at] })
+            }
+            ArchiveEntry::Nothing => {}
         }
     }
     whole.sort_by_key(|(place, _)| *place);
-    let mut jobs: Vec<Job> = whole.into_iter().map(|(_, job)| job).collect();
+    let mut jobs: Vec<ArchivedJob> = whole.into_iter().map(|(_, job)| job).collect();
     for (name, mut entries) in steps {
         if !jobs.iter().any(|job| letters(&job.name).eq(letters(&name))) {
             entries.sort_unstable();
-            jobs.push(Job { name, entries: entries.into_iter().map(|(_, at)| at).collect() });
+            jobs.push(ArchivedJob {
+                name,
+                entries: entries.into_iter().map(|(_, at)| at).collect(),
+            });
         }
     }
     jobs.extend(other);
     jobs
 }
 
-/// A name without what is written differently as a file's and as a folder's.
+/// Returns a name without the characters that files and folders spell differently.
 fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|char| char.is_alphanumeric())
 }
 
-/// What an entry's name says it is.
+/// The meaning of an entry's name.
 #[derive(Debug, PartialEq, Eq)]
-enum Entry<'a> {
+enum ArchiveEntry<'a> {
     /// `0_test (3.12).txt`
     Whole { place: NonZeroU32, job: &'a str },
     /// `test (3.12)/3_Run tests.txt`
     Step { job: &'a str, place: NonZeroU32 },
-    /// A log, by its name, or a zip that can't be read.
+    /// A log by its name, or an unreadable zip.
     Other { job: &'a str },
-    /// A folder, the runner's own log, something else.
+    /// A folder, the runner's own log, or something else.
     Nothing,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ArchiveEntry<'a> {
     fn of(name: &'a str) -> Self {
         let text = name.strip_suffix(".txt");
         let (folder, file) = match text.unwrap_or(name).rsplit_once('/') {
@@ -261,7 +266,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// `3_Run tests` into its place (from 1) and its name.
+/// Splits `3_Run tests` into its place (from 1) and its name.
 fn placed(file: &str) -> Option<(NonZeroU32, &str)> {
     let (place, name) = file.split_once('_')?;
     let digits = place.bytes().all(|byte| byte.is_ascii_digit());
@@ -276,7 +281,7 @@ mod tests {
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
-    use super::{Archive, Unreadable};
+    use super::{Archive, ArchiveError};
     use crate::log::Log;
 
     fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -297,9 +302,9 @@ mod tests {
         open(packed(&files)).jobs().iter().map(|job| job.name().to_owned()).collect()
     }
 
-    fn read(archive: &mut Archive<Cursor<Vec<u8>>>, at: usize) -> Result<Log, Unreadable> {
+    fn read(archive: &mut Archive<Cursor<Vec<u8>>>, at: usize) -> Result<Log, ArchiveError> {
         let job = archive.jobs()[at].clone();
-        archive.read(&job).map(crate::Reader::finish)
+        archive.read(&job).map(crate::LogReader::finish)
     }
 
     #[test]
@@ -342,8 +347,8 @@ mod tests {
     fn zips_in_zips_are_refused_by_name_and_by_content() {
         let inner = packed(&[("0_a.txt", b"x")]);
         let mut archive = open(packed(&[("0_a.txt", &inner), ("b.zip", &inner), ("c.txt", b"c")]));
-        assert!(matches!(read(&mut archive, 0), Err(Unreadable::Nested { .. })));
-        assert!(matches!(read(&mut archive, 1), Err(Unreadable::Nested { .. })));
+        assert!(matches!(read(&mut archive, 0), Err(ArchiveError::Nested { .. })));
+        assert!(matches!(read(&mut archive, 1), Err(ArchiveError::Nested { .. })));
         assert_eq!(read(&mut archive, 2).expect("a log").text(0), "c");
     }
 
@@ -352,10 +357,10 @@ mod tests {
         let bytes =
             packed(&[("0_a.txt", &[b'a'; 5_000]), ("1_b.txt", b"b"), ("2_c.txt", &[b'c'; 900])]);
         let mut archive = Archive::with(Cursor::new(bytes.clone()), (1_000, 9_000)).expect("a zip");
-        assert!(matches!(read(&mut archive, 0), Err(Unreadable::TooLarge { most: 1_000, .. })));
+        assert!(matches!(read(&mut archive, 0), Err(ArchiveError::TooLarge { most: 1_000, .. })));
         let mut archive = Archive::with(Cursor::new(bytes), (9_000, 5_500)).expect("a zip");
         assert!(read(&mut archive, 0).is_ok() && read(&mut archive, 1).is_ok());
-        assert!(matches!(read(&mut archive, 2), Err(Unreadable::TooLarge { .. })));
+        assert!(matches!(read(&mut archive, 2), Err(ArchiveError::TooLarge { .. })));
     }
 
     #[test]
@@ -370,19 +375,19 @@ mod tests {
         let mut archive = open(bytes);
         let secret = read(&mut archive, 0).expect_err("no key");
         assert_eq!(secret.to_string(), "`0_secret.txt` is encrypted");
-        assert!(matches!(read(&mut archive, 1), Err(Unreadable::Damaged { .. })));
+        assert!(matches!(read(&mut archive, 1), Err(ArchiveError::Damaged { .. })));
         assert_eq!(read(&mut archive, 2).expect("a log").text(0), "c");
     }
 
     #[test]
     fn what_is_no_zip_says_so() {
         for bytes in [&b""[..], b"PK", b"PK\x05\x06", b"an error log", &[0; 100_000]] {
-            assert!(matches!(Archive::open(Cursor::new(bytes)), Err(Unreadable::NoZip(_))));
+            assert!(matches!(Archive::open(Cursor::new(bytes)), Err(ArchiveError::NoZip(_))));
         }
         let mut crowded = packed(&[("0_a.txt", b"x")]);
         let end = memchr::memmem::rfind(&crowded, b"PK\x05\x06").expect("an end");
         crowded[end + 10..end + 12].copy_from_slice(&60_000_u16.to_le_bytes());
         let refused = Archive::open(Cursor::new(crowded)).expect_err("too many");
-        assert!(matches!(refused, Unreadable::TooManyEntries));
+        assert!(matches!(refused, ArchiveError::TooManyEntries));
     }
 }

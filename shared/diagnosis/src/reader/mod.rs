@@ -1,75 +1,75 @@
-//! Bytes in, a [`Log`] out, in a bounded amount of memory.
+//! Reads bytes into a [`Log`] in bounded memory.
 //!
-//! - Lines end at LF and are counted from 1, as in the bytes that were given.
-//! - A line loses the stamp of the runner, what only a terminal understands, and white space at its
-//!   end; of a progress bar the last state stays. Bytes that are no UTF-8 become U+FFFD.
-//! - A very long line is cut to its beginning and its end, and a log too large to be kept to the
-//!   lines that matter (see `store`). A log of up to 12 MiB of text is kept whole.
-//! - The log does not depend on the pieces it was pushed in.
+//! - Lines end at LF and count from 1, as in the original bytes.
+//! - A line loses the runner's timestamp, terminal sequences and trailing white space; of a
+//!   progress bar the last state stays. Invalid UTF-8 becomes U+FFFD.
+//! - A very long line is cut to its beginning and its end, and a log too large to keep is cut to
+//!   the relevant lines (see `line_store`). A log of up to 12 MiB of text is kept whole.
+//! - The log does not depend on the pieces in which it was pushed.
 
 pub mod archive;
 
 mod ansi;
-mod long;
-mod sieve;
-mod stamp;
-mod store;
+mod keep_filter;
+mod line_store;
+mod long_line;
+mod timestamp;
 
 use crate::log::Log;
 
-use long::{Partial, Raw};
-use stamp::Stamp;
-use store::{Limits, Origin, Store};
+use line_store::{LineOrigin, LineStore, ReaderLimits};
+use long_line::{PartialLine, RawLine};
+use timestamp::TimestampFormat;
 
 /// Reads a log piece by piece.
 #[derive(Debug)]
-pub struct Reader {
-    partial: Partial,
-    opening: Opening,
-    store: Store,
+pub struct LogReader {
+    partial: PartialLine,
+    opening: FormatDetection,
+    line_store: LineStore,
     total: u64,
 }
 
-/// The first lines wait until they have said which stamp the log has.
+/// The first lines wait until they show which timestamp the log has.
 #[derive(Debug)]
-enum Opening {
+enum FormatDetection {
     Waiting(Vec<Vec<u8>>),
-    Over(Option<Stamp>),
+    Over(Option<TimestampFormat>),
 }
 
-impl Opening {
+impl FormatDetection {
     const LINES: usize = 20;
 }
 
-impl Default for Reader {
+impl Default for LogReader {
     fn default() -> Self {
-        Self::with(Limits::USUAL)
+        Self::with(ReaderLimits::USUAL)
     }
 }
 
-impl Reader {
-    /// A reader that has seen nothing.
+impl LogReader {
+    /// Creates a reader without input.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn with(limits: Limits) -> Self {
+    fn with(limits: ReaderLimits) -> Self {
         Self {
-            partial: Partial::default(),
-            opening: Opening::Waiting(Vec::new()),
-            store: Store::new(limits),
+            partial: PartialLine::default(),
+            opening: FormatDetection::Waiting(Vec::new()),
+            line_store: LineStore::new(limits),
             total: 0,
         }
     }
 
-    /// Takes the next bytes of the log; they may end anywhere, within a character too.
+    /// Takes the next bytes of the log; they may end anywhere, even inside a character.
     pub fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, after) = (&rest[..end], &rest[end + 1..]);
-            if self.partial.is_empty() && line.len() <= Partial::WHOLE {
-                self.line(Raw { head: line, rest: None });
+            if self.partial.is_empty() && line.len() <= PartialLine::WHOLE {
+                self.line(RawLine { head: line, rest: None });
             } else {
                 self.partial.push(line);
                 self.end_partial();
@@ -79,14 +79,14 @@ impl Reader {
         self.partial.push(rest);
     }
 
-    /// The log as far as it was pushed.
+    /// Returns the log as far as it was pushed.
     #[must_use]
     pub fn finish(mut self) -> Log {
         if !self.partial.is_empty() {
             self.end_partial();
         }
         self.end_opening();
-        self.store.into_log(self.total)
+        self.line_store.into_log(self.total)
     }
 
     fn end_partial(&mut self) {
@@ -96,16 +96,18 @@ impl Reader {
         self.partial = partial;
     }
 
-    fn line(&mut self, raw: Raw<'_>) {
+    fn line(&mut self, raw: RawLine<'_>) {
         match &mut self.opening {
-            Opening::Over(stamp) => {
+            FormatDetection::Over(timestamp) => {
                 self.total += 1;
-                keep(&mut self.store, self.total, *stamp, raw);
+                keep(&mut self.line_store, self.total, *timestamp, raw);
             }
-            Opening::Waiting(lines) if lines.len() < Opening::LINES && raw.rest.is_none() => {
+            FormatDetection::Waiting(lines)
+                if lines.len() < FormatDetection::LINES && raw.rest.is_none() =>
+            {
                 lines.push(raw.head.to_vec());
             }
-            Opening::Waiting(_) => {
+            FormatDetection::Waiting(_) => {
                 self.end_opening();
                 self.line(raw);
             }
@@ -113,19 +115,24 @@ impl Reader {
     }
 
     fn end_opening(&mut self) {
-        let Opening::Waiting(lines) = &mut self.opening else { return };
+        let FormatDetection::Waiting(lines) = &mut self.opening else { return };
         let lines = std::mem::take(lines);
-        self.opening = Opening::Over(Stamp::of(lines.iter().map(Vec::as_slice)));
+        self.opening = FormatDetection::Over(TimestampFormat::of(lines.iter().map(Vec::as_slice)));
         for line in &lines {
-            self.line(Raw { head: line, rest: None });
+            self.line(RawLine { head: line, rest: None });
         }
     }
 }
 
-fn keep(store: &mut Store, number: u64, stamp: Option<Stamp>, raw: Raw<'_>) {
-    let said = stamp.and_then(|stamp| stamp.after(raw.head));
-    let stamped = said.is_some() || stamp.is_none();
-    let head = said.unwrap_or_else(|| stamp::without_bom(raw.head));
-    let shown = Raw { head, ..raw }.shown();
-    store.push(&shown.text, Origin { number, width: shown.width, stamped });
+fn keep(
+    line_store: &mut LineStore,
+    number: u64,
+    timestamp: Option<TimestampFormat>,
+    raw: RawLine<'_>,
+) {
+    let content = timestamp.and_then(|timestamp| timestamp.after(raw.head));
+    let has_timestamp = content.is_some() || timestamp.is_none();
+    let head = content.unwrap_or_else(|| timestamp::without_bom(raw.head));
+    let shown = RawLine { head, ..raw }.shown();
+    line_store.push(&shown.text, LineOrigin { number, width: shown.width, has_timestamp });
 }

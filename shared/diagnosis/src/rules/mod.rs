@@ -1,7 +1,7 @@
-//! Rules: recognisers that are data.
+//! Rules: recognizers that are data.
 //!
-//! Many tools can be known by a pattern of one line. Such a tool is a `[[rule]]` in `rules.toml`, or
-//! in a file of one's own, with the log that taught it:
+//! A pattern of one line recognizes many tools. Such a tool is a `[[rule]]` in `rules.toml`, or in
+//! a repository's own file, with the log that taught it:
 //!
 //! ```toml
 //! [[rule]]
@@ -21,14 +21,14 @@
 //! '''
 //! ```
 //!
-//! - The order in the file is the order of preference: of two rules that are equally strong on the
-//!   same line, the first speaks.
-//! - A sample marks the lines that the rule must match with `=> `, and what it captures with `‹›`.
-//!   Lines without the mark must not match: that is where look-alikes go.
-//! - Rules of other people are not trusted: patterns are linear in time, small in memory, and a rule
-//!   that does not match its own sample is refused.
-//! - What needs more than a line to be understood (a test framework's blocks) is code: see
-//!   `recognise`.
+//! - The order in the file is the order of preference: of two rules with the same strength on the
+//!   same line, the first counts.
+//! - A sample marks the lines that the rule must match with `=> `, and its captures with `‹›`.
+//!   Unmarked lines must not match: put look-alikes there.
+//! - Other people's rules are not trusted: patterns are linear in time and small in memory, and a
+//!   rule that does not match its own sample is refused.
+//! - A tool that takes more than a line to understand (a test framework's blocks) is code: see
+//!   `recognize`.
 
 mod parse;
 mod problem;
@@ -38,24 +38,24 @@ mod sample;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use crate::recognise::Dispatch;
+use crate::recognize::Dispatch;
 
 pub use problem::RuleError;
-pub use rule::Rule;
+pub use rule::LogRule;
 
 const BUILTIN: &str = include_str!("rules.toml");
 
-/// Rules in their order, ready to be used.
+/// Rules in their order, ready to use.
 ///
-/// A copy is cheap.
+/// Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct RuleSet {
-    rules: Arc<[Arc<Rule>]>,
+    rules: Arc<[Arc<LogRule>]>,
     dispatch: Arc<Dispatch>,
 }
 
 impl RuleSet {
-    /// The rules that are compiled in.
+    /// Returns the compiled-in rules.
     #[must_use]
     pub fn builtin() -> Self {
         static BUILT: LazyLock<RuleSet> = LazyLock::new(|| {
@@ -64,39 +64,41 @@ impl RuleSet {
         BUILT.clone()
     }
 
-    /// Only the rules in `text`, each checked against its sample. `name` is the file's, for errors.
+    /// Parses the rules in `text` and checks each against its sample. `name` is the file's name,
+    /// for errors.
     ///
-    /// Add them to the built-in ones by [`RuleSet::with`].
+    /// [`RuleSet::with`] adds them to the built-in ones.
     ///
     /// # Errors
-    /// On the first fault of the text, with its place and what would mend it.
+    ///
+    /// On the first error in the text, with its place and its remedy.
     pub fn parse(text: &str, name: &str) -> Result<Self, RuleError> {
         let rules = parse::checked(text).map_err(|fault| RuleError::new(fault, text, name))?;
         let own = rules.len();
         Ok(Self::of(rules, own))
     }
 
-    /// These rules with a repository's own before them.
+    /// Returns these rules with a repository's own before them.
     #[must_use]
     pub fn with(&self, own: &Self) -> Self {
         let rules = own.rules.iter().chain(&*self.rules).cloned().collect();
         Self::of(rules, own.rules.len())
     }
 
-    /// All rules, the preferred first.
-    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+    /// Returns all rules, the preferred ones first.
+    pub fn rules(&self) -> impl Iterator<Item = &LogRule> {
         self.rules.iter().map(Arc::as_ref)
     }
 
-    /// The first rule of the tool that matches a line, and the line with what it captures in `‹›`.
+    /// Returns the tool's first rule that matches a line, and the line with its captures in `‹›`.
     #[must_use]
     pub fn mark(&self, tool: &str, line: &str) -> Option<(&str, String)> {
         let mut rules = self.rules().filter(|rule| rule.tool() == tool);
         rules.find_map(|rule| Some((rule.name(), sample::marked(line, &rule.captures(line)?))))
     }
 
-    /// The first `own` rules are preferred to what is code.
-    fn of(rules: Vec<Arc<Rule>>, own: usize) -> Self {
+    /// The first `own` rules take precedence over recognizers in code.
+    fn of(rules: Vec<Arc<LogRule>>, own: usize) -> Self {
         Self { dispatch: Arc::new(Dispatch::of(&rules, own)), rules: rules.into() }
     }
 
@@ -111,7 +113,7 @@ impl Default for RuleSet {
     }
 }
 
-/// A word of the list that was probably meant.
+/// Returns the word of the list that was probably meant.
 fn meant<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -121,7 +123,7 @@ fn meant<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<
         .map(|(_, word)| word)
 }
 
-/// `one, two, three`, or the word that was probably meant.
+/// Returns the word that was probably meant, or the whole list: `one, two, three`.
 fn suggestion(written: &str, known: &[&str]) -> Cow<'static, str> {
     match meant(written, known.iter().copied()) {
         Some(word) => format!("did you mean \"{word}\"?").into(),

@@ -1,42 +1,42 @@
-//! What is wrong with a file of rules, and where.
+//! Errors in a rules file, with their place.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A fault in a file of rules: `rules.toml:12:5: unknown field "tigger"; did you mean "trigger"?`
+/// An error in a rules file: `rules.toml:12:5: unknown field "tigger"; did you mean "trigger"?`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleError {
     /// The file, as its reader named it.
     pub file: String,
-    /// The line, counted from 1.
+    /// Counts from 1.
     pub line: usize,
-    /// The column in characters, counted from 1.
+    /// Counts characters from 1.
     pub column: usize,
-    /// What is wrong, and what would mend it.
+    /// The error and its remedy.
     pub message: String,
 }
 
-/// A fault at a place in the text, in bytes.
+/// An error at a byte range of the text.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct RuleFault {
     pub(super) span: Range<usize>,
     pub(super) message: String,
 }
 
-impl Fault {
+impl RuleFault {
     pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         Self { span, message: message.into() }
     }
 }
 
-impl From<toml::de::Error> for Fault {
+impl From<toml::de::Error> for RuleFault {
     fn from(error: toml::de::Error) -> Self {
         Self::new(error.span().unwrap_or_default(), error.message())
     }
 }
 
 impl RuleError {
-    pub(super) fn new(fault: Fault, text: &str, name: &str) -> Self {
+    pub(super) fn new(fault: RuleFault, text: &str, name: &str) -> Self {
         let before = text.get(..fault.span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         Self {

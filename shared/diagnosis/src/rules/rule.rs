@@ -1,4 +1,4 @@
-//! One rule: what it looks for, and what it says when it sees it.
+//! A rule: its pattern, and the finding it produces.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,40 +12,40 @@ use crate::log::Log;
 
 /// One rule of a [`RuleSet`](super::RuleSet).
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct LogRule {
     pub(super) name: String,
     pub(super) tool: String,
     pub(super) category: Category,
     pub(super) strength: Strength,
     pub(super) verdict: Option<Verdict>,
     pub(super) triggers: Vec<String>,
-    pub(super) pattern: Pattern,
-    pub(super) not: Option<Pattern>,
-    pub(super) block: Block,
+    pub(super) pattern: RulePattern,
+    pub(super) not: Option<RulePattern>,
+    pub(super) block: RuleBlock,
     pub(super) learned_from: Option<String>,
 }
 
-/// The lines around a match that it takes to understand it.
+/// The lines around a match that are needed to understand it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Block {
+pub(super) struct RuleBlock {
     pub(super) before: usize,
     pub(super) after: usize,
-    pub(super) until: Option<Pattern>,
+    pub(super) until: Option<RulePattern>,
 }
 
-/// A regular expression that is compiled when it is first needed.
+/// A regular expression that is compiled on first use.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(super) struct RulePattern {
     text: String,
     compiled: OnceLock<Option<Regex>>,
 }
 
-impl Pattern {
+impl RulePattern {
     pub(super) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), compiled: OnceLock::new() }
     }
 
-    /// Compiles within bounds: rules of other people must not cost more memory than a log.
+    /// Compiles within bounds: other people's rules must not take more memory than a log.
     pub(super) fn compile(&self) -> Result<Regex, regex::Error> {
         const LARGEST: usize = 1 << 20;
         RegexBuilder::new(&ascii(&self.text))
@@ -55,7 +55,7 @@ impl Pattern {
             .build()
     }
 
-    /// None for a pattern that does not compile: such a rule is refused where rules are read.
+    /// Returns `None` for a pattern that does not compile; the parser refuses such a rule.
     fn regex(&self) -> Option<&Regex> {
         self.compiled.get_or_init(|| self.compile().ok()).as_ref()
     }
@@ -65,8 +65,8 @@ impl Pattern {
     }
 }
 
-/// With `\w`, `\d` and `\b` meaning ASCII: tools speak it, and Unicode's tables make a pattern ten
-/// times as large and slow to compile.
+/// Restricts `\w`, `\d` and `\b` to ASCII: tools print ASCII, and Unicode's tables make a pattern
+/// ten times as large and slow to compile.
 fn ascii(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 32);
     let mut chars = pattern.chars();
@@ -91,53 +91,52 @@ fn ascii(pattern: &str) -> String {
     out
 }
 
-impl Rule {
+impl LogRule {
     /// The groups that a pattern may name.
     pub(super) const GROUPS: [&'static str; 7] =
         ["message", "file", "line", "column", "test", "expected", "actual"];
 
-    /// Its name, unique among the rules of a file.
+    /// Returns the name, unique among the rules of a file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The tool whose output it knows.
+    /// Returns the tool whose output it recognizes.
     #[must_use]
     pub fn tool(&self) -> &str {
         &self.tool
     }
 
-    /// The kind of failure that it speaks for.
     #[must_use]
     pub fn category(&self) -> Category {
         self.category
     }
 
-    /// The literals of which a line must hold one.
+    /// Returns the literals of which a line must hold one.
     pub fn triggers(&self) -> impl Iterator<Item = &str> {
         self.triggers.iter().map(String::as_str)
     }
 
-    /// The fixture that taught it, `ecosystem/case`, where it has no sample of its own.
+    /// Returns the fixture that taught it, `ecosystem/case`, if it has no sample of its own.
     #[must_use]
     pub fn learned_from(&self) -> Option<&str> {
         self.learned_from.as_deref()
     }
 
-    /// What it captures of a line, if it matches.
+    /// Returns the captures of a line, if it matches.
     pub(super) fn captures<'line>(&self, line: &'line str) -> Option<Captures<'line>> {
         let hit = self.pattern.regex()?.captures(line)?;
         let excluded = self.not.as_ref().is_some_and(|not| not.likes(line));
         (!excluded).then_some(hit)
     }
 
-    /// Looks at a line and adds what it finds.
+    /// Reads a line and adds its finding.
     pub(crate) fn look(&self, log: &Log, at: usize, found: &mut Vec<Finding>) {
-        let said = log.said(at);
-        let Some(hit) = self.captures(said) else { return };
+        let content = log.content(at);
+        let Some(hit) = self.captures(content) else { return };
         let named = |name| hit.name(name).map(|group| group.as_str());
-        let message = named("message").unwrap_or(said).trim();
+        let message = named("message").unwrap_or(content).trim();
         let location =
             named("file").map(|file| Location::new(file, named("line"), named("column")));
         let tests = named("test").map(|test| {
@@ -160,7 +159,7 @@ impl Rule {
     }
 }
 
-impl Block {
+impl RuleBlock {
     fn around(&self, log: &Log, at: usize) -> Range<usize> {
         let ends = |line: &str| self.until.as_ref().is_some_and(|until| until.likes(line));
         at.saturating_sub(self.before)..log.block(at, self.after + 1, ends).end.max(at + 1)

@@ -1,24 +1,23 @@
-//! The log that taught a rule, with marks: `=> ` before each line that it matches, `‹›` around what
-//! it captures there.
+//! Samples: the log that taught a rule, with `=> ` before each line that it matches and `‹›` around
+//! its captures.
 
 use regex::Captures;
 
-use super::rule::Rule;
+use super::rule::LogRule;
 
-/// What stands before a line that the rule must match.
+/// The mark before a line that the rule must match.
 pub(super) const MARK: &str = "=> ";
 
-/// The line with each named capture in `‹›`.
+/// Returns the line with each named capture in `‹›`.
 pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
     let mut edges: Vec<(usize, bool, usize)> = Vec::new();
-    for name in Rule::GROUPS {
+    for name in LogRule::GROUPS {
         if let Some(group) = hit.name(name).filter(|group| !group.is_empty()) {
             edges.push((group.start(), true, usize::MAX - group.end()));
             edges.push((group.end(), false, usize::MAX - group.start()));
         }
     }
-    // Where one capture ends and the next begins, the end comes first; of nested ones the longer is
-    // outside.
+    // At the same position an end precedes a beginning; of nested captures the longer is outside.
     edges.sort_unstable();
     let mut out = String::with_capacity(line.len() + edges.len() * 3);
     let mut done = 0;
@@ -31,8 +30,8 @@ pub(super) fn marked(line: &str, hit: &Captures<'_>) -> String {
     out
 }
 
-/// The first line of a sample on which the rule does not do what the marks say, and why.
-pub(super) fn fault(rule: &Rule, sample: &str) -> Option<(usize, String)> {
+/// Returns the first line of a sample on which the rule contradicts the marks, with the reason.
+pub(super) fn fault(rule: &LogRule, sample: &str) -> Option<(usize, String)> {
     let mut matched = false;
     for (at, line) in sample.lines().enumerate() {
         let wanted = line.strip_prefix(MARK);
@@ -51,17 +50,18 @@ pub(super) fn fault(rule: &Rule, sample: &str) -> Option<(usize, String)> {
     })
 }
 
-fn fault_of_line(rule: &Rule, line: &str, wanted: Option<&str>) -> Option<String> {
+fn fault_of_line(rule: &LogRule, line: &str, wanted: Option<&str>) -> Option<String> {
     let plain = wanted.unwrap_or(line).replace(['‹', '›'], "");
-    let said = crate::wrapping::inner(&plain);
+    let content = crate::prefixes::inner(&plain);
     let triggered = rule.triggers().any(|trigger| plain.contains(trigger));
-    match (rule.captures(said), wanted) {
+    match (rule.captures(content), wanted) {
         (None, Some(_)) => Some("the pattern does not match this line of its sample".to_owned()),
         (Some(_), Some(_)) if !triggered => {
             Some("none of the triggers is in this line of the sample".to_owned())
         }
         (Some(hit), Some(wanted)) => {
-            let marked = format!("{}{}", &plain[..plain.len() - said.len()], marked(said, &hit));
+            let marked =
+                format!("{}{}", &plain[..plain.len() - content.len()], marked(content, &hit));
             (marked != wanted).then(|| format!("the pattern captures otherwise: {marked}"))
         }
         (Some(_), None) if triggered => Some(format!(

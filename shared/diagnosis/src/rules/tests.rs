@@ -1,6 +1,7 @@
-//! The built-in rules keep their samples, and faulty rules are refused with a reason.
+//! Tests that the built-in rules match their samples, and that invalid rules are refused with a
+//! reason.
 
-use super::{BUILTIN, Rule, RuleSet};
+use super::{BUILTIN, LogRule, RuleSet};
 use crate::contract::Category;
 
 const RULE: &str = r#"
@@ -38,9 +39,9 @@ fn every_built_in_rule_does_what_its_sample_says() {
 fn a_rule_of_ones_own_is_found_and_comes_first() {
     let own = RuleSet::parse(RULE, "acme.toml").expect("a good rule");
     let rules = RuleSet::builtin().with(&own);
-    assert_eq!(rules.rules().next().map(Rule::name), Some("acme-lint"));
+    assert_eq!(rules.rules().next().map(LogRule::name), Some("acme-lint"));
     let log = crate::log_of("ok\nsrc/b.x:3: ACME7 a space at the end\n");
-    let found = crate::recognise::findings_by(&log, &rules);
+    let found = crate::recognize::findings_by(&log, &rules);
     assert_eq!(found[0].message, "a space at the end");
     assert_eq!(found[0].category, Category::LintError);
     let place = found[0].location.as_ref().expect("a place");

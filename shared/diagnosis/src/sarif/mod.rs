@@ -1,24 +1,24 @@
-//! SARIF 2.1.0: written for our own problems, checked and mended for everybody's.
+//! SARIF 2.1.0: written for Greenline's own problems, checked and repaired for any tool's.
 //!
-//! What counts is what GitHub's code scanning makes of a file. It refuses a whole upload for one
-//! result without a place, and shows only a part of what is over its [`limits`]: see [`check`],
-//! and [`repair`] for what can be mended without asking anybody.
+//! GitHub's code scanning is the reference. It refuses a whole upload for one result without a
+//! location, and shows only a part of a file that exceeds its [`limits`]: see [`check`], and
+//! [`repair`] for errors that can be fixed automatically.
 //!
-//! Left out on purpose: the whole JSON schema. What is checked here are the parts of it that files
-//! get wrong, and what the schema does not say.
+//! The complete JSON schema is not checked: only the parts that files often get wrong, and rules
+//! beyond the schema.
 
 mod check;
-mod complaint;
+mod json_location;
 pub mod limits;
-#[cfg(test)]
-mod noise;
+mod problem;
 mod repair;
+#[cfg(test)]
+mod test_noise;
 mod weight;
-mod whereabouts;
 mod write;
 
 pub use check::{check, missing};
-pub use complaint::{Complaint, Kind, Weight};
-pub use repair::{Repaired, empty, repair};
+pub use problem::{SarifProblem, SarifProblemKind, SarifSeverity};
+pub use repair::{RepairedSarif, empty, repair};
 pub use weight::weight;
 pub use write::{Sarif, category, sarif};

@@ -1,10 +1,10 @@
-//! Problems as SARIF.
+//! Writes problems as SARIF.
 //!
-//! - One run, with a category of its own, so that two uploads for a commit don't replace each other.
-//! - A result has a place in the repository: GitHub refuses a file with one that has none. What has
-//!   no place is a notification of the run, where SARIF keeps what is about no file.
-//! - The fingerprint has a name of its own. `primaryLocationLineHash`, the one that GitHub uses, is
-//!   made from the source by `upload-sarif`, which warns about any that was made otherwise.
+//! - One run, with its own category, so that two uploads for a commit don't replace each other.
+//! - A result has a place in the repository: GitHub refuses a file with a result without one. A
+//!   problem without a place is a notification of the run, which SARIF defines for this.
+//! - The fingerprint has its own name. `upload-sarif` computes GitHub's `primaryLocationLineHash`
+//!   from the source, and warns about other values.
 
 use std::collections::BTreeMap;
 
@@ -12,52 +12,52 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::limits;
-use crate::show::{Diagnosed, Place, Problem, problems, stripped};
+use crate::show::{Diagnosed, RepoLocation, ReportedProblem, problems, stripped};
 
-/// A SARIF log, as far as we write it.
+/// A SARIF log, as far as Greenline writes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sarif {
     #[serde(rename = "$schema")]
     schema: &'static str,
     version: &'static str,
-    runs: [Run; 1],
+    runs: [SarifRun; 1],
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Run {
-    tool: Tool,
+struct SarifRun {
+    tool: SarifTool,
     automation_details: AutomationDetails,
-    original_uri_base_ids: BTreeMap<&'static str, Base>,
-    invocations: [Invocation; 1],
+    original_uri_base_ids: BTreeMap<&'static str, SarifUriBase>,
+    invocations: [SarifInvocation; 1],
     results: Vec<SarifResult>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Tool {
-    driver: Driver,
+struct SarifTool {
+    driver: SarifDriver,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Driver {
+struct SarifDriver {
     name: &'static str,
     semantic_version: &'static str,
-    rules: Vec<Rule>,
+    rules: Vec<SarifRule>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rule {
+struct SarifRule {
     id: String,
-    short_description: Message,
-    full_description: Message,
-    help: Message,
-    default_configuration: Configuration,
+    short_description: SarifMessage,
+    full_description: SarifMessage,
+    help: SarifMessage,
+    default_configuration: SarifConfiguration,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Configuration {
+struct SarifConfiguration {
     level: &'static str,
 }
 
@@ -67,22 +67,22 @@ struct AutomationDetails {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Base {
-    description: Message,
+struct SarifUriBase {
+    description: SarifMessage,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Invocation {
+struct SarifInvocation {
     execution_successful: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_execution_notifications: Vec<Notification>,
+    tool_execution_notifications: Vec<SarifNotification>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Notification {
+struct SarifNotification {
     level: &'static str,
-    message: Message,
+    message: SarifMessage,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -91,19 +91,19 @@ struct SarifResult {
     rule_id: String,
     rule_index: usize,
     level: &'static str,
-    message: Message,
-    locations: [Location; 1],
+    message: SarifMessage,
+    locations: [SarifLocation; 1],
     partial_fingerprints: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Message {
+struct SarifMessage {
     text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Location {
+struct SarifLocation {
     physical_location: PhysicalLocation,
 }
 
@@ -111,7 +111,7 @@ struct Location {
 #[serde(rename_all = "camelCase")]
 struct PhysicalLocation {
     artifact_location: ArtifactLocation,
-    region: Region,
+    region: SarifRegion,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -123,7 +123,7 @@ struct ArtifactLocation {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Region {
+struct SarifRegion {
     start_line: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     start_column: Option<u32>,
@@ -132,16 +132,17 @@ struct Region {
 const ROOT: &str = "%SRCROOT%";
 const FINGERPRINT: &str = "greenlineSignature/v1";
 
-/// The category of a job's results. GitHub reads it up to the last slash.
+/// Returns the category of a job's results. GitHub reads it up to the last slash.
 #[must_use]
 pub fn category(name: &str) -> String {
     format!("greenline/{}/", stripped(name).trim_matches('/'))
 }
 
-/// The problems of these logs. `id` is the category, with a slash at its end (see [`category`]).
+/// Returns the problems of these logs. `id` is the category, with a trailing slash (see
+/// [`category`]).
 #[must_use]
 pub fn sarif(logs: &[Diagnosed], id: &str) -> Sarif {
-    let mut rules = Rules::default();
+    let mut rules = RuleTable::default();
     let mut results = Vec::new();
     let mut notifications = Vec::new();
     for log in logs {
@@ -156,14 +157,15 @@ pub fn sarif(logs: &[Diagnosed], id: &str) -> Sarif {
         }
     }
     let name = "Greenline";
-    let driver = Driver { name, semantic_version: env!("CARGO_PKG_VERSION"), rules: rules.list };
+    let driver =
+        SarifDriver { name, semantic_version: env!("CARGO_PKG_VERSION"), rules: rules.list };
     let id = if id.ends_with('/') { id.to_owned() } else { format!("{id}/") };
-    let base = Base { description: message("the root of the repository".to_owned()) };
-    let run = Run {
-        tool: Tool { driver },
+    let base = SarifUriBase { description: message("the root of the repository".to_owned()) };
+    let run = SarifRun {
+        tool: SarifTool { driver },
         automation_details: AutomationDetails { id },
         original_uri_base_ids: BTreeMap::from([(ROOT, base)]),
-        invocations: [Invocation {
+        invocations: [SarifInvocation {
             execution_successful: true,
             tool_execution_notifications: notifications,
         }],
@@ -173,13 +175,13 @@ pub fn sarif(logs: &[Diagnosed], id: &str) -> Sarif {
 }
 
 #[derive(Default)]
-struct Rules {
-    list: Vec<Rule>,
+struct RuleTable {
+    list: Vec<SarifRule>,
     index: BTreeMap<String, usize>,
 }
 
-impl Rules {
-    /// Where a rule stands; it is added when it is new.
+impl RuleTable {
+    /// Returns the index of a rule, adding it if it is new.
     fn index_of(&mut self, id: &str) -> usize {
         if let Some(known) = self.index.get(id) {
             return *known;
@@ -190,38 +192,45 @@ impl Rules {
         };
         let short = format!("{tool}: {what}");
         let full = format!("{short}, in a job that failed. Found in the job's log by Greenline.");
-        self.list.push(Rule {
+        self.list.push(SarifRule {
             id: id.to_owned(),
             short_description: message(short),
             help: message(full.clone()),
             full_description: message(full),
-            default_configuration: Configuration { level: "error" },
+            default_configuration: SarifConfiguration { level: "error" },
         });
         self.index.insert(id.to_owned(), self.list.len() - 1);
         self.list.len() - 1
     }
 }
 
-fn result(problem: &Problem, place: &Place, log: &Diagnosed, rules: &mut Rules) -> SarifResult {
+fn result(
+    problem: &ReportedProblem,
+    place: &RepoLocation,
+    log: &Diagnosed,
+    rules: &mut RuleTable,
+) -> SarifResult {
     let rule_id = stripped(&problem.rule).into_owned();
-    let region = Region { start_line: place.line.unwrap_or(1), start_column: place.column };
+    let region = SarifRegion { start_line: place.line.unwrap_or(1), start_column: place.column };
     let artifact_location = ArtifactLocation { uri: uri(&place.path), uri_base_id: ROOT };
     SarifResult {
         rule_index: rules.index_of(&rule_id),
         rule_id,
         level: "error",
-        message: said(problem),
-        locations: [Location { physical_location: PhysicalLocation { artifact_location, region } }],
+        message: sarif_message(problem),
+        locations: [SarifLocation {
+            physical_location: PhysicalLocation { artifact_location, region },
+        }],
         partial_fingerprints: BTreeMap::from([(FINGERPRINT, fingerprint(problem, place, log))]),
     }
 }
 
-fn notification(problem: &Problem, log: &Diagnosed) -> Notification {
-    let text = format!("{}: {}", stripped(log.name()), said(problem).text);
-    Notification { level: "error", message: message(text) }
+fn notification(problem: &ReportedProblem, log: &Diagnosed) -> SarifNotification {
+    let text = format!("{}: {}", stripped(log.name()), sarif_message(problem).text);
+    SarifNotification { level: "error", message: message(text) }
 }
 
-fn said(problem: &Problem) -> Message {
+fn sarif_message(problem: &ReportedProblem) -> SarifMessage {
     let says = stripped(&problem.message);
     if problem.title == problem.rule {
         message(says.into_owned())
@@ -230,13 +239,13 @@ fn said(problem: &Problem) -> Message {
     }
 }
 
-fn message(text: String) -> Message {
-    Message { text }
+fn message(text: String) -> SarifMessage {
+    SarifMessage { text }
 }
 
-/// The failure's signature where the problem is the failure; else what does not change between
-/// runs: rule, file, and the message without its numbers.
-fn fingerprint(problem: &Problem, place: &Place, log: &Diagnosed) -> String {
+/// Returns the failure's signature if the problem is the failure; otherwise the parts that stay the
+/// same between runs: rule, file, and the message without its numbers.
+fn fingerprint(problem: &ReportedProblem, place: &RepoLocation, log: &Diagnosed) -> String {
     if let (true, Some(signature)) = (problem.is_headline, &log.diagnosis.signature) {
         return signature.clone();
     }
@@ -247,7 +256,7 @@ fn fingerprint(problem: &Problem, place: &Place, log: &Diagnosed) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A path as a relative URI.
+/// Converts a path to a relative URI.
 fn uri(path: &str) -> String {
     let mut uri = String::with_capacity(path.len());
     for byte in path.bytes() {

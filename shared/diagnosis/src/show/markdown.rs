@@ -1,26 +1,26 @@
-//! A diagnosis in markdown, for a pull request's comment or a job's summary.
+//! Renders a diagnosis as Markdown, for a pull request's comment or a job's summary.
 //!
-//! - The answer stands first, in one line; what proves it follows, folded.
-//! - Whatever was quoted from a log is in a code span or a fenced block that its text can't end, and
-//!   has no hidden characters. There, GitHub sees no markup, links, mentions or references.
-//! - It fits a comment (65,536 characters): lists are cut, and say so.
+//! - The answer comes first, in one line; the evidence follows, folded.
+//! - Text from a log is in a code span or a fenced block that it can't end, without hidden
+//!   characters. GitHub sees no markup, links, mentions or references there.
+//! - The result fits a comment (65,536 characters): long lists are cut with a note.
 
 use std::fmt::Write;
 
-use super::{Diagnosed, Place, most_telling, percent, stripped};
+use super::{Diagnosed, RepoLocation, most_informative, percent, stripped};
 use crate::contract::{Diagnosis, FailedTest, Quote};
 use crate::cut;
 
 /// The most rows of a list.
 const ROWS: usize = 20;
-/// The most bytes of a text that stands in a line with others.
+/// The most bytes of a text inside a line.
 const INLINE: usize = 200;
 
-/// The page for these logs: the most telling one, then the others in a list.
+/// Renders the page for these logs: the most informative one, then the others in a list.
 #[must_use]
 pub fn markdown(logs: &[Diagnosed]) -> String {
     let mut page = String::new();
-    if let Some(chosen) = most_telling(logs) {
+    if let Some(chosen) = most_informative(logs) {
         one(&mut page, chosen);
         let others: Vec<&Diagnosed> =
             logs.iter().filter(|log| !std::ptr::eq(*log, chosen)).collect();
@@ -35,8 +35,8 @@ fn one(page: &mut String, log: &Diagnosed) {
         put(page, format_args!("**Nothing in {} looks like a failure.**\n", code(log.name())));
         return;
     };
-    let says = code(headline.text.trim());
-    put(page, format_args!("**{} fails: {says}**\n", code(log.name())));
+    let text = code(headline.text.trim());
+    put(page, format_args!("**{} fails: {text}**\n", code(log.name())));
     let facts =
         [place(it), Some(it.category.words().to_owned()), it.framework.as_deref().map(code)];
     put(page, format_args!("{}\n", facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")));
@@ -47,13 +47,13 @@ fn one(page: &mut String, log: &Diagnosed) {
     proof(page, it);
 }
 
-/// Where it fails: the first place that is known, by a test or a tool's complaint.
+/// Returns the first known place, of a test or a tool's complaint.
 fn place(diagnosis: &Diagnosis) -> Option<String> {
     let place = super::problems(diagnosis).into_iter().find_map(|problem| problem.place)?;
     Some(code(&written(&place)))
 }
 
-fn written(place: &Place) -> String {
+fn written(place: &RepoLocation) -> String {
     match place.line {
         Some(line) => format!("{}:{line}", place.path),
         None => place.path.clone(),
@@ -66,15 +66,16 @@ fn failed_tests(page: &mut String, tests: &[FailedTest]) {
     }
     page.push_str("\n| failed test | where | what it says |\n|---|---|---|\n");
     for test in tests.iter().take(ROWS) {
-        let at = test.location.as_ref().and_then(Place::of).map(|place| cell(&written(&place)));
-        let says = test.message.as_deref().map(cell);
+        let at =
+            test.location.as_ref().and_then(RepoLocation::of).map(|place| cell(&written(&place)));
+        let text = test.message.as_deref().map(cell);
         put(
             page,
             format_args!(
                 "| {} | {} | {} |\n",
                 cell(&test.name),
                 at.unwrap_or_default(),
-                says.unwrap_or_default()
+                text.unwrap_or_default()
             ),
         );
     }
@@ -113,11 +114,11 @@ fn list_others(page: &mut String, others: &[&Diagnosed]) {
     page.push_str("\n| other logs | kind | what it says |\n|---|---|---|\n");
     for log in others.iter().take(ROWS) {
         let headline = log.diagnosis.headline.as_ref();
-        let (kind, says) = match headline {
+        let (kind, text) = match headline {
             Some(headline) => (log.diagnosis.category.words(), cell(headline.text.trim())),
             None => ("nothing looks like a failure", String::new()),
         };
-        put(page, format_args!("| {} | {kind} | {says} |\n", cell(log.name())));
+        put(page, format_args!("| {} | {kind} | {text} |\n", cell(log.name())));
     }
     and_more(page, others.len());
 }
@@ -129,7 +130,7 @@ fn and_more(page: &mut String, all: usize) {
 }
 
 fn put(page: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing into a String can't fail.
+    // Writing to a `String` can't fail.
     let _written = page.write_fmt(text);
 }
 
@@ -138,7 +139,7 @@ fn capital(words: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// One line without hidden characters, not too long.
+/// Returns one line without hidden characters, cut to a limit.
 fn inline(text: &str) -> String {
     let text = stripped(text);
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -147,7 +148,7 @@ fn inline(text: &str) -> String {
     if short.len() < line.len() { format!("{short}…") } else { line }
 }
 
-/// A code span that its text can't end: one line without hidden characters, not too long.
+/// Returns a code span that its text can't end: one line without hidden characters, cut to a limit.
 #[must_use]
 pub fn code(text: &str) -> String {
     let text = inline(text);
@@ -159,8 +160,9 @@ pub fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// A code span in a table. A `|` would end the cell, and can't be escaped for all renderers within
-/// a span: then it is an element, with all that is not a letter or a digit as a character reference.
+/// Returns a code span for a table. A `|` would end the cell, and no renderer-independent escape
+/// exists inside a span: then it becomes an element whose non-alphanumeric characters are character
+/// references.
 fn cell(text: &str) -> String {
     let line = inline(text);
     if !line.contains('|') {
@@ -177,14 +179,14 @@ fn cell(text: &str) -> String {
     element + "</code>"
 }
 
-/// A sentence of ours, unless something from a log is in it: then a code span.
+/// Returns a sentence as it is, or as a code span if it holds text from a log.
 fn prose(text: &str) -> String {
     let text = inline(text.trim_end_matches('.'));
     let plain = |letter: char| letter.is_alphanumeric() || " ,;'()%-".contains(letter);
     if text.chars().all(plain) { text } else { code(&text) }
 }
 
-/// A block that its text can't end, without hidden characters.
+/// Returns a fenced block that its text can't end, without hidden characters.
 #[must_use]
 pub fn fenced(text: &str) -> String {
     let text = stripped(text);
@@ -248,7 +250,7 @@ mod tests {
         assert!(!page.contains(['\x1b', '\u{202e}', '\u{2069}']));
     }
 
-    /// The page without what GitHub shows as code, by the rules of CommonMark for both kinds.
+    /// Returns the page without GitHub's code spans and blocks, by CommonMark's rules for both.
     fn outside_of_code(page: &str) -> String {
         let mut rest = String::new();
         let mut block: Option<usize> = None;

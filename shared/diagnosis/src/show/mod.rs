@@ -1,50 +1,49 @@
-//! A diagnosis as others read it: markdown for a pull request, workflow commands for GitHub.
+//! Renders a diagnosis for others: Markdown for a pull request, workflow commands for GitHub.
 //!
-//! A log may come from anyone who can open a pull request, so all that is quoted from it is hostile
-//! until made harmless: no hidden characters, no markup, no mentions, no commands to the runner.
+//! Anyone who can open a pull request can write to a log, so quoted text is hostile until it is
+//! made harmless: no hidden characters, no markup, no mentions, no commands to the runner.
 //!
-//! The view for a terminal is the command's own (it knows its width and colours), and SARIF has a
-//! module of its own. All of them take what they show from [`problems`] and name places by
+//! The terminal view belongs to the command, which knows its width and colors, and SARIF has its
+//! own module. All of them take their content from [`problems`] and name places by
 //! [`in_repository`].
 
-mod hidden;
+mod invisible;
 mod markdown;
 mod paths;
 mod problems;
 mod workflow_commands;
 
-pub use hidden::{stripped, visible};
+pub use invisible::{stripped, visible};
 pub use markdown::{code, fenced, markdown};
 pub use paths::in_repository;
-pub use problems::{Place, Problem, problems};
+pub use problems::{RepoLocation, ReportedProblem, problems};
 pub use workflow_commands::workflow_commands;
 
 use serde::Serialize;
 
 use crate::contract::{Category, Diagnosis, Verdict};
 
-/// One log among others, and why its job failed.
+/// A log with its diagnosis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosed {
-    /// What the log is called: its file, or its name in an archive.
+    /// The log's name: its file, or its name in an archive.
     pub log: String,
-    /// What is known about it.
     #[serde(flatten)]
     pub diagnosis: Diagnosis,
 }
 
 impl Diagnosed {
-    /// What people call it: the job, or else the log.
+    /// Returns the job's name, or else the log's.
     #[must_use]
     pub fn name(&self) -> &str {
         self.diagnosis.job.as_deref().unwrap_or(&self.log)
     }
 }
 
-/// The one that tells most about why a run failed: a log whose failed step is known and explained
-/// before one with a guess, a guess before nothing, and of equals the first.
+/// Returns the log that explains most why a run failed: one with a known and explained failed step
+/// before one with a guess, a guess before none, and of equals the first.
 #[must_use]
-pub fn most_telling(logs: &[Diagnosed]) -> Option<&Diagnosed> {
+pub fn most_informative(logs: &[Diagnosed]) -> Option<&Diagnosed> {
     let tells = |log: &Diagnosed| {
         let it = &log.diagnosis;
         let known = it.headline.is_some() && it.category != Category::Unknown;
@@ -54,7 +53,7 @@ pub fn most_telling(logs: &[Diagnosed]) -> Option<&Diagnosed> {
 }
 
 impl Category {
-    /// The same as a person would say it.
+    /// Returns the category as people say it.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -75,7 +74,7 @@ impl Category {
 }
 
 impl Verdict {
-    /// What it asks its reader to do.
+    /// Returns the advice to the reader.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
@@ -87,7 +86,7 @@ impl Verdict {
     }
 }
 
-/// How sure, as people say it.
+/// Formats a confidence as a percentage.
 #[must_use]
 pub fn percent(confidence: f64) -> String {
     format!("{:.0} %", confidence.clamp(0.0, 1.0) * 100.0)
@@ -110,8 +109,8 @@ mod tests {
         let mut again = samples::diagnosed();
         again.log = "3".to_owned();
         let logs = [nothing, guess, known, again];
-        assert_eq!(most_telling(&logs).map(|log| log.log.as_str()), Some("2"));
-        assert_eq!(most_telling(&logs[..2]).map(|log| log.log.as_str()), Some("1"));
-        assert_eq!(most_telling(&[]), None);
+        assert_eq!(most_informative(&logs).map(|log| log.log.as_str()), Some("2"));
+        assert_eq!(most_informative(&logs[..2]).map(|log| log.log.as_str()), Some("1"));
+        assert_eq!(most_informative(&[]), None);
     }
 }

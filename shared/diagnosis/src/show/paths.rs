@@ -1,7 +1,7 @@
-//! Where a file is within its repository, from a path as a tool on some runner wrote it.
+//! Maps a path that a tool on some runner wrote to a path in the repository.
 
-/// Where CI systems check a repository out, up to the directory that is the repository. `*` stands
-/// for one name. GitHub's own have a rule of their own: see [`after_twice_named`].
+/// The checkout directories of CI systems, up to the repository's directory. `*` stands for one
+/// name. GitHub's have a rule of their own: see [`after_twice_named`].
 const CHECKOUTS: [&[&str]; 11] = [
     &["github", "workspace"],
     &["builds", "*", "*"],
@@ -16,8 +16,8 @@ const CHECKOUTS: [&[&str]; 11] = [
     &["workspace"],
 ];
 
-/// The path within the repository, with `/` between its names. None for what is outside of it: a
-/// library of the system, a temporary file, a name in `<brackets>`, an address.
+/// Returns the path within the repository, separated by `/`. Returns `None` for a path outside of
+/// it: a system library, a temporary file, a name in `<brackets>`, an address.
 #[must_use]
 pub fn in_repository(file: &str) -> Option<String> {
     let file = file.trim();
@@ -32,14 +32,14 @@ pub fn in_repository(file: &str) -> Option<String> {
         (true, Some(length)) => &names[length..],
         (false, _) => &names[..],
     };
-    // What is left of an address (`node:internal/…`, `webpack://…`).
+    // The rest of an address (`node:internal/…`, `webpack://…`).
     if inside.first().is_some_and(|name| name.contains(':')) {
         return None;
     }
     without_parents(inside)
 }
 
-/// Windows separates by `\`; elsewhere it is a character of a name, but nobody's.
+/// Windows separates by `\`; elsewhere it is a valid but unused character.
 fn with_slashes(path: &str) -> String {
     if path.contains('/') && !has_drive(path) { path.to_owned() } else { path.replace('\\', "/") }
 }
@@ -49,13 +49,13 @@ fn has_drive(path: &str) -> bool {
     matches!(bytes, [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic())
 }
 
-/// Whether a path begins at a root, and what comes after it.
+/// Returns `true` for an absolute path, with the text after its root.
 fn without_root(path: &str) -> (bool, &str) {
     let path_of_uri = path.strip_prefix('/').filter(|rest| has_drive(rest)).unwrap_or(path);
     if has_drive(path_of_uri) { (true, &path_of_uri[3..]) } else { (path.starts_with('/'), path) }
 }
 
-/// How many names lead to the repository.
+/// Returns the number of names before the repository's content.
 fn checkout(names: &[&str]) -> Option<usize> {
     let leads = |place: &&&[&str]| {
         names.len() > place.len()
@@ -64,7 +64,7 @@ fn checkout(names: &[&str]) -> Option<usize> {
     after_twice_named(names).or_else(|| CHECKOUTS.iter().find(leads).map(|place| place.len()))
 }
 
-/// GitHub's runners name the repository twice: `/home/runner/work/app/app/`, `D:\a\app\app\`,
+/// GitHub's runners repeat the repository's name: `/home/runner/work/app/app/`, `D:\a\app\app\`,
 /// `/__w/app/app/`, `/opt/actions-runner/_work/app/app/`.
 fn after_twice_named(names: &[&str]) -> Option<usize> {
     let at = names.windows(3).position(|three| {

@@ -1,28 +1,28 @@
-//! A diagnosis as a list of problems, each with a place where one is known: what SARIF, a pull
-//! request's diff and an editor can show.
+//! A diagnosis as a list of problems, each with its place if known, for SARIF, a pull request's
+//! diff and an editor.
 
 use crate::contract::{Annotation, Diagnosis, FailedTest, Location, Quote};
 
 use super::in_repository;
 
-/// One thing to mend.
+/// One problem to fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What kind of complaint, the same on every run: `rustc`, `pytest/failed-test`.
+pub struct ReportedProblem {
+    /// The kind of complaint, the same on every run: `rustc`, `pytest/failed-test`.
     pub rule: String,
-    /// What it is about, in a few words.
+    /// The subject in a few words.
     pub title: String,
-    /// What is wrong; may have several lines.
+    /// May have several lines.
     pub message: String,
-    /// Where. None outside of the repository, or when the log does not say.
-    pub place: Option<Place>,
-    /// Whether it is what the headline says.
+    /// `None` outside of the repository, or if the log names no place.
+    pub place: Option<RepoLocation>,
+    /// The headline reports this problem.
     pub is_headline: bool,
 }
 
 /// A place in a file of the repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct RepoLocation {
     /// Relative to the repository, with `/`.
     pub path: String,
     /// Counted from 1.
@@ -31,8 +31,8 @@ pub struct Place {
     pub column: Option<u32>,
 }
 
-impl Place {
-    /// The place of a location, if it is in the repository.
+impl RepoLocation {
+    /// Returns the place of a location, if it is in the repository.
     #[must_use]
     pub fn of(location: &Location) -> Option<Self> {
         let line = location.line.filter(|line| *line > 0);
@@ -41,17 +41,18 @@ impl Place {
     }
 }
 
-/// The problems, what the headline says first. A test and a complaint about the same line are one.
-/// Where there is only a headline, it is the problem; without one there is none.
+/// Returns the problems, the headline's first. A test and a complaint about the same line are one
+/// problem. If there is only a headline, it is the problem; without one there is none.
 #[must_use]
-pub fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
+pub fn problems(diagnosis: &Diagnosis) -> Vec<ReportedProblem> {
     let framework = diagnosis.framework.as_deref();
-    let mut found: Vec<Problem> = diagnosis
+    let mut found: Vec<ReportedProblem> = diagnosis
         .failed_test_details
         .iter()
         .map(|test| of_test(test, framework, diagnosis.headline.as_ref()))
         .collect();
-    let of_tests: Vec<Place> = found.iter().filter_map(|problem| problem.place.clone()).collect();
+    let of_tests: Vec<RepoLocation> =
+        found.iter().filter_map(|problem| problem.place.clone()).collect();
     let others = diagnosis
         .annotations
         .iter()
@@ -64,42 +65,47 @@ pub fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
     found
 }
 
-fn is_same(place: &Place, other: &Problem) -> bool {
+fn is_same(place: &RepoLocation, other: &ReportedProblem) -> bool {
     other.place.as_ref().is_some_and(|it| it.path == place.path && it.line == place.line)
 }
 
-fn of_test(test: &FailedTest, framework: Option<&str>, headline: Option<&Quote>) -> Problem {
-    let says = test.message.as_deref().filter(|message| !message.trim().is_empty());
+fn of_test(
+    test: &FailedTest,
+    framework: Option<&str>,
+    headline: Option<&Quote>,
+) -> ReportedProblem {
+    let test_message = test.message.as_deref().filter(|message| !message.trim().is_empty());
     let is_headline = headline.is_some_and(|headline| {
-        headline.text.contains(&test.name) || says.is_some_and(|says| headline.text.contains(says))
+        headline.text.contains(&test.name)
+            || test_message.is_some_and(|test_message| headline.text.contains(test_message))
     });
-    let mut message = says.unwrap_or("The test fails.").to_owned();
+    let mut message = test_message.unwrap_or("The test fails.").to_owned();
     for (what, value) in [("expected", &test.expected), ("actual", &test.actual)] {
         if let Some(value) = value {
             message.push_str(&format!("\n{what}: {value}"));
         }
     }
-    Problem {
+    ReportedProblem {
         rule: format!("{}/failed-test", framework.unwrap_or("tests")),
         title: format!("{} fails", test.name),
         message,
-        place: test.location.as_ref().and_then(Place::of),
+        place: test.location.as_ref().and_then(RepoLocation::of),
         is_headline,
     }
 }
 
-fn of_annotation(annotation: &Annotation, headline: Option<&Quote>) -> Problem {
-    Problem {
+fn of_annotation(annotation: &Annotation, headline: Option<&Quote>) -> ReportedProblem {
+    ReportedProblem {
         rule: annotation.tool.clone(),
         title: annotation.tool.clone(),
         message: annotation.message.clone(),
-        place: Place::of(&annotation.location),
+        place: RepoLocation::of(&annotation.location),
         is_headline: headline.is_some_and(|headline| headline.line == annotation.log_line),
     }
 }
 
-fn of_headline(headline: &Quote, diagnosis: &Diagnosis) -> Problem {
-    Problem {
+fn of_headline(headline: &Quote, diagnosis: &Diagnosis) -> ReportedProblem {
+    ReportedProblem {
         rule: diagnosis.framework.clone().unwrap_or_else(|| diagnosis.category.to_string()),
         title: diagnosis.category.words().to_owned(),
         message: headline.text.trim().to_owned(),

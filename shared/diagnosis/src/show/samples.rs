@@ -1,11 +1,11 @@
-//! Diagnoses that tests show.
+//! Sample diagnoses for tests.
 
 use super::Diagnosed;
 use crate::contract::{
     Annotation, Category, Diagnosis, Excerpt, FailedTest, Location, Quote, Verdict,
 };
 
-/// A failed test, as most are.
+/// Returns a typical failed test.
 pub(crate) fn diagnosed() -> Diagnosed {
     Diagnosed { log: "job.log".to_owned(), diagnosis: failed_test() }
 }
@@ -71,7 +71,7 @@ pub(crate) fn compile_errors(count: u32) -> Diagnosis {
     }
 }
 
-/// A log in which nothing looks like a failure.
+/// Returns the diagnosis of a log in which nothing looks like a failure.
 pub(crate) fn nothing() -> Diagnosis {
     Diagnosis {
         category: Category::Unknown,
@@ -91,10 +91,10 @@ pub(crate) fn nothing() -> Diagnosis {
     }
 }
 
-/// What somebody would print who wants to speak to whoever reads the diagnosis.
+/// Text that an attacker would print to reach a reader of the diagnosis.
 pub(crate) const HOSTILE: &str = "\x1b[2J@acme/owners ``` <script>alert(1)</script> \u{202e}evil\u{2069} | [x](http://a.b) ::error::%0A <!-- ~~~~ </details>";
 
-/// A diagnosis all of whose texts are hostile.
+/// Returns a diagnosis whose texts are all hostile.
 pub(crate) fn hostile() -> Diagnosis {
     let mut it = failed_test();
     it.headline = Some(quote(1, HOSTILE));

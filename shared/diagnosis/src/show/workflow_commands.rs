@@ -1,20 +1,21 @@
 //! Workflow commands: lines that GitHub's runner turns into annotations (`--format github`).
 //!
-//! `::error file=src/lib.rs,line=3,title=rustc::mismatched types`. The runner takes only the first
-//! ten errors of a step, so the tenth says how many there are more. It reads commands in whatever a
-//! step prints: no text of a log begins a line here, and no text ends one.
+//! `::error file=src/lib.rs,line=3,title=rustc::mismatched types`. The runner shows only the first
+//! ten errors of a step, so the tenth states how many more there are. It reads commands in all
+//! output of a step, so no text of a log begins or ends a line here.
 
 use std::fmt::Write;
 
-use super::{Diagnosed, Problem, problems, stripped};
+use super::{Diagnosed, ReportedProblem, problems, stripped};
 
-/// How many errors of one step the runner shows.
+/// The number of errors of one step that the runner shows.
 const SHOWN: usize = 10;
 
-/// The commands for all problems of these logs, each log's headline first.
+/// Returns the commands for all problems of these logs, each log's headline first.
 #[must_use]
 pub fn workflow_commands(logs: &[Diagnosed]) -> String {
-    let found: Vec<Problem> = logs.iter().flat_map(|log| problems(&log.diagnosis)).collect();
+    let found: Vec<ReportedProblem> =
+        logs.iter().flat_map(|log| problems(&log.diagnosis)).collect();
     let kept = if found.len() > SHOWN { SHOWN - 1 } else { found.len() };
     let mut commands: String = found[..kept].iter().map(command).collect();
     if found.len() > kept {
@@ -28,7 +29,7 @@ pub fn workflow_commands(logs: &[Diagnosed]) -> String {
     commands
 }
 
-fn command(problem: &Problem) -> String {
+fn command(problem: &ReportedProblem) -> String {
     let mut properties = Vec::new();
     if let Some(place) = &problem.place {
         properties.push(format!("file={}", property(&place.path)));
@@ -39,12 +40,12 @@ fn command(problem: &Problem) -> String {
     format!("::error {}::{}\n", properties.join(","), data(&problem.message))
 }
 
-/// Text after the second `::`.
+/// Escapes text after the second `::`.
 fn data(text: &str) -> String {
     stripped(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The value of a property.
+/// Escapes the value of a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,22 +1,22 @@
 //! The marks of the CI systems.
 //!
-//! - GitHub writes `##[group]Run …` at a step's begin, then its script and settings, `##[endgroup]`,
-//!   what it printed, and `##[error]Process completed with exit code 1.` if it failed. Jobs open
-//!   groups as well, so a heading counts only with what a runner puts under it.
-//! - Azure has `##[section]Starting: …`, GitLab and Buildkite have headings, act and Gitea `⭐ Run …`,
-//!   Jenkins stages, Travis a line after each command. What a system says only at the end of the job
-//!   is put down to the last step that worked.
-//! - Marks count only at the begin of a line, directly after the runner's stamp.
+//! - GitHub writes `##[group]Run …` at a step's start, then its script and settings,
+//!   `##[endgroup]`, the output, and `##[error]Process completed with exit code 1.` if it failed.
+//!   Jobs open groups as well, so a heading counts only with a runner's content under it.
+//! - Azure has `##[section]Starting: …`, GitLab and Buildkite have headings, act and Gitea `⭐ Run
+//!   …`, Jenkins stages, Travis a line after each command. A verdict at the end of the job applies
+//!   to the last working step.
+//! - Marks count only at the start of a line, directly after the runner's timestamp.
 
 use std::ops::Range;
 
 use crate::log::Log;
 
-use super::{Step, StepKind};
+use super::{LogStep, StepKind};
 
-/// Who ran the job.
+/// The CI system that ran the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Runner {
+pub(super) enum CiSystem {
     GitHub,
     Act,
     Azure,
@@ -27,22 +27,21 @@ pub(super) enum Runner {
     Buildkite,
 }
 
-/// What a line says about steps.
+/// The meaning of a line for the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
-    /// A step begins here.
+pub(super) enum StepMark {
     Begins(StepKind),
     /// The step failed.
     Failed,
-    /// A step failed, which one is not said.
+    /// A step failed; the line does not name it.
     JobFailed,
-    /// The runner speaks, about something else.
+    /// A line of the runner about something else.
     Aside,
-    /// It is not the runner who speaks.
+    /// Not a line of the runner.
     Nothing,
 }
 
-/// Whether a line may be a mark of any CI system.
+/// Returns `true` if a line may be a mark of any CI system.
 pub(crate) fn is_frame(line: &[u8]) -> bool {
     const MARKS: [&[u8]; 13] = [
         b"##[group]Run ",
@@ -71,49 +70,51 @@ pub(crate) fn is_frame(line: &[u8]) -> bool {
 fn after_act(line: &[u8]) -> Option<&[u8]> {
     const NEAR: usize = 200;
     let end = memchr::memchr(b']', &line[..line.len().min(NEAR)])?;
-    let said = line[end + 1..].trim_ascii_start();
-    ["⭐ Run ", "❌  Failure", "🏁  Job"].iter().find_map(|mark| said.strip_prefix(mark.as_bytes()))
+    let content = line[end + 1..].trim_ascii_start();
+    ["⭐ Run ", "❌  Failure", "🏁  Job"]
+        .iter()
+        .find_map(|mark| content.strip_prefix(mark.as_bytes()))
 }
 
-impl Runner {
-    /// Known by how the log opens; GitHub if nothing says otherwise.
+impl CiSystem {
+    /// Identifies the CI system by the log's first lines; GitHub by default.
     pub(super) fn of(log: &Log) -> Self {
         const OPENING: usize = 300;
-        let known = |at: usize| Self::by_line(log.text(at)).filter(|_| log.is_stamped(at));
+        let known = |at: usize| Self::by_line(log.text(at)).filter(|_| log.has_timestamp_at(at));
         (0..log.len().min(OPENING)).find_map(known).unwrap_or(Self::GitHub)
     }
 
     fn by_line(line: &str) -> Option<Self> {
-        const SIGNS: [(&str, Runner); 13] = [
-            ("##[group]Run ", Runner::GitHub),
-            ("Current runner version: ", Runner::GitHub),
-            ("##[section]Starting: ", Runner::Azure),
-            ("Running with gitlab-runner ", Runner::GitLab),
-            ("[Pipeline] ", Runner::Jenkins),
-            ("#!/bin/bash -eo pipefail", Runner::CircleCi),
-            ("#!/bin/sh -eo pipefail", Runner::CircleCi),
-            ("Build-agent version ", Runner::CircleCi),
-            ("Worker information", Runner::Travis),
-            ("Build system information", Runner::Travis),
-            ("~~~ Running ", Runner::Buildkite),
-            ("~~~ Preparing ", Runner::Buildkite),
-            ("⭐ Run ", Runner::Act),
+        const SIGNS: [(&str, CiSystem); 13] = [
+            ("##[group]Run ", CiSystem::GitHub),
+            ("Current runner version: ", CiSystem::GitHub),
+            ("##[section]Starting: ", CiSystem::Azure),
+            ("Running with gitlab-runner ", CiSystem::GitLab),
+            ("[Pipeline] ", CiSystem::Jenkins),
+            ("#!/bin/bash -eo pipefail", CiSystem::CircleCi),
+            ("#!/bin/sh -eo pipefail", CiSystem::CircleCi),
+            ("Build-agent version ", CiSystem::CircleCi),
+            ("Worker information", CiSystem::Travis),
+            ("Build system information", CiSystem::Travis),
+            ("~~~ Running ", CiSystem::Buildkite),
+            ("~~~ Preparing ", CiSystem::Buildkite),
+            ("⭐ Run ", CiSystem::Act),
         ];
         let sign = SIGNS.iter().find(|(sign, _)| line.starts_with(sign));
         let by_act = || after_act(line.as_bytes()).filter(|_| line.starts_with('['));
         sign.map(|(_, runner)| *runner).or_else(|| by_act().map(|_| Self::Act))
     }
 
-    /// Whether nothing follows this runner's verdict in a step.
+    /// Returns `true` if this runner's verdict is the last line of a step.
     pub(super) fn speaks_last(self) -> bool {
         self == Self::GitHub
     }
 
-    /// What a line says about steps.
-    pub(super) fn says(self, log: &Log, at: usize) -> Says {
+    /// Interprets a line.
+    pub(super) fn mark_at(self, log: &Log, at: usize) -> StepMark {
         let line = log.text(at);
         match self {
-            _ if !log.is_stamped(at) || line.is_empty() => Says::Nothing,
+            _ if !log.has_timestamp_at(at) || line.is_empty() => StepMark::Nothing,
             Self::GitHub => github(log, at, line),
             Self::Act => act(line),
             Self::Azure => azure(line),
@@ -125,7 +126,7 @@ impl Runner {
         }
     }
 
-    /// The lines that show a step's script, from its heading.
+    /// Returns the lines that show a step's script, from its heading.
     pub(super) fn script(self, log: &Log, at: usize) -> Range<usize> {
         // The longest script that people write fits.
         const LONGEST: usize = 2_000;
@@ -143,7 +144,7 @@ impl Runner {
 
 const GROUP: &str = "##[group]Run ";
 
-fn github(log: &Log, at: usize, line: &str) -> Says {
+fn github(log: &Log, at: usize, line: &str) -> StepMark {
     const VERDICTS: [&str; 5] = [
         "Process completed with exit code ",
         "The operation was canceled.",
@@ -152,30 +153,30 @@ fn github(log: &Log, at: usize, line: &str) -> Says {
         "The self-hosted runner",
     ];
     if line.starts_with(GROUP) && is_heading(log, at) {
-        return Says::Begins(StepKind::Work);
+        return StepMark::Begins(StepKind::Work);
     }
     if line == "Post job cleanup." || line == "Cleaning up orphan processes" {
-        return Says::Begins(StepKind::Cleanup);
+        return StepMark::Begins(StepKind::Cleanup);
     }
     // Several jobs in one log, as `gh run view --log` writes them.
     if at > 0 && line.starts_with("Current runner version: ") {
-        return Says::Begins(StepKind::Opening);
+        return StepMark::Begins(StepKind::Opening);
     }
     match line.strip_prefix("##[error]") {
-        Some(said)
-            if VERDICTS.iter().any(|verdict| said.starts_with(verdict))
-                || said.contains("has timed out after")
-                || said.contains("has exceeded the maximum execution time") =>
+        Some(content)
+            if VERDICTS.iter().any(|verdict| content.starts_with(verdict))
+                || content.contains("has timed out after")
+                || content.contains("has exceeded the maximum execution time") =>
         {
-            Says::Failed
+            StepMark::Failed
         }
-        _ if line.starts_with("##[") => Says::Aside,
-        _ => Says::Nothing,
+        _ if line.starts_with("##[") => StepMark::Aside,
+        _ => StepMark::Nothing,
     }
 }
 
-/// Whether a group is a step's heading: it shows a shell, inputs or an environment, or belongs to an
-/// action that needs none of them. A job's own `::group::Run tests` has none.
+/// Returns `true` if a group is a step's heading: it shows a shell, inputs or an environment, or
+/// belongs to an action that needs none of them. A job's own `::group::Run tests` has none.
 fn is_heading(log: &Log, at: usize) -> bool {
     const LONGEST: usize = 2_000;
     for line in at + 1..log.len().min(at + LONGEST) {
@@ -201,55 +202,55 @@ fn is_action(heading: &str) -> bool {
     !what.contains(' ') && (path || (what.contains('/') && what.contains('@')))
 }
 
-/// What an action failed with, and what stopped a job before its first step: the last line, where no
-/// shell would give its exit code.
-pub(super) fn last_words(log: &Log, step: &Step) -> Option<usize> {
+/// Returns the last line of a failed action, or of a job that stopped before its first step, where
+/// no shell reports an exit code.
+pub(super) fn last_words(log: &Log, step: &LogStep) -> Option<usize> {
     let by_shell = step.script.clone().any(|at| log.text(at).starts_with("shell: "));
     let speaks = |&at: &usize| {
         let line = log.text(at);
         !line.is_empty() && !line.starts_with("##[debug]")
     };
     let last = step.lines.clone().rfind(speaks)?;
-    let error = log.text(last).starts_with("##[error]") && log.is_stamped(last);
+    let error = log.text(last).starts_with("##[error]") && log.has_timestamp_at(last);
     (error && !by_shell && step.kind != StepKind::Cleanup).then_some(last)
 }
 
-fn act(line: &str) -> Says {
-    let said = match line.split_once("] ") {
-        Some((_, said)) if line.starts_with('[') => said.trim_start(),
+fn act(line: &str) -> StepMark {
+    let content = match line.split_once("] ") {
+        Some((_, content)) if line.starts_with('[') => content.trim_start(),
         _ => line,
     };
-    if said.starts_with('|') {
-        Says::Nothing
-    } else if said.starts_with("⭐ Run Post ") || said.starts_with("⭐ Run Complete ") {
-        Says::Begins(StepKind::Cleanup)
-    } else if said.starts_with("⭐ Run ") {
-        Says::Begins(StepKind::Work)
-    } else if said.starts_with("❌  Failure - ") {
-        Says::Failed
-    } else if said.len() < line.len() {
-        Says::Aside
+    if content.starts_with('|') {
+        StepMark::Nothing
+    } else if content.starts_with("⭐ Run Post ") || content.starts_with("⭐ Run Complete ") {
+        StepMark::Begins(StepKind::Cleanup)
+    } else if content.starts_with("⭐ Run ") {
+        StepMark::Begins(StepKind::Work)
+    } else if content.starts_with("❌  Failure - ") {
+        StepMark::Failed
+    } else if content.len() < line.len() {
+        StepMark::Aside
     } else {
-        Says::Nothing
+        StepMark::Nothing
     }
 }
 
-fn azure(line: &str) -> Says {
+fn azure(line: &str) -> StepMark {
     if let Some(name) = line.strip_prefix("##[section]Starting: ") {
         let after = name.starts_with("Post-job: ") || name == "Finalize Job";
-        return Says::Begins(if after { StepKind::Cleanup } else { StepKind::Work });
+        return StepMark::Begins(if after { StepKind::Cleanup } else { StepKind::Work });
     }
     match line.strip_prefix("##[error]") {
-        Some(said) if said.contains(" exited with code '") => Says::Failed,
-        Some(said) if said.contains(" failed with exit code ") => Says::Failed,
-        Some(said) if said.starts_with("The operation was canceled") => Says::Failed,
-        Some(said) if said.starts_with("The task has timed out") => Says::Failed,
-        _ if line.starts_with("##[") => Says::Aside,
-        _ => Says::Nothing,
+        Some(content) if content.contains(" exited with code '") => StepMark::Failed,
+        Some(content) if content.contains(" failed with exit code ") => StepMark::Failed,
+        Some(content) if content.starts_with("The operation was canceled") => StepMark::Failed,
+        Some(content) if content.starts_with("The task has timed out") => StepMark::Failed,
+        _ if line.starts_with("##[") => StepMark::Aside,
+        _ => StepMark::Nothing,
     }
 }
 
-fn gitlab(line: &str) -> Says {
+fn gitlab(line: &str) -> StepMark {
     const AFTER: [&str; 6] = [
         "Running after_script",
         "Running after script",
@@ -269,46 +270,46 @@ fn gitlab(line: &str) -> Says {
         || quotes("Preparing the \"", "\" executor")
         || BEFORE.contains(&line);
     if works {
-        Says::Begins(StepKind::Work)
+        StepMark::Begins(StepKind::Work)
     } else if AFTER.iter().any(|heading| line.starts_with(heading)) {
-        Says::Begins(StepKind::Cleanup)
+        StepMark::Begins(StepKind::Cleanup)
     } else if line.starts_with("ERROR: Job failed") {
-        Says::JobFailed
+        StepMark::JobFailed
     } else {
-        Says::Nothing
+        StepMark::Nothing
     }
 }
 
-fn jenkins(log: &Log, at: usize, line: &str) -> Says {
+fn jenkins(log: &Log, at: usize, line: &str) -> StepMark {
     if line.starts_with("[Pipeline] { (Declarative: Post Actions)") {
-        Says::Begins(StepKind::Cleanup)
+        StepMark::Begins(StepKind::Cleanup)
     } else if line.starts_with("[Pipeline] { (") {
         let skipped = log.text(at + 1).starts_with("Stage \"")
             && log.text(at + 1).contains("\" skipped due to ");
-        Says::Begins(if skipped { StepKind::Cleanup } else { StepKind::Work })
+        StepMark::Begins(if skipped { StepKind::Cleanup } else { StepKind::Work })
     } else if line.starts_with("ERROR: script returned exit code ") || line == "Finished: FAILURE" {
-        Says::JobFailed
+        StepMark::JobFailed
     } else if line.starts_with("[Pipeline] ") {
-        Says::Aside
+        StepMark::Aside
     } else {
-        Says::Nothing
+        StepMark::Nothing
     }
 }
 
-fn circle(line: &str) -> Says {
+fn circle(line: &str) -> StepMark {
     if line.starts_with("#!/bin/") && line.ends_with(" -eo pipefail") {
-        Says::Begins(StepKind::Work)
+        StepMark::Begins(StepKind::Work)
     } else if line.starts_with("Exited with code ")
         || line.starts_with("CircleCI received exit code ")
     {
-        Says::Failed
+        StepMark::Failed
     } else {
-        Says::Nothing
+        StepMark::Nothing
     }
 }
 
-/// Travis says of each command how it ended; what comes next is the next command's.
-fn travis(log: &Log, at: usize, line: &str) -> Says {
+/// Travis reports the end of each command; the following lines belong to the next one.
+fn travis(log: &Log, at: usize, line: &str) -> StepMark {
     let verdict = |line: &str| {
         let rest = line.strip_prefix("The command \"")?;
         let code = rest
@@ -317,26 +318,26 @@ fn travis(log: &Log, at: usize, line: &str) -> Says {
         Some(!code.1.starts_with("0."))
     };
     match verdict(line) {
-        Some(true) => Says::Failed,
-        Some(false) => Says::Aside,
-        None if at > 0 && verdict(log.text(at - 1)).is_some() => Says::Begins(StepKind::Work),
-        None => Says::Nothing,
+        Some(true) => StepMark::Failed,
+        Some(false) => StepMark::Aside,
+        None if at > 0 && verdict(log.text(at - 1)).is_some() => StepMark::Begins(StepKind::Work),
+        None => StepMark::Nothing,
     }
 }
 
-fn buildkite(line: &str) -> Says {
+fn buildkite(line: &str) -> StepMark {
     let after = |name: &str| {
         ["pre-exit", "post-command", "post-artifact", "Uploading artifacts", "Cleaning up"]
             .iter()
             .any(|sign| name.contains(sign))
     };
     if let Some(name) = line.strip_prefix("~~~ ") {
-        Says::Begins(if after(name) { StepKind::Cleanup } else { StepKind::Work })
+        StepMark::Begins(if after(name) { StepKind::Cleanup } else { StepKind::Work })
     } else if line.starts_with("🚨 Error: ") || line.starts_with("user command error: ") {
-        Says::Failed
+        StepMark::Failed
     } else if line == "^^^ +++" {
-        Says::Aside
+        StepMark::Aside
     } else {
-        Says::Nothing
+        StepMark::Nothing
     }
 }

@@ -1,12 +1,12 @@
-//! Real shapes of each CI system's logs, shortened.
+//! Tests on shortened real logs of each CI system.
 
 use super::StepKind::{self, Cleanup, Opening, Work};
 use crate::log::Log;
 use crate::log_of;
 
-/// Each step's kind, its first line, and the line that says it failed.
+/// Returns each step's kind, its first line, and the line that reports its failure.
 fn steps(log: &Log) -> Vec<(StepKind, &str, Option<&str>)> {
-    let step = |step: &super::Step| {
+    let step = |step: &super::LogStep| {
         (step.kind, log.text(step.lines.start), step.failed.map(|at| log.text(at)))
     };
     log.steps().iter().map(step).collect()

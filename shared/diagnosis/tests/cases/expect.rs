@@ -22,11 +22,11 @@ pub(crate) struct Expect {
 pub(crate) struct File {
     pub(crate) expect: Expect,
     #[serde(default, rename = "step")]
-    steps: Vec<Step>,
+    steps: Vec<LogStep>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Step {
+struct LogStep {
     #[serde(default)]
     allow_failure: bool,
 }

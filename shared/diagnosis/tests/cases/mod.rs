@@ -7,7 +7,7 @@ mod report;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use greenline_diagnosis::{Diagnosis, Options, diagnose};
+use greenline_diagnosis::{Diagnosis, DiagnosisOptions, diagnose};
 
 use expect::{Expect, File};
 pub(crate) use report::Report;
@@ -71,7 +71,7 @@ impl Case {
             .map_err(|error| format!("{name}/case.toml: {error}"))?;
         let diagnosed = |log: &str| {
             fs::read(folder.join(log))
-                .map(|bytes| diagnose(&bytes, &Options::default()))
+                .map(|bytes| diagnose(&bytes, &DiagnosisOptions::default()))
                 .map_err(|error| format!("{name}/{log}: {error}"))
         };
         let file: File =

@@ -1,26 +1,27 @@
-//! Check runs and commit statuses, and the check run of our own.
+//! Check runs, commit statuses, and Greenline's own check run.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::call::{Call, escaped};
+use crate::call::{ApiCall, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
-use crate::model::{Annotation, CheckRun, CheckRunDraft, CommitStatus, Listed};
+use crate::model::{CheckRun, CheckRunAnnotation, CheckRunDraft, CommitStatus, Listed};
 use crate::names::{CheckRunId, RepoName, Sha};
-use crate::paging::{CheckRuns, PER_PAGE};
+use crate::paging::{CheckRunsPage, PER_PAGE};
 
-/// GitHub lists check runs of the newest 1,000 suites of a commit; more of them are not read.
+/// GitHub lists the check runs of a commit's newest 1,000 suites. Check runs beyond this number are
+/// not read.
 const MOST_CHECKS: usize = 3_000;
 
-/// GitHub takes no more annotations in one request.
+/// The most annotations that GitHub accepts in one request.
 const ANNOTATIONS_AT_ONCE: usize = 50;
 
-/// GitHub takes no longer text in a check run's output.
+/// The longest text that GitHub accepts in a check run's output.
 const LONGEST_TEXT: usize = 65_535;
 
 impl Forge {
-    /// The newest check run of each name on a commit.
+    /// Lists the newest check run of each name on a commit.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs`
     pub async fn check_runs_of(
@@ -30,10 +31,11 @@ impl Forge {
     ) -> Result<Listed<CheckRun>, ForgeError> {
         let purpose = format!("list the check runs of {} in {repo}", sha.short());
         let path = format!("/commits/{sha}/check-runs?filter=latest&per_page={PER_PAGE}");
-        self.core.pages::<CheckRuns>(&Call::get(repo, path, purpose), MOST_CHECKS).await
+        self.core.pages::<CheckRunsPage>(&ApiCall::get(repo, path, purpose), MOST_CHECKS).await
     }
 
-    /// The check runs of one name on a commit, newest first: how to find our own again.
+    /// Lists the check runs of one name on a commit, newest first. Greenline finds its own check
+    /// run this way.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs?check_name={name}`
     pub async fn check_runs_named(
@@ -45,19 +47,19 @@ impl Forge {
         let purpose = format!("find check run {name} of {} in {repo}", sha.short());
         let name = escaped(name, false);
         let path = format!("/commits/{sha}/check-runs?check_name={name}&per_page={PER_PAGE}");
-        let call = Call::get(repo, path, purpose);
-        Ok(self.core.pages::<CheckRuns>(&call, PER_PAGE).await?.items)
+        let call = ApiCall::get(repo, path, purpose);
+        Ok(self.core.pages::<CheckRunsPage>(&call, PER_PAGE).await?.items)
     }
 
-    /// One check run.
+    /// Returns a check run.
     ///
     /// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}`
     pub async fn check_run(&self, repo: &RepoName, id: CheckRunId) -> Result<CheckRun, ForgeError> {
         let purpose = format!("read check run {id} of {repo}");
-        self.core.json(&Call::get(repo, format!("/check-runs/{id}"), purpose)).await
+        self.core.json(&ApiCall::get(repo, format!("/check-runs/{id}"), purpose)).await
     }
 
-    /// The remarks of a check run at places in files, up to `most`.
+    /// Lists the annotations of a check run, up to `most`.
     ///
     /// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations`
     pub async fn annotations_of(
@@ -65,14 +67,14 @@ impl Forge {
         repo: &RepoName,
         id: CheckRunId,
         most: usize,
-    ) -> Result<Listed<Annotation>, ForgeError> {
+    ) -> Result<Listed<CheckRunAnnotation>, ForgeError> {
         let purpose = format!("list the annotations of check run {id} of {repo}");
         let path = format!("/check-runs/{id}/annotations?per_page={PER_PAGE}");
-        self.core.pages::<Vec<Annotation>>(&Call::get(repo, path, purpose), most).await
+        self.core.pages::<Vec<CheckRunAnnotation>>(&ApiCall::get(repo, path, purpose), most).await
     }
 
-    /// The statuses of a commit, newest first: all that were ever set, so the first of each
-    /// context holds.
+    /// Lists every status that was ever set on a commit, newest first. The first of each context is
+    /// the current one.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}/statuses`
     pub async fn statuses_of(
@@ -81,16 +83,17 @@ impl Forge {
         sha: &Sha,
     ) -> Result<Listed<CommitStatus>, ForgeError> {
         let purpose = format!("list the statuses of {} in {repo}", sha.short());
-        let call = Call::get(repo, format!("/commits/{sha}/statuses?per_page={PER_PAGE}"), purpose);
+        let call =
+            ApiCall::get(repo, format!("/commits/{sha}/statuses?per_page={PER_PAGE}"), purpose);
         self.core.pages::<Vec<CommitStatus>>(&call, MOST_CHECKS).await
     }
 
-    /// Makes a check run of our own; only an app may. Look with [`Forge::check_runs_named`]
-    /// before doing it again. With more than 50 annotations it is several requests: if a later
-    /// one fails, the check run is there, with fewer of them.
+    /// Creates a check run; only an app may. Look with [`Forge::check_runs_named`] before repeating
+    /// the call. More than 50 annotations take several requests: if a later one fails, the check
+    /// run exists with fewer annotations.
     ///
-    /// `POST /repos/{owner}/{repo}/check-runs`, then
-    /// `PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}`
+    /// `POST /repos/{owner}/{repo}/check-runs`, then `PATCH
+    /// /repos/{owner}/{repo}/check-runs/{check_run_id}`
     pub async fn create_check_run(
         &self,
         repo: &RepoName,
@@ -102,14 +105,14 @@ impl Forge {
         let mut body = body(draft, first);
         body["name"] = json!(draft.name);
         body["head_sha"] = json!(sha);
-        let call = Call::of(Method::POST, repo, "/check-runs", purpose).with(&body)?;
+        let call = ApiCall::of(Method::POST, repo, "/check-runs", purpose).with(&body)?;
         let made: CheckRun = self.core.json(&call).await?;
         self.annotate(repo, made.id, draft, rest).await?;
         Ok(made)
     }
 
-    /// Brings a check run of our own up to date. GitHub adds the annotations to those that are
-    /// there; it never takes any away.
+    /// Updates Greenline's own check run. GitHub appends the annotations to the existing ones and
+    /// never removes any.
     ///
     /// `PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}`
     pub async fn update_check_run(
@@ -129,7 +132,7 @@ impl Forge {
         repo: &RepoName,
         id: CheckRunId,
         draft: &CheckRunDraft,
-        annotations: &[Annotation],
+        annotations: &[CheckRunAnnotation],
     ) -> Result<(), ForgeError> {
         for some in annotations.chunks(ANNOTATIONS_AT_ONCE) {
             self.patch_check_run(repo, id, &json!({ "output": output(draft, some) }), some).await?;
@@ -142,21 +145,21 @@ impl Forge {
         repo: &RepoName,
         id: CheckRunId,
         body: &Value,
-        annotations: &[Annotation],
+        annotations: &[CheckRunAnnotation],
     ) -> Result<CheckRun, ForgeError> {
         let purpose = format!("update check run {id} of {repo}");
-        let mut call = Call::of(Method::PATCH, repo, format!("/check-runs/{id}"), purpose);
-        // Annotations are added, so sending them twice shows them twice.
+        let mut call = ApiCall::of(Method::PATCH, repo, format!("/check-runs/{id}"), purpose);
+        // Annotations are appended, so sending them twice shows them twice.
         call.repeatable = annotations.is_empty();
         self.core.json(&call.with(body)?).await
     }
 }
 
-fn split(annotations: &[Annotation]) -> (&[Annotation], &[Annotation]) {
+fn split(annotations: &[CheckRunAnnotation]) -> (&[CheckRunAnnotation], &[CheckRunAnnotation]) {
     annotations.split_at(annotations.len().min(ANNOTATIONS_AT_ONCE))
 }
 
-fn body(draft: &CheckRunDraft, annotations: &[Annotation]) -> Value {
+fn body(draft: &CheckRunDraft, annotations: &[CheckRunAnnotation]) -> Value {
     let mut body = json!({
         "external_id": draft.external_id,
         "output": output(draft, annotations),
@@ -171,7 +174,7 @@ fn body(draft: &CheckRunDraft, annotations: &[Annotation]) -> Value {
     body
 }
 
-fn output(draft: &CheckRunDraft, annotations: &[Annotation]) -> Value {
+fn output(draft: &CheckRunDraft, annotations: &[CheckRunAnnotation]) -> Value {
     let summary: String = draft.summary.chars().take(LONGEST_TEXT).collect();
     json!({ "title": draft.title, "summary": summary, "annotations": annotations })
 }

@@ -1,9 +1,9 @@
-//! Commits, branches, and what protects them.
+//! Commits, branches, and branch protection.
 
 use http::Method;
 use serde::Deserialize;
 
-use crate::call::{Call, escaped};
+use crate::call::{ApiCall, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
 use crate::model::{
@@ -11,19 +11,19 @@ use crate::model::{
 };
 use crate::names::{RepoName, Sha};
 
-/// More commits than this are not listed.
+/// Commits beyond this number are not listed.
 const MOST_COMMITS: usize = 500;
 
 impl Forge {
-    /// A commit with what it changes; `at` is a branch, tag or commit.
+    /// Returns a commit with its changed files. `at` is a branch, tag or commit.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{ref}`
     pub async fn commit(&self, repo: &RepoName, at: &str) -> Result<Commit, ForgeError> {
         let path = format!("/commits/{}", escaped(at, false));
-        self.core.json(&Call::get(repo, path, format!("read commit {at} of {repo}"))).await
+        self.core.json(&ApiCall::get(repo, path, format!("read commit {at} of {repo}"))).await
     }
 
-    /// The newest commits of a branch, newest first.
+    /// Lists the newest commits of a branch, newest first.
     ///
     /// `GET /repos/{owner}/{repo}/commits?sha={branch}`
     pub async fn commits_of(
@@ -34,11 +34,11 @@ impl Forge {
     ) -> Result<Listed<Commit>, ForgeError> {
         let page = most.clamp(1, 100);
         let path = format!("/commits?sha={}&per_page={page}", escaped(branch, false));
-        let call = Call::get(repo, path, format!("list the commits of {branch} in {repo}"));
+        let call = ApiCall::get(repo, path, format!("list the commits of {branch} in {repo}"));
         self.core.pages::<Vec<Commit>>(&call, most.min(MOST_COMMITS)).await
     }
 
-    /// How `head` stands to `base`; both are branches or commits.
+    /// Compares `head` with `base`; both are branches or commits.
     ///
     /// `GET /repos/{owner}/{repo}/compare/{base}...{head}`
     pub async fn compare(
@@ -49,10 +49,10 @@ impl Forge {
     ) -> Result<Comparison, ForgeError> {
         let path = format!("/compare/{}...{}", escaped(base, false), escaped(head, false));
         let purpose = format!("compare {base} with {head} in {repo}");
-        self.core.json(&Call::get(repo, path, purpose)).await
+        self.core.json(&ApiCall::get(repo, path, purpose)).await
     }
 
-    /// The pull requests that a commit is part of.
+    /// Lists the pull requests that contain a commit.
     ///
     /// `GET /repos/{owner}/{repo}/commits/{sha}/pulls`
     pub async fn pulls_of_commit(
@@ -61,15 +61,15 @@ impl Forge {
         sha: &Sha,
     ) -> Result<Vec<PullRequest>, ForgeError> {
         let purpose = format!("list the pull requests of {} in {repo}", sha.short());
-        let call = Call::get(repo, format!("/commits/{sha}/pulls?per_page=100"), purpose);
+        let call = ApiCall::get(repo, format!("/commits/{sha}/pulls?per_page=100"), purpose);
         self.core.json(&call).await
     }
 
-    /// What protects a branch, as far as these credentials may know. Both the classic protection
-    /// and the rules that apply are read; neither needs a permission of an administrator.
+    /// Returns the protection of a branch, as far as these credentials can see it. Reads both the
+    /// classic protection and the rulesets; neither needs an administrator's permission.
     ///
-    /// `GET /repos/{owner}/{repo}/branches/{branch}`,
-    /// `GET /repos/{owner}/{repo}/rules/branches/{branch}`
+    /// `GET /repos/{owner}/{repo}/branches/{branch}`, `GET
+    /// /repos/{owner}/{repo}/rules/branches/{branch}`
     pub async fn protection(
         &self,
         repo: &RepoName,
@@ -80,20 +80,20 @@ impl Forge {
         Ok(protection(branch_facts, rules))
     }
 
-    async fn branch(&self, repo: &RepoName, branch: &str) -> Result<Branch, ForgeError> {
+    async fn branch(&self, repo: &RepoName, branch: &str) -> Result<BranchState, ForgeError> {
         let path = format!("/branches/{}", escaped(branch, false));
         let purpose = format!("read what protects {branch} of {repo}");
-        self.core.json(&Call::get(repo, path, purpose)).await
+        self.core.json(&ApiCall::get(repo, path, purpose)).await
     }
 
-    async fn rules(&self, repo: &RepoName, branch: &str) -> Result<Vec<Rule>, ForgeError> {
+    async fn rules(&self, repo: &RepoName, branch: &str) -> Result<Vec<BranchRule>, ForgeError> {
         let path = format!("/rules/branches/{}?per_page=100", escaped(branch, false));
         let purpose = format!("read the rules for {branch} of {repo}");
-        let call = Call::of(Method::GET, repo, path, purpose);
-        Ok(self.core.pages::<Vec<Rule>>(&call, 1_000).await?.items)
+        let call = ApiCall::of(Method::GET, repo, path, purpose);
+        Ok(self.core.pages::<Vec<BranchRule>>(&call, 1_000).await?.items)
     }
 
-    /// What is not there or not allowed is not known; anything else is an error.
+    /// Maps a missing or forbidden resource to `None`, and keeps every other error.
     #[expect(clippy::unused_self, reason = "reads as one of the steps")]
     fn if_allowed<T>(&self, read: Result<T, ForgeError>) -> Result<Option<T>, ForgeError> {
         match read {
@@ -105,15 +105,15 @@ impl Forge {
 }
 
 #[derive(Deserialize)]
-struct Branch {
+struct BranchState {
     #[serde(default, deserialize_with = "or_default")]
     protected: bool,
     #[serde(default, deserialize_with = "or_default")]
-    protection: Classic,
+    protection: ClassicProtection,
 }
 
 #[derive(Default, Deserialize)]
-struct Classic {
+struct ClassicProtection {
     #[serde(default, deserialize_with = "or_default")]
     required_status_checks: ClassicChecks,
 }
@@ -127,7 +127,7 @@ struct ClassicChecks {
 }
 
 #[derive(Deserialize)]
-struct Rule {
+struct BranchRule {
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     kind: String,
     #[serde(default, deserialize_with = "or_none")]
@@ -140,7 +140,7 @@ struct RuleParameters {
     required_status_checks: Vec<RequiredCheck>,
 }
 
-fn protection(branch: Option<Branch>, rules: Option<Vec<Rule>>) -> Protection {
+fn protection(branch: Option<BranchState>, rules: Option<Vec<BranchRule>>) -> Protection {
     let known = branch.is_some() || rules.is_some();
     let ruled = rules.as_ref().map(|rules| !rules.is_empty());
     let protected = match (branch.as_ref().map(|branch| branch.protected), ruled) {
@@ -161,8 +161,8 @@ fn protection(branch: Option<Branch>, rules: Option<Vec<Rule>>) -> Protection {
     Protection { protected, required: known.then_some(required) }
 }
 
-/// `checks` says the same as `contexts`, with the app; old servers have only the latter.
-fn classic(protection: Classic) -> Vec<RequiredCheck> {
+/// `checks` repeats `contexts` and adds the app; old servers have only `contexts`.
+fn classic(protection: ClassicProtection) -> Vec<RequiredCheck> {
     let ClassicChecks { contexts, checks } = protection.required_status_checks;
     if checks.is_empty() {
         contexts.into_iter().map(|context| RequiredCheck { context, app_id: None }).collect()
@@ -175,7 +175,7 @@ fn classic(protection: Classic) -> Vec<RequiredCheck> {
 mod tests {
     use super::*;
 
-    fn branch(text: &str) -> Option<Branch> {
+    fn branch(text: &str) -> Option<BranchState> {
         Some(serde_json::from_str(text).unwrap())
     }
 

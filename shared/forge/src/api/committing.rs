@@ -1,5 +1,5 @@
-//! A commit on a branch, written by GitHub itself: signed, as the app, and only where the branch
-//! is still where it was expected. Nothing is cloned, nothing is pushed, nothing is forced.
+//! Commits that GitHub itself writes on a branch: signed as the app, and only if the branch is
+//! still at the expected commit. Nothing is cloned, pushed or forced.
 
 use std::sync::Arc;
 
@@ -8,41 +8,37 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::account::About;
+use crate::account::CallScope;
 use crate::error::{ForgeError, Purpose};
 use crate::forge::Forge;
-use crate::graphql::{Asking, Said};
+use crate::graphql::{GraphQlOperation, GraphQlResponse};
 use crate::model::or_none;
 use crate::names::{RepoName, Sha};
 
-/// A commit as it should be.
+/// The content of a commit to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCommit {
-    /// The branch, without `refs/heads/`.
+    /// Without `refs/heads/`.
     pub branch: String,
-    /// Where the branch must be.
+    /// The commit that the branch must be at.
     pub expected_head: Sha,
-    /// The first line.
     pub headline: String,
-    /// The rest.
     pub body: String,
-    /// What changes.
     pub edits: Vec<FileEdit>,
 }
 
-/// What a commit does with one file.
+/// A change to one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileEdit {
-    /// Its whole content from now on.
+    /// Creates or replaces the file.
     Write {
-        /// The file, from the root of the repository.
+        /// From the root of the repository.
         path: String,
-        /// The content.
         content: Vec<u8>,
     },
-    /// It goes.
+    /// Deletes the file.
     Delete {
-        /// The file, from the root of the repository.
+        /// From the root of the repository.
         path: String,
     },
 }
@@ -52,7 +48,7 @@ const MUTATION: &str = "mutation($input: CreateCommitOnBranchInput!) { \
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Made {
+struct CommitCreated {
     #[serde(default, deserialize_with = "or_none")]
     create_commit_on_branch: Option<MadeCommit>,
 }
@@ -68,9 +64,9 @@ struct Oid {
 }
 
 impl Forge {
-    /// Commits on a branch, if it is still where it was expected, and says the commit's name. A
-    /// branch that moved is [`ForgeError::HeadMoved`], and nothing was written. Modes of files
-    /// stay as they are; new files can be run by nobody.
+    /// Commits to a branch if it is still at the expected commit, and returns the new commit. A
+    /// branch that moved is [`ForgeError::HeadMoved`], and nothing was written. File modes stay
+    /// unchanged; new files are not executable.
     ///
     /// GraphQL `createCommitOnBranch`
     pub async fn create_commit_on_branch(
@@ -80,14 +76,16 @@ impl Forge {
     ) -> Result<Sha, ForgeError> {
         let purpose: Purpose = format!("commit to {} of {repo}", commit.branch).into();
         let asked = (MUTATION, json!({ "input": input(repo, commit) }));
-        let about = About::Repo(repo.clone());
-        let said: Said<Made> =
-            self.core.graphql(about, Arc::clone(&purpose), Asking::Mutation, asked).await?;
-        if said.errors.iter().any(|fault| is_moved(&fault.kind, &fault.message)) {
+        let about = CallScope::Repo(repo.clone());
+        let received: GraphQlResponse<CommitCreated> = self
+            .core
+            .graphql(about, Arc::clone(&purpose), GraphQlOperation::Mutation, asked)
+            .await?;
+        if received.errors.iter().any(|fault| is_moved(&fault.kind, &fault.message)) {
             let expected = commit.expected_head.clone();
             return Err(ForgeError::HeadMoved { purpose, expected });
         }
-        let made = said.clean(&purpose)?.create_commit_on_branch;
+        let made = received.clean(&purpose)?.create_commit_on_branch;
         made.map(|made| made.commit.oid).ok_or_else(|| {
             let why = "createCommitOnBranch says no commit".to_owned();
             ForgeError::Unreadable { purpose, why }

@@ -5,14 +5,15 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 
-use crate::call::{Call, RAW, Take, escaped};
+use crate::call::{ApiCall, BodyMode, RAW, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
 use crate::model::or_default;
 use crate::names::RepoName;
 
 impl Forge {
-    /// A file at a branch, tag or commit, up to `cap` bytes; none if it is not there.
+    /// Returns a file at a branch, tag or commit, up to `cap` bytes. Returns `None` if it does not
+    /// exist.
     ///
     /// `GET /repos/{owner}/{repo}/contents/{path}?ref={ref}`
     pub async fn file_at(
@@ -24,16 +25,16 @@ impl Forge {
     ) -> Result<Option<Bytes>, ForgeError> {
         let purpose = format!("read {path} of {repo} at {at}");
         let (path, at) = (escaped(path.trim_start_matches('/'), true), escaped(at, false));
-        let call = Call::of(Method::GET, repo, format!("/contents/{path}?ref={at}"), purpose);
-        match self.core.bytes(&call.accepting(RAW).taking(Take::Whole(cap))).await {
+        let call = ApiCall::of(Method::GET, repo, format!("/contents/{path}?ref={at}"), purpose);
+        match self.core.bytes(&call.accepting(RAW).taking(BodyMode::Whole(cap))).await {
             Ok(bytes) => Ok(Some(unwrapped(bytes))),
             Err(ForgeError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The names of what a folder holds at a branch, tag or commit, at most 1,000 of them; nothing
-    /// if it is not there.
+    /// Lists the names in a folder at a branch, tag or commit, at most 1,000. The list is empty if
+    /// the folder does not exist.
     ///
     /// `GET /repos/{owner}/{repo}/contents/{path}?ref={ref}`
     pub async fn names_in(
@@ -44,8 +45,8 @@ impl Forge {
     ) -> Result<Vec<String>, ForgeError> {
         let purpose = format!("list {folder:?} of {repo} at {at}");
         let (path, at) = (escaped(folder.trim_matches('/'), true), escaped(at, false));
-        let call = Call::get(repo, format!("/contents/{path}?ref={at}"), purpose);
-        match self.core.json::<Vec<Entry>>(&call).await {
+        let call = ApiCall::get(repo, format!("/contents/{path}?ref={at}"), purpose);
+        match self.core.json::<Vec<DirectoryEntry>>(&call).await {
             Ok(entries) => Ok(entries.into_iter().map(|entry| entry.name).collect()),
             Err(ForgeError::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -53,12 +54,12 @@ impl Forge {
     }
 }
 
-/// A server that knows no raw kind sends the file within JSON.
+/// A server that does not know the raw media type sends the file inside JSON.
 fn unwrapped(bytes: Bytes) -> Bytes {
     if !bytes.starts_with(b"{") {
         return bytes;
     }
-    let content = serde_json::from_slice(&bytes).ok().and_then(|wrapped: Wrapped| {
+    let content = serde_json::from_slice(&bytes).ok().and_then(|wrapped: WrappedFile| {
         let all: String = wrapped.content.split_ascii_whitespace().collect();
         let is_file = wrapped.kind == "file" && wrapped.encoding == "base64";
         is_file.then(|| BASE64_STANDARD.decode(all).ok()).flatten()
@@ -66,9 +67,9 @@ fn unwrapped(bytes: Bytes) -> Bytes {
     content.map_or(bytes, Bytes::from)
 }
 
-/// A file within JSON. All of it has to be there: a file may itself be JSON.
+/// A file inside JSON. Every field is required, because a file may itself be JSON.
 #[derive(Deserialize)]
-struct Wrapped {
+struct WrappedFile {
     #[serde(rename = "type")]
     kind: String,
     encoding: String,
@@ -77,9 +78,9 @@ struct Wrapped {
     _git_url: Option<String>,
 }
 
-/// What a folder holds.
+/// An entry of a folder.
 #[derive(Deserialize)]
-struct Entry {
+struct DirectoryEntry {
     #[serde(default, deserialize_with = "or_default")]
     name: String,
 }

@@ -1,42 +1,43 @@
-//! What became of webhooks, and how to have them sent again.
+//! Webhook deliveries, and how to request them again.
 
 use http::Method;
 
-use crate::account::About;
-use crate::call::Call;
+use crate::account::CallScope;
+use crate::call::ApiCall;
 use crate::error::ForgeError;
 use crate::forge::Forge;
-use crate::model::{Delivery, Hook, Listed};
+use crate::model::{Hook, HookDelivery, Listed};
 use crate::names::{DeliveryId, HookId, RepoName};
 
 impl Forge {
-    /// The app's deliveries, newest first, up to `most`.
+    /// Lists the app's deliveries, newest first, up to `most`.
     ///
     /// `GET /app/hook/deliveries`
-    pub async fn app_deliveries(&self, most: usize) -> Result<Listed<Delivery>, ForgeError> {
+    pub async fn app_deliveries(&self, most: usize) -> Result<Listed<HookDelivery>, ForgeError> {
         let path = "/app/hook/deliveries?per_page=100";
-        let call = Call::new(Method::GET, About::App, path, "list the app's deliveries");
-        self.core.pages::<Vec<Delivery>>(&call, most).await
+        let call = ApiCall::new(Method::GET, CallScope::App, path, "list the app's deliveries");
+        self.core.pages::<Vec<HookDelivery>>(&call, most).await
     }
 
-    /// Sends one of the app's deliveries again.
+    /// Requests one of the app's deliveries again.
     ///
     /// `POST /app/hook/deliveries/{delivery_id}/attempts`
     pub async fn redeliver_to_app(&self, id: DeliveryId) -> Result<(), ForgeError> {
         let path = format!("/app/hook/deliveries/{id}/attempts");
         let purpose = format!("have delivery {id} sent again");
-        self.core.done(&Call::new(Method::POST, About::App, path, purpose)).await
+        self.core.done(&ApiCall::new(Method::POST, CallScope::App, path, purpose)).await
     }
 
-    /// The webhooks of a repository.
+    /// Lists the webhooks of a repository.
     ///
     /// `GET /repos/{owner}/{repo}/hooks`
     pub async fn hooks(&self, repo: &RepoName) -> Result<Vec<Hook>, ForgeError> {
-        let call = Call::get(repo, "/hooks?per_page=100", format!("list the webhooks of {repo}"));
+        let call =
+            ApiCall::get(repo, "/hooks?per_page=100", format!("list the webhooks of {repo}"));
         self.core.json(&call).await
     }
 
-    /// The deliveries of a repository's webhook, newest first, up to `most`.
+    /// Lists the deliveries of a repository's webhook, newest first, up to `most`.
     ///
     /// `GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries`
     pub async fn hook_deliveries(
@@ -44,13 +45,14 @@ impl Forge {
         repo: &RepoName,
         hook: HookId,
         most: usize,
-    ) -> Result<Listed<Delivery>, ForgeError> {
+    ) -> Result<Listed<HookDelivery>, ForgeError> {
         let path = format!("/hooks/{hook}/deliveries?per_page=100");
-        let call = Call::get(repo, path, format!("list the deliveries of hook {hook} of {repo}"));
-        self.core.pages::<Vec<Delivery>>(&call, most).await
+        let call =
+            ApiCall::get(repo, path, format!("list the deliveries of hook {hook} of {repo}"));
+        self.core.pages::<Vec<HookDelivery>>(&call, most).await
     }
 
-    /// Sends a delivery of a repository's webhook again.
+    /// Requests a delivery of a repository's webhook again.
     ///
     /// `POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts`
     pub async fn redeliver(
@@ -61,6 +63,6 @@ impl Forge {
     ) -> Result<(), ForgeError> {
         let path = format!("/hooks/{hook}/deliveries/{id}/attempts");
         let purpose = format!("have delivery {id} of {repo} sent again");
-        self.core.done(&Call::of(Method::POST, repo, path, purpose)).await
+        self.core.done(&ApiCall::of(Method::POST, repo, path, purpose)).await
     }
 }

@@ -1,18 +1,18 @@
-//! Merging, now or when everything required is green.
+//! Merges: at once, or when every required check passes.
 
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::account::About;
-use crate::call::Call;
+use crate::account::CallScope;
+use crate::call::ApiCall;
 use crate::error::{ForgeError, Purpose};
 use crate::forge::Forge;
-use crate::graphql::Asking;
+use crate::graphql::GraphQlOperation;
 use crate::model::{MergeMethod, PullRequest, or_none};
 use crate::names::{PullNumber, RepoName, Sha};
 
-/// What a merge made.
+/// The result of a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Merged {
     /// The commit on the base branch.
@@ -21,8 +21,8 @@ pub struct Merged {
 }
 
 impl Forge {
-    /// Merges a pull request, if its head is still `expected`. A head that moved is
-    /// [`ForgeError::HeadMoved`]; what can't be merged is [`ForgeError::Conflict`].
+    /// Merges a pull request if its head is still `expected`. Returns [`ForgeError::HeadMoved`] if
+    /// the head moved, and [`ForgeError::Conflict`] if the pull request can't be merged.
     ///
     /// `PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge`
     pub async fn merge(
@@ -34,20 +34,20 @@ impl Forge {
     ) -> Result<Merged, ForgeError> {
         let purpose: Purpose = format!("merge {repo}#{number}").into();
         let path = format!("/pulls/{number}/merge");
-        let mut call = Call::of(Method::PUT, repo, path, std::sync::Arc::clone(&purpose));
-        // A second merge is refused, which would hide that the first one was done.
+        let mut call = ApiCall::of(Method::PUT, repo, path, std::sync::Arc::clone(&purpose));
+        // GitHub refuses a second merge, which would hide the success of the first.
         call.repeatable = false;
         let call = call.with(&json!({ "sha": expected, "merge_method": method }))?;
         match self.core.json(&call).await {
-            Err(ForgeError::Conflict { message, .. }) if says_head_moved(&message) => {
+            Err(ForgeError::Conflict { message, .. }) if means_head_moved(&message) => {
                 Err(ForgeError::HeadMoved { purpose, expected: expected.clone() })
             }
             other => other,
         }
     }
 
-    /// Lets GitHub merge a pull request as soon as everything required is green, if its head is
-    /// then still `expected`.
+    /// Lets GitHub merge a pull request as soon as every required check passes, if its head is then
+    /// still `expected`.
     ///
     /// GraphQL `enablePullRequestAutoMerge`
     pub async fn enable_auto_merge(
@@ -67,11 +67,12 @@ impl Forge {
             MergeMethod::Rebase => "REBASE",
         };
         let variables = json!({ "pull": pull.node_id, "head": expected, "method": method });
-        let about = About::Repo(repo.clone());
+        let about = CallScope::Repo(repo.clone());
         let asked = (MUTATION, variables);
-        let said = self.core.graphql::<Value>(about, purpose.clone(), Asking::Mutation, asked);
-        match said.await?.clean(&purpose) {
-            Err(ForgeError::Conflict { message, .. }) if says_head_moved(&message) => {
+        let received =
+            self.core.graphql::<Value>(about, purpose.clone(), GraphQlOperation::Mutation, asked);
+        match received.await?.clean(&purpose) {
+            Err(ForgeError::Conflict { message, .. }) if means_head_moved(&message) => {
                 Err(ForgeError::HeadMoved { purpose, expected: expected.clone() })
             }
             other => other.map(drop),
@@ -79,7 +80,7 @@ impl Forge {
     }
 }
 
-fn says_head_moved(message: &str) -> bool {
+fn means_head_moved(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("head branch was modified") || message.contains("head sha")
 }

@@ -1,4 +1,4 @@
-//! What is asked of GitHub, one module for each thing. Every method names its endpoint.
+//! The calls to GitHub, one module per subject. Every method names its endpoint.
 
 mod actions;
 mod checks;

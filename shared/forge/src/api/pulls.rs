@@ -3,18 +3,18 @@
 use http::Method;
 use serde_json::json;
 
-use crate::call::{Call, escaped};
+use crate::call::{ApiCall, escaped};
 use crate::error::ForgeError;
 use crate::forge::Forge;
-use crate::model::{FileChange, Label, Listed, PullRequest};
+use crate::model::{FileChange, IssueLabel, Listed, PullRequest};
 use crate::names::{PullNumber, RepoName};
 use crate::paging::PER_PAGE;
 
-/// GitHub lists no more files of a pull request.
+/// The most files of a pull request that GitHub lists.
 const MOST_FILES: usize = 3_000;
 
 impl Forge {
-    /// A pull request.
+    /// Returns a pull request.
     ///
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}`
     pub async fn pull(
@@ -23,10 +23,10 @@ impl Forge {
         number: PullNumber,
     ) -> Result<PullRequest, ForgeError> {
         let purpose = format!("read pull request {repo}#{number}");
-        self.core.json(&Call::get(repo, format!("/pulls/{number}"), purpose)).await
+        self.core.json(&ApiCall::get(repo, format!("/pulls/{number}"), purpose)).await
     }
 
-    /// The files that a pull request changes, up to `most`.
+    /// Lists the files that a pull request changes, up to `most`.
     ///
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}/files`
     pub async fn files_of_pull(
@@ -36,11 +36,12 @@ impl Forge {
         most: usize,
     ) -> Result<Listed<FileChange>, ForgeError> {
         let purpose = format!("list the files of {repo}#{number}");
-        let call = Call::get(repo, format!("/pulls/{number}/files?per_page={PER_PAGE}"), purpose);
+        let call =
+            ApiCall::get(repo, format!("/pulls/{number}/files?per_page={PER_PAGE}"), purpose);
         self.core.pages::<Vec<FileChange>>(&call, most.min(MOST_FILES)).await
     }
 
-    /// Adds labels; those that it has stay. A label that the repository lacks is made.
+    /// Adds labels and keeps the existing ones. GitHub creates labels that the repository lacks.
     ///
     /// `POST /repos/{owner}/{repo}/issues/{issue_number}/labels`
     pub async fn add_labels(
@@ -50,13 +51,13 @@ impl Forge {
         labels: &[&str],
     ) -> Result<(), ForgeError> {
         let purpose = format!("label {repo}#{number}");
-        let mut call = Call::of(Method::POST, repo, format!("/issues/{number}/labels"), purpose);
-        // Adding a label twice adds it once.
+        let mut call = ApiCall::of(Method::POST, repo, format!("/issues/{number}/labels"), purpose);
+        // Adding a label twice has the effect of adding it once.
         call.repeatable = true;
         self.core.done(&call.with(&json!({ "labels": labels }))?).await
     }
 
-    /// Removes a label; one that it does not have is fine.
+    /// Removes a label. Succeeds if the label is not set.
     ///
     /// `DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}`
     pub async fn remove_label(
@@ -67,13 +68,13 @@ impl Forge {
     ) -> Result<(), ForgeError> {
         let path = format!("/issues/{number}/labels/{}", escaped(label, false));
         let purpose = format!("take label {label} from {repo}#{number}");
-        match self.core.done(&Call::of(Method::DELETE, repo, path, purpose)).await {
+        match self.core.done(&ApiCall::of(Method::DELETE, repo, path, purpose)).await {
             Err(ForgeError::NotFound { .. }) => Ok(()),
             other => other,
         }
     }
 
-    /// The labels of an issue or pull request.
+    /// Lists the labels of an issue or pull request.
     ///
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}/labels`
     pub async fn labels(
@@ -82,12 +83,12 @@ impl Forge {
         number: PullNumber,
     ) -> Result<Vec<String>, ForgeError> {
         let path = format!("/issues/{number}/labels?per_page={PER_PAGE}");
-        let call = Call::get(repo, path, format!("list the labels of {repo}#{number}"));
-        let labels: Vec<Label> = self.core.json(&call).await?;
+        let call = ApiCall::get(repo, path, format!("list the labels of {repo}#{number}"));
+        let labels: Vec<IssueLabel> = self.core.json(&call).await?;
         Ok(labels.into_iter().map(|label| label.name).collect())
     }
 
-    /// Asks people for a review. Whoever was asked before is not asked twice.
+    /// Requests reviews. GitHub ignores people who were already asked.
     ///
     /// `POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers`
     pub async fn request_reviewers(
@@ -98,7 +99,7 @@ impl Forge {
     ) -> Result<(), ForgeError> {
         let purpose = format!("ask for a review of {repo}#{number}");
         let path = format!("/pulls/{number}/requested_reviewers");
-        let call = Call::of(Method::POST, repo, path, purpose);
+        let call = ApiCall::of(Method::POST, repo, path, purpose);
         self.core.done(&call.with(&json!({ "reviewers": logins }))?).await
     }
 }

@@ -1,14 +1,15 @@
-//! All open pull requests with all their checks, fifty at a time.
+//! All open pull requests with all their checks, fifty per page.
 //!
-//! One query gives what would take a hundred REST calls. By GitHub's formula a page costs about
-//! one point: the pull requests, the last commit of each, the checks of each, and the default
-//! branch are 1 + 50 + 50 + 1 requests, and a hundred of them are a point. Labels would be fifty
-//! more; they are read with the pull request, where something is red.
+//! One query replaces a hundred REST calls. By GitHub's formula a page costs about one point: the
+//! pull requests, the last commit of each, the checks of each, and the default branch are 1 + 50 +
+//! 50 + 1 requests, and a hundred requests are a point. Labels would add fifty more; they are read
+//! with the pull request when a check fails.
 //!
-//! - A pull request with more than a hundred checks is read on, up to a bound; `complete` says
-//!   whether these are all.
-//! - What can't be seen is left out and told in `problems`; the rest of the page counts.
-//! - A page that is too much work for GitHub is asked for again, smaller.
+//! - A pull request with more than a hundred checks is read further, up to a bound; `complete` is
+//!   `false` if some are missing.
+//! - Entries that these credentials can't see are left out and named in `problems`; the rest of the
+//!   page counts.
+//! - A page that exceeds GitHub's time limit is requested again in a smaller size.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,118 +17,97 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::account::About;
+use crate::account::CallScope;
 use crate::error::{ForgeError, Purpose};
 use crate::forge::Forge;
-use crate::graphql::{Asking, Fault};
+use crate::graphql::{GraphQlError, GraphQlOperation};
 use crate::model::{Conclusion, Progress, StatusState, list, or_default, or_none};
 use crate::names::{CheckRunId, CheckSuiteId, PullNumber, RepoName, RunId, Sha};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
-/// Pull requests of a page; fewer where GitHub does not manage as many in its time.
+/// Pull requests per page. The smaller sizes are for pages that exceed GitHub's time limit.
 const PAGE_SIZES: [usize; 3] = [50, 20, 5];
 
-/// Pages of a hundred checks that are read of one head beyond the first.
+/// Pages of a hundred checks to read for one head after the first.
 const MORE_CHECKS: usize = 9;
 
 /// One page of open pull requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
-    /// The pull requests, oldest first.
+    /// Oldest first.
     pub pulls: Vec<SweptPull>,
-    /// The default branch; none if the repository is empty.
+    /// `None` if the repository is empty.
     pub default_branch: Option<SweptHead>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page.
     pub next: Option<String>,
-    /// Points that this page cost, with what was read on.
+    /// Points that this page cost, including additional pages of checks.
     pub cost: u64,
-    /// Points that are left, if GitHub says.
+    /// Points that are left, if GitHub reports it.
     pub remaining: Option<u64>,
-    /// What could not be seen.
+    /// Entries that could not be read.
     pub problems: Vec<String>,
 }
 
 /// An open pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweptPull {
-    /// Its number.
     pub number: PullNumber,
-    /// Its title.
     pub title: String,
-    /// Not ready for review.
     pub draft: bool,
-    /// Whether its head is in another repository.
+    /// The head is in another repository.
     pub from_fork: bool,
-    /// The branch that it should be merged into.
+    /// The target branch.
     pub base: String,
-    /// Who opened it; empty for an account that is gone.
+    /// Empty for a deleted account.
     pub author: String,
-    /// When it last changed.
-    pub updated_at: Option<Moment>,
-    /// Its head, with checks.
+    pub updated_at: Option<Timestamp>,
     pub head: SweptHead,
 }
 
 /// The newest commit of a branch, with its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweptHead {
-    /// The branch.
     pub branch: String,
-    /// The commit.
     pub sha: Sha,
-    /// All of them together, in one word; none without checks.
+    /// The summary of all checks; `None` without checks.
     pub state: Option<StatusState>,
-    /// The newest of each name.
+    /// The newest check of each name.
     pub checks: Vec<SweptCheck>,
-    /// Whether these are all.
+    /// `checks` holds every check.
     pub complete: bool,
 }
 
 /// A check run or a commit status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SweptCheck {
-    /// A check run.
     Run {
-        /// Its id.
         id: CheckRunId,
-        /// What it is called.
         name: String,
-        /// How far it is.
         status: Progress,
-        /// How it ended.
         conclusion: Option<Conclusion>,
-        /// Where its app shows it.
+        /// The page that its app links to.
         details_url: String,
-        /// When it began.
-        started_at: Option<Moment>,
-        /// When it ended.
-        completed_at: Option<Moment>,
-        /// The app that it comes from, such as `github-actions`.
+        started_at: Option<Timestamp>,
+        completed_at: Option<Timestamp>,
+        /// The app that created it, such as `github-actions`.
         app: String,
-        /// Its suite.
         suite: Option<CheckSuiteId>,
-        /// The run of a workflow that it is a job of.
+        /// The workflow run, if the check is a job.
         run: Option<RunId>,
-        /// That workflow's name.
+        /// The workflow's name.
         workflow: String,
     },
-    /// A commit status.
     Status {
-        /// What it is about.
         context: String,
-        /// What it says.
         state: StatusState,
-        /// Where more is to be seen.
         target_url: String,
-        /// One line.
         description: String,
-        /// When it was set.
-        created_at: Option<Moment>,
+        created_at: Option<Timestamp>,
     },
 }
 
 impl SweptCheck {
-    /// Whether it is red: something for Greenline to look at.
+    /// Returns `true` if the check failed and Greenline should look at it.
     #[must_use]
     pub fn is_red(&self) -> bool {
         match self {
@@ -136,7 +116,6 @@ impl SweptCheck {
         }
     }
 
-    /// What it is called.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -151,7 +130,6 @@ const CONTEXTS: &str = "pageInfo { hasNextPage endCursor } nodes { __typename \
     checkSuite { databaseId app { slug } workflowRun { databaseId workflow { name } } } } \
     ... on StatusContext { context state targetUrl description createdAt } }";
 
-/// The query for a page.
 fn page_query() -> String {
     format!(
         "query($owner: String!, $name: String!, $size: Int!, $after: String) {{ \
@@ -169,7 +147,7 @@ fn page_query() -> String {
     )
 }
 
-/// The query for more checks of one rollup.
+/// Builds the query for more checks of one commit.
 fn more_query() -> String {
     format!(
         "query($id: ID!, $after: String) {{ rateLimit {{ cost remaining }} \
@@ -179,8 +157,8 @@ fn more_query() -> String {
 }
 
 impl Forge {
-    /// A page of open pull requests with their checks, and the default branch with its own;
-    /// `after` is the [`Sweep::next`] of the page before.
+    /// Returns a page of open pull requests with their checks, and the default branch with its
+    /// checks. `after` is the [`Sweep::next`] of the previous page.
     ///
     /// GraphQL `repository.pullRequests`, `statusCheckRollup`
     pub async fn sweep_pulls(
@@ -214,13 +192,13 @@ impl Forge {
         Ok(sweep)
     }
 
-    /// A page, the largest that GitHub manages.
+    /// Requests a page in the largest size that GitHub answers in time.
     async fn page(
         &self,
         repo: &RepoName,
         purpose: &Purpose,
         after: Option<&str>,
-    ) -> Result<(PageData, Vec<Fault>), ForgeError> {
+    ) -> Result<(PageData, Vec<GraphQlError>), ForgeError> {
         let query = page_query();
         let mut sizes = PAGE_SIZES.iter();
         loop {
@@ -239,10 +217,13 @@ impl Forge {
         repo: &RepoName,
         purpose: &Purpose,
         asked: (&str, Value),
-    ) -> Result<(T, Vec<Fault>), ForgeError> {
-        let about = About::Repo(repo.clone());
-        let said = self.core.graphql::<T>(about, Arc::clone(purpose), Asking::Query, asked).await?;
-        said.data(purpose)
+    ) -> Result<(T, Vec<GraphQlError>), ForgeError> {
+        let about = CallScope::Repo(repo.clone());
+        let received = self
+            .core
+            .graphql::<T>(about, Arc::clone(purpose), GraphQlOperation::Query, asked)
+            .await?;
+        received.data(purpose)
     }
 
     async fn swept(
@@ -252,7 +233,8 @@ impl Forge {
         sweep: &mut Sweep,
     ) -> Result<Option<SweptPull>, ForgeError> {
         let Some(sha) = pull.head_ref_oid else { return Ok(None) };
-        // The commit list may lag behind a push; checks of another commit are not this head's.
+        // The commit list may lag behind a push; checks of another commit don't belong to this
+        // head.
         let commit = pull.commits.nodes.into_iter().map(|node| node.commit);
         let rollup = commit.filter(|commit| commit.oid == sha).find_map(|commit| commit.rollup);
         let head = self.head(repo, pull.head_ref_name, sha, rollup, sweep).await?;
@@ -278,13 +260,13 @@ impl Forge {
         self.head(repo, branch.name, commit.oid, commit.rollup, sweep).await.map(Some)
     }
 
-    /// A head with all its checks, those beyond the first hundred asked for one by one.
+    /// Returns a head with all its checks, reading further pages if there are more than a hundred.
     async fn head(
         &self,
         repo: &RepoName,
         branch: String,
         sha: Sha,
-        rollup: Option<Rollup>,
+        rollup: Option<RollupNode>,
         sweep: &mut Sweep,
     ) -> Result<SweptHead, ForgeError> {
         let mut head = SweptHead { branch, sha, state: None, checks: Vec::new(), complete: true };
@@ -321,7 +303,7 @@ impl Forge {
 }
 
 impl Sweep {
-    fn charge(&mut self, limit: Option<Points>) {
+    fn charge(&mut self, limit: Option<PointsNode>) {
         if let Some(points) = limit {
             self.cost += points.cost;
             self.remaining = Some(points.remaining);
@@ -329,8 +311,8 @@ impl Sweep {
     }
 }
 
-/// At most ten: one missing permission says the same for every check.
-fn problems(faults: Vec<Fault>) -> Vec<String> {
+/// Keeps at most ten: one missing permission repeats the same problem for every check.
+fn problems(faults: Vec<GraphQlError>) -> Vec<String> {
     let mut problems: Vec<String> = faults.into_iter().map(line).collect();
     problems.sort();
     problems.dedup();
@@ -338,10 +320,10 @@ fn problems(faults: Vec<Fault>) -> Vec<String> {
     problems
 }
 
-fn line(fault: Fault) -> String {
+fn line(fault: GraphQlError) -> String {
     let mut line = fault.message;
     if !fault.kind.is_empty() {
-        // Writing to a String can't fail.
+        // Writing to a `String` can't fail.
         let _ = write!(line, " ({})", fault.kind);
     }
     line
@@ -351,7 +333,7 @@ fn line(fault: Fault) -> String {
 #[serde(rename_all = "camelCase")]
 struct PageData {
     #[serde(default, deserialize_with = "or_none")]
-    rate_limit: Option<Points>,
+    rate_limit: Option<PointsNode>,
     repository: Option<RepositoryNode>,
 }
 
@@ -359,7 +341,7 @@ struct PageData {
 #[serde(rename_all = "camelCase")]
 struct MoreData {
     #[serde(default, deserialize_with = "or_none")]
-    rate_limit: Option<Points>,
+    rate_limit: Option<PointsNode>,
     #[serde(default)]
     node: Option<MoreNode>,
 }
@@ -371,7 +353,7 @@ struct MoreNode {
 }
 
 #[derive(Deserialize)]
-struct Points {
+struct PointsNode {
     #[serde(default, deserialize_with = "or_default")]
     cost: u64,
     #[serde(default, deserialize_with = "or_default")]
@@ -406,9 +388,9 @@ struct PullNode {
     #[serde(default, deserialize_with = "or_default")]
     is_cross_repository: bool,
     #[serde(default, deserialize_with = "or_none")]
-    updated_at: Option<Moment>,
+    updated_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
-    author: Author,
+    author: AuthorNode,
     #[serde(default, deserialize_with = "or_default")]
     base_ref_name: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -420,7 +402,7 @@ struct PullNode {
 }
 
 #[derive(Default, Deserialize)]
-struct Author {
+struct AuthorNode {
     #[serde(default, deserialize_with = "or_default")]
     login: String,
 }
@@ -434,11 +416,11 @@ struct PullCommit {
 struct CommitNode {
     oid: Sha,
     #[serde(rename = "statusCheckRollup", default)]
-    rollup: Option<Rollup>,
+    rollup: Option<RollupNode>,
 }
 
 #[derive(Deserialize)]
-struct Rollup {
+struct RollupNode {
     #[serde(default, deserialize_with = "or_default")]
     id: String,
     #[serde(default, deserialize_with = "or_none")]
@@ -477,7 +459,7 @@ impl PageInfo {
     }
 }
 
-/// A check run or a status; which one is in `typename`.
+/// A check run or a status, as `typename` says.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContextNode {
@@ -494,11 +476,11 @@ struct ContextNode {
     #[serde(default, deserialize_with = "or_default")]
     details_url: String,
     #[serde(default, deserialize_with = "or_none")]
-    started_at: Option<Moment>,
+    started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    completed_at: Option<Moment>,
+    completed_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
-    check_suite: Suite,
+    check_suite: CheckSuiteNode,
     #[serde(default, deserialize_with = "or_default")]
     context: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -508,37 +490,37 @@ struct ContextNode {
     #[serde(default, deserialize_with = "or_default")]
     description: String,
     #[serde(default, deserialize_with = "or_none")]
-    created_at: Option<Moment>,
+    created_at: Option<Timestamp>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Suite {
+struct CheckSuiteNode {
     #[serde(default, deserialize_with = "or_none")]
     database_id: Option<CheckSuiteId>,
     #[serde(default, deserialize_with = "or_default")]
-    app: crate::model::App,
+    app: crate::model::CheckApp,
     #[serde(default, deserialize_with = "or_default")]
-    workflow_run: WorkflowRun,
+    workflow_run: WorkflowRunNode,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WorkflowRun {
+struct WorkflowRunNode {
     #[serde(default, deserialize_with = "or_none")]
     database_id: Option<RunId>,
     #[serde(default, deserialize_with = "or_default")]
-    workflow: Workflow,
+    workflow: WorkflowNode,
 }
 
 #[derive(Default, Deserialize)]
-struct Workflow {
+struct WorkflowNode {
     #[serde(default, deserialize_with = "or_default")]
     name: String,
 }
 
 impl ContextNode {
-    /// The check; none of a kind that we don't know.
+    /// Returns the check, or `None` for an unknown kind.
     fn check(self) -> Option<SweptCheck> {
         match self.typename.as_str() {
             "CheckRun" => Some(SweptCheck::Run {

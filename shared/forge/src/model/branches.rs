@@ -1,59 +1,51 @@
-//! Commits, comparisons, and what protects a branch.
+//! Commits, comparisons, and branch protection.
 
 use serde::Deserialize;
 
-use super::{CompareState, FileState, User, list, or_default, or_none};
+use super::{CompareState, FileState, GitHubUser, list, or_default, or_none};
 use crate::names::Sha;
-use crate::time::Moment;
+use crate::time::Timestamp;
 
-/// Everything of a list, or as much of it as we ask for.
+/// A list, possibly cut at the limit of its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
-    /// The entries.
     pub items: Vec<T>,
-    /// Whether these are all.
+    /// `items` holds every entry.
     pub complete: bool,
 }
 
-/// A commit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "WrittenCommit")]
 pub struct Commit {
-    /// Its name.
     pub sha: Sha,
-    /// What its author wrote.
     pub message: String,
-    /// Who wrote it, by name.
+    /// The author as Git records it.
     pub written_by: Person,
-    /// Their account, where GitHub knows it.
-    pub author: Option<User>,
-    /// The commits before it.
+    /// The author's account, if GitHub knows it.
+    pub author: Option<GitHubUser>,
     pub parents: Vec<Sha>,
-    /// What it changes. Lists leave it out.
+    /// The changed files. Lists leave them out.
     pub files: Vec<FileChange>,
 }
 
-/// Somebody, as Git writes them.
+/// A person as Git records it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Person {
-    /// Name.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// Address.
     #[serde(default, deserialize_with = "or_default")]
     pub email: String,
-    /// When.
     #[serde(default, deserialize_with = "or_none")]
-    pub date: Option<Moment>,
+    pub date: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
 struct WrittenCommit {
     sha: Sha,
     #[serde(default, deserialize_with = "or_default")]
-    commit: Inner,
+    commit: CommitDetails,
     #[serde(default, deserialize_with = "or_none")]
-    author: Option<User>,
+    author: Option<GitHubUser>,
     #[serde(default, deserialize_with = "list")]
     parents: Vec<Parent>,
     #[serde(default, deserialize_with = "list")]
@@ -61,7 +53,7 @@ struct WrittenCommit {
 }
 
 #[derive(Default, Deserialize)]
-struct Inner {
+struct CommitDetails {
     #[serde(default, deserialize_with = "or_default")]
     message: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -86,33 +78,28 @@ impl From<WrittenCommit> for Commit {
     }
 }
 
-/// What happened to one file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FileChange {
-    /// The file, from the root of the repository.
+    /// From the root of the repository.
     #[serde(default, deserialize_with = "or_default")]
     pub filename: String,
-    /// What happened to it.
     #[serde(default, deserialize_with = "or_default")]
     pub status: FileState,
-    /// What it was called before.
+    /// The name before a rename.
     #[serde(default, deserialize_with = "or_none")]
     pub previous_filename: Option<String>,
-    /// Lines added.
     #[serde(default, deserialize_with = "or_default")]
     pub additions: u64,
-    /// Lines removed.
     #[serde(default, deserialize_with = "or_default")]
     pub deletions: u64,
-    /// The change itself; left out where it is large or binary.
+    /// The diff. GitHub leaves it out for large and binary files.
     #[serde(default, deserialize_with = "or_none")]
     pub patch: Option<String>,
 }
 
-/// How a head stands to a base.
+/// The relation of a head to a base.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Comparison {
-    /// In one word.
     #[serde(default, deserialize_with = "or_default")]
     pub status: CompareState,
     /// Commits that the base lacks.
@@ -121,33 +108,31 @@ pub struct Comparison {
     /// Commits that the head lacks.
     #[serde(default, deserialize_with = "or_default")]
     pub behind_by: u64,
-    /// The last commit that both have.
     #[serde(default, deserialize_with = "or_none")]
     pub merge_base_commit: Option<Commit>,
     /// The head's commits, oldest first; at most 250.
     #[serde(default, deserialize_with = "list")]
     pub commits: Vec<Commit>,
-    /// What they change together; at most 300 files.
+    /// The files that the commits change together; at most 300.
     #[serde(default, deserialize_with = "list")]
     pub files: Vec<FileChange>,
 }
 
-/// What stands between a commit and a branch, as far as these credentials may know.
+/// The protection of a branch, as far as these credentials can see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
-    /// Whether the branch is protected at all; none if we may not know.
+    /// `None` if these credentials can't see it.
     pub protected: Option<bool>,
-    /// What must be green before a merge; none if we may not know.
+    /// The checks that must pass before a merge; `None` if these credentials can't see them.
     pub required: Option<Vec<RequiredCheck>>,
 }
 
-/// A check or status that must be green before a merge.
+/// A check or status that must pass before a merge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct RequiredCheck {
-    /// Its name.
     #[serde(default, deserialize_with = "or_default")]
     pub context: String,
-    /// The app that it must come from; none for any.
+    /// The app that must report it; `None` for any.
     #[serde(default, alias = "integration_id", deserialize_with = "or_none")]
     pub app_id: Option<u64>,
 }

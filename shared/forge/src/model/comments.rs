@@ -2,36 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Association, User, or_default, or_none};
+use super::{Association, CheckApp, GitHubUser, or_default, or_none};
 use crate::names::{CommentId, PullNumber};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
 /// A comment on an issue or pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Comment {
-    /// Its id.
+pub struct IssueComment {
     pub id: CommentId,
-    /// What it says.
     #[serde(default, deserialize_with = "or_default")]
     pub body: String,
-    /// Who wrote it.
     #[serde(default, deserialize_with = "or_default")]
-    pub user: User,
-    /// How they stand to the repository.
+    pub user: GitHubUser,
     #[serde(default, deserialize_with = "or_default")]
     pub author_association: Association,
     /// The app that wrote it, if one did.
     #[serde(default, deserialize_with = "or_none")]
-    pub performed_via_github_app: Option<App>,
-    /// Its page.
+    pub performed_via_github_app: Option<CheckApp>,
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
-    /// When it was written.
     #[serde(default, deserialize_with = "or_none")]
-    pub created_at: Option<Moment>,
-    /// When it last changed.
+    pub created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_none")]
-    pub updated_at: Option<Moment>,
+    pub updated_at: Option<Timestamp>,
 }
 
 /// A reaction to a comment.
@@ -57,30 +50,23 @@ pub enum Reaction {
 /// An issue, or a pull request seen as one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Issue {
-    /// Its number.
     pub number: PullNumber,
-    /// Its title.
     #[serde(default, deserialize_with = "or_default")]
     pub title: String,
-    /// What it says.
     #[serde(default, deserialize_with = "or_default")]
     pub body: String,
-    /// `open` or `closed`.
     #[serde(default, deserialize_with = "or_default")]
     pub state: super::PullState,
-    /// Who opened it.
     #[serde(default, deserialize_with = "or_default")]
-    pub user: User,
-    /// Its page.
+    pub user: GitHubUser,
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
-    /// There for a pull request. Read it with [`Issue::is_pull_request`].
+    /// Present for a pull request. [`Issue::is_pull_request`] reads it.
     #[serde(default, deserialize_with = "or_none")]
-    pub(crate) pull_request: Option<super::pulls::Something>,
+    pub(crate) pull_request: Option<super::pulls::Presence>,
 }
 
 impl Issue {
-    /// Whether it is a pull request.
     #[must_use]
     pub fn is_pull_request(&self) -> bool {
         self.pull_request.is_some()

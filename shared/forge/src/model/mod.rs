@@ -1,36 +1,36 @@
-//! What GitHub answers, as far as Greenline reads it.
+//! GitHub's responses, as far as Greenline reads them.
 //!
-//! - A field that the published description lets be null or missing never fails a parse: it is
+//! - A field that the published description allows to be null or missing never fails a parse: it is
 //!   `None`, empty, or its type's default.
-//! - A word that is not known yet is kept, as `Other`.
-//! - Only what names a thing is asked for: without its id a check run is none.
+//! - An unknown word of a list is kept as `Other`.
+//! - Only a thing's identity is required: a check run without an id is an error.
 //!
-//! Fields that nobody reads are left out, and ignored when they come.
+//! Fields that Greenline does not read are left out and ignored.
 
 mod branches;
 mod checks;
 mod comments;
+mod enums;
 mod hooks;
 mod pulls;
 mod repositories;
 mod runs;
 mod tolerant;
-mod words;
 
 pub use branches::{Commit, Comparison, FileChange, Listed, Person, Protection, RequiredCheck};
 pub use checks::{
-    Annotation, AnnotationLevel, App, CheckOutput, CheckRun, CheckRunDraft, CheckSuite,
-    CommitStatus, SuiteRef,
+    AnnotationLevel, CheckApp, CheckOutput, CheckRun, CheckRunAnnotation, CheckRunDraft,
+    CheckSuite, CommitStatus, SuiteRef,
 };
-pub use comments::{Comment, Issue, Reaction};
-pub use hooks::{Delivery, Hook, HookConfig, Installation};
-pub use pulls::{Head, Label, MergeMethod, PullRef, PullRequest};
-pub use repositories::{Access, RepoRef, Repository, User};
-pub use runs::{Job, Run, Step};
-pub use words::{
+pub use comments::{Issue, IssueComment, Reaction};
+pub use enums::{
     Association, CompareState, Conclusion, FileState, MergeState, Permission, Progress, PullState,
     StatusState, UserKind,
 };
+pub use hooks::{Hook, HookConfig, HookDelivery, Installation};
+pub use pulls::{Head, IssueLabel, MergeMethod, PullRef, PullRequest};
+pub use repositories::{GitHubUser, RepoPermissions, RepoRef, Repository};
+pub use runs::{JobStep, WorkflowJob, WorkflowRun};
 
-pub(crate) use repositories::Role;
+pub(crate) use repositories::CollaboratorRole;
 pub(crate) use tolerant::{list, or_default, or_none};

@@ -5,103 +5,90 @@ use serde::Deserialize;
 use super::{Permission, UserKind, or_default, or_none};
 use crate::names::{RepoId, RepoName, UserId};
 
-/// A person, bot or organisation.
+/// A person, bot or organization.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct User {
-    /// Its id; none for an account that is gone.
+pub struct GitHubUser {
+    /// `None` for a deleted account.
     #[serde(default, deserialize_with = "or_none")]
     pub id: Option<UserId>,
-    /// Its name, without the `@`.
+    /// Without the `@`.
     #[serde(default, deserialize_with = "or_default")]
     pub login: String,
-    /// What kind of account it is.
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: UserKind,
 }
 
-/// A repository, as it is mentioned by something else.
+/// A repository, as another object refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RepoRef {
-    /// Its id.
     pub id: RepoId,
-    /// Its full name, where it is said.
+    /// The full name, if GitHub reports it.
     #[serde(default, deserialize_with = "or_none")]
     pub full_name: Option<RepoName>,
 }
 
-/// A repository.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Repository {
-    /// Its id, which survives a renaming.
+    /// Survives a rename.
     pub id: RepoId,
-    /// Its name as it is now.
+    /// The current name.
     pub full_name: RepoName,
-    /// The branch that pull requests go to. Webhooks may leave it out.
+    /// Webhooks may leave it out.
     #[serde(default, deserialize_with = "or_default")]
     pub default_branch: String,
-    /// Not for everybody to see.
     #[serde(default, deserialize_with = "or_default")]
     pub private: bool,
-    /// A fork of another.
     #[serde(default, deserialize_with = "or_default")]
     pub fork: bool,
-    /// Read-only for good.
     #[serde(default, deserialize_with = "or_default")]
     pub archived: bool,
-    /// Switched off by GitHub.
+    /// Disabled by GitHub.
     #[serde(default, deserialize_with = "or_default")]
     pub disabled: bool,
-    /// Where it is cloned from.
     #[serde(default, deserialize_with = "or_default")]
     pub clone_url: String,
-    /// Its page.
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
-    /// Whether pull requests may be set to merge by themselves.
+    /// Auto-merge is allowed.
     #[serde(default, deserialize_with = "or_default")]
     pub allow_auto_merge: bool,
-    /// What these credentials may do with it; not said to everybody.
+    /// The permissions of these credentials, if GitHub reports them.
     #[serde(default, deserialize_with = "or_none")]
-    pub permissions: Option<Access>,
+    pub permissions: Option<RepoPermissions>,
 }
 
 impl Repository {
-    /// Its name now, if `asked` is a name that it had before.
+    /// Returns the current name if `asked` is a former name.
     #[must_use]
     pub fn renamed_from(&self, asked: &RepoName) -> Option<&RepoName> {
         (self.full_name != *asked).then_some(&self.full_name)
     }
 }
 
-/// What credentials may do with a repository.
+/// The permissions of these credentials on a repository.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "GitHub's own shape")]
-pub struct Access {
-    /// Read.
+pub struct RepoPermissions {
     pub pull: bool,
-    /// Sort issues and pull requests.
     pub triage: bool,
-    /// Write.
     pub push: bool,
-    /// Some of the settings.
     pub maintain: bool,
-    /// Everything.
     pub admin: bool,
 }
 
-/// What somebody may do with a repository.
+/// A person's permission on a repository.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Role {
+pub(crate) struct CollaboratorRole {
     #[serde(default, deserialize_with = "or_default")]
     permission: Permission,
     #[serde(default, deserialize_with = "or_none")]
     role_name: Option<Permission>,
 }
 
-impl Role {
-    /// The finer word where it is one of ours: `permission` says `write` for maintainers, and
-    /// stays right for roles that an organisation made up.
+impl CollaboratorRole {
+    /// Returns the finer role if it is a known one: `permission` reports `write` for maintainers,
+    /// and is correct for an organization's custom roles.
     pub(crate) fn permission(self) -> Permission {
         match self.role_name {
             Some(role) if !matches!(role, Permission::Other(_)) => role,

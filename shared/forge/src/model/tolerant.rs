@@ -1,9 +1,9 @@
-//! How a field is read that may be null, missing, or not what it should be.
+//! Deserializers for fields that may be null, missing, or of another type.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-/// Null is the type's default.
+/// Reads null as the type's default.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -12,7 +12,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A list, without the entries that are null; null itself is an empty list.
+/// Reads a list without its null entries; null itself is an empty list.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -24,20 +24,20 @@ where
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Maybe<T> {
+enum TolerantValue<T> {
     Read(T),
     Unread(IgnoredAny),
 }
 
-/// What can't be read is as if it were not there.
+/// Reads an unreadable value as `None`.
 pub(crate) fn or_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Ok(match Maybe::deserialize(deserializer)? {
-        Maybe::Read(value) => Some(value),
-        Maybe::Unread(_) => None,
+    Ok(match TolerantValue::deserialize(deserializer)? {
+        TolerantValue::Read(value) => Some(value),
+        TolerantValue::Unread(_) => None,
     })
 }
 

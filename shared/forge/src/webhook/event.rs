@@ -1,22 +1,22 @@
-//! What webhooks say, as far as Greenline reads it.
+//! Webhook events, as far as Greenline reads them.
 //!
-//! An event that nobody reads is [`Event::Other`], and so is an action that is not known: it is
-//! kept as text. Only a body that is no JSON, or lacks what names its thing, is an error.
+//! An unknown event is [`WebhookEvent::Other`], and an unknown action is kept as text. Only a body that is
+//! not JSON, or lacks the identity of its subject, is an error.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    CheckRun, CheckSuite, Comment, CommitStatus, Issue, Job, PullRequest, RepoRef, Repository, Run,
-    StatusState, User, list, or_default, or_none,
+    CheckRun, CheckSuite, CommitStatus, GitHubUser, Issue, IssueComment, PullRequest, RepoRef,
+    Repository, StatusState, WorkflowJob, WorkflowRun, list, or_default, or_none,
 };
 use crate::names::{InstallationId, Sha, StatusId};
-use crate::time::Moment;
+use crate::time::Timestamp;
 
-/// A webhook, by its `X-GitHub-Event`.
+/// A webhook by its `X-GitHub-Event`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum WebhookEvent {
     /// `check_run`
     CheckRun(Box<CheckRunEvent>),
     /// `check_suite`
@@ -39,18 +39,18 @@ pub enum Event {
     InstallationRepositories(Box<InstallationRepositoriesEvent>),
     /// `repository`
     Repository(Box<RepositoryEvent>),
-    /// `ping`: the webhook works.
+    /// `ping`: the webhook is set up.
     Ping,
-    /// Any other.
+    /// Any other event.
     Other(String),
 }
 
-impl Event {
-    /// Reads a body whose signature was checked; `name` is `X-GitHub-Event`.
+impl WebhookEvent {
+    /// Parses a body whose signature was checked; `name` is `X-GitHub-Event`.
     ///
     /// # Errors
     ///
-    /// When the body of an event that we read is no JSON, or names nothing. The text says where.
+    /// When the body of a known event is not JSON, or lacks an identity. The text names the place.
     pub fn read(name: &str, body: &[u8]) -> Result<Self, String> {
         Ok(match name {
             "check_run" => Self::CheckRun(parse(body)?),
@@ -69,7 +69,7 @@ impl Event {
         })
     }
 
-    /// The repository that it is about, if it is about one.
+    /// Returns the event's repository, if it has one.
     #[must_use]
     pub fn repository(&self) -> Option<&Repository> {
         match self {
@@ -95,68 +95,67 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Box<T>, String> {
         .map_err(|error| format!("{}: {}", error.path(), error.inner()))
 }
 
-/// An event with its action, its repository, its sender and its installation.
+/// Defines an event with its action, repository, sender and installation.
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty,)* })+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
         pub struct $name {
-            /// What happened, in GitHub's word; empty where the event has no actions.
+            /// GitHub's word for the action; empty for an event without actions.
             #[serde(default, deserialize_with = "or_default")]
             pub action: String,
             $($(#[$attribute])* pub $field: $type,)*
-            /// The repository.
+            /// The repository of the event.
             pub repository: Repository,
-            /// Who did it.
+            /// The account that caused the event.
             #[serde(default, deserialize_with = "or_default")]
-            pub sender: User,
-            /// The app's installation, where the webhook is an app's.
+            pub sender: GitHubUser,
+            /// The app's installation, for an app's webhook.
             #[serde(default, deserialize_with = "or_none")]
             pub installation: Option<InstallationRef>,
         }
     )+};
 }
 
-/// An installation, as an event mentions it.
+/// An installation, as an event refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct InstallationRef {
-    /// Its id.
     pub id: InstallationId,
-    /// Its account, where it is said.
+    /// The account, if GitHub reports it.
     #[serde(default, deserialize_with = "or_none")]
-    pub account: Option<User>,
+    pub account: Option<GitHubUser>,
 }
 
 events! {
-    /// A check run was made, ended, or should run again.
+    /// A check run was created, completed, or requested again.
     CheckRunEvent {
         /// The check run.
         check_run: CheckRun,
     }
 
-    /// A suite ended, or should run (again).
+    /// A suite completed, or was requested.
     CheckSuiteEvent {
         /// The suite.
         check_suite: CheckSuite,
     }
 
-    /// A job is queued, runs, or ended.
+    /// A job was queued, started, or completed.
     WorkflowJobEvent {
         /// The job.
-        workflow_job: Job,
+        workflow_job: WorkflowJob,
     }
 
-    /// A run is asked for, runs, or ended.
+    /// A run was requested, started, or completed.
     WorkflowRunEvent {
         /// The run.
-        workflow_run: Run,
+        workflow_run: WorkflowRun,
     }
 
-    /// A pull request was opened, changed, closed.
+    /// A pull request was opened, changed, or closed.
     PullRequestEvent {
         /// The pull request.
         pull_request: PullRequest,
-        /// Where its head was before, for `synchronize`.
+        /// The previous head, for `synchronize`.
         #[serde(default, deserialize_with = "or_none")]
         before: Option<Sha>,
     }
@@ -164,33 +163,33 @@ events! {
     /// A comment was written, changed or deleted.
     IssueCommentEvent {
         /// The comment.
-        comment: Comment,
-        /// What it is on.
+        comment: IssueComment,
+        /// The issue or pull request of the comment.
         issue: Issue,
     }
 
     /// A branch or tag was pushed.
     PushEvent {
-        /// It, as `refs/heads/main`.
+        /// The reference, such as `refs/heads/main`.
         #[serde(rename = "ref", default, deserialize_with = "or_default")]
         reference: String,
-        /// Where it was; all zeros if it is new.
+        /// The previous commit; all zeros for a new reference.
         #[serde(default, deserialize_with = "or_none")]
         before: Option<Sha>,
-        /// Where it is; all zeros if it is gone.
+        /// The new commit; all zeros for a deleted reference.
         #[serde(default, deserialize_with = "or_none")]
         after: Option<Sha>,
-        /// Whether what was there is no longer part of it.
+        /// A force push dropped commits.
         #[serde(default, deserialize_with = "or_default")]
         forced: bool,
-        /// Whether it is gone.
+        /// The reference was deleted.
         #[serde(default, deserialize_with = "or_default")]
         deleted: bool,
     }
 
-    /// A repository was made, renamed, archived, made private, deleted.
+    /// A repository was created, renamed, archived, made private, or deleted.
     RepositoryEvent {
-        /// What it was before, for `renamed` and others.
+        /// The values before the change, for `renamed` and others.
         #[serde(default, deserialize_with = "or_default")]
         changes: Changes,
     }
@@ -202,32 +201,32 @@ events! {
         id: Option<StatusId>,
         /// The commit.
         sha: Sha,
-        /// What it says.
+        /// The state of the status.
         #[serde(default, deserialize_with = "or_default")]
         state: StatusState,
-        /// What it is about.
+        /// The name of the status.
         #[serde(default, deserialize_with = "or_default")]
         context: String,
-        /// One line.
+        /// A description in one line.
         #[serde(default, deserialize_with = "or_default")]
         description: String,
-        /// Where more is to be seen.
+        /// The page that the status links to.
         #[serde(default, deserialize_with = "or_default")]
         target_url: String,
-        /// The branches whose head this commit is; at most ten.
+        /// The branches whose head is this commit; at most ten.
         #[serde(default, deserialize_with = "list")]
         branches: Vec<BranchRef>,
-        /// When it was set.
+        /// The time of its creation.
         #[serde(default, deserialize_with = "or_none")]
-        created_at: Option<Moment>,
-        /// When it last changed.
+        created_at: Option<Timestamp>,
+        /// The time of its last change.
         #[serde(default, deserialize_with = "or_none")]
-        updated_at: Option<Moment>,
+        updated_at: Option<Timestamp>,
     }
 }
 
 impl PushEvent {
-    /// The branch, if it is one.
+    /// Returns the branch, or `None` for a tag.
     #[must_use]
     pub fn branch(&self) -> Option<&str> {
         self.reference.strip_prefix("refs/heads/")
@@ -235,7 +234,7 @@ impl PushEvent {
 }
 
 impl StatusEvent {
-    /// The status itself, as lists have it.
+    /// Returns the status in the form that lists use.
     #[must_use]
     pub fn status(&self) -> CommitStatus {
         CommitStatus {
@@ -251,18 +250,16 @@ impl StatusEvent {
     }
 }
 
-/// A branch, as a status mentions it.
+/// A branch, as a status refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BranchRef {
-    /// The branch.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
 }
 
-/// What a repository was before.
+/// The former values of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Changes {
-    /// Its names.
     #[serde(default, deserialize_with = "or_default")]
     repository: NameChange,
 }
@@ -280,38 +277,34 @@ struct Before {
 }
 
 impl Changes {
-    /// The name within the account that it had before.
+    /// Returns the former name within the account.
     #[must_use]
     pub fn former_name(&self) -> Option<&str> {
         self.repository.name.from.as_deref()
     }
 }
 
-/// The app was installed, removed, suspended, given other permissions.
+/// The app was installed, removed or suspended, or its permissions changed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct InstallationEvent {
-    /// What happened, in GitHub's word.
+    /// GitHub's word for the action.
     #[serde(default, deserialize_with = "or_default")]
     pub action: String,
-    /// The installation.
     pub installation: InstallationRef,
-    /// What it sees now, for `created`.
+    /// The visible repositories, for `created`.
     #[serde(default, deserialize_with = "list")]
     pub repositories: Vec<RepoRef>,
 }
 
-/// Repositories were added to an installation, or taken away.
+/// Repositories were added to an installation or removed from it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct InstallationRepositoriesEvent {
     /// `added` or `removed`.
     #[serde(default, deserialize_with = "or_default")]
     pub action: String,
-    /// The installation.
     pub installation: InstallationRef,
-    /// What it sees now in addition.
     #[serde(default, deserialize_with = "list")]
     pub repositories_added: Vec<RepoRef>,
-    /// What it sees no longer.
     #[serde(default, deserialize_with = "list")]
     pub repositories_removed: Vec<RepoRef>,
 }

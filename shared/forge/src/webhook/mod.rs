@@ -1,11 +1,11 @@
-//! Webhooks: whether one is from GitHub, and what it says. Nothing is received or answered here.
+//! Webhooks: signature check and event parsing. Receiving them is not done here.
 
 mod event;
 mod signature;
 
 pub use event::{
-    BranchRef, Changes, CheckRunEvent, CheckSuiteEvent, Event, InstallationEvent, InstallationRef,
+    BranchRef, Changes, CheckRunEvent, CheckSuiteEvent, InstallationEvent, InstallationRef,
     InstallationRepositoriesEvent, IssueCommentEvent, PullRequestEvent, PushEvent, RepositoryEvent,
-    StatusEvent, WorkflowJobEvent, WorkflowRunEvent,
+    StatusEvent, WebhookEvent, WorkflowJobEvent, WorkflowRunEvent,
 };
-pub use signature::{Secrets, Signature, SignatureError};
+pub use signature::{Signature, SignatureError, WebhookSecrets};

@@ -1,4 +1,4 @@
-//! Whether a webhook is from GitHub: `X-Hub-Signature-256`, an HMAC over the body as it came.
+//! Webhook signatures: `X-Hub-Signature-256`, an HMAC over the raw body.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use greenline_runtime::settings::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Why a webhook is not believed.
+/// The reason why a webhook is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is no signature: the webhook was set up without a secret.
+    /// No signature: the webhook was set up without a secret.
     #[error("the webhook is not signed: set its secret on GitHub")]
     Missing,
     /// The signature is not `sha256=` and 64 hexadecimal digits.
     #[error("the webhook's signature can't be read")]
     Malformed,
-    /// None of the secrets makes this signature of this body.
+    /// No secret produces this signature.
     #[error("the webhook's signature is wrong: the secrets differ, or it is not from GitHub")]
     Wrong,
 }
 
-/// The secrets that a webhook may be signed with: one, or two while one replaces the other.
+/// The secrets of a webhook: one, or two during a rotation.
 #[derive(Debug, Clone)]
-pub struct Secrets(Vec<Secret>);
+pub struct WebhookSecrets(Vec<Secret>);
 
-impl Secrets {
-    /// Takes what is set. An empty secret is no secret, and without any there is nothing to check
-    /// against: `None`.
+impl WebhookSecrets {
+    /// Collects the secrets that are set. An empty secret counts as not set. Returns `None` if none
+    /// is left to check against.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Option<Self> {
         let some = |secret: &Secret| !secret.expose().is_empty();
@@ -42,11 +42,12 @@ impl Secrets {
     /// When the body is not to be believed.
     pub fn check(&self, body: &[u8], signature: &Signature) -> Result<(), SignatureError> {
         let signed = |secret: &Secret| {
-            // A key may have any length, so this can't fail; if it did, nothing would be signed.
+            // An HMAC key may have any length, so this can't fail; if it did, no signature would
+            // match.
             let mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes());
             mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature.0).is_ok())
         };
-        // All are tried, whichever is right.
+        // Every secret is tried, so that the time does not show which one matched.
         let right = self.0.iter().filter(|secret| signed(secret)).count();
         if right > 0 { Ok(()) } else { Err(SignatureError::Wrong) }
     }
@@ -88,12 +89,12 @@ impl fmt::Display for Signature {
 mod tests {
     use super::*;
 
-    /// The example of GitHub's documentation.
+    /// The example in GitHub's documentation.
     const BODY: &[u8] = b"Hello, World!";
     const SIGNED: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
-    fn secrets(texts: &[&str]) -> Option<Secrets> {
-        Secrets::new(texts.iter().map(|text| Secret::from((*text).to_owned())))
+    fn secrets(texts: &[&str]) -> Option<WebhookSecrets> {
+        WebhookSecrets::new(texts.iter().map(|text| Secret::from((*text).to_owned())))
     }
 
     fn signed() -> Signature {

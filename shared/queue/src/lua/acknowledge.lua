@@ -1,9 +1,9 @@
--- acknowledge.lua: the lead has taken note of settled tasks.
+-- acknowledge.lua: the lead has processed settled tasks.
 --
--- ARGV[3] id, ARGV[4] fence, and so on; the fence as the lead read it ('' if
--- there is none): a task that ran again since has news that it has not seen.
+-- ARGV[3] id, ARGV[4] fence, and so on; the fence as the lead read it ('' if there is none): a task
+-- that ran again since has a newer end, which stays.
 --
--- Returns how many were acknowledged.
+-- Returns the number of acknowledged tasks.
 local count = 0
 for i = 3, #ARGV, 2 do
   local task = fields_of(ARGV[i], 'status', 'fence')

@@ -1,10 +1,10 @@
--- cancel.lua: tasks are not to run, or not to go on.
+-- cancel.lua: cancels tasks, or asks running ones to stop.
 --
--- ARGV[3] why, with who   ARGV[4] 'remove' takes a pending one out of its list,
--- 'mark' leaves that to claim, for many   then ids
+-- ARGV[3] why, with who   ARGV[4] 'remove' takes a pending one out of its list, 'mark' leaves that
+-- to claim, for many   then ids
 --
--- Returns for each: 'cancelled', 'requested' (it runs: its worker learns at its
--- next heartbeat), 'final:STATUS' or 'unknown'.
+-- Returns for each: 'cancelled', 'requested' (it runs: its worker learns of it at its next
+-- heartbeat), 'final:STATUS' or 'unknown'.
 local why, remove = ARGV[3], ARGV[4] == 'remove'
 local results, ended, requested = {}, {}, {}
 
@@ -30,7 +30,7 @@ end
 for i = 5, #ARGV do
   local id = ARGV[i]
   local task = fields_of(id, 'status', 'priority', 'route', 'blocked_by',
-    unpack(FINISH))
+    unpack(FINISH_FIELDS))
   local status = task[1]
   if not status then
     results[#results + 1] = 'unknown'

@@ -33,7 +33,7 @@ local known = words()
 local short = words()
 local _, routes = words()
 
--- What is read of each task.
+-- The fields to read of each task.
 local WANTED = {'status', 'type', 'attempt', 'retry_count', 'payload', 'approval_hash'}
 if ARGV[11] == '1' then WANTED[7] = 'signature' end
 local FENCE, LEASE_END = int(now_us), int(now + lease)
@@ -43,32 +43,31 @@ local tasks, foreign = {}, {}
 local claimed, claimed_words, taken = {}, {}, {}
 local count = 0
 
--- The answer is what was read of the task, with what is known already instead of
--- its status and attempt: a table less for each.
-local function give(id, task, words)
+-- Reuses the table of the read fields for the reply, with known values in place of status and
+-- attempt: one table less per task.
+local function add_task(id, task, words)
   task[1], task[3] = id, words
   tasks[#tasks + 1] = task
 end
-local function answer(more, alone)
+local function reply(more, alone)
   return {more, call('HLEN', TASKS .. 'routes'), alone, foreign, tasks, NOW}
 end
 
--- The answer to this claim was lost: give it again, as far as it still holds.
+-- The reply to this claim was lost: return it again, as far as its claims still hold.
 local me = P .. 'worker:' .. worker
 local last = call('HMGET', me, 'claim_seq', 'claimed')
 if last[1] == sequence then
   for id, fence, rest in string.gmatch(last[2], '(%S+) (%S+) (%S+ %S+ %S+)') do
     local task = fields_of(id, unpack(WANTED))
     if task[1] == 'running' and fields_of(id, 'fence')[1] == fence then
-      give(id, task, fence .. ' ' .. rest)
+      add_task(id, task, fence .. ' ' .. rest)
     end
   end
-  return answer(0, 0)
+  return reply(0, 0)
 end
--- A call that was long under way: its worker has asked again since, and would
--- never hear what it was given.
+-- A delayed call: its worker has asked again since, and would never receive this reply.
 if num(sequence) < num(last[1]) then
-  return answer(0, 0)
+  return reply(0, 0)
 end
 
 local paused, paused_types = {}, {}
@@ -77,31 +76,30 @@ for _, what in ipairs(call('HKEYS', TASKS .. 'paused')) do
   local kind = string.match(what, '^type:(.+)$')
   if kind then paused_types[kind] = true end
 end
-if paused['all'] then return answer(0, 0) end
+if paused['all'] then return reply(0, 0) end
 
 local per_minute, limits = {}, call('HGETALL', TASKS .. 'limits')
 for i = 1, #limits, 2 do per_minute[limits[i]] = tonumber(limits[i + 1]) end
 
--- Puts a time in front of the last `n` of its kind.
+-- Prepends a time to the last `n` of its kind.
 local function note_time(key, n, ms)
   call('LPUSH', key, int(ms))
   call('LTRIM', key, 0, n - 1)
   call('PEXPIRE', key, int(ms - now + 60000))
 end
 
--- The earliest time that is a minute after the `n`th last one of `key`.
+-- Returns the earliest time that is a minute after the `n`th last one of `key`.
 local function minute_after(key, n)
   local nth = num(call('LINDEX', key, n - 1))
   return nth > 0 and nth + 60000 or 0
 end
 
--- When a task of a limited type may start. One that comes too early takes its
--- place in a row, so that those that wait come back one after the other; when
--- it does, only the starts that there were count, so that no minute sees more
--- than `n`.
+-- Returns the time at which a task of a limited type may start. An early task reserves a place in a
+-- queue, so that waiting tasks return one after the other. When it returns, only actual starts
+-- count, so that no minute has more than `n`.
 local function start_time(kind, n, has_place)
   local row, starts = TASKS .. 'rate:' .. kind, TASKS .. 'rate:' .. kind .. ':starts'
-  -- The clock was set back: what it says of the past is worth nothing.
+  -- The clock was set back: recorded times are invalid.
   if num(call('LINDEX', starts, 0)) > now then call('DEL', row, starts) end
   local start = math.max(now, minute_after(starts, n))
   if not has_place then
@@ -111,41 +109,41 @@ local function start_time(kind, n, has_place)
   return start
 end
 
--- Meanwhile another of its concurrency key may run: perhaps from a list that
--- was empty when this call looked.
+-- Meanwhile another task of its concurrency key may run: perhaps from a list that was empty when
+-- this call looked.
 local freed = false
-local function later(id, ms, fields)
+local function defer(id, ms, fields)
   freed = true
   call('ZADD', TASKS .. 'scheduled', ms, id)
   call('HSET', TASK .. id, 'status', 'scheduled', unpack(fields))
   free_slot(id, call('HGET', TASK .. id, 'concurrency_key'))
 end
 
--- Takes note that a marked entry has left its list.
+-- Records that a marked entry has left its list.
 local function unmark(list)
   if call('HINCRBY', TASKS .. 'marked', list, -1) < 1 then
     call('HDEL', TASKS .. 'marked', list)
   end
 end
 
--- Deals with one entry of a list, whose task is at `key`. True if it is to be
--- claimed; otherwise it has been put where it belongs.
-local function consider(id, key, list, route, task)
+-- Handles one entry of a list, whose task is at `key`. Returns true if it is to be claimed;
+-- otherwise the task has been moved to where it belongs.
+local function check_entry(id, key, list, route, task)
   local kind = task[2]
   if taken[id] then return false end
   if task[1] ~= 'pending' then
     if task[1] then
       if call('HDEL', key, 'marked') == 1 then unmark(list) end
     elseif call('HEXISTS', TASKS .. 'marked', list) == 1 then
-      -- Marked as cancelled, and forgotten since.
+      -- Marked as cancelled, and deleted since.
       unmark(list)
     else
-      put_aside(id, 'there is no hash ' .. key)
+      quarantine_id(id, 'there is no hash ' .. key)
     end
     return false
   end
   if not kind then
-    put_aside(id, 'the hash ' .. key .. ' has no type')
+    quarantine_id(id, 'the hash ' .. key .. ' has no type')
     return false
   end
   if not known[kind] and route == '' then
@@ -169,14 +167,14 @@ local function consider(id, key, list, route, task)
   if per_minute[kind] then
     local start = start_time(kind, per_minute[kind], call('HGET', key, 'rate_at'))
     if start > now then
-      later(id, start, {'rate_at', start})
+      defer(id, start, {'rate_at', start})
       return false
     end
   end
   local lock = key .. ':lock'
   local locked = call('SET', lock, worker, 'NX', 'PX', ARGV[7])
   if not locked and redis.pcall('GET', lock) ~= worker then
-    later(id, now + 5000, {'deferred', 'its lock is held by another'})
+    defer(id, now + 5000, {'deferred', 'its lock is held by another'})
     return false
   end
   if per_minute[kind] then
@@ -187,15 +185,14 @@ local function consider(id, key, list, route, task)
   return true
 end
 
--- A foreign entry is read by a program, not by Lua: it waits in `adopting`.
+-- Rust, not Lua, parses a foreign entry: it waits in `adopting`.
 local function is_foreign(entry)
   return #entry > 128 or not string.find(entry, '^[%w._-]+$')
 end
 
 local examined = 0
 
--- Claims up to `n` tasks of one list. Returns how many, and whether the list
--- may hold more.
+-- Claims up to `n` tasks of one list. Returns their number, and whether the list may hold more.
 local function serve(list, route, n)
   local got, alone = 0, string.sub(route, 1, 1) == '!'
   while got < n and examined < 1000 do
@@ -212,13 +209,13 @@ local function serve(list, route, n)
         local key = TASK .. entry
         local task = redis.pcall('HMGET', key, unpack(WANTED))
         if task.err then
-          put_aside(entry, key .. ' is not a hash')
+          quarantine_id(entry, key .. ' is not a hash')
         else
           if count + found >= limit and not short[task[2]] then
             full = true
             break
           end
-          if consider(entry, key, list, route, task) then
+          if check_entry(entry, key, list, route, task) then
             found = found + 1
             ids[found], keys[found], chosen[found] = entry, key, task
             scored[2 * found - 1], scored[2 * found] = LEASE_END, entry
@@ -241,7 +238,7 @@ local function serve(list, route, n)
       end
       call('HSET', key, 'status', 'running', 'attempt', attempt, 'fence', fence,
         'worker_id', worker, 'claimed_at', NOW, 'started_at', started == '0' and '' or NOW)
-      give(id, task, words)
+      add_task(id, task, words)
       count = count + 1
       claimed[count] = id
       claimed_words[2 * count - 1], claimed_words[2 * count] = id, words
@@ -253,8 +250,8 @@ local function serve(list, route, n)
   return got, got >= n or examined >= 1000
 end
 
--- A task that may have killed its workers runs alone: only a worker that runs
--- nothing takes it; one that does is asked to come back empty, one at a time.
+-- A task that may have killed its workers runs alone: only an idle worker takes it. One busy worker
+-- at a time is asked to return when idle.
 local come_alone = 0
 local function serve_alone(route)
   for _, priority in ipairs({'critical', 'high', 'normal', 'low'}) do
@@ -278,8 +275,8 @@ for _, route in ipairs(routes) do
   end
 end
 
--- The others: 8 of critical for 4 of high, 2 of normal and 1 of low; then
--- whatever there is. Routes take turns with the list of all workers.
+-- The other tasks: 8 critical for 4 high, 2 normal and 1 low; then any that are left. Routes
+-- alternate with the shared lists.
 local ROW = 'chcnchcchcnchcl'
 local NAMES = {c = 'critical', h = 'high', n = 'normal', l = 'low'}
 local wanted = limit + prefetch
@@ -291,9 +288,9 @@ for _, route in ipairs(routes) do
   end
 end
 
--- The routes whose lists of a priority hold anything, from this call's turn on.
+-- The routes with tasks of a priority, in an order that rotates with each call.
 local turn = tonumber(sequence) % #lists
-local function filled(letter)
+local function routes_with_tasks(letter)
   local some = {}
   for i = 1, #lists do
     local route = lists[(turn + i) % #lists + 1]
@@ -315,13 +312,13 @@ end
 local function serve_all()
   local there, order = {}, {}
   for _, letter in ipairs({'c', 'h', 'n', 'l'}) do
-    local some = filled(letter)
+    local some = routes_with_tasks(letter)
     if #some > 0 then
       there[letter] = some
       order[#order + 1] = letter
     end
   end
-  -- Mostly there is one: who shares with nobody takes all at once.
+  -- Usually only one priority has tasks: then skip the 8:4:2:1 split.
   if #order > 1 then
     local share = {c = 0, h = 0, n = 0, l = 0}
     local place = tonumber(ARGV[9])
@@ -340,7 +337,7 @@ local function serve_all()
   end
 end
 if not alone then
-  -- A broken key ends this call, not what it has claimed so far.
+  -- A broken key ends this call, but keeps its claims so far.
   local whole, problem = pcall(serve_all)
   if not whole and count == 0 and #foreign == 0 then error(problem) end
 end
@@ -350,8 +347,8 @@ redis.pcall('PEXPIRE', me, ARGV[10])
 if count > 0 then
   event('claimed', claimed, worker)
 elseif not more and not freed and #foreign == 0 then
-  -- Nothing for this worker: tokens that are left would only wake others in vain.
+  -- There is nothing for this worker: leftover tokens would only wake others in vain.
   call('DEL', TASKS .. 'wake')
   for _, route in ipairs(routes) do call('DEL', TASKS .. 'wake@' .. route) end
 end
-return answer(more and 1 or 0, come_alone)
+return reply(more and 1 or 0, come_alone)

@@ -1,18 +1,19 @@
--- enqueue.lua: files new tasks, all that come in one call.
+-- enqueue.lua: stores new tasks, all tasks of one call.
 --
--- ARGV[3] and on: the tasks, in groups as parts/file.lua describes them
+-- ARGV[3] and on: the tasks, in groups as parts/insert.lua describes them
 --
--- Returns for each: its status, or 'exists:STATUS', 'duplicate:ID' (its
--- dedup_key is that task's), 'orphan:ID' (no such parent), 'routes' (there are
--- 256 routes), 'wrongtype' (its key holds something else).
--- Writes the task's hash and whatever lists it; the id before the hash, so that
--- a list of the wrong type leaves no task that nobody would ever run.
+-- Returns for each: its status, or 'exists:STATUS', 'duplicate:ID' (that task holds its dedup_key),
+-- 'orphan:ID' (no such parent), 'routes' (there are 256 routes), 'wrongtype' (its key holds
+-- something else).
+--
+-- Writes the task's hash and its lists; the id before the hash, so that a list of the wrong type
+-- leaves no task that never runs.
 local results, groups, starts, keys = {}, {}, {}, {}
 local count, at, last = 0, 3, #ARGV
 while at <= last do
   local group = at
-  local each = OWN + words_of(group)
-  at = at + ALIKE
+  local each = TASK_SIZE + optional_count(group)
+  at = at + GROUP_SIZE
   for _ = 1, tonumber(ARGV[group + 7]) do
     count = count + 1
     groups[count], starts[count], keys[count] = group, at, TASK .. ARGV[at]
@@ -21,10 +22,10 @@ while at <= last do
 end
 
 local all_fresh = call('EXISTS', unpack(keys)) == 0
-local seen, plain, order, filed, accepted = {}, {}, {}, {}, 0
+local seen, plain, order, inserted, accepted = {}, {}, {}, {}, 0
 
--- Parents may stand before their children in one call: they are filed first.
-local function file_plain()
+-- Parents may come before their children in one call: they are stored first.
+local function insert_plain()
   for _, list in ipairs(order) do
     local some = plain[list]
     push(list, some.route, some.ids)
@@ -39,7 +40,7 @@ local function add_plain(id, i, list, route)
     some = {route = route, ids = {}, places = {}, count = 0}
     plain[list] = some
     order[#order + 1] = list
-    -- At once, so that the next one of this call sees how many there are.
+    -- Written at once, so that the next task of this call sees the number of routes.
     if route ~= '' then call('HSET', TASKS .. 'routes', route, NOW) end
   end
   local n = some.count + 1
@@ -51,26 +52,26 @@ local COMMON = {}
 for i = 1, count do
   local group, start = groups[i], starts[i]
   local id, route = ARGV[start], ARGV[group + 1]
-  local rare, special = COMMON, false
+  local optional, special = COMMON, false
   if ARGV[group + 6] ~= '0' then
-    rare = rare_of(group, start)
-    special = is_special(rare)
+    optional = optional_fields(group, start)
+    special = is_special(optional)
   end
-  if special then file_plain() end
+  if special then insert_plain() end
   local fresh = all_fresh and not seen[id]
-  local no = seen[id] and 'exists:pending'
-  if not no and (special or not fresh or route ~= '') then
-    no = refusal(id, route, rare, fresh)
+  local refused = seen[id] and 'exists:pending'
+  if not refused and (special or not fresh or route ~= '') then
+    refused = refusal_reason(id, route, optional, fresh)
   end
-  if not no then
+  if not refused then
     accepted = accepted + 1
-    filed[accepted], seen[id] = id, true
+    inserted[accepted], seen[id] = id, true
   end
-  results[i] = no or special and file_special(id, group, start, rare)
+  results[i] = refused or special and insert_special(id, group, start, optional)
     or add_plain(id, i, ARGV[group], route)
 end
 
-file_plain()
-event('new', filed)
-publish('new', filed)
+insert_plain()
+event('new', inserted)
+publish('new', inserted)
 return results

@@ -1,18 +1,18 @@
 -- fail.lua: a worker's tasks did not succeed.
 --
--- ARGV[3] worker   ARGV[4] how many retries a task has
--- then for each task: id, fence, error (text), error (JSON), 1 if it may be
--- retried, ms until it is, result (JSON or '')
+-- ARGV[3] worker   ARGV[4] the number of retries of a task
+-- then for each task: id, fence, error (text), error (JSON), 1 if it may be retried, ms until the
+-- retry, result (JSON or '')
 --
--- Returns for each: 'scheduled', 'failed', 'cancelled' (that was asked for),
--- 'already' or 'lost'.
+-- Returns for each: 'scheduled', 'failed', 'cancelled' (a cancellation was requested), 'already' or
+-- 'lost'.
 local worker, retries = ARGV[3], tonumber(ARGV[4])
 local results, ids, ended = {}, {}, {}
 for i = 5, #ARGV, 7 do
   local id, fence, why = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
-    'retry_count', 'failures', 'cancel_requested', unpack(FINISH))
-  local result = not_held(id, task[1], task[2], fence)
+    'retry_count', 'failures', 'cancel_requested', unpack(FINISH_FIELDS))
+  local result = claim_error(id, task[1], task[2], fence)
   if not result then
     local links = {task[9], task[10], task[11]}
     local claim = {task[3], task[2], worker, task[4], task[5]}

@@ -1,16 +1,16 @@
--- heartbeat.lua: a worker is alive, and so are its claims.
+-- heartbeat.lua: renews a worker's registration and claims.
 --
--- ARGV[3] worker   ARGV[4] lease in ms   ARGV[5] ms its registration lives
+-- ARGV[3] worker   ARGV[4] lease in ms   ARGV[5] lifetime of its registration in ms
 -- ARGV[6] number of words of its registration, then these: field, value, …
 -- then id, fence, and so on
 --
 -- Returns for each claim: 'ok', 'lost', or 'cancel:WHY' if it is to stop.
--- Puts back a lease or a lock that is missing: while the fence is right, the
--- claim is.
+--
+-- Restores a missing lease or lock: as long as the fence is current, the claim holds.
 local worker, lease = ARGV[3], tonumber(ARGV[4])
 local me = P .. 'worker:' .. worker
 local words = tonumber(ARGV[6])
--- Its registration is for people; its claims do not hang on it.
+-- The registration is for people; claims don't depend on it.
 if words > 0 then redis.pcall('HSET', me, unpack(ARGV, 7, 6 + words)) end
 redis.pcall('HSET', me, 'seen_at', NOW)
 redis.pcall('PEXPIRE', me, ARGV[5])

@@ -1,12 +1,11 @@
--- intent.lua: an outside action begins or ends. Outside actions can't be
--- fenced: what was begun and not closed is looked at by the next leader.
+-- intent.lua: begins or ends an outside action. Outside actions can't be fenced: the next leader
+-- checks those that were begun and not closed.
 --
 -- ARGV[3] 'begin' or 'end'   ARGV[4] action   ARGV[5] the leader's epoch
--- ARGV[6] what it is about (JSON), or its outcome (JSON)
+-- ARGV[6] the action (JSON), or its outcome (JSON)
 --
--- Returns 'begun', 'open:EPOCH' (begun before and not closed: look first),
--- 'done' (closed; by this call or before), 'unknown', or 'deposed' if this
--- epoch does not lead any more.
+-- Returns 'begun', 'open:EPOCH' (begun earlier and not closed: check first), 'done' (closed by this
+-- call or earlier), 'unknown', or 'deposed' if this epoch is no longer the leader's.
 local key, open = P .. 'lead:intent:' .. ARGV[4], P .. 'lead:intents'
 if call('GET', P .. 'lead:epoch') ~= ARGV[5] or call('EXISTS', P .. 'lead') == 0 then
   return 'deposed'

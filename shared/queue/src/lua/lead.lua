@@ -1,9 +1,9 @@
--- lead.lua: a lead takes or keeps the lead's lease.
+-- lead.lua: acquires or renews the leader lease.
 --
 -- ARGV[3] who   ARGV[4] lease in ms
 --
--- Returns {epoch, holder}: the epoch grows with each new leader; 0 if another
--- holds the lease.
+-- Returns {epoch, holder}: the epoch grows with each new leader; 0 if another process holds the
+-- lease.
 local lease, epoch = P .. 'lead', P .. 'lead:epoch'
 local holder = call('GET', lease)
 if holder == ARGV[3] then
@@ -12,7 +12,7 @@ if holder == ARGV[3] then
 end
 if holder then return {0, holder} end
 local before = tonumber(call('GET', epoch) or 0)
--- Over a failover to a stale replica too, a new leader's epoch is a new one.
+-- The epoch grows even over a failover to a stale replica.
 local next_epoch = math.max(before + 1, math.floor(now / 1000))
 call('SET', epoch, int(next_epoch))
 call('SET', lease, ARGV[3], 'PX', ARGV[4])

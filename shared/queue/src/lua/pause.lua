@@ -1,4 +1,4 @@
--- pause.lua: nothing of a kind is to start.
+-- pause.lua: pauses a scope.
 --
 -- ARGV[3] 'all', 'type:TYPE' or 'route:ROUTE'   ARGV[4] who and why (JSON)
 --

@@ -7,9 +7,9 @@
 -- Returns 'ok', 'already' or 'lost'.
 local worker, id, fence = ARGV[3], ARGV[4], ARGV[5]
 local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
-  unpack(FINISH))
-local no = not_held(id, task[1], task[2], fence)
-if no then return no end
+  unpack(FINISH_FIELDS))
+local refused = claim_error(id, task[1], task[2], fence)
+if refused then return refused end
 call('LPUSH', TASKS .. 'quarantine', ARGV[7])
 finish(id, 'failed', {task[6], task[7], task[8]}, {'error', ARGV[6]})
 record(id, {task[3], fence, worker, task[4], task[5]}, 'quarantined')

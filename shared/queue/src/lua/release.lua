@@ -1,16 +1,17 @@
--- release.lua: a worker hands tasks back; it costs them nothing.
+-- release.lua: a worker returns tasks; it costs them nothing.
 --
 -- ARGV[3] worker   ARGV[4] why (JSON)   then id, fence, and so on
 --
--- Returns for each: 'ok', 'cancelled' (that was asked for), 'already', 'lost'.
--- They go where the next claim looks.
+-- Returns for each: 'ok', 'cancelled' (a cancellation was requested), 'already', 'lost'.
+--
+-- The tasks go where the next claim looks.
 local worker = ARGV[3]
 local results, ids, back, cancelled = {}, {}, {}, {}
 for i = 5, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
   local task = fields_of(id, 'status', 'fence', 'attempt', 'claimed_at', 'started_at',
-    'priority', 'route', 'cancel_requested', unpack(FINISH))
-  local result = not_held(id, task[1], task[2], fence)
+    'priority', 'route', 'cancel_requested', unpack(FINISH_FIELDS))
+  local result = claim_error(id, task[1], task[2], fence)
   if not result then
     local claim = {task[3], task[2], worker, task[4], task[5]}
     ids[#ids + 1] = id

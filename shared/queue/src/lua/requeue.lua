@@ -1,9 +1,8 @@
--- requeue.lua: takes an entry out of quarantine; to have it read once more, or
--- to be rid of it.
+-- requeue.lua: removes an entry from quarantine, and optionally pushes it again.
 --
--- ARGV[3] the entry of quarantine, whole   ARGV[4] what to push back, or ''
+-- ARGV[3] the entry of quarantine, whole   ARGV[4] the text to push, or ''
 --
--- Returns 1, or 0 if it is not there any more.
+-- Returns 1, or 0 if it is no longer there.
 local quarantine = TASKS .. 'quarantine'
 if not call('LPOS', quarantine, ARGV[3]) then return 0 end
 if ARGV[4] ~= '' then

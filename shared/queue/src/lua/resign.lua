@@ -1,4 +1,4 @@
--- resign.lua: the leader steps down, so that a standby need not wait.
+-- resign.lua: releases the leader lease, so that a standby need not wait.
 --
 -- ARGV[3] who
 --

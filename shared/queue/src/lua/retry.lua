@@ -1,18 +1,16 @@
--- retry.lua: a task that ended without success runs once more, with all its
--- tries; by hand.
+-- retry.lua: an operator retries a task that ended without success, with all its retries.
 --
--- ARGV[3] who   ARGV[4] 1 to bring back the children that were cancelled with it
+-- ARGV[3] who   ARGV[4] 1 to restore the children that were cancelled with it
 -- then ids
 --
--- Returns for each: its new status, 'final:success', 'live:STATUS',
--- 'duplicate:ID' (its dedup_key is another's by now), 'orphan:ID' (this parent
--- did not succeed and does not run) or 'unknown'.
+-- Returns for each: its new status, 'final:success', 'live:STATUS', 'duplicate:ID' (that task holds
+-- its dedup_key), 'orphan:ID' (this parent did not succeed and does not run) or 'unknown'.
 local results, again = {}, {}
 local revive = ARGV[4] == '1'
 
--- A task that has to be approved, and was not, is asked for once more, with as
--- much time as at first.
-local function ask_again(id)
+-- Requests the approval of a task again that was not approved, with the original time for an
+-- answer.
+local function request_again(id)
   local task = fields_of(id, 'approval_hash', 'approval_expires', 'enqueued_at', 'payload')
   if not task[1] then return false end
   if answer_to(id, task[1]) == 'yes' then return false end
@@ -20,7 +18,7 @@ local function ask_again(id)
   call('ZADD', TASKS .. 'waiting', expires, id)
   call('HSET', TASK .. id, 'status', 'awaiting_approval', 'approval_expires', expires,
     'enqueued_at', NOW)
-  ask_before_running(id, task[1], task[4], expires)
+  request_run_approval(id, task[1], task[4], expires)
   return true
 end
 
@@ -34,23 +32,23 @@ local function take_out_marked(id)
   end
 end
 
-local function start_over(id)
+local function restart(id)
   local task = fields_of(id, 'status', 'dedup_key', 'depends_on', 'route', 'children')
   local status = task[1]
   if not status then return 'unknown' end
   if status == 'success' then return 'final:success' end
   if status ~= 'failed' and status ~= 'cancelled' then return 'live:' .. status end
-  -- One that failed has run: its parents succeeded, and may be forgotten by now.
+  -- A failed task has run: its parents succeeded, and may be deleted by now.
   local parents = status == 'cancelled' and task[3]
-  local parent = hopeless(parents)
+  local parent = failed_parent(parents)
   if parent then return 'orphan:' .. parent end
   if task[2] then
     local other = call('GET', TASKS .. 'dedup:' .. task[2])
-    if other and other ~= id and live(other) then return 'duplicate:' .. other end
+    if other and other ~= id and is_live(other) then return 'duplicate:' .. other end
     call('SET', TASKS .. 'dedup:' .. task[2], id)
   end
   local key = TASK .. id
-  -- It may run among others again: what it did to its workers is forgiven.
+  -- It may run among others again: its crashes are reset.
   if task[4] and string.sub(task[4], 1, 1) == '!' then
     local plain = string.sub(task[4], 2)
     if call('HGET', key, 'type') == plain then plain = '' end
@@ -58,16 +56,16 @@ local function start_over(id)
   end
   take_out_marked(id)
   local now_is
-  if ask_again(id) then
+  if request_again(id) then
     now_is = 'awaiting_approval'
   elseif parents and not all_succeeded(parents) then
     call('ZADD', TASKS .. 'waiting', 9999999999999, id)
     call('HSET', key, 'status', 'waiting')
     now_is = 'waiting'
   else
-    local fields = call('HMGET', key, unpack(READY))
+    local fields = call('HMGET', key, unpack(RUNNABLE_FIELDS))
     fields[4] = false
-    now_is = ready(id, fields)
+    now_is = make_runnable(id, fields)
   end
   call('HSET', key, 'retry_count', 0, 'failures', 0, 'crashes', 0)
   call('HDEL', key, 'error', 'finished_at', 'cancel_requested', 'cancelled_by_parent', 'result',
@@ -85,7 +83,7 @@ local function start_children(id)
     local parent = table.remove(todo)
     for _, child in ipairs(call('SMEMBERS', TASK .. parent .. ':children')) do
       if fields_of(child, 'cancelled_by_parent')[1] == parent then
-        start_over(child)
+        restart(child)
         todo[#todo + 1] = child
       end
     end
@@ -93,12 +91,12 @@ local function start_children(id)
 end
 
 local function retry(at)
-  local result, children = start_over(ARGV[at])
+  local result, children = restart(ARGV[at])
   if revive and children then start_children(ARGV[at]) end
   results[at - 4] = result
 end
 for i = 5, #ARGV do retry(i) end
--- A parent may stand behind its child.
+-- A parent may come after its child.
 local before
 repeat
   before = #again

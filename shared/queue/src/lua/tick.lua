@@ -1,14 +1,15 @@
--- tick.lua: what time brings about. Every process calls it; at most one call a
--- second takes effect, more if the last one left work.
+-- tick.lua: handles everything that is due. Every process calls it; at most one call a second takes
+-- effect, more if the last one left work.
 --
--- ARGV[3] lease in ms   ARGV[4] crashes a task has   ARGV[5] finished tasks to
--- keep   ARGV[6] ms to keep them   ARGV[7] ms after which nothing is trimmed
--- that is younger   ARGV[8] 1 to look at once, whatever the last tick was
+-- ARGV[3] lease in ms   ARGV[4] crashes allowed per task   ARGV[5] finished tasks to keep
+-- ARGV[6] ms to keep them   ARGV[7] minimum age in ms for trimming
+-- ARGV[8] 1 to run at once, whatever the last tick was
 --
--- Returns {1 if it took effect, ms since the last that did, reaped, due,
--- expired, trimmed, mended, entries left in adopting, what is broken}.
--- Each part is for itself: a key that somebody broke stops what needs it, and
--- is named; the rest goes on.
+-- Returns {1 if it took effect, ms since the last effective tick, reaped, due, expired, trimmed,
+-- repaired, entries left in adopting, broken parts}.
+--
+-- Each part is independent: a broken key stops the parts that need it, and is named; the rest
+-- continues.
 local lease, crashes_allowed = tonumber(ARGV[3]), tonumber(ARGV[4])
 local mark = TASKS .. 'tick'
 local last, more_left = unpack(call('HMGET', mark, 'at', 'more'))
@@ -26,10 +27,10 @@ local function part(what, work)
   end
 end
 
--- Nobody looked for a while (Redis was away, or everyone), or the clock jumped:
--- whoever is alive gets the time to say so. A while is shorter than what is
--- always left of a lease that is renewed three times while it runs.
-local a_while = math.min(5000, lease * 2 / 3)
+-- No tick ran for a while (Redis or all processes were away), or the clock jumped: every living
+-- worker gets time to renew. The limit is shorter than the rest of a lease that is renewed three
+-- times.
+local longest_gap = math.min(5000, lease * 2 / 3)
 local function extend_all()
   local leases, ids = TASKS .. 'leases', {}
   local all = call('ZRANGE', leases, 0, -1)
@@ -43,8 +44,7 @@ local function extend_all()
   end
 end
 
--- The clock was set back: what was to wait for some seconds does not wait for
--- hours. A time that its producer named stays what it is.
+-- The clock was set back: short waits must not become hours. A time that the producer named stays.
 local function set_back(ms)
   local all = call('ZRANGE', TASKS .. 'scheduled', 0, -1, 'WITHSCORES')
   for i = 1, #all, 2 do
@@ -59,15 +59,15 @@ local CLAIM = {'status', 'fence', 'worker_id', 'attempt', 'claimed_at', 'started
 -- Takes a task from a worker that has not renewed its lease.
 local function reap(id)
   local task = fields_of(id, unpack(CLAIM))
-  if not task[1] then put_aside(id, 'its hash was gone when its lease ended') end
+  if not task[1] then quarantine_id(id, 'its hash was gone when its lease ended') end
   if task[1] ~= 'running' then return nil end
   local fence, worker, started = task[2], task[3], task[6] and task[6] ~= ''
   local crashes = num(task[7]) + (started and 1 or 0)
   local route = task[9] or ''
   local was_alone = string.sub(route, 1, 1) == '!'
-  local links = call('HMGET', TASK .. id, unpack(FINISH))
+  local links = call('HMGET', TASK .. id, unpack(FINISH_FIELDS))
   local claim = {task[4], fence, worker, task[5], task[6]}
-  -- The fence moves on: whatever this worker still says comes too late.
+  -- The fence grows: every later call of this worker is refused.
   local fields = {'fence', int(num(fence) + 1), 'crashes', crashes}
   local outcome
   if task[11] then
@@ -112,7 +112,7 @@ local function reap_expired()
   more = more or #expired == 500
 end
 part('leases', function()
-  if not last or since < 0 or since > a_while then extend_all() else reap_expired() end
+  if not last or since < 0 or since > longest_gap then extend_all() else reap_expired() end
 end)
 if since < 0 and last then part('scheduled', function() set_back(-since) end) end
 call('HSET', mark, 'at', NOW)
@@ -122,18 +122,18 @@ event('cancelled', cancelled)
 publish('failed', crashed)
 publish('completed', cancelled)
 
--- What is due.
+-- Tasks that are due.
 local due = {}
 part('scheduled', function()
   due = call('ZRANGEBYSCORE', TASKS .. 'scheduled', '-inf', now, 'LIMIT', 0, 1000)
   for _, id in ipairs(due) do
     part('scheduled ' .. id, function()
-      local task = fields_of(id, unpack(READY))
+      local task = fields_of(id, unpack(RUNNABLE_FIELDS))
       if task[1] == 'scheduled' then
         task[4] = false
-        ready(id, task)
+        make_runnable(id, task)
       elseif not task[1] then
-        put_aside(id, 'its hash was gone when it was due')
+        quarantine_id(id, 'its hash was gone when it was due')
       end
       call('ZREM', TASKS .. 'scheduled', id)
     end)
@@ -141,10 +141,10 @@ part('scheduled', function()
   more = more or #due == 1000
 end)
 
--- Approvals that nobody gave in time.
+-- Approvals without an answer in time.
 local expired = {}
 local function expire(id)
-  local task = fields_of(id, 'status', unpack(FINISH))
+  local task = fields_of(id, 'status', unpack(FINISH_FIELDS))
   if task[1] == 'awaiting_approval' then
     finish(id, 'cancelled', {task[2], task[3], task[4]}, {'error', 'nobody approved it in time'})
     redis.pcall('HSET', P .. 'approval:' .. id, 'state', 'expired', 'answered_at', NOW)
@@ -155,11 +155,11 @@ end
 part('waiting', function()
   local late = call('ZRANGEBYSCORE', TASKS .. 'waiting', '-inf', now, 'LIMIT', 0, 500)
   for _, id in ipairs(late) do part('waiting ' .. id, function() expire(id) end) end
-  -- Nothing is ever due of one whose hash was deleted, or that a script which
-  -- broke off has left here: some are looked at.
+  -- A waiting task whose hash was deleted, or that a broken-off script left here, never becomes
+  -- due: a sample is checked.
   for _, id in ipairs(call('ZRANDMEMBER', TASKS .. 'waiting', 10)) do
     local status = fields_of(id, 'status')[1]
-    if not status then put_aside(id, 'its hash was gone while it waited') end
+    if not status then quarantine_id(id, 'its hash was gone while it waited') end
     if status ~= 'waiting' and status ~= 'awaiting_approval' then
       call('ZREM', TASKS .. 'waiting', id)
     end
@@ -168,7 +168,7 @@ end)
 event('cancelled', expired, '', 'approval expired')
 publish('completed', expired)
 
--- Workers that are gone, counts and names of lists that are empty.
+-- Dead workers, counters, and names of empty lists.
 part('workers', function()
   call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - 4 * lease)
 end)
@@ -183,7 +183,7 @@ part('blocked', function()
   end
 end)
 
--- Tokens, for tasks that were pushed by hand and for tokens whose worker died.
+-- Adds tokens for tasks that were pushed by hand and for tokens whose worker died.
 local function set_tokens(route, lists)
   local key = TASKS .. 'wake' .. (route ~= '' and '@' .. route or '')
   local runnable = 0
@@ -212,14 +212,13 @@ part('routes', function()
   end
 end)
 
--- Finished tasks beyond what is kept: never what the lead has not seen, what
--- is young, or what somebody waits for.
+-- Trims finished tasks beyond the limits: never unacknowledged, young, or needed ones.
 local trimmed = 0
-local function may_forget(id)
+local function may_delete(id)
   return not call('ZSCORE', TASKS .. 'outbox', id) and not waiting_child(id)
 end
--- Goes on behind those that had to be kept last time, round and round: else
--- they would be all that is ever looked at.
+-- Continues after the tasks that had to be kept last time, in rotation: otherwise only they would
+-- be checked.
 local function trim(index)
   local surplus = call('ZCARD', index) - tonumber(ARGV[5])
   local kept = num(call('HGET', mark, index))
@@ -230,11 +229,11 @@ local function trim(index)
   local here = 0
   for i, id in ipairs(some) do
     local score = num(call('ZSCORE', index, id))
-    if live(id) then
-      -- Left here by a script that broke off, or by hand.
+    if is_live(id) then
+      -- Left here by a broken-off script, or by hand.
       call('ZREM', index, id)
-    elseif (kept + i <= surplus or score <= old) and may_forget(id) then
-      forget(id)
+    elseif (kept + i <= surplus or score <= old) and may_delete(id) then
+      delete_task(id)
       here = here + 1
     end
   end
@@ -245,12 +244,12 @@ end
 part('done', function() trim(TASKS .. 'done') end)
 part('dead', function() trim(TASKS .. 'dead') end)
 
--- A slow walk over all keys mends what fell out of its list: by a key that was
--- deleted by hand, or by a script that met a key of the wrong type.
-local mended = 0
-part('walk', function() mended = sweep(250, lease, part) end)
+-- A slow scan over all keys restores tasks that fell out of their list: because a key was deleted
+-- by hand, or a script met a key of the wrong type.
+local repaired = 0
+part('walk', function() repaired = repair_step(250, lease, part) end)
 
 call('HSET', mark, 'more', more and 1 or 0)
 local left = {}
 part('adopting', function() left = call('LRANGE', TASKS .. 'adopting', -16, -1) end)
-return {1, since, reaped, #due, #expired, trimmed, mended, left, broken}
+return {1, since, reaped, #due, #expired, trimmed, repaired, left, broken}

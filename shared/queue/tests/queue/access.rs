@@ -6,11 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use greenline_queue::{
-    Answer, Answered, Beat, Channel, Epoch, Leadership, NewPiece, Queue, QueueError, Settled,
-    Start, Status, TaskSigningKey,
+    ApprovalDecision, ApprovalOutcome, Epoch, HeartbeatReply, Leadership, NewLogPiece, Queue,
+    QueueChannel, QueueError, Settlement, StartReply, TaskSigningKey, TaskStatus,
 };
 use greenline_store::{Credentials, StoreConfig, StoreError};
-use greenline_testbed::{Hand, TestBed};
+use greenline_testbed::{ManualWorker, TestBed};
 
 use crate::tasks::{child, file, file_all, id, keyed, task, task_with};
 
@@ -72,34 +72,37 @@ async fn a_worker_may_do_all_that_a_worker_does(bed: TestBed) {
     file(&bed, keyed("key-1", "pr")).await;
     file(&bed, keyed("key-2", "pr")).await;
     let profile = bed.worker("w").await.profile().clone();
-    let mut heard = Box::pin(queue.listen(Channel::Completed).await.unwrap());
-    let mut hand = Hand::of(queue.clone(), queue.worker(profile.clone()));
-    let claims = hand.try_claim(1, 3).await.unwrap().tasks;
+    let mut messages = Box::pin(queue.listen(QueueChannel::Completed).await.unwrap());
+    let mut manual_worker = ManualWorker::of(queue.clone(), queue.worker(profile.clone()));
+    let claims = manual_worker.try_claim(1, 3).await.unwrap().tasks;
     assert_eq!(claims.len(), 4);
     let held: Vec<_> = claims.iter().map(|one| (one.id.clone(), one.fence.clone())).collect();
-    assert_eq!(queue.start(&held[1..]).await.unwrap(), [Start::Go; 3]);
-    assert_eq!(hand.beat(&claims.iter().collect::<Vec<_>>()).await, vec![Beat::Held; 4]);
-    let piece = NewPiece { attempt: 1, stream: "out", text: "hello".to_owned() };
+    assert_eq!(queue.start(&held[1..]).await.unwrap(), [StartReply::Go; 3]);
+    assert_eq!(
+        manual_worker.beat(&claims.iter().collect::<Vec<_>>()).await,
+        vec![HeartbeatReply::Held; 4]
+    );
+    let piece = NewLogPiece { attempt: 1, stream: "out", text: "hello".to_owned() };
     queue.write_log(&claims[0].id, &[piece]).await.unwrap();
     assert_eq!(queue.read_log(&claims[0].id, "0").await.unwrap().len(), 1);
-    assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
-    assert_eq!(futures_util::StreamExt::next(&mut heard).await.unwrap(), "done");
-    assert_eq!(hand.fail(&claims[1]).await, Settled::WillRetry);
-    assert_eq!(hand.release(&claims[2]).await, Settled::Accepted);
+    assert_eq!(manual_worker.complete(&claims[0]).await, Settlement::Accepted);
+    assert_eq!(futures_util::StreamExt::next(&mut messages).await.unwrap(), "done");
+    assert_eq!(manual_worker.fail(&claims[1]).await, Settlement::WillRetry);
+    assert_eq!(manual_worker.release(&claims[2]).await, Settlement::Accepted);
     // Time, the walk and waiting are everyone's.
     for _ in 0..10 {
         bed.clock.advance(Duration::from_secs(2));
         queue.tick_now().await.unwrap();
     }
-    assert_eq!(bed.status("dead").await, Status::Pending);
+    assert_eq!(bed.status("dead").await, TaskStatus::Pending);
     queue.worker(profile).waiter().wait().await.unwrap();
-    let claims = hand.claim(8).await;
+    let claims = manual_worker.claim(8).await;
     assert_eq!(claims.len(), 5);
     for claim in &claims {
-        assert_eq!(hand.complete(claim).await, Settled::Accepted);
+        assert_eq!(manual_worker.complete(claim).await, Settlement::Accepted);
     }
     assert_eq!(queue.stats().await.unwrap().pending, 1);
-    queue.leave(&hand.id()).await.unwrap();
+    queue.unregister(&manual_worker.id()).await.unwrap();
 }
 
 async fn a_worker_takes_in_a_task_that_needs_a_yes(bed: TestBed) {
@@ -113,34 +116,34 @@ async fn a_worker_takes_in_a_task_that_needs_a_yes(bed: TestBed) {
         bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", &json(text)]).await;
     }
     let profile = bed.worker("w").await.profile().clone();
-    let mut hand = Hand::of(worker.clone(), worker.worker(profile));
-    while hand.try_claim(2, 0).await.unwrap().more {}
-    assert_eq!(bed.status("a").await, Status::AwaitingApproval);
+    let mut manual_worker = ManualWorker::of(worker.clone(), worker.worker(profile));
+    while manual_worker.try_claim(2, 0).await.unwrap().more {}
+    assert_eq!(bed.status("a").await, TaskStatus::AwaitingApproval);
     // Written by the first who may: here by the lead's tick.
     assert!(bed.keys("agent:approval:*").await.is_empty());
     for _ in 0..3 {
         lead.tick_now().await.unwrap();
     }
     let hash = lead.approval("a").await.unwrap().unwrap().content_hash;
-    let yes = Answer { approval: "a", content_hash: &hash, who: "ada", why: "" };
-    assert_eq!(lead.approve(&yes).await.unwrap(), Answered::Done);
-    let claim = hand.claim_one().await;
-    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    let yes = ApprovalDecision { approval: "a", content_hash: &hash, who: "ada", why: "" };
+    assert_eq!(lead.approve(&yes).await.unwrap(), ApprovalOutcome::Done);
+    let claim = manual_worker.claim_one().await;
+    assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
     // The other's time runs out while only workers tick.
     bed.clock.advance(Duration::from_hours(8 * 24));
     assert_eq!(worker.tick_now().await.unwrap().expired, 1);
-    assert_eq!(bed.status("b").await, Status::Cancelled);
-    let late = Answer { approval: "b", ..yes };
-    assert_ne!(lead.approve(&late).await.unwrap(), Answered::Done);
+    assert_eq!(bed.status("b").await, TaskStatus::Cancelled);
+    let late = ApprovalDecision { approval: "b", ..yes };
+    assert_ne!(lead.approve(&late).await.unwrap(), ApprovalOutcome::Done);
 }
 
 async fn a_worker_may_neither_approve_nor_lead(bed: TestBed) {
     let queue = Users::of(&bed, &[]).await.queue(&bed, "worker").await;
     file(&bed, task_with("a", |spec| spec.requires_approval = true)).await;
     let hash = queue.approval("a").await.unwrap().unwrap().content_hash;
-    let yes = Answer { approval: "a", content_hash: &hash, who: "eve", why: "" };
+    let yes = ApprovalDecision { approval: "a", content_hash: &hash, who: "eve", why: "" };
     assert!(is_denied(queue.approve(&yes).await));
-    assert_eq!(bed.status("a").await, Status::AwaitingApproval, "nothing has moved");
+    assert_eq!(bed.status("a").await, TaskStatus::AwaitingApproval, "nothing has moved");
     assert!(is_denied(queue.lead("eve", Duration::from_secs(5)).await));
     let Leadership::Ours(epoch) = bed.queue.lead("one", Duration::from_secs(60)).await.unwrap()
     else {
@@ -148,7 +151,7 @@ async fn a_worker_may_neither_approve_nor_lead(bed: TestBed) {
     };
     assert!(is_denied(queue.begin_intent(epoch, "a", "{}").await));
     let (publish, term) = (id("publish-a"), Duration::from_secs(9));
-    let asked = queue.ask_approval(&publish, &id("a"), "h", "a patch", "eve", term).await;
+    let asked = queue.request_approval(&publish, &id("a"), "h", "a patch", "eve", term).await;
     assert!(is_denied(asked));
     assert_eq!(bed.queue.leader().await.unwrap(), Some(("one".to_owned(), epoch)));
     for command in [
@@ -259,7 +262,7 @@ async fn a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes(bed: Tes
     lead.enqueue(task_with("needsyes", |spec| spec.requires_approval = true)).await.unwrap();
     let mut profile = bed.worker("w").await.profile().clone();
     profile.labels = ["x".parse().unwrap()].into();
-    let mut honest = Hand::of(taken.clone(), taken.worker(profile));
+    let mut honest = ManualWorker::of(taken.clone(), taken.worker(profile));
     as_worker("HSET agent:tasks:routes run_command+x 1").await.unwrap();
     for list in
         ["pending", "pending:critical", "pending@run_command+x", "pending:high@run_command+x"]
@@ -269,7 +272,7 @@ async fn a_worker_that_was_taken_over_runs_nothing_that_waits_for_a_yes(bed: Tes
         for _ in 0..3 {
             assert!(honest.claim(4).await.is_empty(), "{list}");
         }
-        assert_eq!(bed.status("needsyes").await, Status::AwaitingApproval);
+        assert_eq!(bed.status("needsyes").await, TaskStatus::AwaitingApproval);
         let question = lead.approval("needsyes").await.unwrap().unwrap();
         assert_eq!(question.state, "open", "it waits as before");
     }

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use greenline_queue::{
-    Enqueued, Queue, QueueError, QueueOptions, Settled, Status, Task, TaskError, TaskKeys,
-    TaskSigningKey, Unsigned,
+    EnqueueOutcome, Queue, QueueError, QueueOptions, Settlement, Task, TaskError, TaskKeys,
+    TaskSigningKey, TaskStatus, Unsigned,
 };
 use greenline_store::StoreConfig;
-use greenline_testbed::{Hand, TestBed};
+use greenline_testbed::{ManualWorker, TestBed};
 
 use crate::tasks::{file, id, task, task_with};
 
@@ -40,14 +40,14 @@ const BAD: [(&str, &str); 15] = [
 ];
 
 async fn what_can_not_be_read_goes_to_quarantine_with_the_reason(bed: TestBed) {
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     for (entry, reason) in BAD {
         bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", entry]).await;
         file(&bed, task("good")).await;
-        let mut claims = hand.claim(2).await;
-        claims.extend(hand.claim(2).await);
+        let mut claims = manual_worker.claim(2).await;
+        claims.extend(manual_worker.claim(2).await);
         assert_eq!(claims.len(), 1, "{entry}");
-        assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+        assert_eq!(manual_worker.complete(&claims[0]).await, Settlement::Accepted);
         let aside = bed.queue.quarantined().await.unwrap();
         assert_eq!(aside.len(), 1, "{entry}: {aside:?}");
         assert_eq!(aside[0].entry, entry);
@@ -61,11 +61,11 @@ async fn what_can_not_be_read_goes_to_quarantine_with_the_reason(bed: TestBed) {
     let mut push = greenline_store::cmd("LPUSH");
     push.arg("agent:tasks:pending").arg(bytes);
     bed.queue.store().command::<u64>(&push).await.unwrap();
-    assert!(hand.claim(1).await.is_empty());
+    assert!(manual_worker.claim(1).await.is_empty());
     assert!(bed.queue.quarantined().await.unwrap()[0].reason.starts_with("not UTF-8"));
     // An id without a task.
     bed.redis::<u64>("LPUSH agent:tasks:pending nobody").await;
-    assert!(hand.claim(1).await.is_empty());
+    assert!(manual_worker.claim(1).await.is_empty());
     let aside = bed.queue.quarantined().await.unwrap();
     assert!(aside.iter().any(|one| one.entry == "nobody" && one.reason.contains("hash")));
 }
@@ -78,7 +78,7 @@ async fn a_task_that_is_too_large_is_refused_or_put_aside(bed: TestBed) {
         task_with(text, |spec| spec.prompt = Some(prompt))
     };
     assert_eq!(sized("fits", most).payload().len(), most);
-    assert_eq!(file(&bed, sized("fits", most)).await, Status::Pending);
+    assert_eq!(file(&bed, sized("fits", most)).await, TaskStatus::Pending);
     let too_large = sized("large", 300 * 1024);
     let error = bed.queue.enqueue(too_large.clone()).await.unwrap_err();
     let TaskError::TooLarge { bytes, most } = (match error {
@@ -89,8 +89,8 @@ async fn a_task_that_is_too_large_is_refused_or_put_aside(bed: TestBed) {
     };
     assert_eq!((bytes, most), (300 * 1024, 256 * 1024));
     bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", too_large.payload()]).await;
-    let mut hand = bed.hand("w").await;
-    assert_eq!(hand.claim(2).await.len(), 1);
+    let mut manual_worker = bed.manual_worker("w").await;
+    assert_eq!(manual_worker.claim(2).await.len(), 1);
     let aside = bed.queue.quarantined().await.unwrap();
     assert!(aside[0].reason.contains("at most 262144 are allowed"), "{}", aside[0].reason);
 }
@@ -100,20 +100,20 @@ async fn a_list_that_is_no_list_stops_only_its_own(bed: TestBed) {
     let urgent = || task_with("urgent", |spec| spec.priority = "high".parse().unwrap());
     let error = bed.queue.enqueue(urgent()).await.unwrap_err();
     assert!(error.to_string().contains("a key in Redis has the wrong type"), "{error}");
-    assert!(!error.is_passing());
+    assert!(!error.is_transient());
     file(&bed, task("a")).await;
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
-    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
+    assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
     bed.pass(Duration::from_secs(3)).await;
     bed.redis::<u64>("DEL agent:tasks:pending:high").await;
-    assert_eq!(file(&bed, urgent()).await, Status::Pending, "nothing was half filed");
+    assert_eq!(file(&bed, urgent()).await, TaskStatus::Pending, "nothing was half filed");
 }
 
 async fn quarantine_keeps_the_entry_whole(bed: TestBed) {
     let entry = "{\"task_id\": \"ä\u{1F600}\\u0000\",\n\t\"quotes\": \"\\\"\"";
     bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending:low", entry]).await;
-    bed.hand("w").await.claim(1).await;
+    bed.manual_worker("w").await.claim(1).await;
     let raw: Vec<String> = bed.redis("LRANGE agent:tasks:quarantine 0 -1").await;
     let record: serde_json::Value = serde_json::from_str(&raw[0]).unwrap();
     assert_eq!(record["entry"], entry);
@@ -123,7 +123,7 @@ async fn quarantine_keeps_the_entry_whole(bed: TestBed) {
 pub(crate) async fn an_entry_is_not_lost_though_quarantine_is_broken(bed: TestBed) {
     bed.redis::<String>("SET agent:tasks:quarantine nonsense").await;
     bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", "{broken"]).await;
-    assert!(bed.hand("w").await.claim(1).await.is_empty());
+    assert!(bed.manual_worker("w").await.claim(1).await.is_empty());
     assert!(bed.queue.tick_now().await.is_err(), "who ticks learns of it");
     bed.redis::<u64>("DEL agent:tasks:quarantine").await;
     bed.queue.tick_now().await.unwrap();
@@ -147,9 +147,9 @@ async fn queue_with(bed: &TestBed, task_keys: TaskKeys) -> Queue {
     Queue::open(store, options).await.unwrap()
 }
 
-async fn ids_of_claims(hand: &mut Hand) -> Vec<String> {
+async fn ids_of_claims(manual_worker: &mut ManualWorker) -> Vec<String> {
     let mut ids: Vec<String> =
-        hand.claim(8).await.iter().map(|claim| claim.id.to_string()).collect();
+        manual_worker.claim(8).await.iter().map(|claim| claim.id.to_string()).collect();
     ids.sort();
     ids
 }
@@ -173,12 +173,12 @@ async fn what_was_signed_and_changed_since_does_not_run() {
         let stranger = queue_with(&bed, TaskKeys::new(Some(stranger), vec![], unsigned)).await;
         stranger.enqueue(task("strangers")).await.unwrap();
 
-        let mut hand = bed
-            .hand_with("w", |it| {
+        let mut manual_worker = bed
+            .manual_worker_with("w", |it| {
                 it.types.insert("fix_test_failure".parse().unwrap());
             })
             .await;
-        assert_eq!(ids_of_claims(&mut hand).await, ["signed"]);
+        assert_eq!(ids_of_claims(&mut manual_worker).await, ["signed"]);
         for text in ["forged", "strangers", "moved"] {
             let record = bed.record(text).await;
             let why = record.error.unwrap();
@@ -202,9 +202,9 @@ async fn unsigned_tasks_run_unless_the_operator_says_otherwise() {
         // A producer without the key, and a person with redis-cli.
         bed.queue.enqueue(task("unsigned")).await.unwrap();
         bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", json]).await;
-        let mut hand = bed.hand("w").await;
-        let mut ids = ids_of_claims(&mut hand).await;
-        ids.extend(ids_of_claims(&mut hand).await);
+        let mut manual_worker = bed.manual_worker("w").await;
+        let mut ids = ids_of_claims(&mut manual_worker).await;
+        ids.extend(ids_of_claims(&mut manual_worker).await);
         ids.sort();
         assert_eq!(ids, run);
         let reasons: Vec<String> =
@@ -223,7 +223,7 @@ async fn a_payload_without_gate_or_signature_is_no_way_around_a_yes() {
     let forged = ["HSET", "agent:task:a", "status", "pending", "payload", &payload];
     bed.redis_words::<u64>(&forged).await;
     bed.redis::<u64>("RPUSH agent:tasks:pending a").await;
-    assert!(bed.hand("w").await.claim(1).await.is_empty());
+    assert!(bed.manual_worker("w").await.claim(1).await.is_empty());
     let why = bed.record("a").await.error.unwrap();
     assert_eq!(why, "it is not what a person was asked about: it was changed since");
 }
@@ -239,5 +239,5 @@ async fn a_producer_learns_what_is_wrong_with_its_task() {
         let error = Task::from_json(json).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
-    assert!(!Enqueued::Refused { why: "it is bad".to_owned() }.is_accepted());
+    assert!(!EnqueueOutcome::Refused { why: "it is bad".to_owned() }.is_accepted());
 }

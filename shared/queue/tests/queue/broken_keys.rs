@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use greenline_queue::{Answer, Enqueued, Failure, Settled, Task, content_hash};
-use greenline_testbed::{Hand, TestBed};
+use greenline_queue::{
+    ApprovalDecision, EnqueueOutcome, Settlement, Task, TaskFailure, content_hash,
+};
+use greenline_testbed::{ManualWorker, TestBed};
 
 use crate::oracle::Oracle;
 use crate::tasks::{child, file, file_all, id, keyed, task, task_with};
@@ -24,20 +26,21 @@ pub(crate) async fn a_broken_task_stops_nobody_else(bed: TestBed) {
     file(&bed, keyed("good-3", "pr")).await;
     file(&bed, child("waiting", &["good-1"])).await;
     file(&bed, child("good-4", &["good-1"])).await;
-    let mut hand = bed.hand("w").await;
-    let claims = hand.claim(2).await;
-    hand.fail(&{ bed.hand("w2").await.claim_one().await }).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claims = manual_worker.claim(2).await;
+    manual_worker.fail(&{ bed.manual_worker("w2").await.claim_one().await }).await;
     for text in ["runs", "pending", "blocked", "waiting"] {
         bed.redis::<String>(&format!("SET agent:task:{text} nonsense")).await;
     }
     // Its worker and everybody else's go on.
-    hand.beat(&[&claims[0], &claims[1]]).await;
-    let (broken, good) = tokio::join!(hand.complete(&claims[0]), hand.complete(&claims[1]));
-    assert_eq!((broken, good), (Settled::Lost, Settled::Accepted));
-    bed.let_leases_end().await;
+    manual_worker.beat(&[&claims[0], &claims[1]]).await;
+    let (broken, good) =
+        tokio::join!(manual_worker.complete(&claims[0]), manual_worker.complete(&claims[1]));
+    assert_eq!((broken, good), (Settlement::Lost, Settlement::Accepted));
+    bed.expire_leases().await;
     for _ in 0..4 {
-        for claim in hand.claim(8).await {
-            assert_eq!(hand.complete(&claim).await, Settled::Accepted, "{}", claim.id);
+        for claim in manual_worker.claim(8).await {
+            assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted, "{}", claim.id);
         }
     }
     for text in ["good-1", "good-2", "good-3", "good-4", "slot"] {
@@ -54,39 +57,39 @@ pub(crate) async fn a_broken_task_stops_nobody_else(bed: TestBed) {
         .collect();
     assert!(aside["runs"].contains("its lease ended"), "{aside:?}");
     let refused = bed.queue.enqueue(task("runs")).await.unwrap();
-    assert!(matches!(refused, Enqueued::Refused { why } if why.contains("delete that key")));
+    assert!(matches!(refused, EnqueueOutcome::Refused { why } if why.contains("delete that key")));
 }
 
 pub(crate) async fn a_broken_lock_stops_nobody_else(bed: TestBed) {
     file_all(&bed, &["a", "b"]).await;
     bed.redis::<u64>("RPUSH agent:task:a:lock operator").await;
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim(2).await.pop().unwrap();
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim(2).await.pop().unwrap();
     assert_eq!(claim.id.as_str(), "b");
     bed.redis::<u64>("DEL agent:task:b:lock").await;
     bed.redis::<u64>("RPUSH agent:task:b:lock operator").await;
-    hand.beat(&[&claim]).await;
-    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    manual_worker.beat(&[&claim]).await;
+    assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
     bed.redis::<u64>("DEL agent:task:a:lock").await;
     bed.pass(Duration::from_secs(6)).await;
-    assert_eq!(hand.claim_one().await.id.as_str(), "a");
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "a");
 }
 
 pub(crate) async fn a_hash_deleted_by_hand_is_put_aside(bed: TestBed) {
     file_all(&bed, &["running", "scheduled", "pending", "good"]).await;
     file(&bed, child("waiting", &["good"])).await;
-    let mut hand = bed.hand("w").await;
-    let claims = hand.claim(2).await;
-    hand.fail(&claims[1]).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claims = manual_worker.claim(2).await;
+    manual_worker.fail(&claims[1]).await;
     for text in ["running", "scheduled", "pending", "waiting"] {
         bed.redis::<u64>(&format!("DEL agent:task:{text}")).await;
     }
     // A hash that somebody made by hand has no type.
     bed.redis::<u64>("HSET agent:task:typed status pending").await;
     bed.redis::<u64>("RPUSH agent:tasks:pending typed").await;
-    assert_eq!(hand.complete(&claims[0]).await, Settled::Lost);
-    assert_eq!(hand.claim_one().await.id.as_str(), "good");
-    bed.let_leases_end().await;
+    assert_eq!(manual_worker.complete(&claims[0]).await, Settlement::Lost);
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "good");
+    bed.expire_leases().await;
     let mut aside: Vec<String> =
         bed.queue.quarantined().await.unwrap().into_iter().map(|one| one.entry).collect();
     aside.sort();
@@ -102,16 +105,16 @@ pub(crate) async fn a_neighbour_in_the_same_call_does_not_suffer(bed: TestBed) {
         queue.enqueue(task("c"))
     );
     assert!(good.unwrap().is_accepted() && other.unwrap().is_accepted());
-    let mut hand = bed.hand("w").await;
-    assert_eq!(hand.claim(8).await.len(), 2);
+    let mut manual_worker = bed.manual_worker("w").await;
+    assert_eq!(manual_worker.claim(8).await.len(), 2);
     // The broken one is told so, or was filed half; then the walk finds it.
-    if !bad.as_ref().is_ok_and(Enqueued::is_accepted) {
+    if !bad.as_ref().is_ok_and(EnqueueOutcome::is_accepted) {
         assert!(format!("{bad:?}").contains("wrong type"), "{bad:?}");
     }
     bed.redis::<u64>("DEL agent:tasks:slots:pr").await;
     assert!(queue.enqueue(keyed("b", "pr")).await.unwrap().is_accepted());
     bed.walk().await;
-    assert_eq!(hand.claim_one().await.id.as_str(), "b");
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "b");
 }
 
 /// Every key that a script may meet, and that somebody may have broken.
@@ -145,7 +148,7 @@ const KEYS: [&str; 24] = [
 /// Tasks wherever a task can be, and two hands that run some.
 struct Town {
     bed: TestBed,
-    hand: Hand,
+    manual_worker: ManualWorker,
     claims: Vec<greenline_queue::Claim>,
     accepted: usize,
 }
@@ -170,9 +173,10 @@ impl Town {
     async fn build() -> Self {
         let bed = TestBed::new().await;
         file_all(&bed, &["top", "fails", "back", "stays"]).await;
-        let mut hand =
-            bed.hand_with("w", |profile| profile.labels = ["gpu".parse().unwrap()].into()).await;
-        let claims = hand.claim(4).await;
+        let mut manual_worker = bed
+            .manual_worker_with("w", |profile| profile.labels = ["gpu".parse().unwrap()].into())
+            .await;
+        let claims = manual_worker.claim(4).await;
         file(&bed, child("below", &["top"])).await;
         for text in ["keyed-1", "keyed-2", "keyed-3"] {
             file(&bed, keyed(text, "pr")).await;
@@ -181,16 +185,16 @@ impl Town {
         file(&bed, task_with("high", |spec| spec.priority = "high".parse().unwrap())).await;
         file(&bed, task_with("only", |spec| spec.dedup_key = Some("k".parse().unwrap()))).await;
         file(&bed, asked("asked")).await;
-        Self { bed, hand, claims, accepted: 0 }
+        Self { bed, manual_worker, claims, accepted: 0 }
     }
 
     /// One of each transition. What Redis refuses is refused.
     async fn live(&mut self) {
         let queue = &self.bed.queue;
-        let worker = self.hand.id();
+        let worker = self.manual_worker.id();
         let done = queue.complete(&worker, &self.claims[0], "{}".to_owned()).await;
-        self.accepted += usize::from(done.is_ok_and(|settled| settled == Settled::Accepted));
-        let failure = Failure { error: "no".to_owned(), retryable: true, result: None };
+        self.accepted += usize::from(done.is_ok_and(|settled| settled == Settlement::Accepted));
+        let failure = TaskFailure { error: "no".to_owned(), retryable: true, result: None };
         let _refused = queue.fail(&worker, &self.claims[1], &failure).await;
         let _refused = queue.release(&worker, &[&self.claims[2]], "it stops").await;
         for task in newcomers() {
@@ -200,10 +204,10 @@ impl Town {
         let _refused = queue.cancel(&[id("p2"), id("keyed-2")], "enough").await;
         let _refused = queue.retry(&[id("p1")], "ada", true).await;
         let hash = content_hash(asked("asked").payload().as_bytes());
-        let yes = Answer { approval: "asked", content_hash: &hash, who: "ada", why: "" };
+        let yes = ApprovalDecision { approval: "asked", content_hash: &hash, who: "ada", why: "" };
         let _refused = queue.approve(&yes).await;
         for _ in 0..3 {
-            if let Ok(claimed) = self.hand.try_claim(3, 0).await {
+            if let Ok(claimed) = self.manual_worker.try_claim(3, 0).await {
                 self.claims.extend(claimed.tasks);
             }
             self.bed.clock.advance(Duration::from_secs(2));
@@ -217,9 +221,9 @@ impl Town {
     /// nothing is left to do.
     async fn end(&mut self) {
         let queue = &self.bed.queue;
-        let done = self.hand.complete(&self.claims[0]).await;
-        self.accepted += usize::from(done == Settled::Accepted);
-        assert!(done == Settled::Accepted || done == Settled::Already, "{done:?}");
+        let done = self.manual_worker.complete(&self.claims[0]).await;
+        self.accepted += usize::from(done == Settlement::Accepted);
+        assert!(done == Settlement::Accepted || done == Settlement::Already, "{done:?}");
         assert!(self.accepted <= 1, "`top` was settled twice");
         for task in newcomers() {
             assert!(queue.enqueue(task).await.unwrap().is_accepted());
@@ -229,12 +233,13 @@ impl Town {
             for text in ["asked", "new-asked"] {
                 let approval = queue.approval(text).await.unwrap().unwrap();
                 let hash = approval.content_hash;
-                let yes = Answer { approval: text, content_hash: &hash, who: "ada", why: "" };
+                let yes =
+                    ApprovalDecision { approval: text, content_hash: &hash, who: "ada", why: "" };
                 queue.approve(&yes).await.unwrap();
             }
-            self.hand.running = 0;
-            for claim in self.hand.claim(50).await {
-                self.hand.complete(&claim).await;
+            self.manual_worker.running = 0;
+            for claim in self.manual_worker.claim(50).await {
+                self.manual_worker.complete(&claim).await;
             }
             self.bed.pass(Duration::from_secs(4)).await;
         }
@@ -260,8 +265,8 @@ async fn whatever_key_is_broken_no_task_is_lost() {
         town.end().await;
         println!("{key} was broken, and is whole again");
         Oracle::of(&town.bed.queue, "").assert_all_over(true).await;
-        let told = Oracle::of(&town.bed.queue, "").statuses().await;
-        assert_eq!(told.len(), 22, "{key}: {told:?}");
+        let reported = Oracle::of(&town.bed.queue, "").statuses().await;
+        assert_eq!(reported.len(), 22, "{key}: {reported:?}");
         assert!(town.bed.queue.quarantined().await.unwrap().is_empty(), "{key}");
     }
 }

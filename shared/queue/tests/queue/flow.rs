@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::Utc;
-use greenline_queue::{Enqueued, Pausable, Priority, Route, Status, TaskType, Woken};
+use greenline_queue::{
+    EnqueueOutcome, PauseTarget, Priority, Route, TaskStatus, TaskType, WakeReason,
+};
 use greenline_testbed::TestBed;
 
 use crate::tasks::{file, file_all, task, task_with};
@@ -40,11 +42,11 @@ async fn file_of_each(bed: &TestBed, count: usize) {
 
 pub(crate) async fn priorities_are_served_eight_four_two_one(bed: TestBed) {
     file_of_each(&bed, 200).await;
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     // One at a time, then in batches.
     for n in std::iter::repeat_n(1, 75).chain([5; 15]).chain([15; 10]) {
-        for claim in hand.claim(n).await {
+        for claim in manual_worker.claim(n).await {
             let (priority, _) = claim.id.as_str().split_once('-').unwrap();
             *counts.entry(priority.to_owned()).or_default() += 1;
         }
@@ -56,10 +58,10 @@ pub(crate) async fn priorities_are_served_eight_four_two_one(bed: TestBed) {
 
 pub(crate) async fn what_is_less_urgent_fills_what_is_left(bed: TestBed) {
     file_of_each(&bed, 3).await;
-    let mut hand = bed.hand("w").await;
-    assert_eq!(hand.claim(100).await.len(), 12);
+    let mut manual_worker = bed.manual_worker("w").await;
+    assert_eq!(manual_worker.claim(100).await.len(), 12);
     file(&bed, urgent("low", Priority::Low)).await;
-    assert_eq!(hand.claim_one().await.id.as_str(), "low");
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "low");
 }
 
 pub(crate) async fn a_worker_takes_what_its_labels_fit(bed: TestBed) {
@@ -74,9 +76,9 @@ pub(crate) async fn a_worker_takes_what_its_labels_fit(bed: TestBed) {
     file(&bed, task("plain")).await;
     assert_eq!(bed.redis::<u64>("LLEN agent:tasks:pending@run_command+gpu+linux").await, 1);
 
-    let mut plain = bed.hand("w1").await;
+    let mut plain = bed.manual_worker("w1").await;
     let mut able = bed
-        .hand_with("w2", |profile| {
+        .manual_worker_with("w2", |profile| {
             profile.labels = ["gpu", "linux"].map(|label| label.parse().unwrap()).into();
         })
         .await;
@@ -96,11 +98,11 @@ pub(crate) async fn a_worker_takes_what_its_labels_fit(bed: TestBed) {
 
 pub(crate) async fn an_unknown_type_waits_for_one_who_knows_it(bed: TestBed) {
     file(&bed, task_with("a", |spec| spec.kind = "train_model".parse().unwrap())).await;
-    let mut plain = bed.hand("w1").await;
+    let mut plain = bed.manual_worker("w1").await;
     assert!(plain.claim(8).await.is_empty());
-    assert_eq!(bed.status("a").await, Status::Pending);
+    assert_eq!(bed.status("a").await, TaskStatus::Pending);
     let mut able = bed
-        .hand_with("w2", |profile| profile.types = ["train_model".parse().unwrap()].into())
+        .manual_worker_with("w2", |profile| profile.types = ["train_model".parse().unwrap()].into())
         .await;
     assert_eq!(able.claim_one().await.id.as_str(), "a");
 }
@@ -111,12 +113,12 @@ pub(crate) async fn a_built_in_type_that_a_worker_does_not_know_goes_to_others(b
     file(&bed, deploy("a")).await;
     file(&bed, task("b")).await;
     bed.redis_words::<u64>(&["LPUSH", "agent:tasks:pending", json]).await;
-    let mut plain = bed.hand("w1").await;
+    let mut plain = bed.manual_worker("w1").await;
     assert_eq!(plain.claim_one().await.id.as_str(), "b");
     assert!(plain.claim(8).await.is_empty());
     assert!(plain.claim(8).await.is_empty());
     let mut able = bed
-        .hand_with("w2", |profile| profile.types = ["deploy_step".parse().unwrap()].into())
+        .manual_worker_with("w2", |profile| profile.types = ["deploy_step".parse().unwrap()].into())
         .await;
     assert_eq!(able.claim(8).await.len(), 2);
 }
@@ -126,15 +128,16 @@ pub(crate) async fn a_paused_route_holds_its_tasks_only(bed: TestBed) {
     file(&bed, gpu("a")).await;
     file(&bed, gpu("b")).await;
     file(&bed, task("c")).await;
-    let mut hand =
-        bed.hand_with("w", |profile| profile.labels = ["gpu".parse().unwrap()].into()).await;
-    let route = Pausable::Route(Route::stored("run_command+gpu"));
+    let mut manual_worker = bed
+        .manual_worker_with("w", |profile| profile.labels = ["gpu".parse().unwrap()].into())
+        .await;
+    let route = PauseTarget::Route(Route::stored("run_command+gpu"));
     bed.queue.pause(&route, "ada", "hot").await.unwrap();
-    assert_eq!(hand.claim_one().await.id.as_str(), "c");
-    assert!(hand.claim(8).await.is_empty());
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "c");
+    assert!(manual_worker.claim(8).await.is_empty());
     bed.queue.resume(&route).await.unwrap();
-    assert_eq!(hand.claim_one().await.id.as_str(), "a");
-    assert_eq!(hand.claim_one().await.id.as_str(), "b");
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "a");
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "b");
 }
 
 pub(crate) async fn there_are_at_most_256_routes(bed: TestBed) {
@@ -142,17 +145,18 @@ pub(crate) async fn there_are_at_most_256_routes(bed: TestBed) {
         task_with(&format!("t{at}"), |spec| spec.kind = format!("kind-{at}").parse().unwrap())
     };
     let filed = bed.queue.enqueue_many((0..257).map(kind).collect()).await.unwrap();
-    assert!(filed[..256].iter().all(Enqueued::is_accepted));
-    let Enqueued::Refused { why } = &filed[256] else { panic!("{:?}", filed[256]) };
+    assert!(filed[..256].iter().all(EnqueueOutcome::is_accepted));
+    let EnqueueOutcome::Refused { why } = &filed[256] else { panic!("{:?}", filed[256]) };
     assert!(why.contains("use fewer labels"), "{why}");
     assert!(bed.queue.enqueue(task("plain")).await.unwrap().is_accepted());
     // A route that nobody uses is forgotten after an hour.
     let types: Vec<TaskType> = (0..256).map(|at| format!("kind-{at}").parse().unwrap()).collect();
-    let mut hand = bed.hand_with("w", |profile| profile.types = types.into_iter().collect()).await;
-    for claim in hand.claim(300).await {
-        hand.complete(&claim).await;
+    let mut manual_worker =
+        bed.manual_worker_with("w", |profile| profile.types = types.into_iter().collect()).await;
+    for claim in manual_worker.claim(300).await {
+        manual_worker.complete(&claim).await;
     }
-    bed.leap(Duration::from_mins(61)).await;
+    bed.advance_clock(Duration::from_mins(61)).await;
     let left: BTreeMap<String, String> = bed.redis("HGETALL agent:tasks:routes").await;
     assert_eq!(left.into_keys().collect::<Vec<_>>(), ["run_command"], "where `plain` waits");
     assert!(bed.queue.enqueue(kind(256)).await.unwrap().is_accepted());
@@ -161,31 +165,31 @@ pub(crate) async fn there_are_at_most_256_routes(bed: TestBed) {
 pub(crate) async fn a_task_does_not_run_before_its_time(bed: TestBed) {
     let at = Utc::now() + Duration::from_mins(30);
     let late = task_with("late", |spec| spec.not_before = Some(at));
-    assert_eq!(file(&bed, late).await, Status::Scheduled);
+    assert_eq!(file(&bed, late).await, TaskStatus::Scheduled);
     let past = task_with("past", |spec| spec.not_before = Some(at - Duration::from_hours(1)));
-    assert_eq!(file(&bed, past).await, Status::Pending);
-    let mut hand = bed.hand("w").await;
-    assert_eq!(hand.claim(8).await.len(), 1);
-    bed.leap(Duration::from_mins(29)).await;
-    assert!(hand.claim(8).await.is_empty());
-    bed.leap(Duration::from_mins(2)).await;
-    assert_eq!(hand.claim_one().await.id.as_str(), "late");
+    assert_eq!(file(&bed, past).await, TaskStatus::Pending);
+    let mut manual_worker = bed.manual_worker("w").await;
+    assert_eq!(manual_worker.claim(8).await.len(), 1);
+    bed.advance_clock(Duration::from_mins(29)).await;
+    assert!(manual_worker.claim(8).await.is_empty());
+    bed.advance_clock(Duration::from_mins(2)).await;
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "late");
 }
 
 /// Lets workers claim whatever they get for a while; when each task was claimed.
 async fn run_for(bed: &TestBed, minutes: u64, finish: bool) -> Vec<i64> {
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     let mut starts = Vec::new();
     for _ in 0..minutes * 12 {
-        for claim in hand.claim(50).await {
+        for claim in manual_worker.claim(50).await {
             starts.push(bed.record(claim.id.as_str()).await.claimed_at.unwrap());
             if finish {
-                hand.complete(&claim).await;
+                manual_worker.complete(&claim).await;
             } else {
-                hand.fail(&claim).await;
+                manual_worker.fail(&claim).await;
             }
         }
-        bed.leap(Duration::from_secs(5)).await;
+        bed.advance_clock(Duration::from_secs(5)).await;
     }
     starts
 }
@@ -205,8 +209,8 @@ pub(crate) async fn no_minute_sees_more_starts_than_the_limit(bed: TestBed) {
     assert_eq!(most_in_a_minute(&starts), 7);
     bed.queue.limit(&kind, None).await.unwrap();
     bed.queue.enqueue_many((60..90).map(|at| task(&format!("t{at}"))).collect()).await.unwrap();
-    let mut hand = bed.hand("w2").await;
-    assert_eq!(hand.claim(50).await.len(), 30);
+    let mut manual_worker = bed.manual_worker("w2").await;
+    assert_eq!(manual_worker.claim(50).await.len(), 30);
 }
 
 pub(crate) async fn a_retry_within_the_minute_counts(bed: TestBed) {
@@ -221,16 +225,16 @@ pub(crate) async fn a_retry_within_the_minute_counts(bed: TestBed) {
 pub(crate) async fn a_late_start_counts_when_it_starts(bed: TestBed) {
     bed.queue.limit(&TaskType::run_command(), Some(1)).await.unwrap();
     file_all(&bed, &["a", "b", "c"]).await;
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     // `b` has its place after a minute, `c` after two; but the workers are busy.
-    assert_eq!(hand.claim(8).await.len(), 1);
-    assert!(hand.claim(8).await.is_empty());
-    bed.leap(Duration::from_secs(119)).await;
-    assert_eq!(hand.claim(8).await.len(), 1);
-    bed.leap(Duration::from_secs(2)).await;
-    assert!(hand.claim(8).await.is_empty());
-    bed.leap(Duration::from_secs(59)).await;
-    assert_eq!(hand.claim(8).await.len(), 1);
+    assert_eq!(manual_worker.claim(8).await.len(), 1);
+    assert!(manual_worker.claim(8).await.is_empty());
+    bed.advance_clock(Duration::from_secs(119)).await;
+    assert_eq!(manual_worker.claim(8).await.len(), 1);
+    bed.advance_clock(Duration::from_secs(2)).await;
+    assert!(manual_worker.claim(8).await.is_empty());
+    bed.advance_clock(Duration::from_secs(59)).await;
+    assert_eq!(manual_worker.claim(8).await.len(), 1);
 }
 
 pub(crate) async fn one_token_wakes_one_worker(bed: TestBed) {
@@ -248,7 +252,7 @@ pub(crate) async fn one_token_wakes_one_worker(bed: TestBed) {
     })
     .await;
     file(&bed, task("a")).await;
-    assert_eq!(waiting.join_next().await.unwrap().unwrap().unwrap(), Woken::ForWork);
+    assert_eq!(waiting.join_next().await.unwrap().unwrap().unwrap(), WakeReason::Work);
     let blocked: String = bed.redis("INFO clients").await;
     assert!(blocked.contains("blocked_clients:4"), "{blocked}");
 }
@@ -272,26 +276,26 @@ pub(crate) async fn tasks_of_one_call_keep_what_is_their_own(bed: TestBed) {
     let tasks = vec![task("a"), traced, task("a"), urgent("b", Priority::Low), retried, long];
     let payloads: Vec<String> = tasks.iter().map(|task| task.payload().to_owned()).collect();
     let outcomes = bed.queue.enqueue_many(tasks).await.unwrap();
-    let pending = Status::Pending;
+    let pending = TaskStatus::Pending;
     for (at, outcome) in outcomes.iter().enumerate() {
         let again = at == 2;
         let wanted = if again {
-            Enqueued::Exists { status: pending }
+            EnqueueOutcome::Exists { status: pending }
         } else {
-            Enqueued::Filed { status: pending }
+            EnqueueOutcome::Created { status: pending }
         };
         assert_eq!(*outcome, wanted, "outcome {at}");
     }
-    let told = async |id: &str, field: &str| {
+    let reported = async |id: &str, field: &str| {
         bed.redis::<Option<String>>(&format!("HGET agent:task:{id} {field}")).await
     };
     for (id, payload) in ["a", "traced", "a", "b", "retried", "long"].iter().zip(payloads) {
-        assert_eq!(told(id, "payload").await, Some(payload), "{id}");
+        assert_eq!(reported(id, "payload").await, Some(payload), "{id}");
     }
-    assert_eq!(told("traced", "traceparent").await.as_deref(), Some("00-aa-bb-01"));
-    assert_eq!(told("a", "traceparent").await, None);
-    assert_eq!(told("b", "priority").await.as_deref(), Some("low"));
-    assert_eq!(told("retried", "retry_count").await.as_deref(), Some("1"));
-    assert_eq!(told("long", "timeout_minutes").await.as_deref(), Some("77"));
-    assert_eq!(told("a", "timeout_minutes").await, told("b", "timeout_minutes").await);
+    assert_eq!(reported("traced", "traceparent").await.as_deref(), Some("00-aa-bb-01"));
+    assert_eq!(reported("a", "traceparent").await, None);
+    assert_eq!(reported("b", "priority").await.as_deref(), Some("low"));
+    assert_eq!(reported("retried", "retry_count").await.as_deref(), Some("1"));
+    assert_eq!(reported("long", "timeout_minutes").await.as_deref(), Some("77"));
+    assert_eq!(reported("a", "timeout_minutes").await, reported("b", "timeout_minutes").await);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenline_queue::{Begun, Epoch, Leadership, QueueError};
+use greenline_queue::{Epoch, IntentState, Leadership, QueueError};
 use greenline_testbed::{TestBed, eventually};
 
 on_a_fresh_bed! {
@@ -58,18 +58,18 @@ pub(crate) async fn a_leader_that_steps_down_is_not_waited_for(bed: TestBed) {
 pub(crate) async fn an_intent_is_begun_once_and_found_by_the_next_leader(bed: TestBed) {
     let old = lead(&bed, "one").await.unwrap();
     let begin = |epoch| bed.queue.begin_intent(epoch, "comment-812", r#"{"pr":812}"#);
-    assert_eq!(begin(old).await.unwrap(), Begun::New);
-    assert_eq!(begin(old).await.unwrap(), Begun::Open { epoch: old });
+    assert_eq!(begin(old).await.unwrap(), IntentState::New);
+    assert_eq!(begin(old).await.unwrap(), IntentState::Open { epoch: old });
     // It dies between the intent and its end.
     end_lease(&bed).await;
     let new = lead(&bed, "other").await.unwrap();
     let open = bed.queue.open_intents().await.unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!((&*open[0].action, &*open[0].about), ("comment-812", r#"{"pr":812}"#));
-    assert_eq!(begin(new).await.unwrap(), Begun::Open { epoch: old });
+    assert_eq!(begin(new).await.unwrap(), IntentState::Open { epoch: old });
     bed.queue.end_intent(new, "comment-812", r#"{"id":1}"#).await.unwrap();
     bed.queue.end_intent(new, "comment-812", r#"{"id":1}"#).await.unwrap();
-    assert_eq!(begin(new).await.unwrap(), Begun::Done);
+    assert_eq!(begin(new).await.unwrap(), IntentState::Done);
     assert!(bed.queue.open_intents().await.unwrap().is_empty());
     assert!(bed.redis::<i64>("PTTL agent:lead:intent:comment-812").await > 0);
 }

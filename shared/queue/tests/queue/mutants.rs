@@ -14,7 +14,7 @@ use greenline_queue::Scripts;
 use greenline_testbed::TestBed;
 
 use crate::{
-    approvals, bad_input, broken_keys, ended, flow, keys, leader, leases, lost_calls, names,
+    approvals, bad_input, broken_keys, flow, keys, leader, leases, lost_calls, names, retention,
 };
 use crate::{operator, parents};
 
@@ -85,7 +85,7 @@ fn claims() -> Vec<Mutant> {
             "if call('HDEL', key, 'marked') == 1 then unmark(list) end" => "",
             operator::many_are_marked_and_counted_right),
         mutant!("an id without a hash is put aside", "claim",
-            "put_aside(id, 'there is no hash" => "tostring(id, 'there is no hash",
+            "quarantine_id(id, 'there is no hash" => "tostring(id, 'there is no hash",
             broken_keys::a_hash_deleted_by_hand_is_put_aside),
         mutant!("a release hands the task back", "release",
             "push(list_of(task[6], task[7]), task[7], {id}, true)" => "",
@@ -97,7 +97,7 @@ fn claims() -> Vec<Mutant> {
 fn times() -> Vec<Mutant> {
     vec![
         mutant!("nobody is reaped after a gap", "tick",
-            "since > a_while" => "since > 5000000000",
+            "since > longest_gap" => "since > 5000000000",
             leases::redis_away_longer_than_a_lease_costs_nothing),
         mutant!("a crash counts only if the task was started", "tick",
             "(started and 1 or 0)" => "1",
@@ -113,16 +113,16 @@ fn times() -> Vec<Mutant> {
             leases::who_was_reaped_is_not_told_already),
         mutant!("what nobody acknowledged is kept", "tick",
             "not call('ZSCORE', TASKS .. 'outbox', id) and" => "",
-            ended::what_nobody_acknowledged_is_kept),
+            retention::what_nobody_acknowledged_is_kept),
         mutant!("a parent that is waited for is kept", "tick",
             "and not waiting_child(id)" => "",
-            ended::a_parent_that_is_waited_for_is_kept),
+            retention::a_parent_that_is_waited_for_is_kept),
         mutant!("a task that lives is kept", "tick",
-            "    if live(id) then" => "    if false then",
-            ended::a_task_that_lives_is_never_forgotten),
+            "    if is_live(id) then" => "    if false then",
+            retention::a_task_that_lives_is_never_forgotten),
         mutant!("news that nobody saw is not acknowledged", "acknowledge",
             "(task[2] or '') == ARGV[i + 1]" => "true",
-            ended::news_that_nobody_has_seen_is_not_acknowledged),
+            retention::news_that_nobody_has_seen_is_not_acknowledged),
         mutant!("tokens are capped", "enqueue",
             "1024" => "999999",
             flow::tokens_are_capped),
@@ -138,11 +138,11 @@ fn times() -> Vec<Mutant> {
 /// The guards of keys, families, people and leads.
 fn rules() -> Vec<Mutant> {
     vec![
-        mutant!("one live task has a dedup_key", "enqueue",
-            "if other and live(other) then" => "if false then",
+        mutant!("one is_live task has a dedup_key", "enqueue",
+            "if other and is_live(other) then" => "if false then",
             keys::one_live_task_has_a_dedup_key),
         mutant!("a dedup_key is free when its task is gone", "enqueue",
-            "if other and live(other) then" => "if other then",
+            "if other and is_live(other) then" => "if other then",
             keys::a_dedup_key_is_free_when_its_task_is_gone),
         mutant!("one task of a concurrency_key runs", "enqueue",
             "if call('SCARD', slots) > 0 then" => "if false then",
@@ -163,29 +163,29 @@ fn rules() -> Vec<Mutant> {
         mutant!("an entry leaves adopting only when it stands elsewhere", "adopt",
             "local result\n" => "call('LREM', adopting, 1, ARGV[3])\nlocal result\n",
             bad_input::an_entry_is_not_lost_though_quarantine_is_broken),
-        mutant!("a yes is bound to what was shown", "answer",
-            "if asked[2] ~= ARGV[4] then return 'mismatch' end" => "",
+        mutant!("a yes is bound to what was shown", "resolve_approval",
+            "if approval[2] ~= ARGV[4] then return 'mismatch' end" => "",
             approvals::a_yes_counts_for_what_was_shown_only),
-        mutant!("a yes in time is needed", "answer",
-            "if tonumber(asked[3]) <= now then return 'expired' end" => "",
+        mutant!("a yes in time is needed", "resolve_approval",
+            "if tonumber(approval[3]) <= now then return 'expired' end" => "",
             approvals::nobody_answers_in_time),
-        mutant!("a question is asked anew for another task", "answer",
-            "or asked[2] ~= task[2] or" => "or",
+        mutant!("a question is approval anew for another task", "resolve_approval",
+            "or approval[2] ~= task[2] or" => "or",
             approvals::a_yes_from_an_earlier_life_does_not_count),
         mutant!("a retry does not pass the gate", "retry",
-            "if ask_again(id) then" => "if false then",
+            "if request_again(id) then" => "if false then",
             approvals::a_retry_does_not_pass_the_gate),
         mutant!("a retry by hand after the term asks again", "retry",
-            "return num(asked[4]) > now and 'yes' or 'open'" => "return 'yes'",
+            "return num(approval[4]) > now and 'yes' or 'open'" => "return 'yes'",
             approvals::a_retry_within_the_term_needs_no_second_yes),
         mutant!("what needs a yes and has none waits for it", "claim",
             "if task[6] and answer_to(id, task[6]) == 'open' then" => "if false then",
             approvals::what_is_pushed_without_a_yes_goes_back_to_wait_for_one),
         mutant!("a yes expires", "claim",
-            "return num(asked[4]) > now and 'yes' or 'open'" => "return 'yes'",
+            "return num(approval[4]) > now and 'yes' or 'open'" => "return 'yes'",
             approvals::a_yes_counts_until_it_expires),
-        mutant!("a no is not asked again because its task was pushed", "claim",
-            "if state ~= 'approved' or asked[3] ~= hash then return 'no' end"
+        mutant!("a no is not approval again because its task was pushed", "claim",
+            "if state ~= 'approved' or approval[3] ~= hash then return 'no' end"
                 => "if state ~= 'approved' then return 'open' end",
             approvals::no_is_not_gone_around),
         mutant!("a paused type is parked from every list", "claim",
@@ -204,7 +204,7 @@ fn rules() -> Vec<Mutant> {
         mutant!("nothing starts while all is paused", "claim",
             "if paused['all'] then" => "if false then",
             operator::nothing_starts_while_all_is_paused),
-        mutant!("a running task is asked to stop, not ended", "cancel",
+        mutant!("a running task is approval to stop, not ended", "cancel",
             "elseif status == 'running' then" => "elseif status == 'ran' then",
             operator::a_running_task_learns_that_it_is_cancelled),
         mutant!("one leads", "lead",
@@ -220,7 +220,7 @@ fn rules() -> Vec<Mutant> {
 }
 
 /// Tells the mutant's story; what went wrong in it, or `None` if nobody noticed.
-fn tell(mutant: &Mutant) -> Option<String> {
+fn run_mutant(mutant: &Mutant) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let text = Mutex::new(String::new());
     let scripts = Scripts::edited(|name, whole| {
@@ -236,16 +236,20 @@ fn tell(mutant: &Mutant) -> Option<String> {
     let text = text.into_inner().unwrap();
     assert!(!text.is_empty(), "there is no script {}", mutant.script);
     let _hash: String = runtime.block_on(bed.redis_words(&["SCRIPT", "LOAD", &text]));
-    let told = catch_unwind(AssertUnwindSafe(|| {
+    let reported = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let patience = Duration::from_secs(40);
-            let ended = tokio::time::timeout(patience, (mutant.story)(bed)).await;
+            let deadline = Duration::from_secs(40);
+            let ended = tokio::time::timeout(deadline, (mutant.story)(bed)).await;
             ended.expect("the story comes to its end");
         });
     }));
-    let panic = told.err()?;
-    let said = panic.downcast_ref::<String>().cloned();
-    Some(said.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+    let panic = reported.err()?;
+    let printed = panic.downcast_ref::<String>().cloned();
+    Some(
+        printed
+            .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+            .unwrap_or_default(),
+    )
 }
 
 #[test]
@@ -258,10 +262,10 @@ fn every_broken_guard_is_noticed() {
             scope.spawn(|| {
                 loop {
                     let Some(mutant) = next.lock().unwrap().next() else { return };
-                    match tell(mutant) {
+                    match run_mutant(mutant) {
                         // A script that breaks is noticed, but proves nothing.
-                        Some(said) if said.contains("user_script") => {
-                            survivors.lock().unwrap().push(format!("{}: {said}", mutant.guard));
+                        Some(printed) if printed.contains("user_script") => {
+                            survivors.lock().unwrap().push(format!("{}: {printed}", mutant.guard));
                         }
                         Some(_) => {}
                         None => survivors.lock().unwrap().push(mutant.guard.to_owned()),

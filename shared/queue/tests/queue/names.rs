@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::StreamExt;
-use greenline_queue::{Channel, Priority, Settled, Status};
+use greenline_queue::{Priority, QueueChannel, Settlement, TaskStatus};
 use greenline_store::{StoreConfig, cmd};
-use greenline_testbed::{Hand, TestBed};
+use greenline_testbed::{ManualWorker, TestBed};
 use serde_json::Value;
 
 use crate::tasks::{child, file, file_all, id, keyed, task, task_with};
@@ -26,7 +26,7 @@ on_a_fresh_bed! {
 async fn pending_tasks_stand_in_the_list_of_their_priority(bed: TestBed) {
     for (at, priority) in Priority::ALL.into_iter().enumerate() {
         let filed = task_with(&format!("t{at}"), |spec| spec.priority = priority);
-        assert_eq!(file(&bed, filed).await, Status::Pending);
+        assert_eq!(file(&bed, filed).await, TaskStatus::Pending);
     }
     for (list, of) in [(":critical", "t0"), (":high", "t1"), ("", "t2"), (":low", "t3")] {
         let ids: Vec<String> = bed.redis(&format!("LRANGE agent:tasks:pending{list} 0 -1")).await;
@@ -53,8 +53,8 @@ async fn a_tasks_hash_is_flat_and_tells_its_whole_state(bed: TestBed) {
         assert_eq!(fields[name], value, "{name}");
     }
 
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
     let fields = hash(&bed).await;
     assert_eq!(fields["status"], "running");
     assert_eq!(fields["worker_id"], "w");
@@ -62,7 +62,7 @@ async fn a_tasks_hash_is_flat_and_tells_its_whole_state(bed: TestBed) {
     assert_eq!(fields["fence"], claim.fence.as_str());
     assert!(fields["fence"].bytes().all(|byte| byte.is_ascii_digit()), "{}", fields["fence"]);
 
-    hand.complete(&claim).await;
+    manual_worker.complete(&claim).await;
     let fields = hash(&bed).await;
     assert_eq!((&*fields["status"], &*fields["result"]), ("success", r#"{"ok":true}"#));
     assert!(bed.redis::<Option<f64>>("ZSCORE agent:tasks:done a").await.is_some());
@@ -76,8 +76,8 @@ async fn hash_of(bed: &TestBed, id: &str) -> BTreeMap<String, String> {
 
 async fn a_claim_is_a_lease_and_a_lock_with_the_workers_id(bed: TestBed) {
     file(&bed, task("a")).await;
-    let mut hand = bed.hand("worker-7").await;
-    let claim = hand.claim_one().await;
+    let mut manual_worker = bed.manual_worker("worker-7").await;
+    let claim = manual_worker.claim_one().await;
     assert_eq!(bed.redis::<String>("GET agent:task:a:lock").await, "worker-7");
     let left: i64 = bed.redis("PTTL agent:task:a:lock").await;
     assert!((1..=15_000).contains(&left), "{left}");
@@ -85,20 +85,20 @@ async fn a_claim_is_a_lease_and_a_lock_with_the_workers_id(bed: TestBed) {
     let claimed_at = bed.record("a").await.claimed_at.unwrap();
     assert_eq!(leases["a"] as i64, claimed_at + 15_000);
 
-    hand.complete(&claim).await;
+    manual_worker.complete(&claim).await;
     assert!(bed.keys("agent:task:a:lock").await.is_empty());
     assert_eq!(bed.redis::<u64>("ZCARD agent:tasks:leases").await, 0);
 }
 
 async fn each_attempt_leaves_a_record(bed: TestBed) {
     file(&bed, task("a")).await;
-    let mut hand = bed.hand("w").await;
-    let first = hand.claim_one().await;
-    hand.fail(&first).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let first = manual_worker.claim_one().await;
+    manual_worker.fail(&first).await;
     assert!(bed.redis::<Option<f64>>("ZSCORE agent:tasks:scheduled a").await.is_some());
     bed.pass(std::time::Duration::from_secs(11)).await;
-    let second = hand.claim_one().await;
-    hand.give_up(&second).await;
+    let second = manual_worker.claim_one().await;
+    manual_worker.give_up(&second).await;
     assert!(bed.redis::<Option<f64>>("ZSCORE agent:tasks:dead a").await.is_some());
 
     let attempts: Vec<String> = bed.redis("LRANGE agent:task:a:attempts 0 -1").await;
@@ -114,19 +114,19 @@ async fn each_attempt_leaves_a_record(bed: TestBed) {
 }
 
 async fn channels_carry_the_bare_id(bed: TestBed) {
-    let mut new = Box::pin(bed.queue.listen(Channel::New).await.unwrap());
-    let mut completed = Box::pin(bed.queue.listen(Channel::Completed).await.unwrap());
-    let mut failed = Box::pin(bed.queue.listen(Channel::Failed).await.unwrap());
+    let mut new = Box::pin(bed.queue.listen(QueueChannel::New).await.unwrap());
+    let mut completed = Box::pin(bed.queue.listen(QueueChannel::Completed).await.unwrap());
+    let mut failed = Box::pin(bed.queue.listen(QueueChannel::Failed).await.unwrap());
     // The same, as anyone hears it.
     let name = "agent:tasks:completed".to_owned();
     let mut raw = bed.queue.store().subscribe(&[name]).await.unwrap().into_on_message();
 
     file_all(&bed, &["a", "b", "c"]).await;
-    let mut hand = bed.hand("w").await;
-    let claims = hand.claim(3).await;
-    hand.complete(&claims[0]).await;
-    hand.fail(&claims[1]).await;
-    hand.give_up(&claims[2]).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claims = manual_worker.claim(3).await;
+    manual_worker.complete(&claims[0]).await;
+    manual_worker.fail(&claims[1]).await;
+    manual_worker.give_up(&claims[2]).await;
     for text in ["a", "b", "c"] {
         assert_eq!(new.next().await.unwrap(), text);
     }
@@ -139,21 +139,21 @@ async fn channels_carry_the_bare_id(bed: TestBed) {
 
 async fn a_namespace_goes_before_every_key_and_channel(bed: TestBed) {
     let (one, other) = (bed.queue_in("one").await, bed.queue_in("other").await);
-    let mut heard = Box::pin(other.listen(Channel::Completed).await.unwrap());
+    let mut messages = Box::pin(other.listen(QueueChannel::Completed).await.unwrap());
     for queue in [&one, &other] {
         queue.enqueue(keyed("a", "pr")).await.unwrap();
         let profile = bed.worker("w").await.profile().clone();
-        let mut hand = Hand::of(queue.clone(), queue.worker(profile));
-        let claim = hand.claim_one().await;
-        assert!(hand.claim(1).await.is_empty());
-        assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+        let mut manual_worker = ManualWorker::of(queue.clone(), queue.worker(profile));
+        let claim = manual_worker.claim_one().await;
+        assert!(manual_worker.claim(1).await.is_empty());
+        assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
         queue.tick_now().await.unwrap();
     }
     // Were channels shared, the first `a` would have been heard twice.
-    assert_eq!(heard.next().await.unwrap(), "a");
+    assert_eq!(messages.next().await.unwrap(), "a");
     other.enqueue(task("b")).await.unwrap();
     other.cancel(&[id("b")], "enough").await.unwrap();
-    assert_eq!(heard.next().await.unwrap(), "b");
+    assert_eq!(messages.next().await.unwrap(), "b");
 
     let foreign: Vec<String> = bed
         .keys("*")
@@ -168,7 +168,7 @@ async fn a_namespace_goes_before_every_key_and_channel(bed: TestBed) {
 }
 
 async fn json_pushed_by_hand_is_run_byte_for_byte(bed: TestBed) {
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     for (at, list) in ["", ":high", ":low", ":critical"].iter().enumerate() {
         let json = format!(
             "{{ \"task_id\":\"t{at}\", \"type\":\"run_command\",\"validation\":[\"true\"],\n\"inputs\":[],\"n\":12345678901234567890 }}"
@@ -176,12 +176,12 @@ async fn json_pushed_by_hand_is_run_byte_for_byte(bed: TestBed) {
         let list = format!("agent:tasks:pending{list}");
         bed.redis_words::<u64>(&["LPUSH", &list, &json]).await;
         // Read once, then filed like any task.
-        let mut claims = hand.claim(1).await;
+        let mut claims = manual_worker.claim(1).await;
         if claims.is_empty() {
-            claims = hand.claim(1).await;
+            claims = manual_worker.claim(1).await;
         }
         assert_eq!(claims[0].task().unwrap().payload(), json);
-        assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+        assert_eq!(manual_worker.complete(&claims[0]).await, Settlement::Accepted);
     }
     assert!(bed.keys("agent:tasks:adopting").await.is_empty());
     assert!(bed.queue.quarantined().await.unwrap().is_empty());
@@ -191,12 +191,12 @@ pub(crate) async fn an_id_that_is_pushed_by_hand_twice_is_given_once(bed: TestBe
     // The first is taken alone, as its priority's share; the rest in one look.
     file_all(&bed, &["first", "a"]).await;
     bed.redis::<u64>("LPUSH agent:tasks:pending a a").await;
-    let (mut one, mut other) = (bed.hand("w1").await, bed.hand("w2").await);
+    let (mut one, mut other) = (bed.manual_worker("w1").await, bed.manual_worker("w2").await);
     let mut claims = one.claim(8).await;
     assert_eq!(claims.len(), 2);
     claims.remove(0);
     assert!(other.claim(8).await.is_empty());
-    assert_eq!(one.complete(&claims[0]).await, Settled::Accepted);
+    assert_eq!(one.complete(&claims[0]).await, Settlement::Accepted);
 
     // The same JSON twice is one task.
     let json = r#"{"task_id":"b","type":"run_command","validation":["true"]}"#;
@@ -204,7 +204,7 @@ pub(crate) async fn an_id_that_is_pushed_by_hand_twice_is_given_once(bed: TestBe
     one.claim(8).await;
     let claims = one.claim(8).await;
     assert_eq!(claims.len(), 1);
-    assert_eq!(one.complete(&claims[0]).await, Settled::Accepted);
+    assert_eq!(one.complete(&claims[0]).await, Settlement::Accepted);
     assert!(bed.keys("agent:tasks:adopting").await.is_empty());
     // Another task of its id is not dropped unseen.
     let json = r#"{"task_id":"b","type":"run_command","validation":["false"]}"#;
@@ -217,10 +217,10 @@ pub(crate) async fn an_id_that_is_pushed_by_hand_twice_is_given_once(bed: TestBe
 
 async fn who_waits_stands_where_the_design_says(bed: TestBed) {
     file(&bed, keyed("first", "acme/app#812")).await;
-    assert_eq!(file(&bed, keyed("second", "acme/app#812")).await, Status::Blocked);
-    assert_eq!(file(&bed, child("later", &["first"])).await, Status::Waiting);
+    assert_eq!(file(&bed, keyed("second", "acme/app#812")).await, TaskStatus::Blocked);
+    assert_eq!(file(&bed, child("later", &["first"])).await, TaskStatus::Waiting);
     let asked = task_with("asked", |spec| spec.requires_approval = true);
-    assert_eq!(file(&bed, asked).await, Status::AwaitingApproval);
+    assert_eq!(file(&bed, asked).await, TaskStatus::AwaitingApproval);
     let deduped = task_with("only", |spec| spec.dedup_key = Some("k".parse().unwrap()));
     file(&bed, deduped).await;
 
@@ -238,9 +238,9 @@ async fn who_waits_stands_where_the_design_says(bed: TestBed) {
     assert_eq!(bed.redis::<String>("GET agent:schema").await, "1");
     // Runnable only: what waits is in no pending list.
     assert_eq!(bed.redis::<u64>("LLEN agent:tasks:pending").await, 2);
-    let told: String =
+    let reported: String =
         bed.queue.store().command(cmd("TYPE").arg("agent:tasks:events")).await.unwrap();
-    assert_eq!(told, "stream");
+    assert_eq!(reported, "stream");
 }
 
 pub(crate) async fn a_namespace_goes_before_what_calls_a_worker_to_come_alone(bed: TestBed) {
@@ -255,9 +255,9 @@ pub(crate) async fn a_namespace_goes_before_what_calls_a_worker_to_come_alone(be
     }
     let profile = bed.worker("w").await.profile().clone();
     let before = bed.keys("agent:*").await;
-    let mut hand = Hand::of(queue.clone(), queue.worker(profile));
-    hand.running = 1;
-    assert!(hand.try_claim(1, 0).await.unwrap().come_alone);
+    let mut manual_worker = ManualWorker::of(queue.clone(), queue.worker(profile));
+    manual_worker.running = 1;
+    assert!(manual_worker.try_claim(1, 0).await.unwrap().come_alone);
     assert_eq!(bed.redis::<String>("GET acme:agent:tasks:alone").await, "w");
     assert_eq!(bed.keys("agent:*").await, before);
 }

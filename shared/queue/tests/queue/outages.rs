@@ -3,9 +3,11 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use greenline_queue::{Beat, Queue, QueueError, QueueOptions, Settled, Status, TaskId};
+use greenline_queue::{
+    HeartbeatReply, Queue, QueueError, QueueOptions, Settlement, TaskId, TaskStatus,
+};
 use greenline_store::{Store, StoreConfig, StoreError, server_program};
-use greenline_testbed::{Ground, TestBed, eventually};
+use greenline_testbed::{BedOptions, TestBed, eventually};
 
 use crate::oracle::Oracle;
 use crate::tasks::{file, file_all, id, task, task_with};
@@ -15,61 +17,69 @@ on_a_fresh_bed! {
 }
 
 pub(crate) async fn a_clock_set_forth_and_back_costs_nothing(bed: TestBed) {
-    for leap in [Duration::from_hours(5), Duration::from_hours(9)] {
+    for advance_clock in [Duration::from_hours(5), Duration::from_hours(9)] {
         for back in [false, true] {
-            let names = ["live", "dead", "retried"].map(|name| format!("{name}-{back}-{leap:?}"));
+            let names =
+                ["live", "dead", "retried"].map(|name| format!("{name}-{back}-{advance_clock:?}"));
             for name in &names {
                 file(&bed, task(name)).await;
             }
-            let mut hand = bed.hand("w").await;
-            let claims = hand.claim(3).await;
+            let mut manual_worker = bed.manual_worker("w").await;
+            let claims = manual_worker.claim(3).await;
             bed.queue.tick_now().await.unwrap();
-            hand.fail(&claims[2]).await;
+            manual_worker.fail(&claims[2]).await;
             if back {
-                bed.clock.set_back(leap);
+                bed.clock.set_back(advance_clock);
             } else {
-                bed.clock.advance(leap);
+                bed.clock.advance(advance_clock);
             }
             assert_eq!(bed.queue.tick_now().await.unwrap().reaped, 0);
             for _ in 0..5 {
-                assert_eq!(hand.beat(&[&claims[0]]).await, [Beat::Held]);
+                assert_eq!(manual_worker.beat(&[&claims[0]]).await, [HeartbeatReply::Held]);
                 bed.pass(Duration::from_secs(4)).await;
             }
-            let mut again: Vec<String> =
-                hand.claim(8).await.into_iter().map(|claim| claim.id.to_string()).collect();
+            let mut again: Vec<String> = manual_worker
+                .claim(8)
+                .await
+                .into_iter()
+                .map(|claim| claim.id.to_string())
+                .collect();
             again.sort();
             assert_eq!(again, [names[1].clone(), names[2].clone()], "neither waits for hours");
-            assert_eq!(hand.complete(&claims[0]).await, Settled::Accepted);
+            assert_eq!(manual_worker.complete(&claims[0]).await, Settlement::Accepted);
             assert_eq!(bed.record(&names[0]).await.crashes, 0);
             bed.queue.cancel(&[id(&names[1]), id(&names[2])], "enough").await.unwrap();
-            bed.let_leases_end().await;
+            bed.expire_leases().await;
         }
     }
 }
 
 #[tokio::test]
 async fn redis_killed_under_load_comes_back_with_all_that_it_acknowledged() {
-    let mut bed = TestBed::on(Ground { append_only: true, ..Ground::default() }).await;
+    let mut bed = TestBed::on(BedOptions { append_only: true, ..BedOptions::default() }).await;
     bed.queue.enqueue_many((0..50).map(|at| task(&format!("t{at}"))).collect()).await.unwrap();
-    let mut hand = bed.hand("w").await;
-    let claims = hand.claim(20).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claims = manual_worker.claim(20).await;
     bed.queue.tick_now().await.unwrap();
     for claim in &claims[..5] {
-        hand.complete(claim).await;
+        manual_worker.complete(claim).await;
     }
     bed.redis.kill();
-    assert!(hand.try_claim(1, 0).await.unwrap_err().is_passing());
+    assert!(manual_worker.try_claim(1, 0).await.unwrap_err().is_transient());
     // It is away for longer than a lease.
     bed.clock.advance(Duration::from_mins(5));
     bed.redis.restart().unwrap();
     assert_eq!(bed.queue.tick_now().await.unwrap().reaped, 0);
     let held: Vec<_> = claims[5..].iter().collect();
-    assert_eq!(hand.beat(&held).await, vec![Beat::Held; 15]);
+    assert_eq!(manual_worker.beat(&held).await, vec![HeartbeatReply::Held; 15]);
     for claim in held {
-        assert_eq!(hand.complete(claim).await, Settled::Accepted);
+        assert_eq!(manual_worker.complete(claim).await, Settlement::Accepted);
     }
-    for claim in hand.claim(50).await {
-        assert_eq!((claim.crashes, hand.complete(&claim).await), (0, Settled::Accepted));
+    for claim in manual_worker.claim(50).await {
+        assert_eq!(
+            (claim.crashes, manual_worker.complete(&claim).await),
+            (0, Settlement::Accepted)
+        );
     }
     Oracle::of(&bed.queue, "").assert_all_over(false).await;
     assert_eq!(bed.queue.stats().await.unwrap().done, 50);
@@ -78,7 +88,7 @@ async fn redis_killed_under_load_comes_back_with_all_that_it_acknowledged() {
 #[tokio::test]
 async fn a_full_redis_takes_the_completions_that_empty_it() {
     let options = QueueOptions { keep_count: 0, ..QueueOptions::default() };
-    let bed = TestBed::on(Ground { options, ..Ground::default() }).await;
+    let bed = TestBed::on(BedOptions { options, ..BedOptions::default() }).await;
     let used = bed.queue.store().facts().await.unwrap().used_memory;
     bed.redis::<String>(&format!("CONFIG SET maxmemory {}", used + 3_000_000)).await;
     let large =
@@ -91,17 +101,17 @@ async fn a_full_redis_takes_the_completions_that_empty_it() {
         }
     };
     let QueueError::Store(StoreError::Full(_)) = error else { panic!("{error}") };
-    assert!(error.is_passing());
+    assert!(error.is_transient());
     // Everything but new work goes on.
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     loop {
-        let claims = hand.claim(5).await;
+        let claims = manual_worker.claim(5).await;
         if claims.is_empty() {
             break;
         }
-        hand.beat(&claims.iter().collect::<Vec<_>>()).await;
+        manual_worker.beat(&claims.iter().collect::<Vec<_>>()).await;
         for claim in &claims {
-            assert_eq!(hand.complete(claim).await, Settled::Accepted);
+            assert_eq!(manual_worker.complete(claim).await, Settlement::Accepted);
         }
     }
     assert!(bed.queue.enqueue(large(filed)).await.is_err(), "what has ended takes room too");
@@ -110,9 +120,9 @@ async fn a_full_redis_takes_the_completions_that_empty_it() {
     let seen: Vec<(TaskId, String)> =
         ended.into_iter().map(|record| (id(&record.id), record.fence)).collect();
     bed.queue.acknowledge(&seen).await.unwrap();
-    bed.leap(Duration::from_mins(11)).await;
+    bed.advance_clock(Duration::from_mins(11)).await;
     eventually("there is room again", async || bed.queue.enqueue(large(filed)).await.is_ok()).await;
-    assert_eq!(bed.status(&format!("t{filed}")).await, Status::Pending);
+    assert_eq!(bed.status(&format!("t{filed}")).await, TaskStatus::Pending);
 }
 
 /// A Redis that may write files of this many blocks, and then gets an error as
@@ -186,7 +196,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
         assert!(filed < 500, "the limit is too large");
     };
     let QueueError::Store(StoreError::ReadOnly(_)) = error else { panic!("{error}") };
-    assert!(error.is_passing(), "{error}");
+    assert!(error.is_transient(), "{error}");
     assert!(!queue.store().facts().await.unwrap().append_only_healthy);
     assert!(queue.tick_now().await.is_err());
     if !disk.grow() {
@@ -215,8 +225,8 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
 async fn a_paused_redis_reaps_nobody() {
     let bed = TestBed::new().await;
     file_all(&bed, &["a"]).await;
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
     bed.queue.tick_now().await.unwrap();
     bed.redis.signal(nix::sys::signal::Signal::SIGSTOP);
     bed.clock.advance(Duration::from_mins(2));
@@ -226,6 +236,6 @@ async fn a_paused_redis_reaps_nobody() {
     });
     bed.redis.signal(nix::sys::signal::Signal::SIGCONT);
     assert_eq!(late.await.unwrap().unwrap().reaped, 0);
-    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
     assert_eq!(bed.record("a").await.crashes, 0);
 }

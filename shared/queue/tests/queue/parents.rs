@@ -1,6 +1,6 @@
 //! `depends_on`: a child runs when its parents have succeeded.
 
-use greenline_queue::{Cancelled, Enqueued, Purged, Retried, Status};
+use greenline_queue::{CancelOutcome, EnqueueOutcome, PurgeOutcome, RetryOutcome, TaskStatus};
 use greenline_testbed::TestBed;
 
 use crate::tasks::{child, file, file_all, id, task, task_with};
@@ -24,14 +24,14 @@ on_a_fresh_bed! {
 
 pub(crate) async fn a_chain_runs_in_order(bed: TestBed) {
     file(&bed, task("a")).await;
-    assert_eq!(file(&bed, child("b", &["a"])).await, Status::Waiting);
-    assert_eq!(file(&bed, child("c", &["b"])).await, Status::Waiting);
-    let mut hand = bed.hand("w").await;
+    assert_eq!(file(&bed, child("b", &["a"])).await, TaskStatus::Waiting);
+    assert_eq!(file(&bed, child("c", &["b"])).await, TaskStatus::Waiting);
+    let mut manual_worker = bed.manual_worker("w").await;
     for text in ["a", "b", "c"] {
-        let claims = hand.claim(8).await;
+        let claims = manual_worker.claim(8).await;
         assert_eq!(claims.len(), 1);
         assert_eq!(claims[0].id.as_str(), text);
-        hand.complete(&claims[0]).await;
+        manual_worker.complete(&claims[0]).await;
     }
     assert_eq!(bed.redis::<u64>("ZCARD agent:tasks:waiting").await, 0);
 }
@@ -45,15 +45,15 @@ async fn file_diamond(bed: &TestBed) {
 
 pub(crate) async fn a_diamond_waits_for_both_sides(bed: TestBed) {
     file_diamond(&bed).await;
-    let mut hand = bed.hand("w").await;
-    let top = hand.claim_one().await;
-    hand.complete(&top).await;
-    let sides = hand.claim(8).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let top = manual_worker.claim_one().await;
+    manual_worker.complete(&top).await;
+    let sides = manual_worker.claim(8).await;
     assert_eq!(sides.len(), 2);
-    hand.complete(&sides[0]).await;
-    assert_eq!(bed.status("bottom").await, Status::Waiting);
-    hand.complete(&sides[1]).await;
-    assert_eq!(hand.claim_one().await.id.as_str(), "bottom");
+    manual_worker.complete(&sides[0]).await;
+    assert_eq!(bed.status("bottom").await, TaskStatus::Waiting);
+    manual_worker.complete(&sides[1]).await;
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "bottom");
 }
 
 pub(crate) async fn parents_and_children_may_come_in_one_call(bed: TestBed) {
@@ -61,20 +61,21 @@ pub(crate) async fn parents_and_children_may_come_in_one_call(bed: TestBed) {
     let filed = bed.queue.enqueue_many(family).await.unwrap();
     let statuses: Vec<String> = filed.iter().map(ToString::to_string).collect();
     assert_eq!(statuses, ["pending", "waiting", "pending", "waiting"]);
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     for n in [2, 1, 1] {
-        let claims = hand.claim(8).await;
+        let claims = manual_worker.claim(8).await;
         assert_eq!(claims.len(), n);
         for claim in &claims {
-            hand.complete(claim).await;
+            manual_worker.complete(claim).await;
         }
     }
-    assert_eq!(bed.status("d").await, Status::Success);
+    assert_eq!(bed.status("d").await, TaskStatus::Success);
 }
 
 pub(crate) async fn a_child_of_nobody_is_refused(bed: TestBed) {
     file(&bed, task("a")).await;
-    let Enqueued::Refused { why } = bed.queue.enqueue(child("b", &["a", "nobody"])).await.unwrap()
+    let EnqueueOutcome::Refused { why } =
+        bed.queue.enqueue(child("b", &["a", "nobody"])).await.unwrap()
     else {
         panic!("it was filed");
     };
@@ -87,13 +88,13 @@ pub(crate) async fn a_child_of_nobody_is_refused(bed: TestBed) {
 
 pub(crate) async fn a_child_of_parents_that_ended_runs_or_is_cancelled_at_once(bed: TestBed) {
     file_all(&bed, &["good", "bad"]).await;
-    let mut hand = bed.hand("w").await;
-    let claims = hand.claim(2).await;
-    hand.complete(&claims[0]).await;
-    hand.give_up(&claims[1]).await;
-    assert_eq!(file(&bed, child("a", &["good"])).await, Status::Pending);
-    assert_eq!(file(&bed, child("b", &["good", "bad"])).await, Status::Cancelled);
-    assert_eq!(file(&bed, child("c", &["b"])).await, Status::Cancelled);
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claims = manual_worker.claim(2).await;
+    manual_worker.complete(&claims[0]).await;
+    manual_worker.give_up(&claims[1]).await;
+    assert_eq!(file(&bed, child("a", &["good"])).await, TaskStatus::Pending);
+    assert_eq!(file(&bed, child("b", &["good", "bad"])).await, TaskStatus::Cancelled);
+    assert_eq!(file(&bed, child("c", &["b"])).await, TaskStatus::Cancelled);
     assert_eq!(bed.record("b").await.error.unwrap(), "its parent bad ended as failed");
     let ended: Vec<String> = bed.redis("ZRANGE agent:tasks:outbox 0 -1").await;
     assert!(ended.contains(&"b".to_owned()) && ended.contains(&"c".to_owned()), "{ended:?}");
@@ -105,69 +106,69 @@ pub(crate) async fn when_a_parent_fails_for_good_all_who_wait_for_it_are_cancell
         spec.depends_on = vec![id("left")];
         spec.requires_approval = true;
     });
-    assert_eq!(file(&bed, asked).await, Status::AwaitingApproval);
+    assert_eq!(file(&bed, asked).await, TaskStatus::AwaitingApproval);
     file(&bed, task("bystander")).await;
-    let mut hand = bed.hand("w").await;
-    let top = hand.claim_one().await;
-    hand.give_up(&top).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let top = manual_worker.claim_one().await;
+    manual_worker.give_up(&top).await;
     for (text, parent) in [("left", "top"), ("right", "top"), ("asked", "left")] {
         let record = bed.record(text).await;
         assert_eq!(record.status, "cancelled", "{text}");
         assert!(record.error.unwrap().starts_with(&format!("its parent {parent} ended as ")));
     }
-    assert_eq!(bed.status("bottom").await, Status::Cancelled);
-    assert_eq!(bed.status("bystander").await, Status::Pending);
+    assert_eq!(bed.status("bottom").await, TaskStatus::Cancelled);
+    assert_eq!(bed.status("bystander").await, TaskStatus::Pending);
     assert_eq!(bed.redis::<u64>("ZCARD agent:tasks:waiting").await, 0);
 }
 
 pub(crate) async fn a_parent_called_off_takes_its_children_with_it(bed: TestBed) {
     file_diamond(&bed).await;
-    assert_eq!(bed.queue.cancel(&[id("left")], "enough").await.unwrap(), [Cancelled::Done]);
-    assert_eq!(bed.status("bottom").await, Status::Cancelled);
-    assert_eq!(bed.status("right").await, Status::Waiting);
+    assert_eq!(bed.queue.cancel(&[id("left")], "enough").await.unwrap(), [CancelOutcome::Done]);
+    assert_eq!(bed.status("bottom").await, TaskStatus::Cancelled);
+    assert_eq!(bed.status("right").await, TaskStatus::Waiting);
 }
 
 pub(crate) async fn a_parent_that_is_tried_again_cancels_nobody(bed: TestBed) {
     file(&bed, task("a")).await;
     file(&bed, child("b", &["a"])).await;
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
-    hand.fail(&claim).await;
-    assert_eq!(bed.status("b").await, Status::Waiting);
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
+    manual_worker.fail(&claim).await;
+    assert_eq!(bed.status("b").await, TaskStatus::Waiting);
 }
 
 pub(crate) async fn retrying_a_parent_revives_its_children_only_if_asked(bed: TestBed) {
     file(&bed, task("a")).await;
     file(&bed, child("b", &["a"])).await;
-    let mut hand = bed.hand("w").await;
+    let mut manual_worker = bed.manual_worker("w").await;
     for with_children in [false, true] {
-        let claim = hand.claim_one().await;
+        let claim = manual_worker.claim_one().await;
         assert_eq!(claim.retry_count, 0);
-        hand.give_up(&claim).await;
-        assert_eq!(bed.status("b").await, Status::Cancelled);
+        manual_worker.give_up(&claim).await;
+        assert_eq!(bed.status("b").await, TaskStatus::Cancelled);
         let retried = bed.queue.retry(&[id("a")], "ada", with_children).await.unwrap();
-        assert_eq!(retried, [Retried::Done { status: Status::Pending }]);
+        assert_eq!(retried, [RetryOutcome::Done { status: TaskStatus::Pending }]);
     }
-    assert_eq!(bed.status("b").await, Status::Waiting);
-    let claim = hand.claim_one().await;
-    hand.complete(&claim).await;
-    assert_eq!(hand.claim_one().await.id.as_str(), "b");
+    assert_eq!(bed.status("b").await, TaskStatus::Waiting);
+    let claim = manual_worker.claim_one().await;
+    manual_worker.complete(&claim).await;
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "b");
 }
 
 pub(crate) async fn a_diamond_is_revived_whole(bed: TestBed) {
     file_diamond(&bed).await;
-    let mut hand = bed.hand("w").await;
-    let top = hand.claim_one().await;
-    hand.give_up(&top).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let top = manual_worker.claim_one().await;
+    manual_worker.give_up(&top).await;
     bed.queue.retry(&[id("top")], "ada", true).await.unwrap();
     for n in [1, 2, 1] {
-        let claims = hand.claim(8).await;
+        let claims = manual_worker.claim(8).await;
         assert_eq!(claims.len(), n);
         for claim in &claims {
-            hand.complete(claim).await;
+            manual_worker.complete(claim).await;
         }
     }
-    assert_eq!(bed.status("bottom").await, Status::Success);
+    assert_eq!(bed.status("bottom").await, TaskStatus::Success);
 }
 
 pub(crate) async fn a_child_is_not_retried_before_its_parent(bed: TestBed) {
@@ -175,38 +176,38 @@ pub(crate) async fn a_child_is_not_retried_before_its_parent(bed: TestBed) {
     file(&bed, child("b", &["a"])).await;
     bed.queue.cancel(&[id("a")], "enough").await.unwrap();
     let alone = bed.queue.retry(&[id("b")], "ada", false).await.unwrap();
-    assert_eq!(alone, [Retried::Orphan { parent: id("a") }]);
-    assert_eq!(bed.status("b").await, Status::Cancelled);
+    assert_eq!(alone, [RetryOutcome::Orphan { parent: id("a") }]);
+    assert_eq!(bed.status("b").await, TaskStatus::Cancelled);
     // Both at once, in whatever order.
     let both = bed.queue.retry(&[id("b"), id("a")], "ada", false).await.unwrap();
-    assert_eq!(both[0], Retried::Done { status: Status::Waiting });
-    assert_eq!(both[1], Retried::Done { status: Status::Pending });
+    assert_eq!(both[0], RetryOutcome::Done { status: TaskStatus::Waiting });
+    assert_eq!(both[1], RetryOutcome::Done { status: TaskStatus::Pending });
     // One that has run needs no parents any more.
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
-    hand.complete(&claim).await;
-    let claim = hand.claim_one().await;
-    hand.give_up(&claim).await;
-    assert_eq!(bed.queue.purge(&[id("a")], true).await.unwrap(), [Purged::Done]);
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
+    manual_worker.complete(&claim).await;
+    let claim = manual_worker.claim_one().await;
+    manual_worker.give_up(&claim).await;
+    assert_eq!(bed.queue.purge(&[id("a")], true).await.unwrap(), [PurgeOutcome::Done]);
     let again = bed.queue.retry(&[id("b")], "ada", false).await.unwrap();
-    assert_eq!(again, [Retried::Done { status: Status::Pending }]);
+    assert_eq!(again, [RetryOutcome::Done { status: TaskStatus::Pending }]);
 }
 
 pub(crate) async fn a_parent_that_a_child_waits_for_is_not_purged(bed: TestBed) {
     file_all(&bed, &["a", "b"]).await;
     file(&bed, child("c", &["a", "b"])).await;
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
-    hand.complete(&claim).await;
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
+    manual_worker.complete(&claim).await;
     let purged = bed.queue.purge(&[id("a")], true).await.unwrap();
-    assert_eq!(purged, [Purged::Needed { by: id("c") }]);
-    let claim = hand.claim_one().await;
-    hand.complete(&claim).await;
-    let claim = hand.claim_one().await;
-    hand.complete(&claim).await;
+    assert_eq!(purged, [PurgeOutcome::Needed { by: id("c") }]);
+    let claim = manual_worker.claim_one().await;
+    manual_worker.complete(&claim).await;
+    let claim = manual_worker.claim_one().await;
+    manual_worker.complete(&claim).await;
     assert_eq!(
         bed.queue.purge(&[id("a"), id("b"), id("c")], true).await.unwrap(),
-        [Purged::Done, Purged::Done, Purged::Done]
+        [PurgeOutcome::Done, PurgeOutcome::Done, PurgeOutcome::Done]
     );
     assert!(bed.keys("agent:task:*").await.is_empty());
 }
@@ -216,10 +217,10 @@ pub(crate) async fn a_long_chain_is_cancelled_in_one_step(bed: TestBed) {
     let mut chain = vec![task("t0")];
     chain.extend(names.windows(2).map(|pair| child(&pair[1], &[&pair[0]])));
     let filed = bed.queue.enqueue_many(chain).await.unwrap();
-    assert!(filed.iter().all(Enqueued::is_accepted));
+    assert!(filed.iter().all(EnqueueOutcome::is_accepted));
     bed.queue.cancel(&[id("t0")], "enough").await.unwrap();
     assert_eq!(bed.redis::<u64>("ZCARD agent:tasks:done").await, 600);
-    assert_eq!(bed.status("t599").await, Status::Cancelled);
+    assert_eq!(bed.status("t599").await, TaskStatus::Cancelled);
 }
 
 pub(crate) async fn another_task_of_a_childs_name_is_no_child(bed: TestBed) {
@@ -232,5 +233,5 @@ pub(crate) async fn another_task_of_a_childs_name_is_no_child(bed: TestBed) {
     bed.redis::<u64>("SADD agent:task:a:children c").await;
     file(&bed, child("c", &["b"])).await;
     bed.queue.cancel(&[id("a")], "enough").await.unwrap();
-    assert_eq!(bed.status("c").await, Status::Waiting);
+    assert_eq!(bed.status("c").await, TaskStatus::Waiting);
 }

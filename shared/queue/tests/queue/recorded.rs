@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use greenline_queue::{Queue, QueueError, QueueOptions, SCHEMA, Settled, Status};
+use greenline_queue::{Queue, QueueError, QueueOptions, SCHEMA, Settlement, TaskStatus};
 use greenline_store::{Store, StoreConfig};
-use greenline_testbed::{Hand, TestBed};
+use greenline_testbed::{ManualWorker, TestBed};
 
 use crate::tasks::file;
 use crate::tasks::task;
@@ -33,15 +33,16 @@ async fn a_database_without_a_schema_is_taken_over(bed: TestBed) {
     let queue = bed.queue_by(StoreConfig::at(bed.redis.url())).await;
     assert_eq!(bed.redis::<u32>("GET agent:schema").await, SCHEMA);
     let profile = bed
-        .hand_with("w", |profile| {
+        .manual_worker_with("w", |profile| {
             profile.types.insert("fix_test_failure".parse().unwrap());
         })
         .await;
-    let mut hand = Hand::of(queue, bed.queue.worker(profile.worker.profile().clone()));
+    let mut manual_worker =
+        ManualWorker::of(queue, bed.queue.worker(profile.worker.profile().clone()));
     let mut ended = Vec::new();
     for round in 0..6 {
-        for claim in hand.claim(8).await {
-            assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+        for claim in manual_worker.claim(8).await {
+            assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
             ended.push(claim.id.to_string());
         }
         if round == 3 {
@@ -70,5 +71,5 @@ async fn a_newer_database_is_refused_by_name(bed: TestBed) {
     let Err(error) = open().await else { panic!("it was opened") };
     assert!(error.to_string().contains("agent:schema"), "{error}");
     // Whoever is at work goes on: it is of the version that wrote its tasks.
-    assert_eq!(file(&bed, task("a")).await, Status::Pending);
+    assert_eq!(file(&bed, task("a")).await, TaskStatus::Pending);
 }

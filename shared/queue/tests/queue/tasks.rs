@@ -1,6 +1,6 @@
 //! Making tasks for stories.
 
-use greenline_queue::{Enqueued, Status, Task, TaskId, TaskSpec};
+use greenline_queue::{EnqueueOutcome, Task, TaskId, TaskSpec, TaskStatus};
 use greenline_testbed::TestBed;
 
 pub(crate) fn id(text: &str) -> TaskId {
@@ -30,9 +30,9 @@ pub(crate) fn child(text: &str, parents: &[&str]) -> Task {
 }
 
 /// Enqueues a task; the status it was filed with.
-pub(crate) async fn file(bed: &TestBed, task: Task) -> Status {
+pub(crate) async fn file(bed: &TestBed, task: Task) -> TaskStatus {
     match bed.queue.enqueue(task).await.unwrap() {
-        Enqueued::Filed { status } => status,
+        EnqueueOutcome::Created { status } => status,
         other => panic!("not filed: {other}"),
     }
 }

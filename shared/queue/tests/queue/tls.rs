@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use greenline_queue::Settled;
+use greenline_queue::Settlement;
 use greenline_store::{Store, StoreConfig, StoreError, TlsFiles};
-use greenline_testbed::{Ground, TestBed, free_port};
+use greenline_testbed::{BedOptions, TestBed, free_port};
 
 use crate::tasks::task;
 
@@ -66,8 +66,8 @@ fn has_tls() -> bool {
         .unwrap();
     // The unknown setting ends it in any case; the first one named is the first
     // that it does not know.
-    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
-    !said.contains("tls-port")
+    let printed = String::from_utf8_lossy(&asked.stderr).into_owned();
+    !printed.contains("tls-port")
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_client_and_a_server_have_to_show_who_they_are() {
         ("tls-ca-cert-file", ours.text("ca.crt")),
         ("tls-auth-clients", "yes".to_owned()),
     ];
-    let bed = TestBed::on(Ground { settings, ..Ground::default() }).await;
+    let bed = TestBed::on(BedOptions { settings, ..BedOptions::default() }).await;
     let config = |ca: Option<PathBuf>, client: Option<(PathBuf, PathBuf)>| StoreConfig {
         tls: TlsFiles { ca, client },
         ..StoreConfig::at(format!("rediss://127.0.0.1:{port}"))
@@ -95,9 +95,9 @@ async fn a_client_and_a_server_have_to_show_who_they_are() {
 
     let queue = bed.queue_by(config(Some(ours.file("ca.crt")), Some(ours.client()))).await;
     queue.enqueue(task("a")).await.unwrap();
-    let mut hand = bed.hand("w").await;
-    let claim = hand.claim_one().await;
-    assert_eq!(hand.complete(&claim).await, Settled::Accepted);
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
+    assert_eq!(manual_worker.complete(&claim).await, Settlement::Accepted);
 
     for (what, refused) in [
         ("another authority", config(Some(strange.file("ca.crt")), Some(ours.client()))),
@@ -107,9 +107,12 @@ async fn a_client_and_a_server_have_to_show_who_they_are() {
     ] {
         let Err(error) = Store::connect(refused).await else { panic!("{what} was let in") };
         assert!(matches!(error, StoreError::Unavailable { .. }), "{what}: {error:?}");
-        let told = error.to_string().to_lowercase();
+        let reported = error.to_string().to_lowercase();
         println!("{what}: {error}");
-        assert!(told.contains("certificate") || told.contains("unknownca"), "{what}: {error}");
+        assert!(
+            reported.contains("certificate") || reported.contains("unknownca"),
+            "{what}: {error}"
+        );
     }
     let missing = config(Some(folder.path().join("nowhere.crt")), None);
     let Err(error) = Store::connect(missing).await else { panic!("a missing file was read") };

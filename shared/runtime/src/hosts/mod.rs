@@ -52,8 +52,8 @@ impl HostList {
         }
         let list = Self { rules };
         if list.rules.len() > MOST_RULES || list.ports().len() > MOST_PORTS {
-            let says = format!("more than {MOST_RULES} hosts or {MOST_PORTS} ports");
-            return Err(HostFault::new(says, "write patterns such as *.example.org"));
+            let message = format!("more than {MOST_RULES} hosts or {MOST_PORTS} ports");
+            return Err(HostFault::new(message, "write patterns such as *.example.org"));
         }
         Ok(list)
     }

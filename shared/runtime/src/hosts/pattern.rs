@@ -8,17 +8,17 @@ use url::Host;
 
 /// Why a text is no entry, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{says}: {mend}")]
+#[error("{message}: {hint}")]
 pub struct HostFault {
     /// The fault.
-    pub says: String,
+    pub message: String,
     /// The remedy.
-    pub mend: String,
+    pub hint: String,
 }
 
 impl HostFault {
-    pub(super) fn new(says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { says: says.into(), mend: mend.into() }
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
     }
 }
 
@@ -102,8 +102,8 @@ impl FromStr for HostPattern {
     /// Reads a host without a port.
     fn from_str(text: &str) -> Result<Self, HostFault> {
         let wrong = || {
-            let says = format!("\"{}\" is not a host", text.escape_debug());
-            HostFault::new(says, "write one such as pypi.org, *.example.org or 10.0.0.5")
+            let message = format!("\"{}\" is not a host", text.escape_debug());
+            HostFault::new(message, "write one such as pypi.org, *.example.org or 10.0.0.5")
         };
         if text == "*" {
             return Ok(Self::AnyName);
@@ -202,8 +202,8 @@ impl FromStr for HostRule {
             Some(("http", rest)) => (Some(Protocol::Plain), rest),
             Some(("https", rest)) => (Some(Protocol::Tls), rest),
             Some((scheme, _)) => {
-                let says = format!("\"{}://\" is not known here", scheme.escape_debug());
-                return Err(HostFault::new(says, "write https://, http:// or the host alone"));
+                let message = format!("\"{}://\" is not known here", scheme.escape_debug());
+                return Err(HostFault::new(message, "write https://, http:// or the host alone"));
             }
             None => (None, text),
         };
@@ -236,8 +236,8 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), HostFault> {
         }
         Ok(port) if port != 0 => Ok((host, Some(port))),
         _ => {
-            let says = format!("\"{}\" is not a port", port.escape_debug());
-            Err(HostFault::new(says, "write 1 to 65535"))
+            let message = format!("\"{}\" is not a port", port.escape_debug());
+            Err(HostFault::new(message, "write 1 to 65535"))
         }
     }
 }
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        text.parse::<HostRule>().map_or_else(|fault| fault.says, |rule| rule.to_string())
+        text.parse::<HostRule>().map_or_else(|fault| fault.message, |rule| rule.to_string())
     }
 
     #[test]

@@ -25,13 +25,13 @@ pub struct Registry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct RegistriesFile {
     registry: Vec<Registry>,
 }
 
 static ALL: LazyLock<Vec<Registry>> = LazyLock::new(|| {
     // A test reads the same text.
-    toml::from_str::<File>(include_str!("registries.toml"))
+    toml::from_str::<RegistriesFile>(include_str!("registries.toml"))
         .map_or_else(|_| vec![], |file| file.registry)
 });
 
@@ -46,11 +46,11 @@ pub(super) fn group(name: &str) -> Result<Vec<HostRule>, HostFault> {
     let is_meant = |registry: &&Registry| name == REGISTRIES || registry.ecosystem == name;
     let meant: Vec<&Registry> = registries().iter().filter(is_meant).collect();
     if meant.is_empty() {
-        let says = format!("\"@{}\" is no group of registries", name.escape_debug());
+        let message = format!("\"@{}\" is no group of registries", name.escape_debug());
         let names: Vec<&str> =
             registries().iter().map(|registry| registry.ecosystem.as_str()).collect();
         return Err(HostFault::new(
-            says,
+            message,
             format!("there are @{REGISTRIES}, @{}", names.join(", @")),
         ));
     }
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_registry_has_hosts_clients_and_a_page_that_names_them() {
-        let file: File = toml::from_str(include_str!("registries.toml")).unwrap();
+        let file: RegistriesFile = toml::from_str(include_str!("registries.toml")).unwrap();
         let (mut ecosystems, mut hosts) = (BTreeSet::new(), BTreeSet::new());
         for registry in &file.registry {
             assert!(ecosystems.insert(&registry.ecosystem), "{} twice", registry.ecosystem);
@@ -84,6 +84,6 @@ mod tests {
     #[test]
     fn an_unknown_group_names_those_that_there_are() {
         let fault = group("pyhton").unwrap_err();
-        assert!(fault.mend.contains("@python"), "{fault}");
+        assert!(fault.hint.contains("@python"), "{fault}");
     }
 }

@@ -1,4 +1,4 @@
-//! Notices a main loop that no longer turns.
+//! Detects a main loop that no longer iterates.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,34 +7,34 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::say;
+use crate::human;
 
-/// The main loop's side: it beats at every turn. Dropping the last clone ends the watch.
+/// The main loop's side: it beats in every iteration. Dropping the last clone ends the watch.
 #[derive(Debug, Clone)]
-pub struct Pulse(Arc<Heart>);
+pub struct Pulse(Arc<PulseState>);
 
 #[derive(Debug)]
-struct Heart {
+struct PulseState {
     last_beat_ms: AtomicU64,
     clock: Clock,
 }
 
 impl Pulse {
-    /// The main loop still turns. Cheap enough for every turn.
+    /// Records an iteration. Cheap enough for every one.
     pub fn beat(&self) {
         self.0.last_beat_ms.store(steady_ms(&self.0.clock), Ordering::Relaxed);
     }
 }
 
-/// A main loop that has not turned for too long.
+/// A main loop that has not iterated for too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the main loop of {what} has not turned for {}, {} is allowed", say::duration(*.silent), say::duration(*.allowed))]
-pub struct Stuck {
-    /// Which loop.
+#[error("the main loop of {what} has not turned for {}, {} is allowed", human::duration(*.silent), human::duration(*.allowed))]
+pub struct StalledLoop {
+    /// The name of the loop.
     pub what: String,
-    /// For how long it has been silent.
+    /// The time since the last beat.
     pub silent: Duration,
-    /// For how long it may be.
+    /// The longest allowed time between beats.
     pub allowed: Duration,
 }
 
@@ -43,17 +43,17 @@ pub struct Stuck {
 pub struct Watchdog {
     what: String,
     allowed: Duration,
-    heart: Weak<Heart>,
+    heart: Weak<PulseState>,
     clock: Clock,
     last_look: Duration,
 }
 
 impl Watchdog {
-    /// A watchdog over the loop called `what`, and the pulse that keeps it quiet. The first
+    /// Creates a watchdog over the loop called `what`, and the pulse that keeps it quiet. The first
     /// period begins now.
     pub fn new(what: impl Into<String>, allowed: Duration, clock: Clock) -> (Self, Pulse) {
         let now = clock.steady();
-        let pulse = Pulse(Arc::new(Heart {
+        let pulse = Pulse(Arc::new(PulseState {
             last_beat_ms: AtomicU64::new(steady_ms(&clock)),
             clock: clock.clone(),
         }));
@@ -61,36 +61,39 @@ impl Watchdog {
         (Self { what: what.into(), allowed, heart, clock, last_look: now }, pulse)
     }
 
-    /// Resolves when the loop is stuck, or with none when its pulse was dropped. What to do then
-    /// is the caller's decision.
+    /// Resolves when the loop is stuck, or with `None` when its pulse was dropped. The caller
+    /// decides what to do.
     ///
-    /// On the loop's own thread this notices a loop that waits forever, but not one that blocks
-    /// the thread: for that there is [`Watchdog::on_own_thread`].
-    pub async fn stuck(mut self) -> Option<Stuck> {
+    /// On the loop's own thread this detects a loop that waits forever, but not one that blocks the
+    /// thread: use [`Watchdog::on_own_thread`] for that.
+    pub async fn stalled(mut self) -> Option<StalledLoop> {
         loop {
             tokio::time::sleep(self.pause()).await;
             match self.look() {
-                Look::Fine => {}
-                Look::Over => return None,
-                Look::Stuck(stuck) => return Some(stuck),
+                WatchdogCheck::Fine => {}
+                WatchdogCheck::Over => return None,
+                WatchdogCheck::Stuck(stalled) => return Some(stalled),
             }
         }
     }
 
-    /// Watches from a thread of its own, which a blocked runtime can't hold up, and hands a stuck
-    /// loop to `act`: log it and exit. The thread ends when the pulse is dropped.
+    /// Watches from a separate thread, which a blocked runtime can't hold up, and passes a stuck
+    /// loop to `act`. The thread ends when the pulse is dropped.
     ///
     /// # Errors
     ///
-    /// When the system has no thread left to give.
-    pub fn on_own_thread(mut self, act: impl FnOnce(Stuck) + Send + 'static) -> io::Result<()> {
+    /// When the system can't start a thread.
+    pub fn on_own_thread(
+        mut self,
+        act: impl FnOnce(StalledLoop) + Send + 'static,
+    ) -> io::Result<()> {
         let watch = move || {
             loop {
                 thread::sleep(self.pause());
                 match self.look() {
-                    Look::Fine => {}
-                    Look::Over => return,
-                    Look::Stuck(stuck) => return act(stuck),
+                    WatchdogCheck::Fine => {}
+                    WatchdogCheck::Over => return,
+                    WatchdogCheck::Stuck(stalled) => return act(stalled),
                 }
             }
         };
@@ -101,29 +104,29 @@ impl Watchdog {
         (self.allowed / 8).clamp(Duration::from_millis(1), Duration::from_secs(1))
     }
 
-    fn look(&mut self) -> Look {
-        let Some(heart) = self.heart.upgrade() else { return Look::Over };
+    fn look(&mut self) -> WatchdogCheck {
+        let Some(heart) = self.heart.upgrade() else { return WatchdogCheck::Over };
         let now = self.clock.steady();
         let slept = now.saturating_sub(self.last_look);
         self.last_look = now;
         if slept > self.allowed / 2 {
-            // The watchdog was held up itself, so the whole process was: start over.
+            // The watchdog itself was suspended, so the whole process was: start a new period.
             heart.last_beat_ms.store(steady_ms(&self.clock), Ordering::Relaxed);
-            return Look::Fine;
+            return WatchdogCheck::Fine;
         }
         let last_beat = Duration::from_millis(heart.last_beat_ms.load(Ordering::Relaxed));
         let silent = now.saturating_sub(last_beat);
         if silent <= self.allowed {
-            return Look::Fine;
+            return WatchdogCheck::Fine;
         }
-        Look::Stuck(Stuck { what: self.what.clone(), silent, allowed: self.allowed })
+        WatchdogCheck::Stuck(StalledLoop { what: self.what.clone(), silent, allowed: self.allowed })
     }
 }
 
-enum Look {
+enum WatchdogCheck {
     Fine,
     Over,
-    Stuck(Stuck),
+    Stuck(StalledLoop),
 }
 
 fn steady_ms(clock: &Clock) -> u64 {
@@ -139,12 +142,12 @@ mod tests {
 
     const ALLOWED: Duration = Duration::from_secs(30);
 
-    /// Lets time pass in steps in which the watchdog looks.
-    fn pass(manual: &ManualClock, dog: &mut Watchdog, seconds: u64) -> Option<Stuck> {
+    /// Advances the clock in steps in which the watchdog looks.
+    fn pass(manual: &ManualClock, dog: &mut Watchdog, seconds: u64) -> Option<StalledLoop> {
         for _ in 0..seconds {
             manual.advance(Duration::from_secs(1));
-            if let Look::Stuck(stuck) = dog.look() {
-                return Some(stuck);
+            if let WatchdogCheck::Stuck(stalled) = dog.look() {
+                return Some(stalled);
             }
         }
         None
@@ -157,9 +160,9 @@ mod tests {
         assert_eq!(pass(&manual, &mut dog, 29), None);
         pulse.beat();
         assert_eq!(pass(&manual, &mut dog, 30), None);
-        let stuck = pass(&manual, &mut dog, 30).unwrap();
+        let stalled = pass(&manual, &mut dog, 30).unwrap();
         assert_eq!(
-            stuck.to_string(),
+            stalled.to_string(),
             "the main loop of the worker has not turned for 31 s, 30 s is allowed"
         );
     }
@@ -192,7 +195,7 @@ mod tests {
             }
         };
         tokio::select! {
-            stuck = dog.stuck() => assert_eq!(stuck.unwrap().what, "the lead"),
+            stalled = dog.stalled() => assert_eq!(stalled.unwrap().what, "the lead"),
             () = time => unreachable!("time does not end"),
         }
     }
@@ -201,7 +204,7 @@ mod tests {
     async fn the_watch_ends_with_the_loop() {
         let (dog, pulse) = Watchdog::new("the lead", ALLOWED, ManualClock::default().clock());
         drop(pulse);
-        assert_eq!(dog.stuck().await, None);
+        assert_eq!(dog.stalled().await, None);
     }
 
     #[test]
@@ -209,10 +212,10 @@ mod tests {
         let allowed = Duration::from_millis(300);
         let (dog, pulse) = Watchdog::new("a blocked loop", allowed, Clock::system());
         let (tell, told) = mpsc::channel();
-        dog.on_own_thread(move |stuck| tell.send(stuck).unwrap()).unwrap();
-        // This thread blocks, as a loop would that waits for something that never comes.
-        let stuck = told.recv_timeout(Duration::from_secs(60)).unwrap();
-        assert!(stuck.silent > allowed);
+        dog.on_own_thread(move |stalled| tell.send(stalled).unwrap()).unwrap();
+        // This thread blocks like a loop that waits for something that never comes.
+        let stalled = told.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(stalled.silent > allowed);
         drop(pulse);
     }
 }

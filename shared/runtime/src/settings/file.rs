@@ -1,8 +1,8 @@
-//! greenline.toml, taken apart into texts that know where they stand.
+//! greenline.toml, split into texts with their places.
 //!
-//! Which names exist comes from the table; what a text means is judged later, in the same way
-//! for a file, the environment and a flag. A file that is broken in one line is still read in the
-//! others, so that all of its problems are told at once.
+//! The table defines the valid names. Values are checked later, in the same way for a file, the
+//! environment and a flag. A file with one broken line is still read in the others, so that all of
+//! its problems are reported at once.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,52 +12,52 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Fault, Place, Problem, nearest};
+use super::problem::{SettingSource, SettingsProblem, ValueError, nearest};
 use super::table::{SETTINGS, Setting};
 
-/// The texts of one greenline.toml by `section.key`, and what is wrong with its shape.
+/// The texts of one greenline.toml by `section.key`, and the problems of its structure.
 #[derive(Default)]
-pub(super) struct File {
-    entries: BTreeMap<String, Entry>,
-    /// Lines that are not TOML: what was read from them anyway is not worth a second complaint.
+pub(super) struct SettingsFile {
+    entries: BTreeMap<String, FileEntry>,
+    /// Lines that are not TOML: values read from them cause no second complaint.
     broken_lines: BTreeSet<usize>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<SettingsProblem>,
 }
 
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct FileEntry {
     pub(super) text: String,
-    pub(super) place: Place,
+    pub(super) place: SettingSource,
 }
 
-impl File {
+impl SettingsFile {
     pub(super) fn parse(path: &Path, text: &str) -> Self {
         let mut file = Self::default();
-        let source = Source { path: path.to_owned(), text };
+        let source = FileText { path: path.to_owned(), text };
         let (document, broken) = DeTable::parse_recoverable(text);
         file.read_top(&source, document.get_ref());
 
         let syntax = broken.into_iter().map(|error| {
             let place = source.place(error.span().unwrap_or_default());
-            Fault::new(error.message().trim(), "correct the TOML in this line").at(&place)
+            ValueError::new(error.message().trim(), "correct the TOML in this line").at(&place)
         });
-        let syntax: Vec<Problem> = syntax.collect();
+        let syntax: Vec<SettingsProblem> = syntax.collect();
         file.broken_lines = syntax.iter().filter_map(|problem| problem.place.line()).collect();
         file.problems.retain(|problem| !problem.place.is_on(&file.broken_lines));
         file.problems.extend(syntax);
         file
     }
 
-    /// Whether this place is in a line that is not TOML.
-    pub(super) fn is_broken_at(&self, place: &Place) -> bool {
+    /// Returns `true` if this place is in a line that is not TOML.
+    pub(super) fn is_broken_at(&self, place: &SettingSource) -> bool {
         place.is_on(&self.broken_lines)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, name: &str) -> Option<&FileEntry> {
         self.entries.get(name)
     }
 
-    fn read_top(&mut self, source: &Source<'_>, table: &DeTable<'_>) {
+    fn read_top(&mut self, source: &FileText<'_>, table: &DeTable<'_>) {
         for (key, value) in table {
             let known = sections().any(|section| section == key.get_ref());
             match value.get_ref() {
@@ -65,8 +65,9 @@ impl File {
                     self.read_section(source, key.get_ref(), section);
                 }
                 _ if known => {
-                    let says = format!("\"{}\" is a section", key.get_ref());
-                    let fault = Fault::new(says, format!("write [{}] above it", key.get_ref()));
+                    let message = format!("\"{}\" is a section", key.get_ref());
+                    let fault =
+                        ValueError::new(message, format!("write [{}] above it", key.get_ref()));
                     self.problems.push(fault.at(&source.place(key.span())));
                 }
                 _ => self.read_entry(source, "", key, value),
@@ -74,7 +75,7 @@ impl File {
         }
     }
 
-    fn read_section(&mut self, source: &Source<'_>, section: &str, table: &DeTable<'_>) {
+    fn read_section(&mut self, source: &FileText<'_>, section: &str, table: &DeTable<'_>) {
         for (key, value) in table {
             self.read_entry(source, section, key, value);
         }
@@ -82,7 +83,7 @@ impl File {
 
     fn read_entry(
         &mut self,
-        source: &Source<'_>,
+        source: &FileText<'_>,
         section: &str,
         key: &Spanned<Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
@@ -98,14 +99,14 @@ impl File {
                     "" => key.get_ref().to_string(),
                     _ => format!("{section}.{}", key.get_ref()),
                 };
-                self.entries.insert(name, Entry { text, place });
+                self.entries.insert(name, FileEntry { text, place });
             }
             Err(fault) => self.problems.push(fault.at(&place)),
         }
     }
 }
 
-/// The setting that this key belongs to: by its own name, or as the file of a secret.
+/// Returns the setting of this key: by its own name, or as the file of a secret.
 fn find(section: &str, key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().copied().filter(|setting| setting.in_file).find(|setting| {
         setting.section() == section
@@ -122,10 +123,10 @@ fn sections() -> impl Iterator<Item = &'static str> {
         .filter(|section| !section.is_empty())
 }
 
-fn unknown(section: &str, key: &str) -> Fault {
-    let says = format!("unknown setting \"{}\"", key.escape_debug());
+fn unknown(section: &str, key: &str) -> ValueError {
+    let message = format!("unknown setting \"{}\"", key.escape_debug());
     let in_file = || SETTINGS.iter().filter(|setting| setting.in_file);
-    let mend = if let Some(elsewhere) = in_file().find(|setting| setting.key() == key) {
+    let hint = if let Some(elsewhere) = in_file().find(|setting| setting.key() == key) {
         match elsewhere.section() {
             "" => "it belongs above the first section".to_owned(),
             section => format!("it belongs in [{section}]"),
@@ -142,11 +143,11 @@ fn unknown(section: &str, key: &str) -> Fault {
             None => "remove it; docs/settings.md lists all settings".to_owned(),
         }
     };
-    Fault::new(says, mend)
+    ValueError::new(message, hint)
 }
 
-/// The value as it would be written in the environment.
-fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<String, Fault> {
+/// Returns the value as it would be written in the environment.
+fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<String, ValueError> {
     match value {
         DeValue::String(text) => Ok(text.to_string()),
         DeValue::Boolean(flag) => Ok(flag.to_string()),
@@ -155,18 +156,18 @@ fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<String, Fault> {
         DeValue::Array(items) if setting.list => {
             let texts: Option<Vec<&str>> =
                 items.iter().map(|item| item.get_ref().as_str()).collect();
-            let mend = format!("write {} = [\"...\", \"...\"]", setting.key());
+            let hint = format!("write {} = [\"...\", \"...\"]", setting.key());
             texts
                 .map(|texts| texts.join(","))
-                .ok_or_else(|| Fault::new("only texts can stand in this list", mend))
+                .ok_or_else(|| ValueError::new("only texts can stand in this list", hint))
         }
         other => {
-            let says = format!(
+            let message = format!(
                 "{} is not {}",
                 kind(other),
                 if setting.list { "a list" } else { "one value" }
             );
-            Err(Fault::new(says, format!("write {} = \"...\"", setting.key())))
+            Err(ValueError::new(message, format!("write {} = \"...\"", setting.key())))
         }
     }
 }
@@ -180,16 +181,16 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-struct Source<'a> {
+struct FileText<'a> {
     path: PathBuf,
     text: &'a str,
 }
 
-impl Source<'_> {
-    fn place(&self, span: Range<usize>) -> Place {
+impl FileText<'_> {
+    fn place(&self, span: Range<usize>) -> SettingSource {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place::File {
+        SettingSource::File {
             path: self.path.clone(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,

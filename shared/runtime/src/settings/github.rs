@@ -1,43 +1,41 @@
-//! Which GitHub, as whom, which repositories, and who may send webhooks.
+//! Settings of GitHub: address, credentials, repositories, webhook secrets.
 //!
-//! An app wins over a token: people have `GITHUB_TOKEN` in their environment for other reasons.
-//! Whether GitHub takes the credentials is for `greenline doctor`.
+//! An app takes precedence over a token, because many environments hold a `GITHUB_TOKEN` for other
+//! purposes. `greenline doctor` checks whether GitHub accepts the credentials.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::problem::Fault;
-use super::reader::{Read, Reader};
+use super::problem::ValueError;
+use super::reader::{ReadSetting, SettingsReader};
 use super::secret::Secret;
 use super::table;
-use super::value::{Parsed, items, long_secret, quoted};
+use super::value::{ParseResult, items, long_secret, quoted};
 
-/// What the lead knows of GitHub.
+/// The settings of GitHub.
 #[derive(Debug, Clone)]
 pub struct GitHubSettings {
-    /// Where its API is, as it was written.
+    /// The API's address as it was written.
     pub api_url: String,
-    /// As whom it is called; none if nothing is set.
+    /// `None` if no credentials are set.
     pub login: Option<GitHubLogin>,
-    /// The repositories to watch. With an app, none means all that it is installed in.
+    /// The repositories to watch. With an app, an empty set means every installation.
     pub repos: BTreeSet<RepoPath>,
-    /// How often GitHub is asked for what has changed.
+    /// The interval of polling.
     pub poll_interval: Duration,
-    /// What webhooks are signed with: the new secret and the one before it.
+    /// The secrets of webhooks: the new one and the one before it.
     pub webhook_secrets: Vec<Secret>,
 }
 
-/// As whom GitHub is called.
+/// The credentials for GitHub.
 #[derive(Debug, Clone)]
 pub enum GitHubLogin {
-    /// With a token.
     Token(Secret),
-    /// As an app.
     App {
-        /// Its id or client id.
+        /// The id or client id.
         id: String,
-        /// Its private key, PEM.
+        /// In PEM format.
         private_key: Secret,
     },
 }
@@ -47,7 +45,7 @@ pub enum GitHubLogin {
 pub struct RepoPath(String);
 
 impl RepoPath {
-    /// Owner and name, with a slash between.
+    /// Returns owner and name, separated by a slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,13 +57,13 @@ impl fmt::Display for RepoPath {
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> GitHubSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> GitHubSettings {
     let token = reader.optional(&table::GITHUB_TOKEN);
     let id = reader.optional(&table::GITHUB_APP_ID);
     let key = reader.optional(&table::GITHUB_APP_PRIVATE_KEY);
     check_app_is_whole(reader, &id, &key);
     let nobody = [token.value.is_none(), id.value.is_none(), key.value.is_none()] == [true; 3];
-    let unsound = !(token.sound && id.sound && key.sound);
+    let unsound = !(token.valid && id.valid && key.valid);
     let login = match (token.value, id.value, key.value) {
         (_, Some(id), Some(private_key)) => Some(GitHubLogin::App { id, private_key }),
         (token, _, _) => token.map(GitHubLogin::Token),
@@ -85,13 +83,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> GitHubSettings {
     }
 }
 
-/// An app has both: an id alone would silently be no app at all.
+/// An app needs both: an id alone would silently be ignored.
 fn check_app_is_whole(
-    reader: &mut Reader<'_>,
-    id: &Read<Option<String>>,
-    key: &Read<Option<Secret>>,
+    reader: &mut SettingsReader<'_>,
+    id: &ReadSetting<Option<String>>,
+    key: &ReadSetting<Option<Secret>>,
 ) {
-    if !(id.sound && key.sound) {
+    if !(id.valid && key.valid) {
         return;
     }
     let (id_of, key_of) = (&table::GITHUB_APP_ID.setting, &table::GITHUB_APP_PRIVATE_KEY.setting);
@@ -100,27 +98,29 @@ fn check_app_is_whole(
         (None, Some(_)) => (&key.place, id_of.env.to_owned()),
         _ => return,
     };
-    reader.object(place, "is only one half of a GitHub app", format!("set {missing} too"));
+    reader.report(place, "is only one half of a GitHub app", format!("set {missing} too"));
 }
 
-/// What needs somebody to be, for a process that would watch: a worker may share the file.
-fn check_login<T>(reader: &mut Reader<'_>, set: &Read<Option<T>>) {
+/// Requires credentials for a process that watches. A worker may share the file without them.
+fn check_login<T>(reader: &mut SettingsReader<'_>, set: &ReadSetting<Option<T>>) {
     if set.value.is_some() {
-        let says = "is set, but nothing that GitHub would know this lead by";
-        let mend = "set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY";
-        reader.object(&set.place, says, mend);
+        let message = "is set, but nothing that GitHub would know this lead by";
+        let hint = "set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY";
+        reader.report(&set.place, message, hint);
     }
 }
 
-pub(super) fn repos(text: &str) -> Parsed<BTreeSet<RepoPath>> {
-    let repos: BTreeSet<RepoPath> = items(text).map(repo).collect::<Parsed<_>>()?;
+pub(super) fn repos(text: &str) -> ParseResult<BTreeSet<RepoPath>> {
+    let repos: BTreeSet<RepoPath> = items(text).map(repo).collect::<ParseResult<_>>()?;
     match repos.is_empty() {
-        true => Err(Fault::new("names no repository", "write owner/name, or several with commas")),
+        true => {
+            Err(ValueError::new("names no repository", "write owner/name, or several with commas"))
+        }
         false => Ok(repos),
     }
 }
 
-fn repo(text: &str) -> Parsed<RepoPath> {
+fn repo(text: &str) -> ParseResult<RepoPath> {
     let plain = |part: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         (1..=100).contains(&part.len()) && part.bytes().all(allowed) && part != "." && part != ".."
@@ -128,40 +128,40 @@ fn repo(text: &str) -> Parsed<RepoPath> {
     match text.split_once('/') {
         Some((owner, name)) if plain(owner) && plain(name) => Ok(RepoPath(text.to_owned())),
         _ => {
-            let says = quoted(text, "a repository");
-            Err(Fault::new(says, "write owner/name, as in acme/app"))
+            let message = quoted(text, "a repository");
+            Err(ValueError::new(message, "write owner/name, as in acme/app"))
         }
     }
 }
 
 /// Bounds how much of GitHub's limits one lead uses.
-pub(super) fn poll_interval(text: &str) -> Parsed<Duration> {
+pub(super) fn poll_interval(text: &str) -> ParseResult<Duration> {
     let length = super::value::positive_duration(text)?;
     if length < Duration::from_secs(1) {
-        return Err(Fault::new(format!("\"{text}\" is too short"), "write 1s or more"));
+        return Err(ValueError::new(format!("\"{text}\" is too short"), "write 1s or more"));
     }
     Ok(length)
 }
 
-/// The key as GitHub gives it. In one line, as some vaults keep it, its ends of lines are `\n`.
-pub(super) fn private_key(text: &str) -> Parsed<Secret> {
+/// Accepts the key as GitHub provides it. In one line, as some vaults store it, line ends are `\n`.
+pub(super) fn private_key(text: &str) -> ParseResult<Secret> {
     let key = text.trim().replace("\\n", "\n");
     if key.starts_with("-----BEGIN ") && key.ends_with("-----") {
         return Ok(Secret::from(key));
     }
-    Err(Fault::new(
+    Err(ValueError::new(
         "is not a private key in PEM",
         "write the whole of the file that GitHub made, or name that file in \
          GITHUB_APP_PRIVATE_KEY_FILE",
     ))
 }
 
-pub(super) fn webhook_secrets(text: &str) -> Parsed<Vec<Secret>> {
-    let secrets: Vec<Secret> = items(text).map(long_secret).collect::<Parsed<_>>()?;
+pub(super) fn webhook_secrets(text: &str) -> ParseResult<Vec<Secret>> {
+    let secrets: Vec<Secret> = items(text).map(long_secret).collect::<ParseResult<_>>()?;
     match secrets.len() {
         1 | 2 => Ok(secrets),
-        0 => Err(Fault::new("is empty", "write the secret, or remove the setting")),
-        count => Err(Fault::new(
+        0 => Err(ValueError::new("is empty", "write the secret, or remove the setting")),
+        count => Err(ValueError::new(
             format!("holds {count} secrets; while one replaces the other there are two"),
             "keep the new one and the one before it, with a comma between",
         )),

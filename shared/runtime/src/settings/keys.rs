@@ -1,27 +1,25 @@
-//! Keys for services outside, under the names that people know.
+//! Keys for outside services, under their common names.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::secret::Secret;
-use super::table::{self, Key};
+use super::table::{self, SettingKey};
 
-/// Which keys are at hand. Without any, Greenline still runs and says what it leaves undone.
+/// The keys that are set. Without any, Greenline still runs and reports what it leaves undone.
 #[derive(Debug, Clone, Default)]
-pub struct Keys {
+pub struct ModelKeys {
     /// One entry per model provider whose key is set, in the order of the settings page.
     pub models: Vec<ModelKey>,
 }
 
-/// A key for one model provider.
 #[derive(Debug, Clone)]
 pub struct ModelKey {
     /// The environment variable, such as `OPENAI_API_KEY`.
     pub env: &'static str,
-    /// The key.
     pub key: Secret,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Keys {
-    let providers: [&'static Key<Secret>; 5] = [
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> ModelKeys {
+    let providers: [&'static SettingKey<Secret>; 5] = [
         &table::ANTHROPIC_KEY,
         &table::OPENAI_KEY,
         &table::GOOGLE_KEY,
@@ -32,5 +30,5 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Keys {
         let key = reader.optional(provider).value?;
         Some(ModelKey { env: provider.setting.env, key })
     });
-    Keys { models: models.collect() }
+    ModelKeys { models: models.collect() }
 }

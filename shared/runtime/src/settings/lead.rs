@@ -1,25 +1,24 @@
-//! Where the lead listens, and whom it lets in.
+//! Settings of the lead: its address and its tokens.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::network::{HostName, Network};
-use super::reader::{Read, Reader};
+use super::reader::{ReadSetting, SettingsReader};
 use super::secret::Secret;
 use super::table;
 
-/// The lead's settings.
 #[derive(Debug, Clone)]
 pub struct LeadSettings {
-    /// Where it answers HTTP.
+    /// The address of the HTTP server.
     pub listen: SocketAddr,
-    /// Lets its bearer read.
+    /// Allows reading.
     pub viewer_token: Option<Secret>,
-    /// Lets its bearer read, change and approve.
+    /// Allows reading, changing and approving.
     pub operator_token: Option<Secret>,
-    /// How long leadership holds without being renewed.
+    /// The time for which leadership holds without renewal.
     pub leader_lease: Duration,
-    /// Who is told when a person has to look.
+    /// Receives a message when a person has to look.
     pub notify_webhook: Option<Secret>,
     /// Signs the actions that the lead writes down before it does them.
     pub intent_key: Option<Secret>,
@@ -31,7 +30,7 @@ pub struct LeadSettings {
     pub proxies: Vec<Network>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> LeadSettings {
     let listen = reader.value(&table::LISTEN);
     let viewer = reader.optional(&table::VIEWER_TOKEN);
     let operator = reader.optional(&table::OPERATOR_TOKEN);
@@ -55,53 +54,53 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LeadSettings {
     }
 }
 
-/// Whoever can reach the port can try the doors, so a door that others reach needs a lock. Only
-/// for a process that listens: a worker may share the file and need not hold the lead's token.
+/// Requires a token if other machines can reach the port. Applies only to a process that listens: a
+/// worker may share the file without the lead's token.
 fn check_reach(
-    reader: &mut Reader<'_>,
-    listen: &Read<SocketAddr>,
-    operator: &Read<Option<Secret>>,
+    reader: &mut SettingsReader<'_>,
+    listen: &ReadSetting<SocketAddr>,
+    operator: &ReadSetting<Option<Secret>>,
 ) {
-    if listen.value.ip().is_loopback() || operator.value.is_some() || !operator.sound {
+    if listen.value.ip().is_loopback() || operator.value.is_some() || !operator.valid {
         return;
     }
-    let says = format!(
+    let message = format!(
         "{} can be reached from other machines, and no operator token is set",
         listen.value
     );
     let setting = &table::OPERATOR_TOKEN.setting;
-    let mend = format!(
+    let hint = format!(
         "set {} or {} (openssl rand -hex 32 makes one), or listen on 127.0.0.1:{}",
         setting.env,
         setting.env_file(),
         listen.value.port()
     );
-    reader.object(&listen.place, says, mend);
+    reader.report(&listen.place, message, hint);
 }
 
 fn check_tokens_differ(
-    reader: &mut Reader<'_>,
-    viewer: &Read<Option<Secret>>,
-    operator: &Read<Option<Secret>>,
+    reader: &mut SettingsReader<'_>,
+    viewer: &ReadSetting<Option<Secret>>,
+    operator: &ReadSetting<Option<Secret>>,
 ) {
     let (Some(viewer_token), Some(operator_token)) = (&viewer.value, &operator.value) else {
         return;
     };
     if viewer_token.expose() == operator_token.expose() {
-        let says = format!("is the same as the operator token ({})", operator.place);
-        reader.object(&viewer.place, says, "make another one with: openssl rand -hex 32");
+        let message = format!("is the same as the operator token ({})", operator.place);
+        reader.report(&viewer.place, message, "make another one with: openssl rand -hex 32");
     }
 }
 
 /// A previous key alone would leave the lead to make a key of its own.
 fn check_rotation(
-    reader: &mut Reader<'_>,
-    current: &Read<Option<Secret>>,
-    previous: &Read<Option<Secret>>,
+    reader: &mut SettingsReader<'_>,
+    current: &ReadSetting<Option<Secret>>,
+    previous: &ReadSetting<Option<Secret>>,
 ) {
-    if previous.value.is_some() && current.value.is_none() && current.sound {
+    if previous.value.is_some() && current.value.is_none() && current.valid {
         let setting = &table::INTENT_KEY.setting;
-        let mend = format!("set {} or {} too", setting.env, setting.env_file());
-        reader.object(&previous.place, "is set, and the key that replaces it is not", mend);
+        let hint = format!("set {} or {} too", setting.env, setting.env_file());
+        reader.report(&previous.place, "is set, and the key that replaces it is not", hint);
     }
 }

@@ -1,21 +1,19 @@
-//! How events are logged.
+//! Settings of logging.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::table;
-use super::value::{LogFilter, Parsed, one_of};
+use super::value::{LogFilter, ParseResult, one_of};
 
 /// The settings of [`crate::logging`].
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// How events are written.
     pub format: LogFormat,
-    /// Which events are written.
     pub filter: LogFilter,
-    /// Whether the user asked for no colour anywhere (`NO_COLOR`).
+    /// The user disabled colors (`NO_COLOR`).
     pub no_color: bool,
 }
 
-/// How events are written.
+/// The format of log events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people: a sentence and its fields.
@@ -25,12 +23,12 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    pub(super) fn parse(text: &str) -> Parsed<Self> {
+    pub(super) fn parse(text: &str) -> ParseResult<Self> {
         one_of(text, &[("text", Self::Text), ("json", Self::Json)])
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> LogSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> LogSettings {
     LogSettings {
         format: reader.value(&table::LOG_FORMAT).value,
         filter: reader.value(&table::LOG_FILTER).value,

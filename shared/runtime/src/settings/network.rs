@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::problem::Fault;
-use super::value::{Parsed, items, quoted};
+use super::problem::ValueError;
+use super::value::{ParseResult, items, quoted};
 
 /// An address, or a block of them: `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +47,14 @@ impl HostName {
     }
 }
 
-pub(super) fn networks(text: &str) -> Parsed<Vec<Network>> {
+pub(super) fn networks(text: &str) -> ParseResult<Vec<Network>> {
     items(text).map(network).collect()
 }
 
-fn network(text: &str) -> Parsed<Network> {
+fn network(text: &str) -> ParseResult<Network> {
     let fault = || {
-        let mend = "write an address such as 10.0.0.7, or a network such as 10.0.0.0/8";
-        Fault::new(quoted(text, "an address or a network"), mend)
+        let hint = "write an address such as 10.0.0.7, or a network such as 10.0.0.0/8";
+        ValueError::new(quoted(text, "an address or a network"), hint)
     };
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -69,18 +69,18 @@ fn network(text: &str) -> Parsed<Network> {
     Ok(Network { address, prefix })
 }
 
-pub(super) fn host_names(text: &str) -> Parsed<Vec<HostName>> {
+pub(super) fn host_names(text: &str) -> ParseResult<Vec<HostName>> {
     items(text).map(host_name).collect()
 }
 
-fn host_name(text: &str) -> Parsed<HostName> {
+fn host_name(text: &str) -> ParseResult<HostName> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     let is_address = text.parse::<IpAddr>().is_ok();
     if text.len() <= 253 && (is_address || text.bytes().all(is_name)) {
         return Ok(HostName(text.trim_end_matches('.').to_ascii_lowercase()));
     }
-    let mend = "write it without scheme and port, such as greenline.example.com";
-    Err(Fault::new(quoted(text, "the name of a host"), mend))
+    let hint = "write it without scheme and port, such as greenline.example.com";
+    Err(ValueError::new(quoted(text, "the name of a host"), hint))
 }
 
 #[cfg(test)]

@@ -1,22 +1,21 @@
-//! What is wrong with the settings, where, and how to mend it.
+//! Problems of settings: the error, its place, and its remedy.
 //!
-//! A [`Fault`] is a judgement on a value alone. With the [`Place`] it came from it is a
-//! [`Problem`]. All problems of one load are reported together, as [`Problems`].
+//! A [`ValueError`] concerns a value alone. With its [`SettingSource`] it becomes a [`SettingsProblem`]. All problems of
+//! one load are reported together, as [`SettingsError`].
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value was written.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// A spot in greenline.toml; lines and columns count from 1.
+pub enum SettingSource {
+    /// A position in greenline.toml; lines and columns count from 1.
     File {
         /// The file as the user named it.
         path: PathBuf,
-        /// The line.
         line: usize,
-        /// The column, in characters.
+        /// Counts characters.
         column: usize,
     },
     /// A file as a whole.
@@ -25,17 +24,17 @@ pub enum Place {
     Flag(String),
     /// An environment variable.
     Environment(String),
-    /// Nowhere: it is the default.
+    /// The default applies.
     Default,
 }
 
-impl Place {
-    /// This place, or the other one if nobody wrote anything here.
+impl SettingSource {
+    /// Returns this place, or the other one if this is the default.
     pub(super) fn or_if_default(self, other: Self) -> Self {
         if self == Self::Default { other } else { self }
     }
 
-    /// The line in greenline.toml.
+    /// Returns the line in greenline.toml.
     pub(super) fn line(&self) -> Option<usize> {
         match self {
             Self::File { line, .. } => Some(*line),
@@ -43,13 +42,13 @@ impl Place {
         }
     }
 
-    /// Whether this is in one of these lines of greenline.toml.
+    /// Returns `true` if this is in one of these lines of greenline.toml.
     pub(super) fn is_on(&self, lines: &BTreeSet<usize>) -> bool {
         self.line().is_some_and(|line| lines.contains(&line))
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
@@ -60,64 +59,67 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a value, and the mend.
+/// An error of a value with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    says: String,
-    mend: String,
+pub(super) struct ValueError {
+    message: String,
+    hint: String,
 }
 
-impl Fault {
-    pub(super) fn new(says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { says: says.into(), mend: mend.into() }
+impl ValueError {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
     }
 
-    pub(super) fn at(self, place: &Place) -> Problem {
-        Problem { place: place.clone(), says: self.says, mend: self.mend }
+    pub(super) fn at(self, place: &SettingSource) -> SettingsProblem {
+        SettingsProblem { place: place.clone(), message: self.message, hint: self.hint }
     }
 }
 
-/// Something wrong at a place, in two lines: what, and how to mend it. Never shows a secret.
+/// An error at a place, in two lines: the error and its remedy. Never shows a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where it was written.
-    pub place: Place,
-    /// What is wrong.
-    pub says: String,
-    /// What to write instead.
-    pub mend: String,
+pub struct SettingsProblem {
+    pub place: SettingSource,
+    /// The error.
+    pub message: String,
+    /// The remedy.
+    pub hint: String,
 }
 
-impl Problem {
+impl SettingsProblem {
     fn write(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
-        writeln!(f, "{severity}: {}: {}", self.place, self.says)?;
-        write!(f, "{:indent$}{}", "", self.mend, indent = severity.len() + 2)
+        writeln!(f, "{severity}: {}: {}", self.place, self.message)?;
+        write!(f, "{:indent$}{}", "", self.hint, indent = severity.len() + 2)
     }
 }
 
-/// Everything that keeps the program from starting, as `error: place: what` and the mend below.
+/// All problems that keep the program from starting, as `error: place: what` with the remedy below.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
+pub struct SettingsError(pub Vec<SettingsProblem>);
 
-impl std::error::Error for Problems {}
+impl std::error::Error for SettingsError {}
 
-impl fmt::Display for Problems {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_all(f, &self.0, "error")
     }
 }
 
-/// What looks like a mistake but stops nothing, as `warning: place: what` and the mend below.
+/// Probable mistakes that stop nothing, as `warning: place: what` with the remedy below.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Warnings(pub Vec<Problem>);
+pub struct SettingsWarnings(pub Vec<SettingsProblem>);
 
-impl fmt::Display for Warnings {
+impl fmt::Display for SettingsWarnings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_all(f, &self.0, "warning")
     }
 }
 
-fn write_all(f: &mut fmt::Formatter<'_>, problems: &[Problem], severity: &str) -> fmt::Result {
+fn write_all(
+    f: &mut fmt::Formatter<'_>,
+    problems: &[SettingsProblem],
+    severity: &str,
+) -> fmt::Result {
     for (position, problem) in problems.iter().enumerate() {
         if position > 0 {
             f.write_str("\n")?;
@@ -127,7 +129,7 @@ fn write_all(f: &mut fmt::Formatter<'_>, problems: &[Problem], severity: &str) -
     Ok(())
 }
 
-/// The candidate that was most likely meant, if one is near enough to say so.
+/// Returns the candidate that was most likely meant, if one is near enough.
 pub(super) fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,

@@ -1,47 +1,44 @@
-//! Where Redis is and how to speak to it.
+//! Settings of the connection to Redis.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use url::{Host, Url};
 
-use super::problem::{Fault, Place};
-use super::reader::{Read, Reader};
+use super::problem::{SettingSource, ValueError};
+use super::reader::{ReadSetting, SettingsReader};
 use super::secret::Secret;
 use super::table;
-use super::value::{Name, Parsed, items, port};
+use super::value::{ParseResult, PlainName, items, port};
 
-/// The connection to Redis, checked as far as that goes without connecting.
+/// The connection to Redis, checked as far as possible without connecting.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
-    /// Where it is.
     pub source: RedisSource,
     /// The ACL user, unless the URL names one.
     pub username: Option<String>,
     /// The password, unless the URL has one.
     pub password: Option<Secret>,
-    /// The database number: the URL's if it names one.
+    /// The URL's database if it names one.
     pub database: u16,
-    /// What goes before every key and channel.
-    pub namespace: Option<Name>,
+    /// The prefix of every key and channel.
+    pub namespace: Option<PlainName>,
     /// Present when the connection is encrypted.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<TlsSettings>,
 }
 
-/// Where Redis is.
+/// The location of Redis.
 #[derive(Debug, Clone)]
 pub enum RedisSource {
-    /// Nothing was set. `greenline up` then starts a Redis of its own; others refuse.
+    /// Not set. `greenline up` then starts its own Redis; other commands refuse.
     Embedded,
     /// One server.
     Server(RedisUrl),
-    /// Whatever the sentinels call the master.
+    /// The master that the sentinels name.
     Sentinel {
-        /// The sentinels to ask.
         hosts: Vec<SentinelHost>,
-        /// The master's name among them.
         master: String,
-        /// Their own password.
+        /// The sentinels' own password.
         password: Option<Secret>,
     },
 }
@@ -49,7 +46,7 @@ pub enum RedisSource {
 /// A URL with the scheme redis, rediss, unix or redis+unix. Prints as the address alone.
 #[derive(Debug, Clone)]
 pub struct RedisUrl {
-    /// The whole URL, perhaps with a password in it.
+    /// The whole URL, possibly with a password.
     pub url: Secret,
     /// `host:port` or the path of the socket.
     pub address: String,
@@ -61,12 +58,11 @@ impl fmt::Display for RedisUrl {
     }
 }
 
-/// One sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentinelHost {
-    /// Its host name or IP address, without brackets.
+    /// A host name or an IP address without brackets.
     pub host: String,
-    /// Its port; 26379 unless written.
+    /// 26379 by default.
     pub port: u16,
 }
 
@@ -79,41 +75,39 @@ impl fmt::Display for SentinelHost {
     }
 }
 
-/// The files of an encrypted connection. None of them means: trust the usual public certificates.
+/// The files of an encrypted connection. Without any, the system's public certificates are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsFiles {
+pub struct TlsSettings {
     /// Certificates to trust.
     pub ca: Option<PathBuf>,
     /// The client's own certificate and key.
     pub client: Option<ClientCertificate>,
 }
 
-/// A certificate to show to Redis.
+/// A certificate to present to Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The certificate file.
     pub cert: PathBuf,
-    /// The key file.
     pub key: PathBuf,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> RedisSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> RedisSettings {
     let url = reader.optional(&table::REDIS_URL);
     let sentinels = reader.optional(&table::REDIS_SENTINELS);
     let host = reader.optional(&table::REDIS_HOST);
     let port = reader.value(&table::REDIS_PORT).value;
     let wants_tls = reader.value(&table::REDIS_TLS).value;
     let database = reader.value(&table::REDIS_DATABASE).value;
-    let server = url.value.as_ref().map(|url| Server::of_url(url, database));
+    let server = url.value.as_ref().map(|url| RedisServer::of_url(url, database));
 
     if url.value.is_some() && sentinels.value.is_some() {
-        let says = format!("is set, and so are sentinels ({})", sentinels.place);
-        reader.object(&url.place, says, "keep one of them");
+        let message = format!("is set, and so are sentinels ({})", sentinels.place);
+        reader.report(&url.place, message, "keep one of them");
     }
-    // A URL that was set aside still means that there is one: no second complaint about it.
-    let encrypted = server.as_ref().map_or(wants_tls, |server| server.encrypted) || !url.sound;
+    // An invalid URL still shows that there is one: no second complaint about it.
+    let encrypted = server.as_ref().map_or(wants_tls, |server| server.encrypted) || !url.valid;
     let sentinel = sentinel_source(reader, sentinels);
-    let named = host.value.map(|host| Server::of_host(&host, port, wants_tls, database));
+    let named = host.value.map(|host| RedisServer::of_host(&host, port, wants_tls, database));
     let server = server.or(if sentinel.is_some() { None } else { named });
 
     RedisSettings {
@@ -131,24 +125,24 @@ pub(super) fn read(reader: &mut Reader<'_>) -> RedisSettings {
 }
 
 fn sentinel_source(
-    reader: &mut Reader<'_>,
-    hosts: Read<Option<Vec<SentinelHost>>>,
+    reader: &mut SettingsReader<'_>,
+    hosts: ReadSetting<Option<Vec<SentinelHost>>>,
 ) -> Option<RedisSource> {
     let master = reader.optional(&table::REDIS_MASTER);
     let password = reader.optional(&table::SENTINEL_PASSWORD).value;
     match (hosts.value, master.value) {
         (Some(hosts), Some(master)) => Some(RedisSource::Sentinel { hosts, master, password }),
         (Some(_), None) => {
-            if master.sound {
-                let mend = format!("set {}", table::REDIS_MASTER.setting.env);
-                reader.object(&hosts.place, "sentinels need the name of their master", mend);
+            if master.valid {
+                let hint = format!("set {}", table::REDIS_MASTER.setting.env);
+                reader.report(&hosts.place, "sentinels need the name of their master", hint);
             }
             None
         }
         (None, Some(_)) => {
-            if hosts.sound {
-                let mend = format!("set {}", table::REDIS_SENTINELS.setting.env);
-                reader.object(&master.place, "names a master, but no sentinels are set", mend);
+            if hosts.valid {
+                let hint = format!("set {}", table::REDIS_SENTINELS.setting.env);
+                reader.report(&master.place, "names a master, but no sentinels are set", hint);
             }
             None
         }
@@ -156,15 +150,15 @@ fn sentinel_source(
     }
 }
 
-fn tls_files(reader: &mut Reader<'_>, encrypted: bool) -> Option<TlsFiles> {
+fn tls_files(reader: &mut SettingsReader<'_>, encrypted: bool) -> Option<TlsSettings> {
     let ca = reader.optional(&table::REDIS_CA);
     let cert = reader.optional(&table::REDIS_CERT);
     let key = reader.optional(&table::REDIS_KEY);
     for file in [&ca, &cert, &key] {
         check_file(reader, file, encrypted);
     }
-    let both = |reader: &mut Reader<'_>, place: &Place, other: &str| {
-        reader.object(place, "a certificate and its key go together", format!("set {other} too"));
+    let both = |reader: &mut SettingsReader<'_>, place: &SettingSource, other: &str| {
+        reader.report(place, "a certificate and its key go together", format!("set {other} too"));
     };
     let client = match (cert.value, key.value) {
         (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
@@ -178,29 +172,33 @@ fn tls_files(reader: &mut Reader<'_>, encrypted: bool) -> Option<TlsFiles> {
         }
         (None, None) => None,
     };
-    encrypted.then_some(TlsFiles { ca: ca.value, client })
+    encrypted.then_some(TlsSettings { ca: ca.value, client })
 }
 
-fn check_file(reader: &mut Reader<'_>, file: &Read<Option<PathBuf>>, encrypted: bool) {
+fn check_file(
+    reader: &mut SettingsReader<'_>,
+    file: &ReadSetting<Option<PathBuf>>,
+    encrypted: bool,
+) {
     let Some(path) = &file.value else { return };
     if !encrypted {
-        let mend =
+        let hint =
             format!("write rediss:// in the URL, or set {}=on", table::REDIS_TLS.setting.env);
-        reader.object(&file.place, "is for TLS, but the connection to Redis has none", mend);
+        reader.report(&file.place, "is for TLS, but the connection to Redis has none", hint);
     } else if let Err(error) = std::fs::File::open(reader.sources().directory.join(path)) {
-        let says = format!("failed to open {}: {error}", path.display());
-        reader.object(&file.place, says, "name a file that this user can read");
+        let message = format!("failed to open {}: {error}", path.display());
+        reader.report(&file.place, message, "name a file that this user can read");
     }
 }
 
-/// What a URL or a host says, on the way to [`RedisSettings`].
-struct Server {
+/// The content of a URL or host, on the way to [`RedisSettings`].
+struct RedisServer {
     url: RedisUrl,
     database: u16,
     encrypted: bool,
 }
 
-impl Server {
+impl RedisServer {
     /// The text has passed [`redis_url`].
     fn of_url(url: &Secret, database: u16) -> Self {
         let parts = UrlParts::of(url.expose()).unwrap_or_default();
@@ -228,36 +226,36 @@ struct UrlParts {
     encrypted: bool,
 }
 
-const URL_MEND: &str =
+const URL_HINT: &str =
     "write redis://host:6379, rediss://host:6379 (TLS) or unix:///path/to/redis.sock";
 
-pub(super) fn redis_url(text: &str) -> Parsed<Secret> {
+pub(super) fn redis_url(text: &str) -> ParseResult<Secret> {
     let text = text.trim();
     UrlParts::of(text).map(|_| Secret::from(text.to_owned()))
 }
 
 impl UrlParts {
-    /// Takes the URL apart. What is wrong is said without quoting it: it may hold a password.
-    fn of(text: &str) -> Parsed<Self> {
+    /// Parses the URL. Errors don't quote it, because it may hold a password.
+    fn of(text: &str) -> ParseResult<Self> {
         let url = Url::parse(text).map_err(|error| {
-            let mend = match error {
+            let hint = match error {
                 url::ParseError::InvalidPort => "write special characters of the password as %XX",
-                _ => URL_MEND,
+                _ => URL_HINT,
             };
-            Fault::new(format!("is not a URL: {error}"), mend)
+            ValueError::new(format!("is not a URL: {error}"), hint)
         })?;
         match url.scheme() {
             "redis" | "rediss" => Self::of_server(&url),
             "unix" | "redis+unix" => Self::of_socket(&url),
-            _ => Err(Fault::new("does not begin as a URL of Redis does", URL_MEND)),
+            _ => Err(ValueError::new("does not begin as a URL of Redis does", URL_HINT)),
         }
     }
 
-    fn of_server(url: &Url) -> Parsed<Self> {
+    fn of_server(url: &Url) -> ParseResult<Self> {
         let host = url
             .host()
             .filter(|host| !matches!(host, Host::Domain("")))
-            .ok_or_else(|| Fault::new("has no host", URL_MEND))?;
+            .ok_or_else(|| ValueError::new("has no host", URL_HINT))?;
         Ok(Self {
             address: format!("{host}:{}", url.port().unwrap_or(6379)),
             database: database(url.path().trim_matches('/'))?,
@@ -265,9 +263,9 @@ impl UrlParts {
         })
     }
 
-    fn of_socket(url: &Url) -> Parsed<Self> {
+    fn of_socket(url: &Url) -> ParseResult<Self> {
         if url.path().len() < 2 {
-            return Err(Fault::new("has no path", URL_MEND));
+            return Err(ValueError::new("has no path", URL_HINT));
         }
         let named = url.query_pairs().find(|(key, _)| key == "db");
         Ok(Self {
@@ -278,24 +276,27 @@ impl UrlParts {
     }
 }
 
-fn database(text: &str) -> Parsed<Option<u16>> {
+fn database(text: &str) -> ParseResult<Option<u16>> {
     if text.is_empty() {
         return Ok(None);
     }
     let fault =
-        || Fault::new("the database is not a number", "end the URL with /10, or with nothing");
+        || ValueError::new("the database is not a number", "end the URL with /10, or with nothing");
     text.parse().map(Some).map_err(|_| fault())
 }
 
-pub(super) fn sentinel_hosts(text: &str) -> Parsed<Vec<SentinelHost>> {
-    let hosts: Vec<SentinelHost> = items(text).map(sentinel_host).collect::<Parsed<_>>()?;
+pub(super) fn sentinel_hosts(text: &str) -> ParseResult<Vec<SentinelHost>> {
+    let hosts: Vec<SentinelHost> = items(text).map(sentinel_host).collect::<ParseResult<_>>()?;
     if hosts.is_empty() {
-        return Err(Fault::new("names no sentinel", "write host:26379, or several with commas"));
+        return Err(ValueError::new(
+            "names no sentinel",
+            "write host:26379, or several with commas",
+        ));
     }
     Ok(hosts)
 }
 
-fn sentinel_host(text: &str) -> Parsed<SentinelHost> {
+fn sentinel_host(text: &str) -> ParseResult<SentinelHost> {
     let (host, port_text) = match text.rsplit_once(':') {
         // The last colon of a bare IPv6 address does not begin a port.
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
@@ -303,8 +304,8 @@ fn sentinel_host(text: &str) -> Parsed<SentinelHost> {
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     if host.is_empty() || host.contains(['/', '@', ' ']) {
-        let says = format!("\"{}\" is not a sentinel", text.escape_debug());
-        return Err(Fault::new(says, "write host:26379"));
+        let message = format!("\"{}\" is not a sentinel", text.escape_debug());
+        return Err(ValueError::new(message, "write host:26379"));
     }
     Ok(SentinelHost { host: host.to_owned(), port: port(port_text)? })
 }

@@ -1,8 +1,8 @@
-//! The page of settings, written from the table.
+//! The settings page, written from the table.
 
 use std::fmt::Write;
 
-use super::table::{Fallback, SETTINGS, Setting};
+use super::table::{SETTINGS, Setting, SettingDefault};
 
 const HEAD: &str = "\
 # Settings
@@ -29,7 +29,7 @@ const COLUMNS: &str = "\
 |---|---|---|---|
 ";
 
-/// The whole of docs/settings.md, in Markdown.
+/// Returns the whole of docs/settings.md, in Markdown.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
     let mut section = None;
@@ -65,8 +65,8 @@ fn row(setting: &Setting) -> String {
         false => format!("`{}`", setting.env),
     };
     let fallback = match setting.fallback {
-        Fallback::Value(value) => format!("`{value}`"),
-        Fallback::Unset(means) => means.to_owned(),
+        SettingDefault::Value(value) => format!("`{value}`"),
+        SettingDefault::Unset(means) => means.to_owned(),
     };
     let secret = if setting.secret { " Secret." } else { "" };
     format!("| {file} | {env} | {fallback} | {}{secret} |\n", setting.about)

@@ -1,8 +1,8 @@
 //! How other people's code is kept in.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::table;
-use super::value::{Parsed, one_of};
+use super::value::{ParseResult, one_of};
 use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
@@ -29,12 +29,12 @@ pub enum Walls {
 }
 
 impl Walls {
-    pub(super) fn parse(text: &str) -> Parsed<Self> {
+    pub(super) fn parse(text: &str) -> ParseResult<Self> {
         one_of(text, &[("all", Self::All), ("landlock", Self::Landlock)])
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> SandboxSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> SandboxSettings {
     SandboxSettings {
         walls: reader.value(&table::SANDBOX_WALLS).value,
         users: reader.optional(&table::SANDBOX_USERS).value,

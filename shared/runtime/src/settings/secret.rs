@@ -4,13 +4,13 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A password, token or key. Printing it shows `[redacted]`; its memory is wiped when it is
-/// dropped. Only [`Secret::expose`] gives the text, so every use can be found by that name.
+/// A password, token or key. Printing it shows `[redacted]`; its memory is wiped on drop. Only
+/// [`Secret::expose`] returns the text, so every use can be found by that name.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text itself: for the call that needs it, never for a log or an error.
+    /// Returns the text for the call that needs it, never for a log or an error.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

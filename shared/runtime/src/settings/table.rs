@@ -1,7 +1,7 @@
 //! The one table of settings.
 //!
-//! The loader reads by it, unknown names are judged by it, and docs/settings.md and
-//! `greenline settings` are written from it. A setting that is not here does not exist.
+//! The loader and the check of unknown names use it, and docs/settings.md and `greenline settings`
+//! are written from it. A setting that is not here does not exist.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -17,46 +17,44 @@ use super::redis::{SentinelHost, redis_url, sentinel_hosts};
 use super::sandbox::Walls;
 use super::secret::Secret;
 use super::value::{
-    LogFilter, Name, Parsed, absolute_paths, any_text, count, database, duration, host_patterns,
-    hosts, listen, log_filter, long_secret, name, names, path, port, ports, positive_count,
-    positive_duration, secret, size, slots, some_text, switch, user_range,
+    LogFilter, ParseResult, PlainName, absolute_paths, any_text, count, database, duration,
+    host_patterns, hosts, listen, log_filter, long_secret, name, names, path, port, ports,
+    positive_count, positive_duration, secret, size, slots, some_text, switch, user_range,
 };
 use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
-/// One setting, as people read about it.
+/// The documentation of one setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// `section.key` as in greenline.toml, which is also how flags refer to it.
+    /// `section.key` as in greenline.toml; flags use the same name.
     pub name: &'static str,
-    /// The environment variable.
     pub env: &'static str,
-    /// What it is for, in one sentence.
+    /// The purpose in one sentence.
     pub about: &'static str,
-    /// What holds when it is not set.
-    pub fallback: Fallback,
-    /// Whether greenline.toml may hold it; if not, only the environment or a flag.
+    /// The value when it is not set.
+    pub fallback: SettingDefault,
+    /// greenline.toml may hold it; otherwise only the environment or a flag.
     pub in_file: bool,
     /// Whether it is a secret: never shown, and readable from a file.
     pub secret: bool,
     /// Whether it can be read from a file named by `{env}_FILE`.
     pub from_file: bool,
-    /// Whether it is a list: comma-separated in the environment, an array in greenline.toml.
+    /// Comma-separated in the environment, an array in greenline.toml.
     pub list: bool,
 }
 
-/// What holds when a setting is not set.
+/// The value of a setting that is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    /// This value.
+pub enum SettingDefault {
     Value(&'static str),
-    /// No value; these words say what that means.
+    /// No value; the text explains the meaning.
     Unset(&'static str),
 }
 
 impl Setting {
     const fn new(name: &'static str, env: &'static str, about: &'static str) -> Self {
-        let fallback = Fallback::Unset("not set");
+        let fallback = SettingDefault::Unset("not set");
         Self {
             name,
             env,
@@ -70,12 +68,12 @@ impl Setting {
     }
 
     const fn default(mut self, value: &'static str) -> Self {
-        self.fallback = Fallback::Value(value);
+        self.fallback = SettingDefault::Value(value);
         self
     }
 
     const fn unset(mut self, means: &'static str) -> Self {
-        self.fallback = Fallback::Unset(means);
+        self.fallback = SettingDefault::Unset(means);
         self
     }
 
@@ -99,12 +97,12 @@ impl Setting {
         self
     }
 
-    /// The section in greenline.toml; empty for what stands above all sections.
+    /// Returns the section in greenline.toml; empty for settings above all sections.
     pub fn section(&self) -> &'static str {
         self.name.split_once('.').map_or("", |(section, _)| section)
     }
 
-    /// The key within its section.
+    /// Returns the key within its section.
     pub fn key(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(_, key)| key)
     }
@@ -115,17 +113,17 @@ impl Setting {
     }
 }
 
-/// A setting and how its text becomes a value.
-pub(super) struct Key<T> {
+/// A setting with the parser of its value.
+pub(super) struct SettingKey<T> {
     pub(super) setting: Setting,
-    pub(super) parse: fn(&str) -> Parsed<T>,
+    pub(super) parse: fn(&str) -> ParseResult<T>,
 }
 
 macro_rules! table {
     ($($name:ident: $value:ty = $parse:expr, $setting:expr;)*) => {
-        $(pub(super) static $name: Key<$value> = Key { setting: $setting, parse: $parse };)*
+        $(pub(super) static $name: SettingKey<$value> = SettingKey { setting: $setting, parse: $parse };)*
 
-        /// Every setting, in the order in which the page of settings shows them.
+        /// Every setting, in the order of the settings page.
         pub static SETTINGS: &[&Setting] = &[$(&$name.setting),*];
     };
 }
@@ -152,7 +150,7 @@ table! {
         "The password of that user.").secret();
     REDIS_DATABASE: u16 = database, Setting::new("redis.database", "GREENLINE_REDIS_DATABASE",
         "The database number.").default("10");
-    NAMESPACE: Name = name, Setting::new("redis.namespace", "GREENLINE_NAMESPACE",
+    NAMESPACE: PlainName = name, Setting::new("redis.namespace", "GREENLINE_NAMESPACE",
         "Goes before every key and channel, so that deployments can share a server.").unset("none");
     REDIS_SENTINELS: Vec<SentinelHost> = sentinel_hosts, Setting::new("redis.sentinels", "GREENLINE_REDIS_SENTINELS",
         "Sentinels to ask for the master, as host:port.").list();
@@ -198,11 +196,11 @@ table! {
 
     SLOTS: NonZeroUsize = slots, Setting::new("worker.slots", "GREENLINE_SLOTS",
         "How many tasks a worker runs at once.").unset("one per core");
-    LABELS: BTreeSet<Name> = names, Setting::new("worker.labels", "GREENLINE_LABELS",
+    LABELS: BTreeSet<PlainName> = names, Setting::new("worker.labels", "GREENLINE_LABELS",
         "What this worker offers; it takes a task only if it has all of the task's labels.").list().unset("none");
-    TYPES: BTreeSet<Name> = names, Setting::new("worker.types", "GREENLINE_TYPES",
+    TYPES: BTreeSet<PlainName> = names, Setting::new("worker.types", "GREENLINE_TYPES",
         "The types of task this worker takes.").list().unset("all it knows");
-    PASS_ENV: BTreeSet<Name> = names, Setting::new("worker.pass_env", "GREENLINE_PASS_ENV",
+    PASS_ENV: BTreeSet<PlainName> = names, Setting::new("worker.pass_env", "GREENLINE_PASS_ENV",
         "Variables of the worker that commands see too, such as JAVA_HOME; secrets are refused.").list().unset("none");
     PREFETCH: bool = switch, Setting::new("worker.prefetch", "GREENLINE_PREFETCH",
         "Claim tasks of short types ahead of a free slot.").default("on");

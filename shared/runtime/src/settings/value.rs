@@ -1,8 +1,7 @@
-//! From text to a value: durations, sizes, counts, switches, names, lists.
+//! Parsers of values: durations, sizes, counts, switches, names, lists.
 //!
-//! Every parser says what is wrong and what to write instead. Numbers that measure something
-//! need a unit: `15` alone would be milliseconds to one reader and minutes to another. Parsers of
-//! secrets never repeat what they read.
+//! Every parser reports the error and what to write instead. Quantities need a unit: `15` alone
+//! could mean milliseconds or minutes. Parsers of secrets never repeat their input.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,75 +13,75 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::{ParseError, Targets};
 
-use super::problem::{Fault, nearest};
+use super::problem::{ValueError, nearest};
 use super::secret::Secret;
 use crate::hosts::{HostList, HostPattern};
 use crate::user_range::UserRange;
 
-pub(super) type Parsed<T> = Result<T, Fault>;
+pub(super) type ParseResult<T> = Result<T, ValueError>;
 
 /// A word that is safe inside keys, file names and labels: `[A-Za-z0-9._-]{1,64}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(String);
+pub struct PlainName(String);
 
-impl Name {
-    /// The word itself.
+impl PlainName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for PlainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-pub(super) fn name(text: &str) -> Parsed<Name> {
+pub(super) fn name(text: &str) -> ParseResult<PlainName> {
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if fits {
-        return Ok(Name(text.to_owned()));
+        return Ok(PlainName(text.to_owned()));
     }
-    let says = if text.is_empty() { "a name is empty".to_owned() } else { quoted(text, "a name") };
-    Err(Fault::new(says, "write 1 to 64 of A-Z a-z 0-9 . _ -"))
+    let message =
+        if text.is_empty() { "a name is empty".to_owned() } else { quoted(text, "a name") };
+    Err(ValueError::new(message, "write 1 to 64 of A-Z a-z 0-9 . _ -"))
 }
 
-/// The parts of a list written as `a, b, c`.
+/// Splits a list written as `a, b, c`.
 pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-pub(super) fn names(text: &str) -> Parsed<BTreeSet<Name>> {
+pub(super) fn names(text: &str) -> ParseResult<BTreeSet<PlainName>> {
     items(text).map(name).collect()
 }
 
-pub(super) fn duration(text: &str) -> Parsed<Duration> {
-    const MEND: &str = "write a duration such as 15s or 2m";
+pub(super) fn duration(text: &str) -> ParseResult<Duration> {
+    const HINT: &str = "write a duration such as 15s or 2m";
     if is_number(text) {
-        return Err(Fault::new(format!("\"{text}\" has no unit"), MEND));
+        return Err(ValueError::new(format!("\"{text}\" has no unit"), HINT));
     }
     let length = humantime::parse_duration(text)
-        .map_err(|_| Fault::new(quoted(text, "a duration"), MEND))?;
+        .map_err(|_| ValueError::new(quoted(text, "a duration"), HINT))?;
     if length > Duration::from_secs(10 * 366 * 86_400) {
-        return Err(Fault::new(format!("\"{text}\" is longer than ten years"), MEND));
+        return Err(ValueError::new(format!("\"{text}\" is longer than ten years"), HINT));
     }
     Ok(length)
 }
 
-pub(super) fn positive_duration(text: &str) -> Parsed<Duration> {
+pub(super) fn positive_duration(text: &str) -> ParseResult<Duration> {
     let length = duration(text)?;
     if length < Duration::from_millis(1) {
-        return Err(Fault::new(format!("\"{text}\" is too short"), "write 1ms or more"));
+        return Err(ValueError::new(format!("\"{text}\" is too short"), "write 1ms or more"));
     }
     Ok(length)
 }
 
-/// A size in bytes.
-pub(super) fn size(text: &str) -> Parsed<u64> {
-    const MEND: &str = "write a size such as 256KiB or 10GiB";
+/// Parses a size in bytes.
+pub(super) fn size(text: &str) -> ParseResult<u64> {
+    const HINT: &str = "write a size such as 256KiB or 10GiB";
     if is_number(text) {
-        return Err(Fault::new(format!("\"{text}\" has no unit"), MEND));
+        return Err(ValueError::new(format!("\"{text}\" has no unit"), HINT));
     }
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -91,9 +90,9 @@ pub(super) fn size(text: &str) -> Parsed<u64> {
         .ok()
         .zip(unit_bytes(unit.trim()))
         .and_then(|(number, unit)| number.checked_mul(unit))
-        .ok_or_else(|| Fault::new(quoted(text, "a size"), MEND))?;
+        .ok_or_else(|| ValueError::new(quoted(text, "a size"), HINT))?;
     if bytes == 0 {
-        return Err(Fault::new(format!("\"{text}\" leaves room for nothing"), MEND));
+        return Err(ValueError::new(format!("\"{text}\" leaves room for nothing"), HINT));
     }
     Ok(bytes)
 }
@@ -113,64 +112,64 @@ fn unit_bytes(unit: &str) -> Option<u64> {
     })
 }
 
-pub(super) fn count(text: &str) -> Parsed<u32> {
-    text.parse().map_err(|_| Fault::new(quoted(text, "a count"), "write a whole number, 0 or more"))
+pub(super) fn count(text: &str) -> ParseResult<u32> {
+    text.parse()
+        .map_err(|_| ValueError::new(quoted(text, "a count"), "write a whole number, 0 or more"))
 }
 
-pub(super) fn database(text: &str) -> Parsed<u16> {
-    let fault = || Fault::new(quoted(text, "a database number"), "write a number such as 10");
+pub(super) fn database(text: &str) -> ParseResult<u16> {
+    let fault = || ValueError::new(quoted(text, "a database number"), "write a number such as 10");
     text.parse().map_err(|_| fault())
 }
 
-pub(super) fn positive_count(text: &str) -> Parsed<u32> {
+pub(super) fn positive_count(text: &str) -> ParseResult<u32> {
     match count(text)? {
-        0 => Err(Fault::new("0 is too few", "write 1 or more")),
+        0 => Err(ValueError::new("0 is too few", "write 1 or more")),
         count => Ok(count),
     }
 }
 
-pub(super) fn slots(text: &str) -> Parsed<NonZeroUsize> {
+pub(super) fn slots(text: &str) -> ParseResult<NonZeroUsize> {
     const MOST: usize = 4096;
-    text.parse()
-        .ok()
-        .filter(|slots: &NonZeroUsize| slots.get() <= MOST)
-        .ok_or_else(|| Fault::new(quoted(text, "a number of slots"), format!("write 1 to {MOST}")))
+    text.parse().ok().filter(|slots: &NonZeroUsize| slots.get() <= MOST).ok_or_else(|| {
+        ValueError::new(quoted(text, "a number of slots"), format!("write 1 to {MOST}"))
+    })
 }
 
-pub(super) fn port(text: &str) -> Parsed<u16> {
+pub(super) fn port(text: &str) -> ParseResult<u16> {
     text.parse()
         .ok()
         .filter(|port| *port != 0)
-        .ok_or_else(|| Fault::new(quoted(text, "a port"), "write 1 to 65535"))
+        .ok_or_else(|| ValueError::new(quoted(text, "a port"), "write 1 to 65535"))
 }
 
-pub(super) fn ports(text: &str) -> Parsed<Vec<u16>> {
+pub(super) fn ports(text: &str) -> ParseResult<Vec<u16>> {
     items(text).map(port).collect()
 }
 
 /// Hosts with their ports, and groups of registries.
-pub(super) fn hosts(text: &str) -> Parsed<HostList> {
-    HostList::parse(items(text)).map_err(|fault| Fault::new(fault.says, fault.mend))
+pub(super) fn hosts(text: &str) -> ParseResult<HostList> {
+    HostList::parse(items(text)).map_err(|fault| ValueError::new(fault.message, fault.hint))
 }
 
 /// Hosts without ports. Not all of them: those that count as the operator's own are named.
-pub(super) fn host_patterns(text: &str) -> Parsed<Vec<HostPattern>> {
+pub(super) fn host_patterns(text: &str) -> ParseResult<Vec<HostPattern>> {
     let named = |text: &str| match text.parse::<HostPattern>() {
         Ok(HostPattern::AnyName) => {
-            let says = "\"*\" would make all private addresses reachable";
-            Err(Fault::new(says, "name your own hosts, such as *.corp.example"))
+            let message = "\"*\" would make all private addresses reachable";
+            Err(ValueError::new(message, "name your own hosts, such as *.corp.example"))
         }
         Ok(host) => Ok(host),
-        Err(fault) => Err(Fault::new(fault.says, fault.mend)),
+        Err(fault) => Err(ValueError::new(fault.message, fault.hint)),
     };
     items(text).map(named).collect()
 }
 
-/// Paths that mean the same wherever they are used.
-pub(super) fn absolute_paths(text: &str) -> Parsed<Vec<PathBuf>> {
+/// Parses paths that don't depend on the working directory.
+pub(super) fn absolute_paths(text: &str) -> ParseResult<Vec<PathBuf>> {
     let absolute = |text: &str| match PathBuf::from(text) {
         path if path.is_absolute() && path.parent().is_some() => Ok(path),
-        _ => Err(Fault::new(
+        _ => Err(ValueError::new(
             format!("\"{text}\" is not the whole path of a directory"),
             "write one such as /opt/toolchains; all of / can't be given",
         )),
@@ -178,85 +177,85 @@ pub(super) fn absolute_paths(text: &str) -> Parsed<Vec<PathBuf>> {
     items(text).map(absolute).collect()
 }
 
-pub(super) fn switch(text: &str) -> Parsed<bool> {
+pub(super) fn switch(text: &str) -> ParseResult<bool> {
     match text {
         "on" | "true" | "yes" | "1" => Ok(true),
         "off" | "false" | "no" | "0" => Ok(false),
-        _ => Err(Fault::new(quoted(text, "on or off"), "write on or off")),
+        _ => Err(ValueError::new(quoted(text, "on or off"), "write on or off")),
     }
 }
 
-pub(super) fn user_range(text: &str) -> Parsed<UserRange> {
+pub(super) fn user_range(text: &str) -> ParseResult<UserRange> {
     text.parse().map_err(|_| {
-        Fault::new(
+        ValueError::new(
             quoted(text, "a range of user ids"),
             "write first-last, from 1000 on and without 65534 and 65535",
         )
     })
 }
 
-pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+pub(super) fn path(text: &str) -> ParseResult<PathBuf> {
     some_text(text).map(PathBuf::from)
 }
 
-pub(super) fn some_text(text: &str) -> Parsed<String> {
+pub(super) fn some_text(text: &str) -> ParseResult<String> {
     match text.trim() {
-        "" => Err(Fault::new("is empty", "write a value, or remove the setting")),
+        "" => Err(ValueError::new("is empty", "write a value, or remove the setting")),
         trimmed => Ok(trimmed.to_owned()),
     }
 }
 
-pub(super) fn any_text(text: &str) -> Parsed<String> {
+pub(super) fn any_text(text: &str) -> ParseResult<String> {
     Ok(text.to_owned())
 }
 
-pub(super) fn listen(text: &str) -> Parsed<SocketAddr> {
+pub(super) fn listen(text: &str) -> ParseResult<SocketAddr> {
     text.parse().map_err(|_| {
-        let mend = "write an IP address and a port, such as 127.0.0.1:7410 or 0.0.0.0:7410";
-        Fault::new(quoted(text, "an address to listen on"), mend)
+        let hint = "write an IP address and a port, such as 127.0.0.1:7410 or 0.0.0.0:7410";
+        ValueError::new(quoted(text, "an address to listen on"), hint)
     })
 }
 
-pub(super) fn secret(text: &str) -> Parsed<Secret> {
+pub(super) fn secret(text: &str) -> ParseResult<Secret> {
     match text {
-        "" => Err(Fault::new("is empty", "write the secret, or remove the setting")),
+        "" => Err(ValueError::new("is empty", "write the secret, or remove the setting")),
         text => Ok(Secret::from(text.to_owned())),
     }
 }
 
-/// A secret that we ask people to make up, and so one that must not be guessable.
-pub(super) fn long_secret(text: &str) -> Parsed<Secret> {
+/// Parses a secret that people make up, and rejects a guessable one.
+pub(super) fn long_secret(text: &str) -> ParseResult<Secret> {
     const LEAST: usize = 16;
     match text.chars().count() {
         LEAST.. => Ok(Secret::from(text.to_owned())),
-        length => Err(Fault::new(
+        length => Err(ValueError::new(
             format!("has {length} characters; at least {LEAST} are needed"),
             "make one with: openssl rand -hex 32",
         )),
     }
 }
 
-/// One of a few words.
-pub(super) fn one_of<T: Copy>(text: &str, words: &[(&'static str, T)]) -> Parsed<T> {
+/// Parses one of a few words.
+pub(super) fn one_of<T: Copy>(text: &str, words: &[(&'static str, T)]) -> ParseResult<T> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let says = quoted(text, &format!("one of {}", names.join(", ")));
-    let mend = match nearest(text, names.iter().copied()) {
+    let message = quoted(text, &format!("one of {}", names.join(", ")));
+    let hint = match nearest(text, names.iter().copied()) {
         Some(word) => format!("did you mean \"{word}\"?"),
         None => format!("write one of {}", names.join(", ")),
     };
-    Err(Fault::new(says, mend))
+    Err(ValueError::new(message, hint))
 }
 
-/// Which log events to write: a level for all, or for the modules that are named. What `EnvFilter`
-/// adds, fields of spans, is left out: it brings an automaton of its own into every pattern.
+/// The log events to write: a level for all, or for named modules. Fields of spans, which
+/// `EnvFilter` adds, are left out: they add an automaton to every pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogFilter(Targets);
 
 impl LogFilter {
-    /// The filter that this text describes.
+    /// Builds the filter.
     pub fn build(&self) -> Targets {
         self.0.clone()
     }
@@ -270,20 +269,20 @@ impl FromStr for LogFilter {
     }
 }
 
-pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
+pub(super) fn log_filter(text: &str) -> ParseResult<LogFilter> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-    // The filter's own parser takes a misspelt level for the name of a module, and then shows
+    // The filter's own parser takes a misspelled level for the name of a module, and then shows
     // nothing at all.
     for word in items(text).filter(|word| !word.contains(['=', '[', ':']) && !is_level(word)) {
         if let Some(level) = nearest(word, LEVELS) {
-            let mend = format!("did you mean \"{level}\"?");
-            return Err(Fault::new(quoted(word, "a log level"), mend));
+            let hint = format!("did you mean \"{level}\"?");
+            return Err(ValueError::new(quoted(word, "a log level"), hint));
         }
     }
     text.parse().map_err(|error| {
-        let mend = "write a level such as info, or per module: info,greenline_worker=debug";
-        Fault::new(format!("\"{text}\" is not a log filter: {error}"), mend)
+        let hint = "write a level such as info, or per module: info,greenline_worker=debug";
+        ValueError::new(format!("\"{text}\" is not a log filter: {error}"), hint)
     })
 }
 
@@ -333,7 +332,7 @@ mod tests {
         assert!(log_filter("info,greenline_worker=debug").is_ok());
         assert!(log_filter("hyper").is_ok());
         let fault = log_filter("inof").unwrap_err();
-        assert_eq!(fault, Fault::new("\"inof\" is not a log level", "did you mean \"info\"?"));
+        assert_eq!(fault, ValueError::new("\"inof\" is not a log level", "did you mean \"info\"?"));
     }
 
     #[test]

@@ -1,50 +1,49 @@
-//! What a worker takes on, and within which limits.
+//! Settings of a worker: its tasks and limits.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::sandbox::{self, SandboxSettings};
 use super::secret::Secret;
 use super::table;
-use super::value::Name;
+use super::value::PlainName;
 
-/// A worker's settings.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// How many tasks run at once.
+    /// The number of tasks that run at once.
     pub slots: NonZeroUsize,
-    /// What this worker offers.
-    pub labels: BTreeSet<Name>,
-    /// The types of task it takes; all that it knows when absent.
-    pub types: Option<BTreeSet<Name>>,
+    /// The labels that this worker offers.
+    pub labels: BTreeSet<PlainName>,
+    /// The task types to take; `None` for every known type.
+    pub types: Option<BTreeSet<PlainName>>,
     /// Variables of this process that commands see too.
-    pub pass_env: BTreeSet<Name>,
-    /// Whether short tasks are claimed ahead of a free slot.
+    pub pass_env: BTreeSet<PlainName>,
+    /// Short tasks are claimed ahead of a free slot.
     pub prefetch: bool,
-    /// How long running tasks may finish after a stop.
+    /// The time for running tasks to finish after a stop.
     pub grace: Duration,
-    /// The directory in which tasks work, as it was written.
+    /// The directory of the workspaces as it was written.
     pub workspace: PathBuf,
-    /// How many bytes all workspaces may take on disk.
+    /// The disk limit of all workspaces in bytes.
     pub workspace_limit: u64,
     /// How many files and directories one task's workspace may hold.
     pub workspace_entries: u32,
-    /// How many bytes of memory one task may use.
+    /// The memory limit of one task in bytes.
     pub memory_limit: u64,
-    /// How many bytes of a command's output its result keeps.
+    /// The bytes of a command's output that its result keeps.
     pub output_tail: u64,
-    /// How many bytes of output a task's log keeps.
+    /// The bytes of output that a task's log keeps.
     pub output_log: u64,
-    /// What sandboxed commands may read beside the usual.
+    /// Additional paths that sandboxed commands may read.
     pub sandbox_read: Vec<PathBuf>,
     /// Where sandboxed `setup` commands may connect to without namespaces.
     pub sandbox_ports: Vec<u16>,
-    /// Whether the operator's own commands are sandboxed too.
+    /// The operator's own commands run in the sandbox too.
     pub sandbox_commands: bool,
-    /// Whether other people's code runs where there is no sandbox.
+    /// Other people's code runs even without a sandbox.
     pub without_isolation: bool,
     /// Reads private repositories.
     pub checkout_token: Option<Secret>,
@@ -52,17 +51,17 @@ pub struct WorkerSettings {
     pub sandbox: SandboxSettings,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
+pub(super) fn read(reader: &mut SettingsReader<'_>) -> WorkerSettings {
     let types = reader.optional(&table::TYPES);
     if types.value.as_ref().is_some_and(BTreeSet::is_empty) {
-        let mend = "name a type, or remove the setting to take all";
-        reader.object(&types.place, "a worker without types would do nothing", mend);
+        let hint = "name a type, or remove the setting to take all";
+        reader.report(&types.place, "a worker without types would do nothing", hint);
     }
     let pass_env = reader.optional(&table::PASS_ENV);
     let names = pass_env.value.unwrap_or_default();
     if let Some(secret) = names.iter().find(|name| is_secret(name.as_str())) {
-        let says = format!("{secret} is a secret, and any task could read it");
-        reader.object(&pass_env.place, &says, "leave it out");
+        let message = format!("{secret} is a secret, and any task could read it");
+        reader.report(&pass_env.place, &message, "leave it out");
     }
     let cores = reader.sources().cores;
     WorkerSettings {
@@ -87,7 +86,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> WorkerSettings {
     }
 }
 
-/// Whether a variable holds one of our own secrets, or the file of one.
+/// Returns `true` if a variable holds one of Greenline's own secrets, or the file of one.
 fn is_secret(name: &str) -> bool {
     let mut secrets = table::SETTINGS.iter().filter(|setting| setting.secret);
     secrets.any(|setting| setting.env == name || setting.env_file() == name)

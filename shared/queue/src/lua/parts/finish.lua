@@ -1,6 +1,6 @@
--- parts/finish.lua: how a task ends for good. Needs base, ready, say.
+-- parts/finish.lua: ends a task for good. Needs base, make_runnable, events.
 
-local FINISH = {'dedup_key', 'concurrency_key', 'children'}
+local FINISH_FIELDS = {'dedup_key', 'concurrency_key', 'children'}
 
 local function all_succeeded(parents)
   for parent in string.gmatch(parents or '', '%S+') do
@@ -9,27 +9,27 @@ local function all_succeeded(parents)
   return true
 end
 
--- The parent that keeps a task from ever running, if one does.
-local function hopeless(parents)
+-- Returns the parent that keeps a task from ever running, if there is one.
+local function failed_parent(parents)
   for parent in string.gmatch(parents or '', '%S+') do
     local status = fields_of(parent, 'status')[1]
     if not status or status == 'failed' or status == 'cancelled' then return parent end
   end
 end
 
--- Lets those run that waited for this one and wait for nobody else.
+-- Releases the children that wait only for this task.
 local function release_children(id)
   for _, child in ipairs(call('SMEMBERS', TASK .. id .. ':children')) do
     local parents = fields_of(child, 'status', 'depends_on')
     if parents[1] == 'waiting' and all_succeeded(parents[2]) then
-      ready(child, call('HMGET', TASK .. child, unpack(READY)))
+      make_runnable(child, call('HMGET', TASK .. child, unpack(RUNNABLE_FIELDS)))
       call('ZREM', TASKS .. 'waiting', child)
     end
   end
 end
 
--- Ends one task: where it is listed first, then its own words, then whatever
--- it held. Returns the children that can't run any more.
+-- Ends one task: first its lists, then its hash, then everything it held. Returns the children that
+-- can't run any more.
 local function finish_one(id, status, task, fields)
   local orphans = {}
   call('ZADD', TASKS .. (status == 'failed' and 'dead' or 'done'), NOW, id)
@@ -49,21 +49,21 @@ local function finish_one(id, status, task, fields)
   return orphans
 end
 
--- A task of this id may have been forgotten, and another one have come.
+-- The earlier task of this id may have been deleted, and another one stored.
 local function is_child(id, parent)
   local parents = fields_of(id, 'depends_on')[1] or ''
   return string.find(' ' .. parents .. ' ', ' ' .. parent .. ' ', 1, true)
 end
 
--- Ends a task, and with it whatever waits for it if it did not succeed.
--- A list instead of recursion: chains may be long.
+-- Ends a task, and its dependents if it did not succeed. Uses a list instead of recursion, because
+-- chains may be long.
 local function finish(id, status, task, fields)
   local orphans, cancelled = finish_one(id, status, task, fields), {}
   local todo = {}
   for _, child in ipairs(orphans) do todo[#todo + 1] = {child, id, status} end
   while #todo > 0 do
     local child, parent, how = unpack(table.remove(todo))
-    local state = fields_of(child, 'status', unpack(FINISH))
+    local state = fields_of(child, 'status', unpack(FINISH_FIELDS))
     local waits = state[1] == 'waiting' or state[1] == 'awaiting_approval'
     if waits and is_child(child, parent) then
       local why = 'its parent ' .. parent .. ' ended as ' .. how

@@ -1,7 +1,0 @@
--- leave.lua: a worker ends and is not to be waited for.
---
--- ARGV[3] worker
-call('ZREM', P .. 'workers', ARGV[3])
-call('DEL', P .. 'worker:' .. ARGV[3])
-if call('GET', TASKS .. 'alone') == ARGV[3] then call('DEL', TASKS .. 'alone') end
-return 1
