@@ -84,6 +84,28 @@ mod tests {
     }
 
     #[test]
+    fn the_test_of_each_mutant_exists() {
+        for mutant in all().unwrap() {
+            let package = match mutant.package.strip_prefix("greenline-") {
+                None => "cli".to_owned(),
+                Some(name @ ("lead" | "worker")) => name.to_owned(),
+                Some(name) => format!("shared/{name}"),
+            };
+            let mut modules: Vec<_> = mutant.test.split("::").collect();
+            let function = modules.pop().unwrap();
+            modules.retain(|name| !["tests", "on_a_fresh_bed"].contains(name));
+            let below = match mutant.target.as_str() {
+                "lib" => format!("{package}/src/{}", modules.join("/")),
+                target => format!("{package}/tests/{target}/{}", modules.join("/")),
+            };
+            let read = |path: String| std::fs::read_to_string(root().join(path)).ok();
+            let text = read(format!("{below}.rs")).or_else(|| read(format!("{below}/mod.rs")));
+            let is_there = text.is_some_and(|text| text.contains(&format!("fn {function}(")));
+            assert!(is_there, "{mutant}: there is no test {}", mutant.test);
+        }
+    }
+
+    #[test]
     fn each_part_that_guards_something_has_a_mutant() {
         let mutants = all().unwrap();
         for part in [
@@ -103,8 +125,8 @@ mod tests {
             "shared/forge/src/cache.rs",
             "shared/queue/src/trust.rs",
             "shared/queue/src/signature.rs",
-            "worker/src/shutdown.rs",
             "worker/src/state.rs",
+            "worker/src/shutdown.rs",
             "worker/src/settlement.rs",
             "worker/src/reproduce/",
             "worker/src/workspace/",

@@ -86,7 +86,7 @@ fn logs_of_tools_mutated() {
     let is_small = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() < LARGEST);
     let logs: Vec<_> = files(&fixtures(), "log").into_iter().filter(is_small).collect();
     let samples: Vec<_> = logs.iter().map(|path| std::fs::read(path).unwrap()).collect();
-    mutate_and_read("logs", &samples, 3_000, |log| {
+    mutate_and_read("logs", &samples, 4_000, |log| {
         invariants::whatever_is_read(log, &[3, 90, 7, 200])
     });
 }

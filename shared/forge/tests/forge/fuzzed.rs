@@ -59,7 +59,7 @@ fn no_webhook_makes_its_reader_panic() {
     let whole = body();
     let readable = EVENTS.iter().filter(|name| WebhookEvent::read(name, &whole).is_ok()).count();
     assert!(readable >= 9, "the sample is no webhook any more: {readable} events read it");
-    mutate_and_read("webhooks", &[whole], 15_000, |body| {
+    mutate_and_read("webhooks", &[whole], 20_000, |body| {
         for name in EVENTS {
             match WebhookEvent::read(name, body) {
                 Ok(event) => drop(event.repository().cloned()),

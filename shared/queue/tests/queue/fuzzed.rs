@@ -13,7 +13,7 @@ const SAMPLES: [&str; 4] = [
 #[test]
 fn no_task_makes_its_reader_panic() {
     let samples = SAMPLES.map(|sample| sample.as_bytes().to_vec());
-    mutate_and_read("tasks", &samples, 100_000, |text| {
+    mutate_and_read("tasks", &samples, 150_000, |text| {
         let text = String::from_utf8_lossy(text);
         match Task::from_json(&text) {
             // The text is kept byte for byte, and reads the same again.
