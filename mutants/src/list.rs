@@ -123,7 +123,7 @@ mod tests {
             "shared/forge/src/webhook/signature.rs",
             "shared/forge/src/tokens.rs",
             "shared/forge/src/cache.rs",
-            "shared/queue/src/trust.rs",
+            "shared/queue/src/payload_check.rs",
             "shared/queue/src/signature.rs",
             "worker/src/state.rs",
             "worker/src/shutdown.rs",
@@ -135,7 +135,7 @@ mod tests {
             "worker/src/task_user.rs",
             "worker/src/sandbox/root.rs",
             "worker/src/sandbox/files.rs",
-            "worker/src/sandbox/calls.rs",
+            "worker/src/sandbox/seccomp.rs",
             "worker/src/sandbox/privileges.rs",
         ] {
             let has = mutants.iter().any(|mutant| mutant.file.starts_with(part));

@@ -1,5 +1,5 @@
 //! Paths that are never published, with or without a yes: what configures CI, and Greenline itself.
-//! The list is data, with its reasons: guarded.txt. Pure.
+//! The list is data, with its reasons: guarded_paths.txt. Pure.
 //!
 //! A path is compared as a checkout might read it: without case, and without what Windows and macOS
 //! leave out of names. So `.GitHub` and `.g\u{200c}ithub` are `.github`.
@@ -14,13 +14,13 @@ static GUARDED: LazyLock<GlobSet> = LazyLock::new(|| {
         // A list of ours: a test builds it.
         let folded = folded(pattern);
         let glob = GlobBuilder::new(&folded).literal_separator(true).build();
-        set.add(glob.expect("a pattern of guarded.txt"));
+        set.add(glob.expect("a pattern of guarded_paths.txt"));
     }
-    set.build().expect("the patterns of guarded.txt")
+    set.build().expect("the patterns of guarded_paths.txt")
 });
 
 fn patterns() -> impl Iterator<Item = &'static str> {
-    let lines = include_str!("guarded.txt").lines().map(str::trim);
+    let lines = include_str!("guarded_paths.txt").lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 

@@ -56,6 +56,7 @@ mod leader;
 mod log;
 mod names;
 mod options;
+mod payload_check;
 mod producer;
 mod queue;
 mod route;
@@ -65,7 +66,6 @@ mod signature;
 mod stats;
 mod task;
 mod tick;
-mod trust;
 mod watch;
 
 pub use crate::core::SCHEMA;

@@ -135,7 +135,7 @@ fn become_the_tasks_user(plan: &Plan) -> EntryResult<()> {
 fn shut_in(plan: &Plan) -> EntryResult<()> {
     privileges::drop_all()?;
     files::restrict(plan)?;
-    calls::restrict(plan)
+    seccomp::restrict(plan)
 }
 
 fn program(plan: &Plan, command: &[OsString]) -> EntryResult<Command> {

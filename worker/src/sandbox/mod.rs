@@ -23,7 +23,6 @@
 //!
 //! What it is not: a virtual machine. A hole in the kernel is a hole in the sandbox.
 
-mod calls;
 mod entry;
 mod files;
 pub(crate) mod loopback;
@@ -34,6 +33,7 @@ mod privileges;
 mod probe;
 mod reachable;
 mod root;
+mod seccomp;
 
 use std::ffi::OsString;
 use std::fmt;
