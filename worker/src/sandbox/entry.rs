@@ -26,7 +26,7 @@ use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::geteuid;
 
 use super::plan::{Namespaces, Plan};
-use super::{calls, files, namespaces, privileges, root};
+use super::{files, namespaces, privileges, root, seccomp};
 
 type EntryResult<T> = std::result::Result<T, Box<dyn Error>>;
 
