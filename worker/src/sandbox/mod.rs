@@ -26,6 +26,7 @@
 mod calls;
 mod entry;
 mod files;
+mod ipc;
 pub(crate) mod loopback;
 mod mounts;
 mod namespaces;
