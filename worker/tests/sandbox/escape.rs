@@ -141,7 +141,10 @@ fn leave_in_flight() -> std::result::Result<Vec<(UnixStream, UnixStream)>, Box<d
             control.push(SendAncillaryMessage::ScmRights(&copies));
             match sendmsg(&pair.0, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()) {
                 Ok(_) => {}
-                Err(rustix::io::Errno::TOOMANYREFS) => return Ok(pairs),
+                Err(rustix::io::Errno::TOOMANYREFS) => {
+                    pairs.push(pair);
+                    return Ok(pairs);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
