@@ -27,6 +27,8 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -298,7 +300,7 @@ static const struct call calls[] = {
     { "fspick", 433 }, { "init_module", SYS_init_module }, { "io_uring_enter", 426 },
     { "io_uring_register", 427 }, { "io_uring_setup", 425 }, { "kcmp", SYS_kcmp },
     { "kexec_file_load", 320 }, { "kexec_load", SYS_kexec_load }, { "keyctl", SYS_keyctl },
-    { "migrate_pages", SYS_migrate_pages }, { "mount", SYS_mount }, { "mount_setattr", 442 },
+    { "migrate_pages", SYS_migrate_pages }, { "memfd_secret", 447 }, { "mount", SYS_mount }, { "mount_setattr", 442 },
     { "move_mount", 429 }, { "move_pages", SYS_move_pages }, { "mq_open", SYS_mq_open },
     { "msgget", SYS_msgget }, { "open_by_handle_at", SYS_open_by_handle_at }, { "open_tree", 428 },
     { "open_tree_attr", 467 }, { "perf_event_open", SYS_perf_event_open }, { "pidfd_getfd", 438 },
@@ -444,6 +446,44 @@ static void plain_memory(long mib) {
     worked("memory");
 }
 
+/* Segments that nobody has attached. They outlive the process, so they are removed in the end. */
+static void detached_memory(long each, long times) {
+    int made[64];
+    if (times > 64) times = 64;
+    for (long i = 0; i < times; i++) {
+        int segment = shmget(IPC_PRIVATE, (size_t)each << 20, IPC_CREAT | 0600);
+        if (segment < 0) refused("shmget");
+        char *all = shmat(segment, NULL, 0);
+        if (all == (char *)-1) refused("shmat");
+        memset(all, 1, (size_t)each << 20);
+        shmdt(all);
+        made[i] = segment;
+    }
+    sleep(3);
+    for (long i = 0; i < times; i++) shmctl(made[i], IPC_RMID, NULL);
+    worked("segments");
+}
+
+static void semaphores(long arrays) {
+    for (long i = 0; i < arrays; i++) {
+        int array = semget(IPC_PRIVATE, 32000, IPC_CREAT | 0600);
+        if (array < 0) refused("semget");
+        if (arrays == 1) semctl(array, 0, IPC_RMID);
+    }
+    worked("semaphores");
+}
+
+/* 2 MiB of address space take a page of tables when one byte of them is read. */
+static void page_tables(long mib) {
+    size_t size = (size_t)mib << 29, step = 2 << 20;
+    volatile char *all = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) refused("mmap");
+    madvise((void *)all, size, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < size; at += step) (void)all[at];
+    sleep(3);
+    worked("page tables");
+}
+
 static void hidden_disk(const char *how, long each, long times) {
     for (long i = 0; i < times; i++) {
         char name[64];
@@ -568,6 +608,9 @@ static int attempt(const char *verb) {
 
     if (IS("memfd")) hidden_memory(number(2), number(3));
     if (IS("memory")) plain_memory(number(2));
+    if (IS("segments")) detached_memory(number(2), number(3));
+    if (IS("semaphores")) semaphores(number(2));
+    if (IS("page-tables")) page_tables(number(2));
     if (IS("disk")) hidden_disk(word(2), number(3), number(4));
     if (IS("files")) many_files(number(2));
     if (IS("within") && count > 4) within(number(2), number(3));

@@ -42,7 +42,7 @@ impl Default for CommandLimits {
             disk_bytes: 10 << 30,
             disk_entries: 1_000_000,
             file_bytes: (10 << 30) / 4,
-            open_files: 8192,
+            open_files: 4096,
             log_bytes: 16 << 20,
             tail_bytes: 8 << 10,
             spare_memory_bytes: 256 << 20,

@@ -97,6 +97,12 @@ pub(super) fn resident_limit(pid: i32) -> Option<u64> {
     }
 }
 
+/// Returns the memory that the kernel uses for a process's page tables, which is in no other size.
+pub(super) fn page_table_bytes(pid: i32) -> u64 {
+    let status = ProcEntry::new(pid).and_then(|entry| entry.status());
+    status.ok().and_then(|status| status.vmpte).unwrap_or(0) * 1024
+}
+
 /// Memory of one process, with its part of what it shares; slow, and not always readable. Of files
 /// that are counted elsewhere only what it has changed for itself counts.
 pub(super) fn proportional_bytes(pid: i32, counted: impl Fn(FileKey) -> bool) -> Option<u64> {

@@ -29,7 +29,8 @@ use tokio::task::spawn_blocking;
 
 use super::open_files::OpenFiles;
 use super::process_table::{
-    Process, ProcessKey, ProcessTable, carries_mark, proportional_bytes, resident_limit, still_is,
+    Process, ProcessKey, ProcessTable, carries_mark, page_table_bytes, proportional_bytes,
+    resident_limit, still_is,
 };
 
 /// The time for which SIGKILL is repeated. A process that survives it hangs in the kernel.
@@ -164,7 +165,8 @@ impl Members {
     pub(super) fn usage(&self, workspace: &Path) -> TreeUse {
         let found = self.look();
         let files = OpenFiles::of(found.iter().map(|process| process.key.pid), workspace);
-        let resident: u64 = found.iter().map(|process| process.resident_bytes).sum();
+        let bytes = |process: &Process| process.resident_bytes + page_table_bytes(process.key.pid);
+        let resident: u64 = found.iter().map(bytes).sum();
         TreeUse {
             processes: found.len(),
             memory_at_most: resident + files.memory_bytes(),
@@ -178,8 +180,10 @@ impl Members {
         let found = self.look();
         let files = OpenFiles::of(found.iter().map(|process| process.key.pid), workspace);
         let counted = |file| files.holds_in_memory(file);
-        let memory =
-            |p: &Process| proportional_bytes(p.key.pid, counted).unwrap_or(p.resident_bytes);
+        let memory = |p: &Process| {
+            let pages = proportional_bytes(p.key.pid, counted).unwrap_or(p.resident_bytes);
+            pages + page_table_bytes(p.key.pid)
+        };
         files.memory_bytes() + found.iter().map(memory).sum::<u64>()
     }
 

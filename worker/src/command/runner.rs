@@ -37,7 +37,7 @@ use super::tail::Tail;
 use super::watch::{self, Watched};
 use crate::egress::{self, Egress};
 use crate::handler::with_causes;
-use crate::sandbox::Outbound;
+use crate::sandbox::{FAILED, FAILURE_MARK, Outbound};
 use crate::task_user::NoTaskUser;
 use crate::workspace::Workspace;
 
@@ -70,6 +70,9 @@ pub enum RunError {
     /// The task has no user to run as.
     #[error("failed to give the task a user of its own")]
     User(#[source] NoTaskUser),
+    /// The sandbox could not be made, so the command did not run.
+    #[error("{0}")]
+    Sandbox(String),
     /// The shell ran, and the system did not report its end.
     #[error("failed to learn how a command ended")]
     Wait(#[source] io::Error),
@@ -229,6 +232,10 @@ impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
             if sandboxed && !self.clear().await {
                 return Err(RunError::LeftBehind);
             }
+            // A command that ends between two looks may leave more than its workspace may hold.
+            if let Some(outcome) = self.look_at_disk().await {
+                return Ok(outcome);
+            }
         }
         Ok(RunOutcome::Passed)
     }
@@ -256,6 +263,10 @@ impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
         pump.drain();
         let (tail, truncated_bytes) = pump.tail();
         self.background.spawn(pump.run_to_end());
+        let sandboxed = self.job.confinement.during(phase).is_some() || self.group.is_some();
+        if let Some(why) = failure_of_sandbox(end.ended, &tail).filter(|_| sandboxed) {
+            return Err(RunError::Sandbox(why.to_owned()));
+        }
         self.commands.push(CommandRun {
             command: command.to_owned(),
             phase,
@@ -356,10 +367,20 @@ impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
             let bytes = self.job.limits.memory_bytes;
             return RunOutcome::OutOfMemory { used_bytes: bytes, limit_bytes: bytes };
         }
-        let watched = Arc::clone(&self.watched);
-        let look = spawn_blocking(move || watched.look_at_disk());
-        look.await.ok().flatten().unwrap_or(RunOutcome::Failed { which })
+        self.look_at_disk().await.unwrap_or(RunOutcome::Failed { which })
     }
+
+    async fn look_at_disk(&self) -> Option<RunOutcome> {
+        let watched = Arc::clone(&self.watched);
+        spawn_blocking(move || watched.look_at_disk()).await.ok().flatten()
+    }
+}
+
+/// Returns the reason why the sandbox of a command could not be made. A command that imitates it
+/// gains nothing: its task is tried again, as after any other failure.
+fn failure_of_sandbox(ended: ProcessExit, tail: &str) -> Option<&str> {
+    let failed = ended == ProcessExit::ExitCode(FAILED);
+    failed.then(|| tail.lines().rfind(|line| line.starts_with(FAILURE_MARK))).flatten()
 }
 
 fn pump_of(child: &mut dyn ChildWrapper, to: Destination) -> io::Result<Pump> {

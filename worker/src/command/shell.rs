@@ -88,6 +88,7 @@ impl Shell<'_> {
     fn kernel_limits(&self) -> KernelLimits {
         KernelLimits {
             file_bytes: self.limits.file_bytes,
+            memory_bytes: self.limits.memory_bytes,
             open_files: self.limits.open_files,
             threads: threads(self.limits),
             tag_bytes: self.tag.bytes(),

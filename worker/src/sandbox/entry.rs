@@ -26,7 +26,7 @@ use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::geteuid;
 
 use super::plan::{Namespaces, Plan};
-use super::{files, namespaces, privileges, root, seccomp};
+use super::{files, ipc, namespaces, privileges, root, seccomp};
 
 type EntryResult<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -80,6 +80,7 @@ fn run(
 ///
 /// Root prepares what only root can; other people's code runs after [`become_the_tasks_user`] alone.
 fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
+    privileges::raise_open_files();
     privileges::keep_limits(&plan.limits);
     privileges::give_up_new_ones()?;
     if let Some(user) = plan.user {
@@ -87,6 +88,7 @@ fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
     }
     match plan.namespaces {
         Namespaces::None => {
+            privileges::limit_open_files(plan.limits.open_files);
             privileges::limit_threads(plan.limits.threads);
             become_the_tasks_user(plan)?;
             shut_in(plan)?;
@@ -97,6 +99,8 @@ fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
         Namespaces::ByRoot => {}
     }
     namespaces::enter(plan)?;
+    // Only now: entering them hands sockets over, which a low limit would make fail.
+    privileges::limit_open_files(plan.limits.open_files);
     let mut init = Command::new("/proc/self/exe").arg(INNER).arg(text).args(command).spawn()?;
     // Only now: init would inherit it. The worker asks everyone to end; the keeper waits for init.
     let asked = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
@@ -110,12 +114,16 @@ fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> EntryResult<i32> {
     privileges::limit_threads(plan.limits.threads);
     root::change(plan)?;
     privileges::limit_process_numbers(plan.limits.threads);
+    let ipc_is_limited = ipc::limit(plan.limits.memory_bytes);
     if plan.namespaces == Namespaces::ByRoot {
         become_the_tasks_user(plan)?;
         // A change of user forgets it.
         prctl::set_pdeathsig(Signal::SIGKILL)?;
     }
     shut_in(plan)?;
+    if !ipc_is_limited {
+        calls::restrict_ipc()?;
+    }
     // Commands have the same user, and must not access init.
     prctl::set_dumpable(false)?;
     let child = program(plan, command)?.spawn()?;

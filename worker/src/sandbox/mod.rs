@@ -25,6 +25,7 @@
 
 mod entry;
 mod files;
+mod ipc;
 pub(crate) mod loopback;
 mod mounts;
 mod namespaces;

@@ -24,6 +24,8 @@ pub(crate) enum Network {
 pub(crate) struct KernelLimits {
     /// The largest file.
     pub(crate) file_bytes: u64,
+    /// Memory of the whole run. The kernel enforces a part of it, for System V IPC.
+    pub(crate) memory_bytes: u64,
     /// Open files of one process.
     pub(crate) open_files: u64,
     /// Processes and threads.

@@ -97,11 +97,25 @@ fn empty_bounding_set() -> Result<(), Box<dyn Error>> {
 pub(super) fn keep_limits(limits: &KernelLimits) {
     lower(Resource::RLIMIT_CORE, 0);
     lower(Resource::RLIMIT_FSIZE, limits.file_bytes);
-    lower(Resource::RLIMIT_NOFILE, limits.open_files);
     lower(Resource::RLIMIT_RSS, limits.tag_bytes);
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
     // If the kernel runs out of memory, it should pick a command, not the worker.
     let _best_effort = fs::write("/proc/self/oom_score_adj", "500");
+}
+
+/// Raises the limit on open files as far as it may go, for the handing over of sockets: the kernel
+/// compares the descriptors that all processes of a user have in flight with the sender's limit.
+pub(super) fn raise_open_files() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _stays_as_it_is = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Limits open files for good. The result is at most half of what [`raise_open_files`] gave, so
+/// that the descriptors that commands leave in flight never reach the limit of another launcher.
+pub(super) fn limit_open_files(most: u64) {
+    let half = getrlimit(Resource::RLIMIT_NOFILE).map_or(most, |(_, hard)| hard / 2);
+    lower(Resource::RLIMIT_NOFILE, most.min(half));
 }
 
 /// Counts all of this user's; in a user namespace, all in there.

@@ -166,8 +166,13 @@ impl Sandbox {
         user: Option<&TaskUser>,
         secret: &Path,
     ) -> io::Result<Output> {
-        let limits =
-            KernelLimits { file_bytes: 1 << 20, open_files: 64, threads: 4096, tag_bytes: 1 << 52 };
+        let limits = KernelLimits {
+            file_bytes: 1 << 20,
+            memory_bytes: 1 << 30,
+            open_files: 64,
+            threads: 4096,
+            tag_bytes: 1 << 52,
+        };
         let plan = self.plan(inside, user.map(TaskUser::id), network, limits);
         let shell = ["/bin/sh", "-c", TRIAL, "sh"].map(Into::into).into_iter();
         let paths = [inside.into(), secret.into()];

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use nix::libc;
-use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
+use seccompiler::SeccompCmpOp::{Eq, Gt, MaskedEq, Ne};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, apply_filter,
@@ -21,6 +21,7 @@ use super::plan::{Network, Plan};
 /// Newer than the numbers that libc knows on all machines: the same everywhere.
 const SYS_OPEN_TREE_ATTR: i64 = 467;
 const SYS_FILE_SETATTR: i64 = 469;
+const SYS_MEMFD_SECRET: i64 = 447;
 
 /// Refused with EPERM, whatever their arguments.
 const REFUSED: [i64; 52] = [
@@ -116,8 +117,9 @@ const OBSOLETE_PACKET: i32 = 10;
 const SOCKET_TYPE: u64 = 0xf;
 
 /// Refused with ENOSYS, so that programs fall back to older calls. A filter can't inspect the
-/// arguments of `clone3`.
-const UNKNOWN: [i64; 4] = [
+/// arguments of `clone3`, and nobody can count the memory of `memfd_secret`.
+const UNKNOWN: [i64; 5] = [
+    SYS_MEMFD_SECRET,
     libc::SYS_clone3,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
@@ -154,6 +156,20 @@ pub(super) fn restrict(plan: &Plan) -> SeccompResult<()> {
     apply(protocols()?, libc::EPROTONOSUPPORT)?;
     apply(fast_open()?, libc::EOPNOTSUPP)?;
     apply(protocol_options()?, libc::ENOPROTOOPT)
+}
+
+/// Refuses large segments and arrays, and all message queues, where the namespace has no limits of
+/// its own. The kernel's usual 4096 segments then have 256 MiB together, and its 32,000 arrays less.
+pub(super) fn restrict_ipc() -> SeccompResult<()> {
+    const LARGEST_SEGMENT: u64 = 64 << 10;
+    const LARGEST_ARRAY: u64 = 32;
+    let segment = SeccompCondition::new(1, SeccompCmpArgLen::Qword, Gt, LARGEST_SEGMENT)?;
+    let calls = Calls::from([
+        (libc::SYS_shmget, vec![when([segment])?]),
+        (libc::SYS_semget, vec![when([number(1, Gt, LARGEST_ARRAY)?])?]),
+        (libc::SYS_msgget, Vec::new()),
+    ]);
+    apply(calls, libc::ENOSPC)
 }
 
 fn refused() -> SeccompResult<Calls> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use greenline_worker::command::{
     Cancellation, CommandJob, CommandLimits, CommandList, CommandReport, CommandRunner,
     Confinement, Delegation, Environment, OutputEvent, OutputLog, OutputReader, OutputStream,
+    RunError,
 };
 use greenline_worker::workspace::{RoomLimits, TaskAttempt, WorkerName, Workspace, Workspaces};
 use tempfile::TempDir;
@@ -104,6 +105,15 @@ impl Bed {
         setup: &[&str],
         validation: &[&str],
     ) -> CommandReport {
+        self.try_run(output, setup, validation).await.unwrap()
+    }
+
+    pub(crate) async fn try_run(
+        &self,
+        output: OutputLog,
+        setup: &[&str],
+        validation: &[&str],
+    ) -> Result<CommandReport, RunError> {
         let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect();
         let commands = CommandList::new(owned(setup), owned(validation)).unwrap();
         let job = CommandJob {
@@ -118,7 +128,7 @@ impl Bed {
         };
         let report = tokio::time::timeout(DEADLINE * 2, self.runner.run(job)).await;
         self.assert_nothing_left();
-        report.expect("the run ends").unwrap()
+        report.expect("the run ends")
     }
 
     /// Runs `validation` and does `then` beside it.

@@ -4,13 +4,16 @@
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::libc;
 use nix::mount::{MsFlags, mount};
@@ -24,6 +27,7 @@ use nix::sys::socket::{
 use nix::sys::stat::utimes;
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::{Pid, Uid, chown, chroot, setuid};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
@@ -108,6 +112,14 @@ fn attempt(words: &[&str]) -> Result {
         ["unshare"] => done(unshare(CloneFlags::CLONE_NEWUSER)),
         ["enter", namespace] => done(setns(File::open(namespace)?, CloneFlags::empty())),
         ["root"] => done(setuid(Uid::from_raw(0))),
+        ["in-flight", ready, stop] => {
+            let _held = leave_in_flight()?;
+            fs::write(ready, "x")?;
+            while !fs::exists(stop)? {
+                sleep(Duration::from_millis(10));
+            }
+            Ok(())
+        }
         ["chroot"] => done(chroot("/")),
         _ => Err("this is not known".into()),
     }
@@ -115,6 +127,29 @@ fn attempt(words: &[&str]) -> Result {
 
 fn stream() -> nix::Result<OwnedFd> {
     socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)
+}
+
+/// Leaves as many descriptors in sockets as the kernel takes.
+fn leave_in_flight() -> std::result::Result<Vec<(UnixStream, UnixStream)>, Box<dyn Error>> {
+    let mut pairs = Vec::new();
+    loop {
+        let pair = UnixStream::pair()?;
+        for _ in 0..3 {
+            let copies = [pair.0.as_fd(); 50];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(50))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            control.push(SendAncillaryMessage::ScmRights(&copies));
+            match sendmsg(&pair.0, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::TOOMANYREFS) => {
+                    pairs.push(pair);
+                    return Ok(pairs);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        pairs.push(pair);
+    }
 }
 
 /// Sends bytes and prints what comes back. An empty answer is none.

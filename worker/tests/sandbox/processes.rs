@@ -126,7 +126,8 @@ async fn dangerous_calls_of_the_kernel_are_refused() {
     // x32's own execve, by both of its numbers.
     let of_x32 = if cfg!(target_arch = "x86_64") { vec![520, 0x4000_0000 + 520] } else { vec![] };
     let refused: Vec<i64> = refused.into_iter().chain(of_x32).collect();
-    let unknown = [libc::SYS_io_uring_setup, libc::SYS_clone3];
+    // The last is memfd_secret.
+    let unknown = [libc::SYS_io_uring_setup, libc::SYS_clone3, 447];
     let words = refused.iter().chain(&unknown).map(ToString::to_string).collect::<Vec<_>>();
     let script = "for (@ARGV) { $! = 0; syscall($_ + 0, 0, 0, 0, 0, 0, 0); print $! + 0, \" \" }";
     let line = format!("perl -e '{script}' {}", words.join(" "));

@@ -87,6 +87,11 @@ fn processes_as_an_ordinary_user() {
 }
 
 #[test]
+fn limits_as_an_ordinary_user() {
+    User::Ordinary.runs(&["limits::"]);
+}
+
+#[test]
 fn walls_as_an_ordinary_user() {
     // Where they usually are, and below /tmp, where rules on that count too.
     User::Ordinary.runs_in(Path::new(env!("CARGO_TARGET_TMPDIR")), &["walls::"]);
