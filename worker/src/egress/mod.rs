@@ -13,15 +13,16 @@
 //!
 //! - Only hosts and ports of the [`HostList`] are reached. There is no route to anything else, by
 //!   whatever protocol.
-//! - On a port with TLS the greeting has to name the host that the address stands for. TLS is not
-//!   opened: bytes are forwarded as they came.
+//! - On a port with TLS the greeting has to name the host that the address stands for, or nothing
+//!   where the list has an address. TLS is not opened: bytes are forwarded as they came.
+//! - On a port without TLS one GET or HEAD for the listed host passes, and its answer.
 //! - A name that leads to an address of a private network, of this machine or of a cloud's metadata
 //!   is refused, on the address that is connected to, unless the operator lists the name as private.
 //! - Connections, names and times are bounded, and all of them end with the command.
 //! - A refusal is reported in the task's output, once for each host.
 //!
 //! An allowed host serves what it serves: a package that anyone may publish, or another site behind
-//! the same front. Nothing here looks into what is forwarded.
+//! the same front. Nothing here looks into TLS, or into answers.
 
 mod connection;
 mod dns;
@@ -32,12 +33,13 @@ mod names;
 mod notices;
 mod proxy;
 mod public;
+mod request_head;
 mod service;
 mod upstream;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -60,6 +62,17 @@ pub struct Egress {
     /// Hosts that may have private addresses.
     private: Vec<HostPattern>,
     upstream: Arc<Upstream>,
+    source: ListSource,
+}
+
+/// The origin of a list of hosts, for the text of refusals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum ListSource {
+    /// `[sandbox] hosts`.
+    #[default]
+    Settings,
+    /// The repository that is checked out.
+    Repository,
 }
 
 /// The sockets that the launcher has to make.
@@ -96,7 +109,7 @@ impl Egress {
     /// These hosts, of which `private` may have private addresses.
     #[must_use]
     pub fn new(hosts: HostList, private: Vec<HostPattern>, upstream: Upstream) -> Self {
-        Self { hosts, private, upstream: Arc::new(upstream) }
+        Self { hosts, private, upstream: Arc::new(upstream), source: ListSource::Settings }
     }
 
     /// The part of it that `wanted` asks for as well, and the entries of `wanted` that are not
@@ -120,7 +133,24 @@ impl Egress {
             }
             _ => HostList::of(rule),
         };
-        Self { hosts, private, upstream: Arc::clone(&self.upstream) }
+        Self {
+            hosts,
+            private,
+            upstream: Arc::clone(&self.upstream),
+            source: ListSource::Repository,
+        }
+    }
+
+    /// The line about a host that is not in the list.
+    fn refusal(&self, host: &str) -> String {
+        match self.source {
+            ListSource::Settings => {
+                format!("{host} is not in [sandbox] hosts, so it can't be reached")
+            }
+            ListSource::Repository => {
+                format!("{host} can't be reached: checkout reaches only the repository's host")
+            }
+        }
     }
 
     pub(crate) fn listeners(&self) -> Listeners {
@@ -149,6 +179,51 @@ impl Egress {
             _ => true,
         };
         Some(Target { host, port, protocol, private })
+    }
+}
+
+impl Target {
+    /// Returns whether a name, in lower case, is one of the host. Of addresses, that of `localhost`
+    /// alone has a name.
+    fn has_name(&self, name: &str) -> bool {
+        match &self.host {
+            HostPattern::Address(address) => {
+                let is_local = [Ipv4Addr::LOCALHOST.into(), IpAddr::from(Ipv6Addr::LOCALHOST)];
+                name == "localhost" && is_local.contains(address)
+            }
+            host => host.matches(name.strip_suffix('.').unwrap_or(name)),
+        }
+    }
+
+    /// Returns this target as HTTP writes it, if `authority` is a host, with or without a port, that
+    /// means it.
+    fn named_by(&self, authority: &str) -> Option<String> {
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !authority.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let is_own = |port: &str| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse() == Ok(self.port)
+        };
+        if !port.is_none_or(is_own) {
+            return None;
+        }
+        let host = host.to_ascii_lowercase();
+        let is_address = self.host.address().is_some_and(|own| match own {
+            IpAddr::V4(own) => host.parse() == Ok(own),
+            IpAddr::V6(own) => {
+                let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+                bare.and_then(|bare| bare.parse().ok()) == Some(own)
+            }
+        });
+        let host = if is_address || self.host.address().is_none() && self.has_name(&host) {
+            self.host.to_string()
+        } else if self.has_name(&host) {
+            host
+        } else {
+            return None;
+        };
+        Some(if self.port == 80 { host } else { format!("{host}:{}", self.port) })
     }
 }
 
@@ -193,6 +268,15 @@ mod tests {
         assert_eq!(own.listeners().ports, [8080].into());
         let named = egress(&[], &["127.0.0.1"]).to(rule("http://127.0.0.1:8080"), false);
         assert_eq!(named.listeners().ports, [8080].into());
+    }
+
+    #[test]
+    fn a_refusal_names_the_list_that_decides() {
+        let all = egress(&["ghe.corp"], &[]);
+        assert!(all.refusal("vm").contains("vm is not in [sandbox] hosts"));
+        let checkout = all.to("https://ghe.corp".parse().unwrap(), false).refusal("vm");
+        assert!(checkout.contains("checkout reaches only the repository's host"), "{checkout}");
+        assert!(!checkout.contains("[sandbox]"), "{checkout}");
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Proxies {
         let is_here = target.host.address().is_some_and(|address| address.is_loopback());
         let proxy = match target.protocol {
             Protocol::Tls => &self.https,
-            Protocol::Plain => &self.http,
+            Protocol::Plain | Protocol::Unchecked => &self.http,
         };
         let is_direct = is_here || self.direct.iter().any(|direct| direct.has(&target.host));
         proxy.as_ref().filter(|_| !is_direct)

@@ -73,8 +73,7 @@ impl Relay {
         };
         let answer = dns::answer(question, known)?;
         if let Some(name) = answer.refused {
-            let line = format!("{name} is not in [sandbox] hosts, so it can't be reached");
-            self.notices.report(&line);
+            self.notices.report(&self.egress.refusal(&name));
         }
         Some(answer.bytes)
     }

@@ -98,7 +98,8 @@ impl<'a> Checkout<'a> {
     fn place(&self) -> Option<HostRule> {
         let host: HostPattern = self.url.host_str()?.parse().ok()?;
         let protocol = match self.url.scheme() {
-            "http" => Protocol::Plain,
+            // git asks with POST. No code of others runs in a checkout.
+            "http" => Protocol::Unchecked,
             _ => Protocol::Tls,
         };
         Some(HostRule::new(host, self.url.port_or_known_default()?, protocol))

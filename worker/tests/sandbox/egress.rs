@@ -76,6 +76,11 @@ fn greeting(name: &'static str) -> String {
     hex(&bytes)
 }
 
+/// A request without TLS, in hexadecimal digits.
+fn get(host: &str) -> String {
+    hex(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -104,9 +109,9 @@ async fn setup_reaches_a_listed_name_and_nothing_else_of_this_machine() {
     let bed = bed_on(Some(&sandbox)).await;
 
     let (reached, printed) =
-        attempt(&bed, &format!("send A.Private.test:80 {}", hex(b"ping"))).await;
+        attempt(&bed, &format!("send A.Private.test:80 {}", get("A.Private.test"))).await;
     assert!(reached && printed.contains("answer: pong"), "{printed}");
-    assert_eq!(server.printed(), [b"ping"]);
+    assert_eq!(server.printed().len(), 1);
 
     let (reached, printed) = attempt(&bed, "tcp other.private.test:80").await;
     assert!(!reached, "{printed}");
@@ -173,16 +178,77 @@ async fn tls_is_forwarded_for_the_listed_name_and_cut_for_another() {
 }
 
 #[tokio::test]
+async fn without_tls_one_request_for_the_listed_name_passes_and_no_other_bytes() {
+    let server = Server::start();
+    let places = [("a.private.test", 8080, server.address)];
+    let listed = egress(&["http://a.private.test:8080"], &places, Proxies::default());
+    let Some(sandbox) = with_egress(listed) else { return };
+    let bed = bed_on(Some(&sandbox)).await;
+    let send = |bytes: &[u8]| format!("send a.private.test:8080 {}", hex(bytes));
+    let asked = "GET /p HTTP/1.1\r\nHost: a.private.test\r\n";
+    for bytes in [
+        "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(),
+        "GET http://evil.example/ HTTP/1.1\r\nHost: a.private.test\r\n\r\n".to_owned(),
+        "CONNECT a.private.test:8080 HTTP/1.1\r\nHost: a.private.test:8080\r\n\r\n".to_owned(),
+        format!("{asked}Host: evil.example\r\n\r\n"),
+        format!("{asked} evil.example\r\n\r\n"),
+        format!("{asked}Upgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        "POST / HTTP/1.1\r\nHost: a.private.test\r\nContent-Length: 1\r\n\r\nx".to_owned(),
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
+        "PING\r\n".to_owned(),
+    ] {
+        let (reached, printed) = attempt(&bed, &send(bytes.as_bytes())).await;
+        assert!(!reached, "{bytes}: {printed}");
+        let line = "greenline: a connection to a.private.test:8080 was closed: ";
+        assert_eq!(printed.matches(line).count(), 1, "{bytes}: {printed}");
+    }
+    assert!(server.printed().is_empty(), "something got out");
+
+    // A second request, sent at once, gets lost; the answer to the first does not.
+    let pipelined = format!(
+        "{asked}Connection: keep-alive\r\n\r\nGET / HTTP/1.1\r\nHost: evil.example\r\n\r\n{}",
+        "x".repeat(10_000)
+    );
+    let (reached, printed) = attempt(&bed, &send(pipelined.as_bytes())).await;
+    assert!(reached && printed.contains("answer: pong"), "{printed}");
+    let passed = "GET /p HTTP/1.1\r\nHost: a.private.test:8080\r\nConnection: close\r\n\r\n";
+    assert_eq!(server.printed(), [passed.as_bytes()]);
+}
+
+#[tokio::test]
+async fn an_address_with_tls_gets_a_greeting_that_names_nothing() {
+    let server = Server::start();
+    let listed = server.address.to_string();
+    let Some(sandbox) = with_egress(egress(&[&listed], &[], Proxies::default())) else { return };
+    let bed = bed_on(Some(&sandbox)).await;
+    for (bytes, why) in [
+        (greeting("front.test"), "in TLS it asks for front.test"),
+        (get(&listed), "does not begin with TLS"),
+    ] {
+        let (reached, printed) = attempt(&bed, &format!("send {listed} {bytes}")).await;
+        assert!(!reached && printed.contains(why), "{printed}");
+    }
+    assert!(server.printed().is_empty(), "something got out");
+    for right in [greeting("127.0.0.1"), greeting("localhost")] {
+        let (reached, printed) = attempt(&bed, &format!("send {listed} {right}")).await;
+        assert!(reached, "{printed}");
+    }
+    assert_eq!(server.printed().len(), 2);
+}
+
+#[tokio::test]
 async fn a_listed_name_that_leads_into_the_private_network_is_refused() {
     let server = Server::start();
     let places = [("public.test", 80, server.address), ("own.private.test", 80, server.address)];
     let hosts = ["public.test", "own.private.test"];
     let Some(sandbox) = with_egress(egress(&hosts, &places, Proxies::default())) else { return };
     let bed = bed_on(Some(&sandbox)).await;
-    let (reached, printed) = attempt(&bed, "send public.test:80 00").await;
+    let (reached, printed) =
+        attempt(&bed, &format!("send public.test:80 {}", get("public.test"))).await;
     assert!(!reached && printed.contains("127.0.0.1, which is not a public address"), "{printed}");
     assert!(server.printed().is_empty());
-    let (reached, printed) = attempt(&bed, "send own.private.test:80 00").await;
+    let (reached, printed) =
+        attempt(&bed, &format!("send own.private.test:80 {}", get("own.private.test"))).await;
     assert!(reached, "the operator says so: {printed}");
 }
 
@@ -190,15 +256,18 @@ async fn a_listed_name_that_leads_into_the_private_network_is_refused() {
 async fn an_address_is_reached_where_it_is_listed_and_on_its_port_alone() {
     let (server, other) = (Server::start(), Server::start());
     let listed = server.address.to_string();
-    let Some(sandbox) = with_egress(egress(&[&listed], &[], Proxies::default())) else { return };
+    let hosts = [format!("http://{listed}")];
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let Some(sandbox) = with_egress(egress(&hosts, &[], Proxies::default())) else { return };
     let bed = bed_on(Some(&sandbox)).await;
-    let (reached, printed) = attempt(&bed, &format!("send {listed} 00")).await;
+    let (reached, printed) = attempt(&bed, &format!("send {listed} {}", get(&listed))).await;
     assert!(reached, "{printed}");
-    let (reached, printed) = attempt(&bed, &format!("send {} 00", other.address)).await;
+    let place = other.address.to_string();
+    let (reached, printed) = attempt(&bed, &format!("send {place} {}", get(&place))).await;
     assert!(!reached && other.printed().is_empty(), "{printed}");
     // The port of one address is not that of another.
-    let (reached, printed) =
-        attempt(&bed, &format!("send 127.0.0.2:{} 00", server.address.port())).await;
+    let place = format!("127.0.0.2:{}", server.address.port());
+    let (reached, printed) = attempt(&bed, &format!("send {place} {}", get(&place))).await;
     assert!(!reached && server.printed().len() == 1, "{printed}");
 }
 
@@ -213,9 +282,16 @@ async fn a_proxy_of_the_operators_is_asked_and_names_are_its_business() {
     let hosts = ["open.test", "closed.test"];
     let Some(sandbox) = with_egress(egress(&hosts, &[], proxies.unwrap())) else { return };
     let bed = bed_on(Some(&sandbox)).await;
-    let (reached, printed) = attempt(&bed, "send open.test:80 00").await;
+    let (reached, printed) =
+        attempt(&bed, &format!("send open.test:80 {}", get("open.test"))).await;
     assert!(reached && printed.contains("answer: through the proxy"), "{printed}");
-    let (reached, printed) = attempt(&bed, "send closed.test:80 00").await;
+    // What may not pass is not even asked for.
+    let foreign = get("closed.test");
+    let (reached, printed) = attempt(&bed, &format!("send open.test:80 {foreign}")).await;
+    assert!(!reached && printed.contains("its request is for another host"), "{printed}");
+    assert_eq!(proxy.printed().len(), 1, "the proxy was asked");
+    let (reached, printed) =
+        attempt(&bed, &format!("send closed.test:80 {}", get("closed.test"))).await;
     assert!(!reached && printed.contains("did not connect: it answered HTTP/1.1 403"), "{printed}");
     assert!(!printed.contains("secret"), "{printed}");
     let asked = String::from_utf8(proxy.printed()[0].clone()).unwrap();
@@ -253,7 +329,7 @@ async fn a_relay_ends_with_its_command() {
     let to = Arc::clone(&connected);
     thread::spawn(move || *to.lock().unwrap() = listener.accept().ok().map(|(stream, _)| stream));
     // The server sends nothing: the command waits until its task is cancelled.
-    let command = format!("{} send a.private.test:80 00", escape());
+    let command = format!("{} send a.private.test:80 {}", escape(), get("a.private.test"));
     let stop = async {
         until("a connection", || connected.lock().unwrap().is_some()).await;
         bed.cancellation.cancel(greenline_worker::command::CancelReason::Operator);

@@ -7,7 +7,7 @@
 //! *.example.org         the same for all names below it, at any depth
 //! mirror.corp:8443      this port alone, with TLS
 //! http://mirror.corp    80 without TLS; http://mirror.corp:8081 another port
-//! 10.0.0.5:8080         an address, where no name is there to be checked
+//! 10.0.0.5:8443         an address: TLS that names no host; http://10.0.0.5:8080 without TLS
 //! *                     every name
 //! @registries           the public registries of registries.toml; @python those of one ecosystem
 //! ```
@@ -83,7 +83,7 @@ impl HostList {
     pub fn protocol(&self, host: &HostPattern, port: u16) -> Option<Protocol> {
         let fits = |rule: &&HostRule| host.is_within(rule.host());
         let protocols = self.rules.iter().filter(fits).filter_map(|rule| rule.protocol(port));
-        protocols.max_by_key(|protocol| *protocol == Protocol::Plain)
+        protocols.max()
     }
 
     /// All ports of all entries.
@@ -185,6 +185,11 @@ mod tests {
         let list = list(&["a.corp:8080", "http://b.corp:8080"]);
         assert_eq!(protocol(&list, "a.corp", 8080), Some(Protocol::Tls));
         assert_eq!(protocol(&list, "b.corp", 8080), Some(Protocol::Plain));
+        let list = self::list(&["10.0.0.5:8443", "http://10.0.0.6:8080"]);
+        let protocol =
+            |last, port| list.protocol(&HostPattern::Address([10, 0, 0, last].into()), port);
+        assert_eq!(protocol(5, 8443), Some(Protocol::Tls));
+        assert_eq!(protocol(6, 8080), Some(Protocol::Plain));
     }
 
     #[test]

@@ -25,10 +25,12 @@ impl HostFault {
 /// The protocol that a connection must begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
-    /// A TLS greeting that names the host.
+    /// A TLS greeting that names the host, or nothing where the host is an address.
     Tls,
-    /// Any bytes.
+    /// One request of HTTP for the host, GET or HEAD.
     Plain,
+    /// Any bytes. No entry of a list means it: git's protocol over HTTP needs POST.
+    Unchecked,
 }
 
 /// Names or addresses that an entry stands for.
@@ -160,10 +162,9 @@ const HTTPS: u16 = 443;
 const DNS: u16 = 53;
 
 impl HostRule {
-    /// One port of one host. Addresses have no name that TLS could show, so theirs are plain.
+    /// One port of one host.
     #[must_use]
     pub fn new(host: HostPattern, port: u16, protocol: Protocol) -> Self {
-        let protocol = if host.address().is_some() { Protocol::Plain } else { protocol };
         Self { host, ports: vec![(port, protocol)] }
     }
 
@@ -211,15 +212,12 @@ impl FromStr for HostRule {
         let host: HostPattern = host.parse()?;
         let ports = match (port, scheme) {
             (None, None) => vec![(HTTP, Protocol::Plain), (HTTPS, Protocol::Tls)],
-            (None, Some(Protocol::Plain)) => vec![(HTTP, Protocol::Plain)],
             (None, Some(Protocol::Tls)) => vec![(HTTPS, Protocol::Tls)],
+            (None, Some(protocol)) => vec![(HTTP, protocol)],
             (Some(port), Some(protocol)) => vec![(port, protocol)],
             (Some(HTTP), None) => vec![(HTTP, Protocol::Plain)],
             (Some(port), None) => vec![(port, Protocol::Tls)],
         };
-        let plain = host.address().is_some();
-        let protocol = |protocol| if plain { Protocol::Plain } else { protocol };
-        let ports = ports.into_iter().map(|(port, given)| (port, protocol(given))).collect();
         Ok(Self { host, ports })
     }
 }
@@ -245,12 +243,11 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), HostFault> {
 impl fmt::Display for HostRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
-        let is_address = host.address().is_some();
         match self.ports.as_slice() {
             [(HTTP, _), (HTTPS, _)] => write!(f, "{host}"),
             [(HTTPS, Protocol::Tls)] => write!(f, "https://{host}"),
-            [(HTTP, Protocol::Plain)] if !is_address => write!(f, "http://{host}"),
-            [(port, Protocol::Plain)] if !is_address => write!(f, "http://{host}:{port}"),
+            [(HTTP, Protocol::Plain)] => write!(f, "http://{host}"),
+            [(port, Protocol::Plain)] => write!(f, "http://{host}:{port}"),
             ports => {
                 let ports: Vec<String> = ports.iter().map(|(port, _)| port.to_string()).collect();
                 write!(f, "{host}:{}", ports.join("+"))
@@ -281,6 +278,8 @@ mod tests {
             ("bücher.example", "xn--bcher-kva.example"),
             ("127.0.0.1:8080", "127.0.0.1:8080"),
             ("localhost:8080", "127.0.0.1:8080"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("10.0.0.5:443", "https://10.0.0.5"),
             // The spellings of an address are one address.
             ("0x7f.1:8080", "127.0.0.1:8080"),
             ("10.0.0.5", "10.0.0.5"),
