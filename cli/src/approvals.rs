@@ -4,6 +4,7 @@
 //! the answer arrives, it does not count.
 
 use clap::Subcommand;
+use greenline_diagnosis::show::visible;
 use greenline_queue::{
     Approval, ApprovalDecision, ApprovalOutcome, Queue, TaskFilter, TaskId, TaskRecord, TaskStatus,
     content_hash,
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::error::{CliError, ExitStatus};
 use crate::global::Global;
 use crate::print::style::{BOLD, DIM};
-use crate::print::{text, when};
+use crate::print::when;
 use crate::queue::resolve;
 use crate::session::Session;
 use crate::{confirm, operator};
@@ -134,7 +135,7 @@ impl PendingApproval {
         let pretty = serde_json::from_str::<serde_json::Value>(&self.shown)
             .and_then(|value| serde_json::to_string_pretty(&value))
             .unwrap_or_else(|_| self.shown.clone());
-        for line in text::sanitize(&pretty).lines() {
+        for line in visible(&pretty).lines() {
             session.out.line(format_args!("  {line}"))?;
         }
         session.out.line(format_args!("  {DIM}hash {}{DIM:#}", self.content_hash))

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::error::CliError;
+use crate::print::text::for_terminal;
 
 /// Continues if `yes` was given, or if the person at the terminal confirms. Without a terminal
 /// there is no one to ask, and this returns an error.
@@ -35,7 +36,7 @@ pub(crate) fn offer(what: &str) -> anyhow::Result<bool> {
 
 fn read_answer(question: &str) -> anyhow::Result<String> {
     let mut stderr = anstream::stderr().lock();
-    write!(stderr, "{question}")?;
+    write!(stderr, "{}", for_terminal(question))?;
     stderr.flush()?;
     let mut answer = String::new();
     if io::stdin().lock().read_line(&mut answer)? == 0 {

@@ -9,6 +9,7 @@ use greenline_runtime::settings::SettingsError;
 use greenline_store::StoreError;
 
 use crate::print::style::{BAD, DIM};
+use crate::print::text::for_terminal;
 
 /// The end of a command that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +105,12 @@ fn print_error(error: &anyhow::Error) {
     let mut stderr = anstream::stderr().lock();
     let written = match error.downcast_ref::<SettingsError>() {
         // These have their own format.
-        Some(problems) => io::Write::write_fmt(&mut stderr, format_args!("{problems}\n")),
-        None => io::Write::write_fmt(&mut stderr, format_args!("{}", ErrorReport(error))),
+        Some(problems) => {
+            io::Write::write_fmt(&mut stderr, format_args!("{}\n", for_terminal(problems)))
+        }
+        None => {
+            io::Write::write_fmt(&mut stderr, format_args!("{}", for_terminal(ErrorReport(error))))
+        }
     };
     // A failure to print can't be reported.
     let _ignored = written;

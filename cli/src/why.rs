@@ -100,8 +100,9 @@ pub(crate) fn lines(record: &DecisionRecord, now_ms: i64) -> String {
     let failed = i64::try_from(record.failed_at).unwrap_or(i64::MAX);
     let short = record.head_sha.get(..7).unwrap_or(&record.head_sha);
     let mut lines = format!(
-        "{BOLD}{}{BOLD:#} failed at {short} {DIM}{}, {}{DIM:#}\n",
+        "{BOLD}{}{BOLD:#} failed at {} {DIM}{}, {}{DIM:#}\n",
         plain(&record.check),
+        plain(short),
         when::clock(failed, now_ms),
         when::age(failed, now_ms)
     );
@@ -119,9 +120,12 @@ pub(crate) fn lines(record: &DecisionRecord, now_ms: i64) -> String {
         row("", plain(headline));
     }
     row("origin", format!("{}: {}", record.origin, plain(&record.because)));
-    row("decision", format!("{} ({}): {}", record.action, record.rule, plain(&record.reason)));
+    row(
+        "decision",
+        format!("{} ({}): {}", plain(&record.action), plain(&record.rule), plain(&record.reason)),
+    );
     if let Some(task) = &record.task_id {
-        row("task", format!("{task}, commands {}", plain(&record.commands)));
+        row("task", format!("{}, commands {}", plain(task), plain(&record.commands)));
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! Output: data on stdout, everything else on stderr.
+//! Output: data on stdout, everything else on stderr. Nothing hidden reaches a terminal: see [`text`].
 
 pub(crate) mod json;
 pub(crate) mod style;
@@ -20,13 +20,13 @@ pub(crate) struct Output {
 impl Output {
     /// Prints one line of data for people. Not with `--json`.
     pub(crate) fn line(self, text: impl fmt::Display) -> io::Result<()> {
-        writeln!(anstream::stdout().lock(), "{text}")
+        writeln!(anstream::stdout().lock(), "{}", text::for_terminal(text))
     }
 
     /// Prints data for people that ends its own lines.
     pub(crate) fn block(self, text: impl fmt::Display) -> io::Result<()> {
         let mut stdout = anstream::stdout().lock();
-        write!(stdout, "{text}")?;
+        write!(stdout, "{}", text::for_terminal(text))?;
         stdout.flush()
     }
 
@@ -34,14 +34,14 @@ impl Output {
     pub(crate) fn object(self, data: &impl Serialize) -> anyhow::Result<()> {
         let mut value = serde_json::to_value(data)?;
         json::refine(&mut value);
-        writeln!(anstream::stdout().lock(), "{value}")?;
+        writeln!(anstream::stdout().lock(), "{}", text::for_json(&value.to_string()))?;
         Ok(())
     }
 
     /// Prints a note for people to stderr.
     pub(crate) fn note(self, text: impl fmt::Display) {
         // A failure to print can't be reported.
-        let _ignored = writeln!(anstream::stderr().lock(), "{text}");
+        let _ignored = writeln!(anstream::stderr().lock(), "{}", text::for_terminal(text));
     }
 
     /// Returns the terminal's width, or `None` if a program reads.

@@ -1,13 +1,13 @@
 //! `greenline queue list`.
 
-use greenline_queue::TaskRecord;
+use greenline_queue::{Priority, TaskRecord, TaskType};
 
 use super::selection::FilterArgs;
 use crate::error::ExitStatus;
 use crate::print::Output;
 use crate::print::style::of_status;
 use crate::print::table::{Align, Cell, Table};
-use crate::print::when;
+use crate::print::{text, when};
 use crate::session::Session;
 
 /// List tasks
@@ -73,7 +73,7 @@ fn table(records: &[TaskRecord], width: Option<usize>, now_ms: i64) -> Table {
         table.row([
             Cell::from(&record.id),
             Cell::styled(status(record), of_status(&record.status)),
-            Cell::from(&record.priority),
+            Cell::from(text::known::<Priority>(&record.priority)),
             Cell::from(since),
             Cell::from(record.attempt),
             Cell::from(detail(record)),
@@ -97,13 +97,14 @@ fn since(record: &TaskRecord) -> Option<i64> {
 
 fn detail(record: &TaskRecord) -> String {
     let behind = record.blocked_by.as_ref().filter(|_| record.status == "blocked");
+    let kind = text::known::<TaskType>(&record.kind);
     match (&record.error, behind, &record.route, &record.worker_id) {
         (_, Some(key), _, _) => format!("behind {}", key.trim_start_matches('@')),
         (Some(error), _, _, _) => error.clone(),
         (_, _, _, Some(worker)) if record.status == "running" => {
-            format!("{} on {worker}", record.kind)
+            format!("{kind} on {worker}")
         }
         (_, _, Some(route), _) => route.clone(),
-        _ => record.kind.clone(),
+        _ => kind,
     }
 }

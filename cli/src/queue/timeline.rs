@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use greenline_queue::{Approval, TaskDetails, TaskRecord, TaskStatus};
+use greenline_queue::{Approval, Priority, TaskDetails, TaskRecord, TaskStatus, TaskType};
 use greenline_runtime::human;
 use serde_json::Value;
 
@@ -44,8 +44,12 @@ fn head(page: &mut String, words: &str) {
 
 fn headline(page: &mut String, record: &TaskRecord, now_ms: i64) {
     let style = of_status(&record.status);
-    let _infallible =
-        writeln!(page, "{BOLD}{}{BOLD:#} {style}{}{style:#}", record.id, state(record, now_ms));
+    let _infallible = writeln!(
+        page,
+        "{BOLD}{}{BOLD:#} {style}{}{style:#}",
+        text::one_line(&record.id),
+        state(record, now_ms)
+    );
     if let Some(error) = record.error.as_ref().filter(|_| record.status != "success") {
         line(page, &format!("  {}", text::one_line(error)));
     }
@@ -70,7 +74,7 @@ fn state(record: &TaskRecord, now_ms: i64) -> String {
         Ok(TaskStatus::Success) => format!("succeeded{ended}"),
         Ok(TaskStatus::Failed) => format!("failed for good{ended}"),
         Ok(TaskStatus::Cancelled) => format!("was cancelled{ended}"),
-        Err(_) => format!("has a status that nobody knows: {}", record.status),
+        Err(_) => format!("has a status that nobody knows: {}", text::one_line(&record.status)),
     }
 }
 
@@ -79,9 +83,12 @@ fn what(page: &mut String, story: &TaskDetails) {
     let record = &story.record;
     let priority = match record.priority.as_str() {
         "normal" | "" => String::new(),
-        priority => format!(", {priority} priority"),
+        priority => format!(", {} priority", text::known::<Priority>(priority)),
     };
-    line(page, &format!("  {}{priority}{}", record.kind, limits(&story.task)));
+    line(
+        page,
+        &format!("  {}{priority}{}", text::known::<TaskType>(&record.kind), limits(&story.task)),
+    );
     if let Some(prompt) = story.task.get("prompt").and_then(Value::as_str) {
         line(page, &format!("  {}", text::cut(&text::one_line(prompt), 76)));
     }
@@ -91,10 +98,10 @@ fn what(page: &mut String, story: &TaskDetails) {
         }
     }
     if !record.depends_on.is_empty() {
-        line(page, &format!("  after {}", record.depends_on.join(", ")));
+        line(page, &format!("  after {}", text::one_line(&record.depends_on.join(", "))));
     }
     if !story.children.is_empty() {
-        line(page, &format!("  before {}", story.children.join(", ")));
+        line(page, &format!("  before {}", text::one_line(&story.children.join(", "))));
     }
 }
 
@@ -103,7 +110,8 @@ fn limits(task: &Value) -> String {
     let mut words = String::new();
     let labels: Vec<&str> = texts(task, "labels").collect();
     if !labels.is_empty() {
-        let _infallible = write!(words, ", only on workers with {}", labels.join(", "));
+        let _infallible =
+            write!(words, ", only on workers with {}", text::one_line(&labels.join(", ")));
     }
     for key in ["concurrency_key", "dedup_key"] {
         if let Some(value) = task.get(key).and_then(Value::as_str) {
@@ -186,7 +194,7 @@ fn of_attempt(attempt: &Value) -> Vec<(i64, String)> {
 }
 
 fn next_steps(page: &mut String, record: &TaskRecord) {
-    let id = &record.id;
+    let id = text::one_line(&record.id);
     let mut steps = Vec::new();
     if record.attempt > 0 {
         let follow = if record.status == "running" { " -f" } else { "" };
@@ -302,6 +310,13 @@ mod tests {
         let mut story = story();
         story.record.error = Some("a\x1b[2J\nState   fine".to_owned());
         let page = render(&story, None, &[], T);
-        assert!(page.contains("a[2J State fine\n"), "{page}");
+        assert!(page.contains("a<U+001B>[2J State fine\n"), "{page}");
+        story.record.kind = "run_command\n\x1b]0;x\x07".to_owned();
+        story.record.priority = "high\x1b[2J\u{9b}1A\nState   fine".to_owned();
+        story.record.depends_on = vec!["a\nb\x07".to_owned()];
+        story.task = json!({"labels": ["gpu\n\u{202e}"]});
+        let page = without_styles(&render(&story, None, &[], T));
+        let what = "  ? run_command <U+001B>]0;x<U+0007>, ? high<U+001B>[2J<U+009B>1A State fine priority, only on workers with gpu <U+202E>\n  after a b<U+0007>\n";
+        assert!(page.contains(what), "{page}");
     }
 }

@@ -104,6 +104,19 @@ impl RunApproval {
         self.state.is_some()
     }
 
+    /// Returns an error with the reason unless a person said yes, to this content if it is known.
+    /// A yes that has expired since counts: its task ran in time.
+    pub(crate) fn was_approved(&self, content_hash: Option<&str>) -> Result<(), String> {
+        match self.state.as_deref() {
+            None => Err("that needs a person's yes, and nobody was asked".to_owned()),
+            Some(_) if content_hash.is_some_and(|hash| hash != self.content_hash) => {
+                Err("that is not what a person was asked about: it was changed since".to_owned())
+            }
+            Some("approved") => Ok(()),
+            Some(state) => Err(format!("the approval of that is {state}")),
+        }
+    }
+
     /// Returns an error with the reason unless a person said yes to exactly this
     /// content, and the yes still counts.
     pub(crate) fn covers(&self, content_hash: &str, now: i64) -> Result<(), String> {

@@ -254,7 +254,7 @@ impl Worker {
         type ClaimReply = (u8, usize, u8, Vec<Vec<u8>>, Vec<Vec<Value>>, i64);
         let (more, routes, alone, foreign, tasks, now): ClaimReply =
             core.run(&core.scripts.claim, &call).await?;
-        let tasks = core.trusted(&self.profile.id, read_claims(tasks, now)?).await?;
+        let tasks = core.trusted(&self.profile, read_claims(tasks, now)?).await?;
         // Nothing may fail from here on: the claimed tasks would be forgotten.
         self.sequence += 1;
         self.priority_offset = (self.priority_offset + tasks.len().max(1)) % 15;

@@ -3,8 +3,9 @@
 //!
 //! - The private half of the key pair signs; lead and operator hold it. Workers
 //!   hold the public half, with which nothing can be signed.
-//! - A signature covers a task's id and its payload, byte for byte. Neither the
-//!   order of tasks nor how often one runs is covered.
+//! - A signature covers a task's id and its payload, byte for byte; so also its labels and
+//!   `not_before`, which workers compare. Neither the order of tasks nor how often one runs is
+//!   covered.
 //! - Two public keys may be trusted at a time, so that a key pair can be replaced
 //!   while tasks that the old one signed still wait.
 

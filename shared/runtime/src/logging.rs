@@ -86,8 +86,8 @@ impl<W: Write> Write for OneLine<W> {
             Some((b'\n', body)) => (body, "\n"),
             _ => (event, ""),
         };
-        if body.contains(&b'\n') || body.contains(&b'\r') {
-            let escaped = String::from_utf8_lossy(body).replace('\n', "\\n").replace('\r', "\\r");
+        if body.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0x80..)) {
+            let escaped = escape(&String::from_utf8_lossy(body));
             self.0.write_all(format!("{escaped}{end}").as_bytes())?;
         } else {
             self.0.write_all(event)?;
@@ -98,6 +98,26 @@ impl<W: Write> Write for OneLine<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// Escapes newlines, and characters outside of ASCII that are invisible or reorder text.
+fn escape(event: &str) -> String {
+    let mut escaped = String::with_capacity(event.len());
+    let mut letter_text = String::new();
+    for letter in event.chars() {
+        match letter {
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            _ if letter.is_ascii() => escaped.push(letter),
+            _ => {
+                // Behind another letter, an accent that combines with it counts as visible.
+                letter_text.clear();
+                letter_text.extend(['a', letter]);
+                escaped.extend(letter_text.escape_debug().skip(1));
+            }
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]
@@ -131,6 +151,13 @@ mod tests {
         tracing::subscriber::with_default(subscriber, events);
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn hidden_characters_of_an_event_are_escaped() {
+        let line =
+            logged(LogFormat::Text, "info", || info!("a\u{202e}b\u{200b}\u{9b}c é e\u{301} 日本"));
+        assert!(line.ends_with("a\\u{202e}b\\u{200b}\\u{9b}c é e\u{301} 日本\n"), "{line}");
     }
 
     fn finish_a_task() {

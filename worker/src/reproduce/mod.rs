@@ -128,7 +128,12 @@ impl Reproduce {
             HeadOwner::Forks => {
                 return not("the head is a fork's, and what a fork brings is not run");
             }
-            HeadOwner::Unknown => return not("the task does not say whether the head is a fork's"),
+            HeadOwner::Unknown => {
+                return not(concat!(
+                    "inputs.fork is missing: only where it is false does the code run, because ",
+                    "a fork may bring any"
+                ));
+            }
             HeadOwner::Own => {}
         }
         if let SandboxPolicy::Refuse(why) = &self.safety {

@@ -122,7 +122,7 @@ fn inner(plan: &Plan, _: &OsStr, command: &[OsString]) -> EntryResult<i32> {
     }
     shut_in(plan)?;
     if !ipc_is_limited {
-        calls::restrict_ipc()?;
+        seccomp::restrict_ipc()?;
     }
     // Commands have the same user, and must not access init.
     prctl::set_dumpable(false)?;

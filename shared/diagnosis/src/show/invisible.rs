@@ -16,15 +16,21 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     for letter in text.chars() {
         match letter {
             '\t' => shown.push_str("    "),
-            _ if only_varies(letter) => {}
-            _ if is_hidden(letter) => {
-                // Writing to a `String` can't fail.
-                let _written = write!(shown, "<U+{:04X}>", u32::from(letter));
-            }
-            _ => shown.push(letter),
+            _ => push_visible(&mut shown, letter),
         }
     }
     Cow::Owned(shown)
+}
+
+/// Appends one character; a hidden one as `<U+202E>`, a selector of variants not at all.
+pub fn push_visible(shown: &mut String, letter: char) {
+    if only_varies(letter) {
+    } else if is_hidden(letter) {
+        // Writing to a `String` can't fail.
+        let _written = write!(shown, "<U+{:04X}>", u32::from(letter));
+    } else {
+        shown.push(letter);
+    }
 }
 
 /// Removes hidden characters. Line ends and tabs stay.
@@ -42,7 +48,10 @@ fn only_varies(letter: char) -> bool {
     matches!(letter, '\u{fe00}'..='\u{fe0f}')
 }
 
-fn is_hidden(letter: char) -> bool {
+/// Returns `true` for a character that is invisible or changes how text appears. Line ends and
+/// tabs are neither.
+#[must_use]
+pub fn is_hidden(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,
         _ if letter.is_control() || only_varies(letter) => true,

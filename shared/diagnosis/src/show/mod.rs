@@ -13,7 +13,7 @@ mod paths;
 mod problems;
 mod workflow_commands;
 
-pub use invisible::{stripped, visible};
+pub use invisible::{is_hidden, push_visible, stripped, visible};
 pub use markdown::{code, fenced, markdown};
 pub use paths::in_repository;
 pub use problems::{RepoLocation, ReportedProblem, problems};

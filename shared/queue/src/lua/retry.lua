@@ -63,13 +63,12 @@ local function restart(id)
     call('HSET', key, 'status', 'waiting')
     now_is = 'waiting'
   else
-    local fields = call('HMGET', key, unpack(RUNNABLE_FIELDS))
-    fields[4] = false
-    now_is = make_runnable(id, fields)
+    -- Workers refuse a signed task before its time, so a retry waits for it too.
+    now_is = make_runnable(id, call('HMGET', key, unpack(RUNNABLE_FIELDS)))
   end
   call('HSET', key, 'retry_count', 0, 'failures', 0, 'crashes', 0)
   call('HDEL', key, 'error', 'finished_at', 'cancel_requested', 'cancelled_by_parent', 'result',
-    'not_before', 'marked', 'rate_at')
+    'marked', 'rate_at')
   call('ZREM', TASKS .. 'dead', id)
   call('ZREM', TASKS .. 'done', id)
   call('ZREM', TASKS .. 'outbox', id)

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use greenline_queue::{
-    EnqueueOutcome, Queue, QueueError, QueueOptions, Settlement, Task, TaskError, TaskKeys,
-    TaskSigningKey, TaskStatus, Unsigned,
+    ApprovalDecision, ApprovalOutcome, EnqueueOutcome, Queue, QueueError, QueueOptions,
+    RetryOutcome, Settlement, Task, TaskError, TaskKeys, TaskSigningKey, TaskStatus, Unsigned,
 };
 use greenline_store::StoreConfig;
 use greenline_testbed::{ManualWorker, TestBed};
@@ -226,6 +226,81 @@ async fn a_payload_without_gate_or_signature_is_no_way_around_a_yes() {
     assert!(bed.manual_worker("w").await.claim(1).await.is_empty());
     let why = bed.record("a").await.error.unwrap();
     assert_eq!(why, "it is not what a person was asked about: it was changed since");
+}
+
+/// What a worker's Redis user writes to have a task run.
+async fn push(bed: &TestBed, text: &str) {
+    let key = format!("agent:task:{text}");
+    bed.redis_words::<u64>(&["HSET", &key, "status", "pending", "route", ""]).await;
+    bed.redis_words::<u64>(&["RPUSH", "agent:tasks:pending", text]).await;
+}
+
+#[tokio::test]
+async fn a_signed_task_runs_where_and_when_its_payload_says() {
+    let (bed, lead) = with_keys(Unsigned::Quarantine).await;
+    let later = chrono::Utc::now() + Duration::from_hours(1);
+    lead.enqueue(task_with("gpu", |spec| spec.labels = ["gpu".parse().unwrap()].into()))
+        .await
+        .unwrap();
+    lead.enqueue(task_with("late", |spec| spec.not_before = Some(later))).await.unwrap();
+    for (text, why) in [
+        ("gpu", "it is for workers with label gpu, and this one has it not"),
+        ("late", "it must not run before"),
+    ] {
+        push(&bed, text).await;
+        assert!(bed.manual_worker("w").await.claim(1).await.is_empty(), "{text}");
+        let record = bed.record(text).await;
+        assert_eq!(&*record.status, "failed");
+        assert!(record.error.as_ref().is_some_and(|error| error.starts_with(why)), "{record:?}");
+    }
+    assert_eq!(bed.queue.quarantined().await.unwrap().len(), 2);
+
+    // A retry by hand waits for its time, and then the task runs.
+    let retried = lead.retry(&[id("late")], "ada", false).await.unwrap();
+    assert_eq!(retried[0], RetryOutcome::Done { status: TaskStatus::Scheduled });
+    bed.pass(Duration::from_hours(1)).await;
+    assert_eq!(bed.manual_worker("w").await.claim_one().await.id.as_str(), "late");
+}
+
+#[tokio::test]
+async fn no_task_runs_after_a_gate_that_nobody_opened() {
+    let (bed, lead) = with_keys(Unsigned::Quarantine).await;
+    let after = |text: &str, gate: &str| {
+        let gate = id(gate);
+        task_with(text, move |spec| spec.depends_on = vec![gate])
+    };
+    for (gate, child) in [("g1", "c1"), ("g2", "c2"), ("g3", "c3"), ("g4", "c4")] {
+        lead.enqueue(task_with(gate, |spec| spec.requires_approval = true)).await.unwrap();
+        lead.enqueue(after(child, gate)).await.unwrap();
+    }
+    bed.redis::<u64>("HSET agent:task:g1 status success").await;
+    // One that was deleted, and one over which another payload was written.
+    bed.redis::<u64>("DEL agent:task:g2").await;
+    let open = task("g3").payload().to_owned();
+    let written = ["HSET", "agent:task:g3", "status", "success", "payload", &open];
+    bed.redis_words::<u64>(&written).await;
+    for (child, why) in [
+        ("c1", "it comes after g1, but the approval of that is open"),
+        ("c2", "it comes after g2, but the approval of that is open"),
+        (
+            "c3",
+            "it comes after g3, but that is not what a person was asked about: it was changed since",
+        ),
+    ] {
+        push(&bed, child).await;
+        assert!(bed.manual_worker("w").await.claim(1).await.is_empty(), "{child}");
+        assert_eq!(bed.record(child).await.error.unwrap(), why);
+    }
+    // With a yes, both run, also after the term of the yes.
+    let hash = bed.queue.approval("g4").await.unwrap().unwrap().content_hash;
+    let decision = ApprovalDecision { approval: "g4", content_hash: &hash, who: "ada", why: "" };
+    assert_eq!(lead.approve(&decision).await.unwrap(), ApprovalOutcome::Done);
+    let mut manual_worker = bed.manual_worker("w").await;
+    let claim = manual_worker.claim_one().await;
+    assert_eq!(claim.id.as_str(), "g4");
+    manual_worker.complete(&claim).await;
+    bed.clock.advance(Duration::from_hours(8 * 24));
+    assert_eq!(manual_worker.claim_one().await.id.as_str(), "c4");
 }
 
 #[tokio::test]

@@ -107,13 +107,17 @@ impl Drop for HeartbeatFile {
 fn prepare(directory: &Path) -> Result<(), HeartbeatFileError> {
     let unwritable = |source| HeartbeatFileError::Unwritable { path: directory.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unwritable)?;
-    let owner = fs::symlink_metadata(directory).map_err(unwritable)?.uid();
-    // A directory of root may be a mounted volume.
-    if owner == 0 || owner == nix::unistd::geteuid().as_raw() {
-        Ok(())
-    } else {
-        Err(HeartbeatFileError::Foreign { path: directory.to_owned(), owner })
+    match foreign_owner(directory).map_err(unwritable)? {
+        None => Ok(()),
+        Some(owner) => Err(HeartbeatFileError::Foreign { path: directory.to_owned(), owner }),
     }
+}
+
+/// Returns the owner of a directory that is another user's, who may write anything there. A
+/// directory of root may be a mounted volume.
+fn foreign_owner(directory: &Path) -> io::Result<Option<u32>> {
+    let owner = fs::symlink_metadata(directory)?.uid();
+    Ok(Some(owner).filter(|owner| *owner != 0 && *owner != nix::unistd::geteuid().as_raw()))
 }
 
 /// Returns the readable beacon files of this role.
@@ -160,8 +164,16 @@ impl std::fmt::Display for Health {
     }
 }
 
-/// Checks a role by its newest beacon file in the state directory.
+/// Checks a role by its newest beacon file in the state directory. A directory of another user
+/// proves nothing.
 pub fn check(state_dir: &Path, role: ProcessRole, max_age: Duration, clock: &Clock) -> Health {
+    if let Ok(Some(owner)) = foreign_owner(state_dir) {
+        return Health::Missing(format!(
+            "{} belongs to user {owner}, so what it holds says nothing of a {role}: set \
+             GREENLINE_STATE_DIR to a directory of your own",
+            state_dir.display()
+        ));
+    }
     let heartbeats = heartbeats(state_dir, role);
     let Some(heartbeat) = heartbeats
         .into_iter()
@@ -266,6 +278,23 @@ mod tests {
         let stored = r#"{"pid":7,"role":"worker","beat_at_ms":1000,"detail":"idle"}"#;
         let heartbeat: Heartbeat = serde_json::from_str(stored).unwrap();
         assert_eq!(serde_json::to_string(&heartbeat).unwrap(), stored);
+    }
+
+    #[test]
+    fn a_directory_of_another_user_proves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let manual = ManualClock::at(10_000);
+        let role = ProcessRole::Worker;
+        let _alive = HeartbeatFile::create(directory.path(), role, manual.clock()).unwrap();
+        let look = || check(directory.path(), role, MAX_AGE, &manual.clock());
+        assert!(look().is_healthy());
+        if std::os::unix::fs::chown(directory.path(), Some(65_534), None).is_err() {
+            assert!(std::env::var_os("GREENLINE_STRICT").is_none(), "only root can run this test");
+            eprintln!("skipped: only root can give a directory to another user");
+            return;
+        }
+        let health = look();
+        assert!(matches!(&health, Health::Missing(why) if why.contains("65534")), "{health}");
     }
 
     #[test]
