@@ -1,5 +1,6 @@
 //! A copy of the working tree in which mutants are applied.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +29,10 @@ impl Copy {
         let output = list.current_dir(root).output().context("failed to run git")?;
         ensure!(output.status.success(), "git ls-files failed");
         let names = String::from_utf8(output.stdout)?;
-        for name in names.split('\0').filter(|name| !name.is_empty()) {
+        let names: BTreeSet<&str> = names.split('\0').filter(|name| !name.is_empty()).collect();
+        // A file that was renamed would be there twice.
+        remove_others(place, Path::new(""), &names)?;
+        for name in names {
             copy(&root.join(name), &place.join(name))
                 .with_context(|| format!("failed to copy {name}"))?;
         }
@@ -55,6 +59,21 @@ impl Drop for Broken {
     }
 }
 
+/// Removes what is below `place` and has none of the names.
+fn remove_others(place: &Path, below: &Path, names: &BTreeSet<&str>) -> anyhow::Result<()> {
+    let Ok(entries) = fs::read_dir(place.join(below)) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let name = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            remove_others(place, &name, names)?;
+        } else if !name.to_str().is_some_and(|name| names.contains(name)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     if from.is_symlink() || !from.exists() {
         return Ok(());
@@ -67,4 +86,22 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     }
     fs::copy(from, to)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_gone_is_gone_from_the_copy_too() {
+        let (root, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let git = Command::new("git").args(["init", "-q"]).current_dir(root.path()).status();
+        assert!(git.unwrap().success());
+        fs::create_dir(root.path().join("a")).unwrap();
+        fs::write(root.path().join("a/old"), "x").unwrap();
+        Copy::make(root.path(), place.path()).unwrap();
+        fs::rename(root.path().join("a/old"), root.path().join("a/new")).unwrap();
+        Copy::make(root.path(), place.path()).unwrap();
+        assert!(place.path().join("a/new").exists() && !place.path().join("a/old").exists());
+    }
 }

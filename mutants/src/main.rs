@@ -59,22 +59,30 @@ fn try_all(args: &Args) -> anyhow::Result<bool> {
     let place = root.join("target/mutants");
     let copy = Copy::make(&root, &place.join("tree"))?;
     let target = args.target_dir.clone().unwrap_or_else(|| place.join("target"));
-    let mut healthy: BTreeMap<&Mutant, bool> = BTreeMap::new();
+    let mut healthy: BTreeMap<&Mutant, Ran> = BTreeMap::new();
     let (mut caught, mut survived, mut not_tried) = (0, 0, 0);
     // All of them first: after a mutant, the crate would be compiled again.
     for mutant in &all {
-        let known = healthy.iter().find(|(it, _)| it.has_the_test_of(mutant)).map(|(_, it)| *it);
-        let passes = match known {
-            Some(passes) => passes,
-            None => run::test(&copy, &target, mutant)? == Ran::Passed,
+        let known = healthy.iter().find(|(it, _)| it.has_the_test_of(mutant));
+        let ran = match known.map(|(_, ran)| ran.clone()) {
+            Some(ran) => ran,
+            None => run::test(&copy, &target, mutant)?,
         };
-        healthy.insert(mutant, passes);
+        healthy.insert(mutant, ran);
     }
     for mutant in &all {
-        if healthy.get(mutant) != Some(&true) {
-            not_tried += 1;
-            println!("not tried  {mutant}: its test does not pass without it");
-            continue;
+        match healthy.get(mutant) {
+            Some(Ran::Passed) => {}
+            Some(Ran::NotRun(why)) => {
+                not_tried += 1;
+                println!("not tried  {mutant}: without it, {why}");
+                continue;
+            }
+            Some(Ran::Failed) | None => {
+                not_tried += 1;
+                println!("not tried  {mutant}: its test does not pass without it");
+                continue;
+            }
         }
         let broken = copy.broken(mutant)?;
         let ran = run::test(&copy, &target, mutant)?;
