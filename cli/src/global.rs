@@ -19,8 +19,7 @@ pub(crate) struct Global {
     /// Read settings from this file instead of greenline.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Use this Redis instead of REDIS_URL. Other users see a password in it: give that by
-    /// REDIS_URL or REDIS_PASSWORD_FILE
+    /// Use this Redis instead of REDIS_URL, which hides a password from ps
     #[arg(long, global = true, value_name = "URL")]
     redis: Option<String>,
     /// Prefix every key and channel with this name
