@@ -274,7 +274,12 @@ fn token_in_environment(stage: &Stage) -> anyhow::Result<AttackVerdict> {
         .contains("runs");
     let pattern = format!("planted-[s]{}", &TOKEN["planted-s".len()..]);
     let (code, said) = stage.shell(&format!(
-        "grep -alE '{pattern}' /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | head -n 1"
+        // Other runs of this suite plant the same.
+        "grep -alE '{pattern}' /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null |\n\
+         while read -r file; do\n\
+         grep -aq greenline-attack- $file && ! grep -aqF '{base}' $file && continue\n\
+         echo $file; break; done",
+        base = stage.path("").display(),
     ))?;
     let _asked_to_end = stage.greenline(&["queue", "cancel", "waits"])?;
     let works = victim.contains("PLANTED") && git;
