@@ -225,8 +225,8 @@ impl Members {
         if self.signal(Signal::SIGTERM) == 0 {
             return true;
         }
-        let backoff_delays = Instant::now() + grace;
-        while Instant::now() < backoff_delays {
+        let deadline = Instant::now() + grace;
+        while Instant::now() < deadline {
             if self.look().is_empty() {
                 return true;
             }
