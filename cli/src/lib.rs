@@ -31,6 +31,7 @@ mod operator;
 mod print;
 mod progress;
 mod queue;
+mod redis_supervisor;
 mod sarif;
 mod session;
 mod settings;

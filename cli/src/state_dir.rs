@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use greenline_queue::TaskSigningKey;
 use greenline_runtime::settings::Secret;
 use greenline_store::ServerLogin;
 
@@ -66,11 +67,11 @@ impl StateDir {
         Ok(ServerLogin { user: REDIS_USER.to_owned(), password: make_secret(REDIS_PASSWORD)? })
     }
 
-    /// The private key that tasks are signed with; made when there is none.
-    pub(crate) fn task_key(&self) -> anyhow::Result<Secret> {
+    /// The private key that tasks are signed with, and whether it is new: made when there is none.
+    pub(crate) fn task_key(&self) -> anyhow::Result<(Secret, bool)> {
         match task_key()? {
-            Some(key) => Ok(key),
-            None => make_secret(TASK_KEY).map(Secret::from),
+            Some(key) => Ok((key, false)),
+            None => Ok((make_secret(TASK_KEY)?.into(), true)),
         }
     }
 
@@ -98,15 +99,31 @@ pub(crate) fn redis_login() -> anyhow::Result<Option<ServerLogin>> {
 }
 
 /// The private key that tasks for the embedded Redis are signed with, if there is one.
+///
+/// # Errors
+/// When its file holds something else: with another key, the tasks that wait would not run.
 pub(crate) fn task_key() -> anyhow::Result<Option<Secret>> {
-    Ok(read_secret(TASK_KEY)?.map(Secret::from))
+    let Some(text) = read_text(TASK_KEY)? else { return Ok(None) };
+    if text.parse::<TaskSigningKey>().is_err() {
+        let file = task_key_file();
+        let message = format!("{file} holds no task key: it has to be 64 hexadecimal digits");
+        let hint = "bring it back from a copy, or delete it: then `greenline up` makes a new key, \
+                    and tasks that were signed with the old one go to quarantine";
+        return Err(CliError::usage(message).hint(hint).into());
+    }
+    Ok(Some(text.into()))
 }
 
 /// A secret of this directory. One that is too short to be whole counts as none.
 fn read_secret(name: &str) -> anyhow::Result<Option<String>> {
+    Ok(read_text(name)?.filter(|text| text.len() >= 32))
+}
+
+/// The text of a file of this directory, if the file exists.
+fn read_text(name: &str) -> anyhow::Result<Option<String>> {
     let path = Path::new(HOME).join(name);
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| text.len() >= 32)),
+        Ok(text) => Ok(Some(text.trim().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
     }
@@ -134,6 +151,11 @@ pub(crate) fn intent_key() -> anyhow::Result<Secret> {
 /// Returns the token's file, for messages.
 pub(crate) fn operator_token_file() -> String {
     format!("{HOME}/{OPERATOR_TOKEN}")
+}
+
+/// Returns the task key's file, for messages.
+pub(crate) fn task_key_file() -> String {
+    format!("{HOME}/{TASK_KEY}")
 }
 
 fn redis_url_file() -> PathBuf {

@@ -1,6 +1,6 @@
 //! `greenline up`: everything in one process, with its own Redis if none is set.
 //!
-//! Redis starts first and stops last. Nothing else is left behind: running tasks finish within the
+//! Redis starts first and stops last; if it ends before, it is started again. Nothing else is left behind: running tasks finish within the
 //! grace period, or go back to the queue.
 
 use std::io::IsTerminal;
@@ -25,6 +25,7 @@ use crate::error::{CliError, ExitStatus};
 use crate::global::Global;
 use crate::print::style::{BOLD, DIM};
 use crate::print::{Output, when};
+use crate::redis_supervisor::RedisSupervisor;
 use crate::session::Session;
 use crate::state_dir::{self, StateDir};
 use crate::{connection, daemon, find_redis};
@@ -73,8 +74,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitStatus> {
             Err(error) => Err(error),
         };
         // All users of Redis have ended by now.
-        spawn_blocking(move || redis.stop()).await?;
+        let stopped = redis.stop().await;
         lived?;
+        stopped?;
         session.out.note("Stopped.");
         Ok(())
     })
@@ -98,7 +100,14 @@ enum RedisInUse {
     /// A configured one.
     External(StoreConfig),
     /// Started by this process, or taken over from a killed one.
-    Embedded { server: PrivateServer, home: StateDir, config: StoreConfig, taken_over: bool },
+    Embedded {
+        server: RedisSupervisor,
+        home: StateDir,
+        config: StoreConfig,
+        taken_over: bool,
+        /// It was started in this directory before.
+        has_history: bool,
+    },
 }
 
 impl RedisInUse {
@@ -109,6 +118,7 @@ impl RedisInUse {
         debug_assert!(matches!(settings.redis.source, RedisSource::Embedded));
         let home = StateDir::hold()?;
         let folder = home.redis();
+        let has_history = folder.exists();
         let taken_over = UnixStream::connect(folder.join("redis.sock")).is_ok();
         let login = home.redis_login()?;
         let mut config = PrivateServerConfig::new(folder);
@@ -119,7 +129,8 @@ impl RedisInUse {
         })?;
         home.publish_redis(&server.url())?;
         let config = find_redis::of_this_directory(&settings.redis, &server.url(), Some(login))?;
-        Ok(Self::Embedded { server, home, config, taken_over })
+        let server = RedisSupervisor::watch(server);
+        Ok(Self::Embedded { server, home, config, taken_over, has_history })
     }
 
     fn config(&self) -> &StoreConfig {
@@ -133,8 +144,16 @@ impl RedisInUse {
     fn add_task_key(&self, settings: &mut Settings) -> anyhow::Result<()> {
         let queue = &mut settings.queue;
         let no_key = queue.task_key.is_none() && queue.task_public_keys.is_empty();
-        if let (true, Self::Embedded { home, .. }) = (no_key, self) {
-            queue.task_key = Some(home.task_key()?);
+        if let (true, Self::Embedded { home, has_history, .. }) = (no_key, self) {
+            let (key, is_new) = home.task_key()?;
+            if is_new && *has_history {
+                let file = state_dir::task_key_file();
+                tracing::warn!(
+                    "{file} was missing, and a new key is there now: tasks that were signed with \
+                     another key go to quarantine"
+                );
+            }
+            queue.task_key = Some(key);
         }
         if queue.task_key.is_none() && queue.unsigned == UnsignedTasks::Quarantine {
             let message = "queue.unsigned is quarantine, and this lead has no key to sign with";
@@ -143,11 +162,13 @@ impl RedisInUse {
         Ok(())
     }
 
-    fn stop(self) {
+    async fn stop(self) -> anyhow::Result<()> {
         if let Self::Embedded { server, home, .. } = self {
-            drop(server);
+            let stopped = server.stop().await;
             home.forget_redis();
+            return stopped;
         }
+        Ok(())
     }
 
     async fn describe(&self, queue: &Queue) -> String {

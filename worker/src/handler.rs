@@ -33,8 +33,19 @@ pub enum TaskOutcome {
         /// The result despite the failure, as JSON.
         result: Option<String>,
     },
-    /// Stopped on request: the task goes back as if it had not begun.
-    HandedBack,
+    /// Stopped on request, or the worker can't run it now: the task goes back as if it had not
+    /// begun.
+    HandedBack {
+        /// The reason, for people.
+        reason: String,
+    },
+}
+
+impl TaskOutcome {
+    /// The task of a worker that stops, or that has lost the task.
+    pub(crate) fn stopped() -> Self {
+        Self::HandedBack { reason: "the worker stops".to_owned() }
+    }
 }
 
 /// The future of one attempt.

@@ -86,6 +86,9 @@ impl RunCommand {
             tokio::join!(self.runner.run(job), relay(reader, assignment.log.clone()));
         match report {
             Ok(report) => outcome(&report),
+            Err(error) if error.is_shortage_of_users() => {
+                TaskOutcome::HandedBack { reason: with_causes(&error) }
+            }
             Err(error) => failed(with_causes(&error), true),
         }
     }
@@ -107,7 +110,7 @@ fn outcome(report: &CommandReport) -> TaskOutcome {
         RunOutcome::Passed => TaskOutcome::Done(result),
         RunOutcome::Cancelled {
             reason: CancelReason::WorkerStopping | CancelReason::LeaseLost,
-        } => TaskOutcome::HandedBack,
+        } => TaskOutcome::stopped(),
         _ => {
             TaskOutcome::Failed { error: report.to_string(), retryable: true, result: Some(result) }
         }

@@ -51,8 +51,8 @@ async fn send(
             let (error, retryable, result) = (error.clone(), *retryable, result.clone());
             state.queue.fail(worker, claim, &TaskFailure { error, retryable, result }).await
         }
-        TaskOutcome::HandedBack => {
-            let given = state.queue.release(worker, &[claim], "the worker stops").await?;
+        TaskOutcome::HandedBack { reason } => {
+            let given = state.queue.release(worker, &[claim], reason).await?;
             Ok(given.into_iter().next().unwrap_or(Settlement::Lost))
         }
     }
@@ -63,7 +63,7 @@ fn log_settled(claim: &Claim, outcome: &TaskOutcome, settled: Settlement, took: 
     let id = &claim.id;
     let (attempt, duration_ms) = (claim.attempt, took.as_millis());
     match (settled, outcome) {
-        (Settlement::Accepted, TaskOutcome::HandedBack) => {
+        (Settlement::Accepted, TaskOutcome::HandedBack { .. }) => {
             tracing::info!(task.id = %id, task.attempt = attempt, duration_ms, "Handed task {id} back");
         }
         (Settlement::Accepted | Settlement::Already, TaskOutcome::Done(_)) => {

@@ -102,7 +102,7 @@ async fn clear(
         let name = if again { "requeued" } else { "dropped" };
         session.out.object(&json!({ name: done }))?;
     } else {
-        let verb = if again { "is to be read once more" } else { "dropped" };
+        let verb = if again { "will be read again" } else { "dropped" };
         session.out.line(format_args!("{} {verb}", human::count(done, "entry", "entries")))?;
     }
     Ok(ExitStatus::Success)

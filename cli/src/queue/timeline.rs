@@ -210,8 +210,12 @@ fn next_steps(page: &mut String, record: &TaskRecord) {
         _ => {}
     }
     if record.crashes > 0 {
-        let count = human::count(u64::from(record.crashes), "worker", "workers");
-        steps.push(format!("{count} died of it: look at its memory first"));
+        let count = u64::from(record.crashes);
+        let verb = if count == 1 { "was" } else { "were" };
+        let workers = human::count(count, "worker", "workers");
+        steps.push(format!(
+            "{workers} {verb} lost while it ran; if that repeats, look at the task's memory"
+        ));
     }
     if !steps.is_empty() {
         page.push('\n');
@@ -279,7 +283,7 @@ mod tests {
             "attempt 2 failed after 38 s: validation `x` exited with 1 (1 min ago)",
             "greenline queue log ci-1",
             "greenline queue retry ci-1",
-            "1 worker died of it",
+            "1 worker was lost while it ran; if that repeats, look at the task's memory",
         ];
         let mut from = 0;
         for part in order {

@@ -1,7 +1,10 @@
 //! A whole house, from nothing to nothing.
 
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use greenline_store::{Credentials, Store, StoreConfig, StoreError, cmd};
 use nix::sys::signal::{Signal, kill};
@@ -9,6 +12,9 @@ use nix::unistd::Pid;
 
 use crate::kernel_limits::KernelRestriction;
 use crate::terminal::{Terminal, until};
+
+/// What `greenline up` logs, in the test's directory.
+const LOG: &str = "up.log";
 
 /// `greenline up`; neither it nor its Redis outlives its test.
 struct TestCluster {
@@ -25,7 +31,8 @@ impl TestCluster {
 
     async fn start_on(restriction: KernelRestriction, terminal: &Terminal) -> Self {
         let mut command = terminal.command(&["up", "--workers", "2", "--slots", "2"]);
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let log = File::create(terminal.folder().join(LOG)).unwrap();
+        command.stdout(Stdio::piped()).stderr(log);
         let mut process = restriction.run_under(|| command.spawn().unwrap());
         let stdout = BufReader::new(process.stdout.take().unwrap());
         let mut printed = String::new();
@@ -186,7 +193,7 @@ fn prying(terminal: &Terminal) -> String {
     let connect = "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0) && \
                    connect(S, pack_sockaddr_un($ARGV[0])) && print \"rea\".\"ched\\n\"";
     format!(
-        "for name in redis_password operator_token task_key redis.url; do \
+        "for name in redis_password operator_token task_key redis.url redis/redis.log; do \
          for home in {home} ../../../.. ../../..; do \
          cat $home/$name 2>/dev/null | grep -q . && echo \"g\"\"ot $name\"; \
          done; done; perl -e '{connect}' {home}/redis/redis.sock; echo tried"
@@ -204,7 +211,7 @@ async fn code_in_the_sandbox_sees_no_secret_of_the_house_and_no_redis() {
         outside.args(["-c", &command]).current_dir(terminal.folder());
         let outside = outside.output().unwrap();
         let outside = String::from_utf8(outside.stdout).unwrap();
-        for found in ["redis_password", "operator_token", "task_key", "reached"] {
+        for found in ["redis_password", "operator_token", "task_key", "redis.log", "reached"] {
             assert!(outside.contains(found), "{found} in {outside}");
         }
         terminal.run(&["queue", "enqueue", "--id", "pry", "--command", &command]).exits(0);
@@ -277,4 +284,127 @@ fn a_house_that_refuses_unsigned_tasks_has_to_sign_its_own() {
     let terminal =
         alone().with("GREENLINE_UNSIGNED", "quarantine").with("GREENLINE_TASK_PUBLIC_KEY", &public);
     terminal.run(&["up"]).exits(2).prints(&["no key to sign with", "set GREENLINE_TASK_KEY"]);
+}
+
+/// All files and directories below one, and itself.
+fn all_below(path: &Path) -> Vec<PathBuf> {
+    let mut all = vec![path.to_owned()];
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            all.extend(all_below(&entry.unwrap().path()));
+        }
+    }
+    all
+}
+
+/// Whether another user can read a file; `None` where that can't be tried.
+fn another_user_reads(file: &Path) -> Option<bool> {
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid=1234567", "--regid=1234567", "--clear-groups", "cat"]);
+    let tried = nix::unistd::geteuid().is_root().then(|| other.arg(file).output().ok());
+    Some(tried??.status.success())
+}
+
+#[tokio::test]
+async fn no_other_user_reads_what_redis_keeps() {
+    let terminal = alone();
+    let home = terminal.folder().join(".greenline");
+    // The directory of an earlier version, which was open.
+    fs::create_dir_all(home.join("redis")).unwrap();
+    for directory in [terminal.folder(), &home, &home.join("redis")] {
+        fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut cluster = TestCluster::start(&terminal).await;
+    terminal.run(&["queue", "enqueue", "--id", "secret", "--command", "true"]).exits(0);
+    until("its end", || (status(&terminal, "secret") == "success").then_some(()));
+    redis_cli(&terminal, &["BGSAVE"]);
+    let dump = home.join("redis/dump.rdb");
+    until("the dump", || dump.exists().then_some(()));
+    let kept = all_below(&home.join("redis"));
+    assert!(kept.len() > 5, "{kept:?}");
+    for path in &kept {
+        let mode = fs::symlink_metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has {mode:o}", path.display());
+    }
+    if let Some(reads) = another_user_reads(&home.join(".gitignore")) {
+        assert!(reads, "the directory above is open in this test");
+        for path in kept.iter().filter(|path| path.is_file()) {
+            assert_eq!(another_user_reads(path), Some(false), "{}", path.display());
+        }
+    }
+    cluster.signal(Signal::SIGTERM);
+    assert_eq!(cluster.ended(), Some(0));
+}
+
+#[tokio::test]
+async fn a_redis_that_ends_is_started_again_and_work_goes_on() {
+    let terminal = alone();
+    let mut cluster = TestCluster::start(&terminal).await;
+    terminal.run(&["queue", "pause"]).exits(0);
+    terminal.run(&["queue", "enqueue", "--id", "kept", "--command", "true"]).exits(0);
+    let first = cluster.redis;
+    kill(first, Signal::SIGKILL).unwrap();
+    cluster.redis = until("another Redis", || {
+        let info = redis_cli(&terminal, &["INFO", "server"]);
+        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:"))?;
+        Some(Pid::from_raw(pid.trim().parse().unwrap())).filter(|pid| *pid != first)
+    });
+    assert!(!Path::new(&format!("/proc/{first}")).exists(), "the first one was not reaped");
+    let log = fs::read_to_string(terminal.folder().join(LOG)).unwrap();
+    assert!(log.contains("Redis ended: starting it again"), "{log}");
+    terminal.run(&["queue", "resume"]).exits(0);
+    until("the kept task", || (status(&terminal, "kept") == "success").then_some(()));
+
+    // Closing the terminal may send it twice, which interrupts nothing.
+    cluster.signal(Signal::SIGHUP);
+    cluster.signal(Signal::SIGHUP);
+    assert_eq!(cluster.ended(), Some(0));
+    assert!(!cluster.redis_lives());
+    assert!(!terminal.folder().join(".greenline/redis.url").exists());
+}
+
+#[tokio::test]
+async fn tasks_wait_for_a_user_id_when_there_are_fewer_than_tasks() {
+    let first = 1_900_000_000 + 2 * (std::process::id() % 1_000_000);
+    let range = format!("{first}-{}", first + 1);
+    let terminal = alone()
+        .with("GREENLINE_SANDBOX_COMMANDS", "on")
+        .with("GREENLINE_MAX_RETRIES", "0")
+        .with("GREENLINE_SANDBOX_USERS", &range);
+    terminal.run(&["up", "--slots", "3"]).exits(2).prints(&["2 user ids", "worker.slots is 3"]);
+    // Two workers of two slots each share the two ids.
+    let mut cluster = TestCluster::start(&terminal).await;
+    let ids = ["one", "two", "three", "four"];
+    for id in ids {
+        terminal.run(&["queue", "enqueue", "--id", id, "--command", "sleep 1"]).exits(0);
+    }
+    for id in ids {
+        until("its success", || (status(&terminal, id) == "success").then_some(()));
+    }
+    cluster.signal(Signal::SIGTERM);
+    assert_eq!(cluster.ended(), Some(0));
+}
+
+#[tokio::test]
+async fn a_broken_task_key_is_refused_and_a_missing_one_is_made_again() {
+    let terminal = alone();
+    let mut cluster = TestCluster::start(&terminal).await;
+    let log = || fs::read_to_string(terminal.folder().join(LOG)).unwrap();
+    assert!(!log().contains("go to quarantine"), "the first start is no loss: {}", log());
+    cluster.signal(Signal::SIGTERM);
+    assert_eq!(cluster.ended(), Some(0));
+
+    let key = terminal.folder().join(".greenline/task_key");
+    for broken in ["", "abc", &"x".repeat(64)] {
+        fs::write(&key, broken).unwrap();
+        let needed =
+            [".greenline/task_key holds no task key", "64 hexadecimal digits", "delete it"];
+        terminal.run(&["up"]).exits(2).prints(&needed);
+        assert_eq!(fs::read_to_string(&key).unwrap(), broken);
+    }
+    fs::remove_file(&key).unwrap();
+    let mut cluster = TestCluster::start(&terminal).await;
+    assert!(log().contains(".greenline/task_key was missing"), "{}", log());
+    cluster.signal(Signal::SIGTERM);
+    assert_eq!(cluster.ended(), Some(0));
 }

@@ -1,8 +1,9 @@
 //! Two-step shutdown.
 //!
-//! The first SIGTERM or SIGINT asks to *drain*: take no new work, finish what runs. The second asks
-//! to *interrupt*: return running work and exit. The daemon that holds the [`Shutdown`] acts on each
-//! step; nothing here is global or ends the process.
+//! The first SIGTERM, SIGINT or SIGHUP asks to *drain*: take no new work, finish what runs. A second
+//! SIGTERM or SIGINT asks to *interrupt*: return running work and exit. A closing terminal may send
+//! SIGHUP twice, so that one never interrupts; a process that nohup started ignores it. The daemon
+//! that holds the [`Shutdown`] acts on each step; nothing here is global or ends the process.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -43,7 +44,7 @@ impl Shutdown {
         self.interrupt.cancel();
     }
 
-    /// Takes over SIGTERM and SIGINT, and returns the future that turns each signal into a step. It
+    /// Takes over SIGTERM, SIGINT and SIGHUP, and returns the future that turns each signal into a step. It
     /// calls `on_step` with each step, so that the caller can print what happens next. The future
     /// never ends: run it beside the daemon and drop it with the daemon.
     ///
@@ -56,21 +57,42 @@ impl Shutdown {
     ) -> io::Result<impl Future<Output = Infallible> + use<F>> {
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mut hangup = match ignores_hangup(&status) {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
         let stop = self.clone();
         Ok(async move {
             loop {
-                next(&mut term, &mut int).await;
-                on_step(stop.step());
+                let interrupts = tokio::select! {
+                    _ = term.recv() => true,
+                    _ = int.recv() => true,
+                    () = next(hangup.as_mut()) => false,
+                };
+                if interrupts || !stop.drain.is_cancelled() {
+                    on_step(stop.step());
+                }
             }
         })
     }
 }
 
-async fn next(term: &mut Signal, int: &mut Signal) {
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+async fn next(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => {
+            let _none_follows = signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
+}
+
+/// Whether a process with this `/proc/self/status` was started to outlive its terminal.
+fn ignores_hangup(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1, SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// The step that a signal requests.
@@ -93,6 +115,13 @@ mod tests {
         assert!(!stop.interrupt.is_cancelled());
         assert_eq!(stop.step(), ShutdownStep::Interrupt);
         assert!(stop.interrupt.is_cancelled());
+    }
+
+    #[test]
+    fn nohup_is_seen_in_the_mask_of_ignored_signals() {
+        assert!(ignores_hangup("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hangup("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hangup(""));
     }
 
     #[test]

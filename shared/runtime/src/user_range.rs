@@ -46,6 +46,12 @@ impl UserRange {
         (self.first..=self.last).contains(&id)
     }
 
+    /// Returns the number of its ids.
+    #[must_use]
+    pub fn count(self) -> usize {
+        usize::try_from(self.last - self.first).map_or(usize::MAX, |rest| rest.saturating_add(1))
+    }
+
     /// The id of the range that a random number stands for.
     #[must_use]
     pub fn at(self, random: u32) -> u32 {

@@ -320,6 +320,19 @@ fn task_keys_are_checked_and_two_public_ones_may_be_trusted() {
 }
 
 #[test]
+fn each_slot_needs_a_user_id() {
+    let with = |slots: &str| {
+        Setup::new().env("GREENLINE_SANDBOX_USERS", "50000-50001").env("GREENLINE_SLOTS", slots)
+    };
+    assert!(with("2").load().is_ok());
+    let rendered = with("3").rendered();
+    let needed = ["GREENLINE_SANDBOX_USERS", "50000-50001 has 2 user ids", "worker.slots is 3"];
+    for part in needed {
+        assert!(rendered.contains(part), "{part} in {rendered}");
+    }
+}
+
+#[test]
 fn a_secret_given_twice_or_from_nowhere_is_refused() {
     let rendered = Setup::new()
         .file("empty", "\n")

@@ -7,9 +7,13 @@
 //!
 //! With a login it has one user, and whoever connects without is refused. The
 //! password goes to the server on its standard input, never on its command line.
+//!
+//! Its folder (0700) and its files (umask 077) are readable by this user alone.
 
 use std::fmt;
+use std::fs::{DirBuilder, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,7 +38,7 @@ pub enum Persistence {
 /// The configuration of a private server.
 #[derive(Debug, Clone)]
 pub struct PrivateServerConfig {
-    /// The folder of its socket, log and data.
+    /// The folder of its socket, log and data, which belongs to it alone: its mode becomes 0700.
     pub folder: PathBuf,
     pub persistence: Persistence,
     /// A loopback port to listen on besides the socket.
@@ -122,7 +126,7 @@ pub fn server_program() -> Option<PathBuf> {
 impl PrivateServer {
     /// Starts a server, or takes over the one that runs in the same folder.
     pub fn start(config: PrivateServerConfig) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(&config.folder).map_err(|error| cannot(&config.folder, &error))?;
+        close_to_others(&config.folder).map_err(|error| cannot(&config.folder, &error))?;
         let socket = SocketPath::in_folder(&config.folder)?;
         match found(&socket.path, config.login.as_ref()) {
             Found::Nobody => {}
@@ -156,6 +160,20 @@ impl PrivateServer {
             ServerProcess::TakenOver(pid) => pid.as_raw().try_into().ok(),
             ServerProcess::Stopped => None,
         }
+    }
+
+    /// Returns `true` if it has ended, and reaps it.
+    pub fn has_ended(&mut self) -> bool {
+        let ended = match &mut self.process {
+            ServerProcess::Ours(child) => child.try_wait().is_ok_and(|exit| exit.is_some()),
+            ServerProcess::TakenOver(pid) => !lives(*pid),
+            ServerProcess::Stopped => true,
+        };
+        if ended {
+            // Its number may be another process's from now on.
+            self.process = ServerProcess::Stopped;
+        }
+        ended
     }
 
     /// Kills it like a crash.
@@ -239,6 +257,12 @@ impl SocketPath {
     }
 }
 
+/// Makes the folder if needed, and takes it from all other users.
+fn close_to_others(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+}
+
 fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreError> {
     let program = server_program().ok_or_else(|| {
         StoreError::Settings(
@@ -247,7 +271,9 @@ fn spawn(config: &PrivateServerConfig, socket: &Path) -> Result<Child, StoreErro
                 .to_owned(),
         )
     })?;
-    let mut command = Command::new(program);
+    // The shell sets the mode of new files and becomes the server.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(program);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.arg("--dir").arg(&config.folder).arg("--logfile").arg("redis.log");
     command.arg("--unixsocket").arg(socket).args(["--unixsocketperm", "700"]);
@@ -336,6 +362,12 @@ fn ask(stream: &mut UnixStream, question: &str) -> Option<String> {
     let mut answer = vec![0; 16 * 1024];
     let read = stream.read(&mut answer).ok()?;
     Some(String::from_utf8_lossy(answer.get(..read)?).into_owned())
+}
+
+/// Whether a process runs that this one does not reap; a zombie does not.
+fn lives(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> StoreError {

@@ -44,6 +44,9 @@ use crate::workspace::Workspace;
 /// The wait for results that should be there already when every process is dead.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
+/// The wait of a run that has no user of its own, before the worker may hand it back.
+const USER_PAUSE: Duration = Duration::from_secs(2);
+
 /// The reason why this process can't run commands at all.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
@@ -80,6 +83,14 @@ pub enum RunError {
     /// be alone.
     #[error("processes that an earlier command left in its sandbox can't be ended")]
     LeftBehind,
+}
+
+impl RunError {
+    /// Returns `true` if the worker has no user for the task now, and another one may be free
+    /// later: the task did not begin.
+    pub(crate) fn is_shortage_of_users(&self) -> bool {
+        matches!(self, Self::User(NoTaskUser::NoneFree(_)))
+    }
 }
 
 /// Runs commands for any number of tasks at once.
@@ -136,7 +147,15 @@ impl CommandRunner {
     /// When the worker itself failed. A command's failure is never an error.
     pub async fn run(&self, job: CommandJob<'_>) -> Result<CommandReport, RunError> {
         if let Some(sandbox) = job.confinement.sandbox() {
-            sandbox.prepare(job.workspace).await.map_err(RunError::User)?;
+            let prepared = sandbox.prepare(job.workspace).await.map_err(RunError::User);
+            if let Err(error) = prepared {
+                if error.is_shortage_of_users() {
+                    tracing::warn!(cause = with_causes(&error), "A task has to wait for a user id");
+                    // Whoever hands it back at once would claim it again at once.
+                    let _stopped = timeout(USER_PAUSE, job.cancellation.cancelled()).await;
+                }
+                return Err(error);
+            }
         }
         let tree = ProcessTree::new(job.workspace.attempt().to_string());
         let watched = Arc::new(Watched {

@@ -74,7 +74,9 @@ pub struct Reproduce {
 /// The result of an attempt without an answer.
 enum AttemptError {
     /// Stopped on request.
-    HandedBack,
+    Stopped,
+    /// The worker can't run it now.
+    HandedBack(String),
     /// The task is invalid: no retry helps.
     Never(String),
     /// The environment was at fault.
@@ -84,7 +86,8 @@ enum AttemptError {
 impl From<AttemptError> for TaskOutcome {
     fn from(why: AttemptError) -> Self {
         match why {
-            AttemptError::HandedBack => Self::HandedBack,
+            AttemptError::Stopped => Self::stopped(),
+            AttemptError::HandedBack(reason) => Self::HandedBack { reason },
             AttemptError::Never(error) => Self::Failed { error, retryable: false, result: None },
             AttemptError::Later(error) => Self::Failed { error, retryable: true, result: None },
         }
@@ -279,7 +282,10 @@ impl ReproductionRun<'_> {
             capture.capture(reader),
             relay(kept, self.assignment.log.clone()),
         );
-        let report = report.map_err(|error| AttemptError::Later(with_causes(&error)))?;
+        let report = report.map_err(|error| match error.is_shortage_of_users() {
+            true => AttemptError::HandedBack(with_causes(&error)),
+            false => AttemptError::Later(with_causes(&error)),
+        })?;
         check_counts(&report)?;
         Ok(CapturedRun { report, last_words })
     }
@@ -290,7 +296,7 @@ impl ReproductionRun<'_> {
 fn check_counts(report: &CommandReport) -> Result<(), AttemptError> {
     if let RunOutcome::Cancelled { reason } = report.outcome {
         return Err(match reason {
-            CancelReason::WorkerStopping | CancelReason::LeaseLost => AttemptError::HandedBack,
+            CancelReason::WorkerStopping | CancelReason::LeaseLost => AttemptError::Stopped,
             CancelReason::Operator => AttemptError::Later(report.to_string()),
         });
     }

@@ -1,9 +1,12 @@
 //! How other people's code is kept in.
 
+use std::num::NonZeroUsize;
+
 use super::reader::SettingsReader;
 use super::table;
 use super::value::{ParseResult, one_of};
 use crate::hosts::{HostList, HostPattern};
+use crate::human;
 use crate::user_range::UserRange;
 
 /// Settings of the sandbox itself; those of what commands may read stand with the worker's.
@@ -34,10 +37,21 @@ impl Walls {
     }
 }
 
-pub(super) fn read(reader: &mut SettingsReader<'_>) -> SandboxSettings {
+/// Reads them for a worker that runs so many tasks at once.
+pub(super) fn read(reader: &mut SettingsReader<'_>, slots: NonZeroUsize) -> SandboxSettings {
+    let users = reader.optional(&table::SANDBOX_USERS);
+    if let Some(range) = users.value.filter(|range| range.count() < slots.get()) {
+        let message = format!(
+            "the range {range} has {}, and worker.slots is {slots}: each running task needs an id \
+             of its own",
+            human::count(range.count() as u64, "user id", "user ids")
+        );
+        let hint = "write a longer range, or set fewer worker.slots";
+        reader.report(&users.place, message, hint);
+    }
     SandboxSettings {
         walls: reader.value(&table::SANDBOX_WALLS).value,
-        users: reader.optional(&table::SANDBOX_USERS).value,
+        users: users.value,
         hosts: reader.value(&table::SANDBOX_HOSTS).value,
         private_hosts: reader.optional(&table::SANDBOX_PRIVATE_HOSTS).value.unwrap_or_default(),
     }

@@ -64,8 +64,9 @@ pub(super) fn read(reader: &mut SettingsReader<'_>) -> WorkerSettings {
         reader.report(&pass_env.place, &message, "leave it out");
     }
     let cores = reader.sources().cores;
+    let slots = reader.optional(&table::SLOTS).value.unwrap_or(cores);
     WorkerSettings {
-        slots: reader.optional(&table::SLOTS).value.unwrap_or(cores),
+        slots,
         labels: reader.optional(&table::LABELS).value.unwrap_or_default(),
         types: types.value,
         pass_env: names,
@@ -82,7 +83,7 @@ pub(super) fn read(reader: &mut SettingsReader<'_>) -> WorkerSettings {
         sandbox_commands: reader.value(&table::SANDBOX_COMMANDS).value,
         without_isolation: reader.value(&table::WITHOUT_ISOLATION).value,
         checkout_token: reader.optional(&table::CHECKOUT_TOKEN).value,
-        sandbox: sandbox::read(reader),
+        sandbox: sandbox::read(reader, slots),
     }
 }
 
