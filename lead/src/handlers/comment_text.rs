@@ -70,7 +70,7 @@ fn next_step(
     let reason = &decision.reason;
     let line = match (&decision.action, decision.rule) {
         (NextStep::Fix(draft) | NextStep::Investigate(draft), _) => {
-            MarkdownLine::text("A worker runs the failing commands at").and_code(sha).and_text(
+            MarkdownLine::text("A worker now runs the failing commands at").and_code(sha).and_text(
                 format!(
                     "in its sandbox and tries to reproduce the failure (attempt {} of {}).",
                     draft.attempt, draft.attempts
@@ -442,6 +442,6 @@ mod tests {
         let none = text(TaskEnd::Answered(answer(ReproductionVerdict::NotReproduced)));
         assert!(none.contains("Not reproduced at `3f2a91c`"), "{none}");
         let gone = text(TaskEnd::Cancelled("ada asked to stop".to_owned()));
-        assert!(gone.contains("The task was cancelled: `ada said stop`"), "{gone}");
+        assert!(gone.contains("The task was cancelled: `ada asked to stop`"), "{gone}");
     }
 }

@@ -128,7 +128,7 @@ async fn a_red_pull_request_gets_its_comment_check_run_and_task() {
     let pull = Story::Assertion.open(&harness.repo).await.unwrap();
     Story::Assertion.run(&harness.repo, &pull).await.unwrap();
 
-    let comment = harness.says(pull.number, "A worker now runs the commands").await;
+    let comment = harness.says(pull.number, "A worker now runs the failing commands").await;
     assert!(comment.contains("`test` fails:"), "{comment}");
     assert!(comment.contains("dots go"), "{comment}");
     assert!(comment.contains("@greenline retry"), "{comment}");
@@ -204,7 +204,7 @@ async fn people_say_what_to_do() {
     let harness = LeadHarness::new().await;
     let pull = Story::Assertion.open(&harness.repo).await.unwrap();
     Story::Assertion.run(&harness.repo, &pull).await.unwrap();
-    harness.says(pull.number, "A worker now runs the commands").await;
+    harness.says(pull.number, "A worker now runs the failing commands").await;
     harness.is_quiet().await;
     harness.repo.collaborator("grace", RepoRole::Write);
     let ours = || harness.comments(pull.number).remove(0);
@@ -232,7 +232,7 @@ async fn a_command_that_was_obeyed_is_not_obeyed_when_its_mention_comes_again() 
     let harness = LeadHarness::new().await;
     let pull = Story::Assertion.open(&harness.repo).await.unwrap();
     Story::Assertion.run(&harness.repo, &pull).await.unwrap();
-    harness.says(pull.number, "A worker now runs the commands").await;
+    harness.says(pull.number, "A worker now runs the failing commands").await;
     harness.is_quiet().await;
     harness.repo.collaborator("grace", RepoRole::Write);
     let first = harness.repo.comment(pull.number, "grace", "@greenline stop");
@@ -283,7 +283,7 @@ async fn a_new_head_cancels_what_was_under_way() {
     let harness = LeadHarness::new().await;
     let pull = Story::Assertion.open(&harness.repo).await.unwrap();
     Story::Assertion.run(&harness.repo, &pull).await.unwrap();
-    harness.says(pull.number, "A worker now runs the commands").await;
+    harness.says(pull.number, "A worker now runs the failing commands").await;
     harness.is_quiet().await;
     let change = vec![GitChange::write("new.txt", "x")];
     harness.repo.commit(&pull.branch, "ada", "More", &change).await.unwrap();
@@ -302,7 +302,7 @@ async fn what_a_worker_saw_is_said_in_the_comment_and_remembered() {
     let harness = LeadHarness::new().await;
     let pull = Story::Assertion.open(&harness.repo).await.unwrap();
     Story::Assertion.run(&harness.repo, &pull).await.unwrap();
-    harness.says(pull.number, "A worker now runs the commands").await;
+    harness.says(pull.number, "A worker now runs the failing commands").await;
     let mut manual_worker = reproducer(&harness).await;
     let claim = manual_worker.claim_one().await;
     harness.bed.queue.complete(&manual_worker.id(), &claim, REPRODUCED.to_owned()).await.unwrap();

@@ -194,7 +194,7 @@ impl<'a> LeadHarness<'a> {
             Story::Infrastructure => "is green at",
             Story::Fork => "comes from a fork",
             Story::BrokenBase => "`test` fails",
-            _ => "A worker now runs the commands",
+            _ => "A worker now runs the failing commands",
         };
         assert!(comments[0].contains(says), "{summary}");
         let left = self.count("HLEN", "agent:lead:events:attempts").await;
