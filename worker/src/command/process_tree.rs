@@ -37,6 +37,9 @@ use super::process_table::{
 const KILLING: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
+/// The time that a sandbox's keeper has to end what its command left.
+const KEEPING: Duration = Duration::from_millis(300);
+
 /// A run's limit on resident memory in KiB: unique in this process, and larger than any machine's
 /// memory, for programs that size their buffers by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,8 +210,13 @@ impl Members {
     }
 
     fn signal(&self, signal: Signal) -> usize {
+        self.signal_except(None, signal)
+    }
+
+    /// Signals the run's processes but `spared`. Returns how many there are.
+    fn signal_except(&self, spared: Option<i32>, signal: Signal) -> usize {
         let found = self.look();
-        for process in &found {
+        for process in found.iter().filter(|process| Some(process.key.pid) != spared) {
             // Since the scan the pid may have gone to another process.
             if still_is(process.key) {
                 // The process may have ended since: then there is nothing to signal.
@@ -236,14 +244,21 @@ impl Members {
     }
 
     fn kill_until(&self, deadline: Instant) -> bool {
-        while self.signal(Signal::SIGKILL) > 0 {
+        // A sandbox's keeper ends what it keeps when its command has ended, and then itself. Killed
+        // before that, it could not.
+        let keeper = self.known().running;
+        let patience = Instant::now() + KEEPING;
+        loop {
+            let spared = keeper.filter(|_| Instant::now() < patience);
+            if self.signal_except(spared, Signal::SIGKILL) == 0 {
+                return true;
+            }
             if Instant::now() > deadline {
                 tracing::warn!(task.mark = self.mark, "Processes of {} can't be killed", self.mark);
                 return false;
             }
             std::thread::sleep(BETWEEN_LOOKS / 5);
         }
-        true
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
