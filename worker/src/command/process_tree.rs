@@ -138,6 +138,8 @@ pub(super) struct Members {
 #[derive(Debug, Default)]
 struct Known {
     running: Option<i32>,
+    /// The running command, if it is the keeper of a sandbox.
+    keeper: Option<i32>,
     seen: HashSet<ProcessKey>,
 }
 
@@ -147,20 +149,23 @@ impl Members {
     }
 
     /// Starts the next command. No scan happens meanwhile: it could take a command that ended at
-    /// once for an orphan.
+    /// once for an orphan. `kept`: it is the keeper of a sandbox.
     pub(super) fn start<T, E>(
         &self,
+        kept: bool,
         spawn: impl FnOnce() -> Result<(T, Option<u32>), E>,
     ) -> Result<T, E> {
         let mut known = self.known();
         let (child, pid) = spawn()?;
         known.running = pid.and_then(|pid| i32::try_from(pid).ok());
+        known.keeper = known.running.filter(|_| kept);
         Ok(child)
     }
 
     /// Forgets the running command, which its owner has reaped.
     pub(super) fn reaped(&self) {
-        self.known().running = None;
+        let mut known = self.known();
+        (known.running, known.keeper) = (None, None);
     }
 
     /// What they use. Files without a name count on disk where they are on the file system of
@@ -246,7 +251,7 @@ impl Members {
     fn kill_until(&self, deadline: Instant) -> bool {
         // A sandbox's keeper ends what it keeps when its command has ended, and then itself. Killed
         // before that, it could not.
-        let keeper = self.known().running;
+        let keeper = self.known().keeper;
         let patience = Instant::now() + KEEPING;
         loop {
             let spared = keeper.filter(|_| Instant::now() < patience);
