@@ -37,6 +37,9 @@ use super::process_table::{
 const KILLING: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
+/// The time that a sandbox's keeper has to end what its command left.
+const KEEPING: Duration = Duration::from_millis(300);
+
 /// A run's limit on resident memory in KiB: unique in this process, and larger than any machine's
 /// memory, for programs that size their buffers by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +138,8 @@ pub(super) struct Members {
 #[derive(Debug, Default)]
 struct Known {
     running: Option<i32>,
+    /// The running command, if it is the keeper of a sandbox.
+    keeper: Option<i32>,
     seen: HashSet<ProcessKey>,
 }
 
@@ -144,20 +149,23 @@ impl Members {
     }
 
     /// Starts the next command. No scan happens meanwhile: it could take a command that ended at
-    /// once for an orphan.
+    /// once for an orphan. `kept`: it is the keeper of a sandbox.
     pub(super) fn start<T, E>(
         &self,
+        kept: bool,
         spawn: impl FnOnce() -> Result<(T, Option<u32>), E>,
     ) -> Result<T, E> {
         let mut known = self.known();
         let (child, pid) = spawn()?;
         known.running = pid.and_then(|pid| i32::try_from(pid).ok());
+        known.keeper = known.running.filter(|_| kept);
         Ok(child)
     }
 
     /// Forgets the running command, which its owner has reaped.
     pub(super) fn reaped(&self) {
-        self.known().running = None;
+        let mut known = self.known();
+        (known.running, known.keeper) = (None, None);
     }
 
     /// What they use. Files without a name count on disk where they are on the file system of
@@ -207,8 +215,13 @@ impl Members {
     }
 
     fn signal(&self, signal: Signal) -> usize {
+        self.signal_except(None, signal)
+    }
+
+    /// Signals the run's processes but `spared`. Returns how many there are.
+    fn signal_except(&self, spared: Option<i32>, signal: Signal) -> usize {
         let found = self.look();
-        for process in &found {
+        for process in found.iter().filter(|process| Some(process.key.pid) != spared) {
             // Since the scan the pid may have gone to another process.
             if still_is(process.key) {
                 // The process may have ended since: then there is nothing to signal.
@@ -236,14 +249,21 @@ impl Members {
     }
 
     fn kill_until(&self, deadline: Instant) -> bool {
-        while self.signal(Signal::SIGKILL) > 0 {
+        // A sandbox's keeper ends what it keeps when its command has ended, and then itself. Killed
+        // before that, it could not.
+        let keeper = self.known().keeper;
+        let patience = Instant::now() + KEEPING;
+        loop {
+            let spared = keeper.filter(|_| Instant::now() < patience);
+            if self.signal_except(spared, Signal::SIGKILL) == 0 {
+                return true;
+            }
             if Instant::now() > deadline {
                 tracing::warn!(task.mark = self.mark, "Processes of {} can't be killed", self.mark);
                 return false;
             }
             std::thread::sleep(BETWEEN_LOOKS / 5);
         }
-        true
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -336,7 +336,7 @@ impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
             log: output.clone(),
             log_limit: limits.log_bytes,
         };
-        let started = members.start(|| {
+        let started = members.start(sandbox.is_some(), || {
             let child = shell.start(command)?;
             let pid = child.id();
             Ok((child, pid))

@@ -1,12 +1,16 @@
 //! The program that shuts itself in.
 //!
-//! With Landlock alone it does so and becomes the command. With namespaces there are three:
+//! With namespaces there are three processes:
 //!
 //! ```text
 //! keeper   makes the namespaces; waits outside of them, where the worker can see it
 //! init     the first process inside: builds the file tree, shuts itself in, adopts orphans
 //! command
 //! ```
+//!
+//! With Landlock alone there are two: the keeper adopts orphans itself. It is in a Landlock domain
+//! around the command's, so its signals reach every process of the command and no other, and theirs
+//! do not reach it. When the command has ended, one `kill(-1)` ends the rest, however fast it forks.
 //!
 //! Where the worker is root, the keeper stays root and init becomes the task's user once its file
 //! tree stands; a root that may not make namespaces becomes it first. No command is ever root.
@@ -21,9 +25,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitStatus, wait};
-use nix::unistd::geteuid;
+use nix::unistd::{Pid, geteuid};
 
 use super::plan::{Namespaces, Plan};
 use super::{files, ipc, namespaces, privileges, root, seccomp};
@@ -32,6 +36,7 @@ type EntryResult<T> = std::result::Result<T, Box<dyn Error>>;
 
 const OUTER: &str = "sandbox-exec";
 const INNER: &str = "sandbox-init";
+const COMMAND: &str = "sandbox-command";
 
 /// The exit code when the sandbox could not be made. What it says then starts with [`FAILURE_MARK`].
 pub const FAILED: i32 = 125;
@@ -55,6 +60,7 @@ pub fn entry() -> Option<ExitCode> {
     let stage: fn(&Plan, &OsStr, &[OsString]) -> EntryResult<i32> = match verb.to_str()? {
         OUTER => outer,
         INNER => inner,
+        COMMAND => become_the_command,
         _ => return None,
     };
     let arguments: Vec<OsString> = arguments.collect();
@@ -76,7 +82,7 @@ fn run(
     stage(&read, plan, command)
 }
 
-/// The keeper, or the command itself where there are no namespaces.
+/// The keeper.
 ///
 /// Root prepares what only root can; other people's code runs after [`become_the_tasks_user`] alone.
 fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
@@ -91,9 +97,7 @@ fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
             privileges::limit_open_files(plan.limits.open_files);
             privileges::limit_threads(plan.limits.threads);
             become_the_tasks_user(plan)?;
-            shut_in(plan)?;
-            let error = program(plan, command)?.exec();
-            return Err(format!("failed to become {command:?}: {error}").into());
+            return keep_alone(text, command);
         }
         Namespaces::ByUser => become_the_tasks_user(plan)?,
         Namespaces::ByRoot => {}
@@ -102,10 +106,40 @@ fn outer(plan: &Plan, text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
     // Only now: entering them hands sockets over, which a low limit would make fail.
     privileges::limit_open_files(plan.limits.open_files);
     let mut init = Command::new("/proc/self/exe").arg(INNER).arg(text).args(command).spawn()?;
-    // Only now: init would inherit it. The worker asks everyone to end; the keeper waits for init.
-    let asked = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
-    asked.into_iter().collect::<SigSet>().thread_block()?;
+    // Only now: init would inherit it.
+    block_polite_signals()?;
     Ok(code(init.wait()?))
+}
+
+/// The keeper without namespaces: ends and reaps all that the command leaves behind.
+fn keep_alone(text: &OsStr, command: &[OsString]) -> EntryResult<i32> {
+    privileges::drop_all()?;
+    let signals_stay_inside = files::scope_signals()?;
+    prctl::set_child_subreaper(true)?;
+    let child = Command::new("/proc/self/exe").arg(COMMAND).arg(text).args(command).spawn()?;
+    block_polite_signals()?;
+    let code = adopt_until_ended(child.id().cast_signed())?;
+    // Older kernels have no scope for signals: there the worker looks for the rest.
+    if signals_stay_inside {
+        // The kernel signals all in one go, so no process forks away from it.
+        let _none_left = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        while wait().is_ok() {}
+    }
+    Ok(code)
+}
+
+/// The last step without namespaces.
+fn become_the_command(plan: &Plan, _: &OsStr, command: &[OsString]) -> EntryResult<i32> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    shut_in(plan)?;
+    let error = program(plan, command)?.exec();
+    Err(format!("failed to become {command:?}: {error}").into())
+}
+
+/// The worker asks everyone to end; the keeper waits for the command.
+fn block_polite_signals() -> EntryResult<()> {
+    let polite = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+    Ok(polite.into_iter().collect::<SigSet>().thread_block()?)
 }
 
 /// The first process inside of the namespaces.

@@ -95,6 +95,13 @@ pub(super) fn devices() -> Vec<PathBuf> {
     DEVICES.map(|name| Path::new("/dev").join(name)).into_iter().collect()
 }
 
+/// Confines this process's signals to itself and its descendants. Returns false where the kernel is
+/// too old for that.
+pub(super) fn scope_signals() -> Result<bool, Box<dyn Error>> {
+    let rules = Ruleset::default().scope(Scope::Signal)?.create()?;
+    Ok(rules.restrict_self()?.ruleset == RulesetStatus::FullyEnforced)
+}
+
 /// Confines this process and all its descendants to the plan.
 pub(super) fn restrict(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let mut rules = Ruleset::default()

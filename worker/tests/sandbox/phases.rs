@@ -54,6 +54,27 @@ async fn nobody_waits_for_the_next_command_however_hidden() {
     }
 }
 
+/// Forks without a pause, each time as the leader of a new session, for three seconds.
+const HOPPER: &str = "perl -MPOSIX=setsid -e '\
+    my $end = time + 3; \
+    while (time < $end) { exit 0 if fork; setsid; open(my $beat, q(>), q(beat)); }' & sleep 0.3";
+
+/// Passes where nothing beats any more.
+const LISTEN: &str = "rm -f beat; sleep 0.3; test ! -e beat";
+
+#[tokio::test]
+async fn a_process_that_never_stops_forking_ends_with_its_command() {
+    // In the open it lives on, or this proves nothing.
+    let report = bed_on(None).await.run(&[HOPPER], &[LISTEN]).await;
+    assert!(!report.passed(), "{report:?}");
+    for sandbox in sandboxes() {
+        for _ in 0..3 {
+            let report = bed_on(Some(&sandbox)).await.run(&[HOPPER], &[LISTEN]).await;
+            assert!(report.passed(), "with {}: {report:?}", sandbox.isolation());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_sandbox_is_made_within_the_runs_control_group() {
     for sandbox in sandboxes() {
