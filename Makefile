@@ -7,7 +7,7 @@ CARGO ?= cargo
 PROFILE ?= dev
 # How long `make fuzz` spends on each target.
 SECONDS_EACH ?= 60
-SCRIPTS := .ci/run $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild release-notes dist kubernetes/check) shared/diagnosis/fixtures/check shared/fake-github/published/fetch
+SCRIPTS := .ci/run lint/prose $(addprefix deploy/,need make-secrets compose-test redis-backup redis-rebuild release-notes dist kubernetes/check) shared/diagnosis/fixtures/check shared/fake-github/published/fetch
 
 .PHONY: help demo up test lint dist registries bench bench-peers bench-diagnosis bench-webhooks compose-test attack mutants fuzz
 
@@ -49,6 +49,7 @@ lint: ## format, clippy, rustdoc, fixtures, and what is installed of cargo-deny,
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else $(call skip,shellcheck); fi
 	@if command -v typos >/dev/null; then typos; else $(call skip,typos); fi
 	@if command -v zizmor >/dev/null; then zizmor --offline --quiet .github; else $(call skip,zizmor); fi
+	@lint/prose
 	@deploy/kubernetes/check
 	@shared/diagnosis/fixtures/check
 
