@@ -219,7 +219,7 @@ async fn people_say_what_to_do() {
     harness.repo.comment(pull.number, "grace", "@greenline fix");
     eventually("another task", async || harness.tasks().await.len() == 2).await;
     harness.repo.comment(pull.number, "grace", "@greenline explain");
-    eventually("why", async || ours().contains("What was decided here")).await;
+    eventually("why", async || ours().contains("Decisions and their reasons")).await;
     harness.repo.comment(pull.number, "grace", "@greenline help");
     eventually("help", async || ours().contains("`@greenline reject`")).await;
     harness.is_quiet().await;
@@ -253,7 +253,7 @@ async fn a_command_that_was_obeyed_is_not_obeyed_when_its_mention_comes_again() 
         at: None,
     });
     let mention = serde_json::to_string(&mention).unwrap();
-    let add = ["XADD", "agent:lead:events", "*", "sighting", &mention];
+    let add = ["XADD", "agent:lead:events", "*", "event", &mention];
     let _id: String = harness.bed.redis_words(&add).await;
     harness.is_quiet().await;
     let mut cancelled = 0;
