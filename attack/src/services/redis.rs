@@ -23,7 +23,7 @@ const COMMANDS: &[(&str, &str, &[&str])] = &[
     ("68", "changes the lead's epoch", &["INCR", "agent:lead:epoch"]),
     ("69", "writes an intent", &["HSET", "agent:lead:intent:x", "state", "open"]),
     ("69b", "opens an intent", &["ZADD", "agent:lead:intents", "1", "x"]),
-    ("70", "writes a sighting", &["XADD", "agent:lead:sightings", "*", "a", "b"]),
+    ("70", "writes an event", &["XADD", "agent:lead:events", "*", "a", "b"]),
     ("71", "writes a finding", &["SET", "agent:lead:finding:x", "y"]),
     ("72", "writes settings of a repository", &["SET", "agent:lead:settings:acme/app", "y"]),
     ("73", "writes what is known of a comment", &["HSET", "agent:lead:comment:acme/app#1", "id", "1"]),
