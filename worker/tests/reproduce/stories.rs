@@ -70,7 +70,9 @@ async fn what_a_fork_brings_is_not_even_fetched() {
     let forge = GitServer::public().await;
     let stage = Stage::new(safety(), &forge, None).await;
     let head = forge.commit(&[("test.sh", "exit 1\n")]);
-    for (fork, reason) in [(true.into(), "fork's"), (serde_json::Value::Null, "inputs.fork is missing")] {
+    for (fork, reason) in
+        [(true.into(), "fork's"), (serde_json::Value::Null, "inputs.fork is missing")]
+    {
         let result = stage.result(task(&forge, &head, |it| it["fork"] = fork)).await;
         assert_eq!(result.outcome, ReproductionOutcome::NotReproduced);
         assert!(result.reason.contains(reason), "{result:?}");

@@ -232,7 +232,7 @@ table! {
     SANDBOX_WALLS: Walls = Walls::parse, Setting::new("sandbox.walls", "GREENLINE_SANDBOX_WALLS",
         "The walls of the sandbox: `all` that this machine has, or `landlock` alone, as inside containers.").default("all");
     SANDBOX_USERS: UserRange = user_range, Setting::new("sandbox.users", "GREENLINE_SANDBOX_USERS",
-        "Where the worker is root: the user ids, first-last, reserved for tasks, one for each: at least as many as `worker.slots`.")
+        "The user ids, first-last, of tasks where the worker is root: at least as many as `worker.slots`.")
         .unset("2000000000-2099999999, or 50000-59999 in containers that lack these");
     SANDBOX_HOSTS: HostList = hosts, Setting::new("sandbox.hosts", "GREENLINE_SANDBOX_HOSTS",
         "Hosts that sandboxed `setup` commands may reach; `@registries` are the public registries.").list().default("@registries");
