@@ -454,10 +454,10 @@ fn workspace_of(task: &str, below: &Path) -> Option<PathBuf> {
         if is_it && path.join("work").exists() {
             return Some(path);
         }
-        if path.is_dir() {
-            if let Some(found) = workspace_of(task, &path) {
-                return Some(found);
-            }
+        if path.is_dir()
+            && let Some(found) = workspace_of(task, &path)
+        {
+            return Some(found);
         }
     }
     None

@@ -6,7 +6,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const GREETING: &[u8] = b"HELLO\n";
@@ -60,7 +60,7 @@ fn greet(mut peer: impl Read + Write) {
 }
 
 /// Leaves a file named by each datagram that comes.
-fn note(udp: &UdpSocket, received: &PathBuf) {
+fn note(udp: &UdpSocket, received: &Path) {
     let mut text = [0_u8; 64];
     while let Ok(length) = udp.recv(&mut text) {
         let name = String::from_utf8_lossy(&text[..length]).into_owned();

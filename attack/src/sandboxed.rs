@@ -180,15 +180,15 @@ fn control(deployment: &Deployment, attempt: &AttackAttempt) -> AttackEnd {
     let open = open.display();
     let _infallible =
         writeln!(text, "cd {open} && rm -rf -- * && mkdir work home tmp && cd work || exit 2",);
-    if attempt.control.is_none() {
-        if let Some(setup) = &attempt.setup {
-            let _infallible = writeln!(
-                text,
-                "(N='{0}' OUT={base}/outside/{0}; FILE=$OUT/file; export N OUT FILE\n{setup}\n)\n\
-                 cd {open}/work",
-                attempt.name,
-            );
-        }
+    if attempt.control.is_none()
+        && let Some(setup) = &attempt.setup
+    {
+        let _infallible = writeln!(
+            text,
+            "(N='{0}' OUT={base}/outside/{0}; FILE=$OUT/file; export N OUT FILE\n{setup}\n)\n\
+             cd {open}/work",
+            attempt.name,
+        );
     }
     let _infallible = writeln!(text, "attempt '{}' '{}'", attempt.name, quoted(line));
     let mut ended = match deployment.run_open(&text, is_root) {

@@ -82,7 +82,7 @@ impl ClaimLoop {
                     }
                 }
                 Err(error) => {
-                    self.back_off("claim tasks", &error, &mut backoff_delays, drain).await
+                    self.back_off("claim tasks", &error, &mut backoff_delays, drain).await;
                 }
             }
         }

@@ -63,7 +63,7 @@ fn announce_stop(out: Output, role: ProcessRole, step: ShutdownStep, grace: Dura
             "Stopping: running tasks have {grace} to finish. Ctrl-C again hands them back at once."
         )),
         (ShutdownStep::Drain, _) => {
-            tracing::info!("Stopping, running tasks have {grace} to finish")
+            tracing::info!("Stopping, running tasks have {grace} to finish");
         }
         (ShutdownStep::Interrupt, ProcessRole::Up) => out.note("Handing running tasks back."),
         (ShutdownStep::Interrupt, _) => tracing::info!("Stopping at once"),

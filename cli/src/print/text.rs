@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(for_terminal(text), shown);
         assert_eq!(
             for_terminal("\x1b[8mhidden\x1b[1;08m\x1b[2J"),
-            concat!("<U+001B>[8mhidden<U+001B>[1;08m<U+001B>[2J")
+            "<U+001B>[8mhidden<U+001B>[1;08m<U+001B>[2J"
         );
         assert_eq!(sanitize("a\u{200b}b\u{2067}c"), "a<U+200B>b<U+2067>c");
         assert_eq!(one_line("a\u{2029}b\u{feff}c"), "a b<U+FEFF>c");

@@ -113,7 +113,7 @@ impl Handlers {
         let subject = Subject::Pull(command.pull);
         let decisions = self.plan_store.decisions(&command.repo, &subject).await?;
         self.update_comment(command, |body| {
-            body.sections.push(comment_text::decision_history(&decisions))
+            body.sections.push(comment_text::decision_history(&decisions));
         })
         .await
     }

@@ -440,7 +440,7 @@ impl PublisherInner {
         metrics::action_ended(action.label(), outcome.label());
         match &outcome {
             ActionOutcome::Refused { why, .. } => {
-                info!(intent.action = id, "{id} is refused: {why}")
+                info!(intent.action = id, "{id} is refused: {why}");
             }
             other => debug!(intent.action = id, "{id} is {}", other.label()),
         }

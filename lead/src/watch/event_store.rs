@@ -299,7 +299,7 @@ fn add_row(call: &mut Cmd, update: &StoreUpdate) {
             );
         }
         StoreUpdate::OnDefaultBranch { repo, sha } => {
-            push_row(call, ["on_default_branch", &repo.folded(), sha.as_str(), "", "", ""])
+            push_row(call, ["on_default_branch", &repo.folded(), sha.as_str(), "", "", ""]);
         }
     }
 }

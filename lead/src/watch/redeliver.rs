@@ -42,7 +42,7 @@ fn log_result(whose: &str, done: Result<usize, ForgeError>) {
     match done {
         Ok(0) => {}
         Ok(count_request) => {
-            info!(count_request, "Asked for webhooks of {whose} again that had not arrived")
+            info!(count_request, "Asked for webhooks of {whose} again that had not arrived");
         }
         Err(error) => debug!(%error, "The deliveries of {whose} can't be looked at"),
     }

@@ -87,7 +87,7 @@ fn logs_of_tools_mutated() {
     let logs: Vec<_> = files(&fixtures(), "log").into_iter().filter(is_small).collect();
     let samples: Vec<_> = logs.iter().map(|path| std::fs::read(path).unwrap()).collect();
     mutate_and_read("logs", &samples, 4_000, |log| {
-        invariants::whatever_is_read(log, &[3, 90, 7, 200])
+        invariants::whatever_is_read(log, &[3, 90, 7, 200]);
     });
 }
 
@@ -129,6 +129,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
+#[expect(clippy::unwrap_used, reason = "the repository's own files can be read")]
 /// All files with this extension, in an order that is the same everywhere.
 fn files(below: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

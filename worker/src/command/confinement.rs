@@ -5,6 +5,7 @@ use crate::sandbox::{Outbound, Sandbox};
 
 /// The isolation of commands.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are a few in a process, and most are large")]
 pub enum Confinement {
     /// No isolation, as the worker's user: for the operator's own commands.
     Open,

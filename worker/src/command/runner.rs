@@ -215,6 +215,9 @@ struct CommandEnd {
     cause: Option<RunOutcome>,
 }
 
+/// A running command, its output, and the service of its network.
+type StartedCommand = (Box<dyn ChildWrapper>, Pump, Option<egress::Service>);
+
 impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
     async fn into_report(mut self) -> Result<CommandReport, RunError> {
         let outcome = self.run_all().await;
@@ -301,12 +304,7 @@ impl<E: Future<Output = RunOutcome>> RunningCommands<'_, '_, E> {
         })
     }
 
-    fn start(
-        &self,
-        which: usize,
-        phase: Phase,
-        command: &str,
-    ) -> Result<(Box<dyn ChildWrapper>, Pump, Option<egress::Service>), RunError> {
+    fn start(&self, which: usize, phase: Phase, command: &str) -> Result<StartedCommand, RunError> {
         let CommandJob { workspace, limits, output, .. } = self.job;
         let failed =
             |source| RunError::Start { directory: workspace.work().display().to_string(), source };

@@ -209,7 +209,7 @@ fn jobs_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<ArchivedJob> {
                 }
             }
             ArchiveEntry::Other { job } => {
-                other.push(ArchivedJob { name: job.to_owned(), entries: vec![at] })
+                other.push(ArchivedJob { name: job.to_owned(), entries: vec![at] });
             }
             ArchiveEntry::Nothing => {}
         }

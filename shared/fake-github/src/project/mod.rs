@@ -142,7 +142,7 @@ impl Story {
                 Self::Flaky => run_job(&git, &pull.sha, "test", JobLuck::Bad).await?,
                 _ => JobOutput { code: Some(1), lines: no_network() },
             };
-            let (_, good) = std::mem::replace(&mut jobs[0], ("test", unlucky.as_job_end(repo)));
+            let (_, good) = std::mem::replace(&mut jobs[0], ("test", unlucky.into_job_end(repo)));
             repo.next_attempt("test", good);
         }
         Ok(repo.finish_run(pull, &jobs))
@@ -195,7 +195,7 @@ async fn all_jobs(repo: &RepoHandle, sha: &str) -> Result<[(&'static str, JobEnd
     let [test, lint] = JOBS;
     let tested = run_job(&git, sha, test, JobLuck::Good).await?;
     let linted = run_job(&git, sha, lint, JobLuck::Good).await?;
-    Ok([(test, tested.as_job_end(repo)), (lint, linted.as_job_end(repo))])
+    Ok([(test, tested.into_job_end(repo)), (lint, linted.into_job_end(repo))])
 }
 
 /// The outcome of the flaky test.
@@ -214,7 +214,7 @@ struct JobOutput {
 
 impl JobOutput {
     /// Its end on the fake GitHub, with its log as GitHub writes it.
-    fn as_job_end(self, repo: &RepoHandle) -> JobEnd {
+    fn into_job_end(self, repo: &RepoHandle) -> JobEnd {
         let mut lines = self.lines;
         if let Some(code) = self.code {
             lines.push(format!("##[error]Process completed with exit code {code}."));

@@ -199,7 +199,7 @@ pub(crate) async fn a_paused_type_is_parked_in_order(bed: TestBed) {
     bed.queue.pause(&kind, "ada", "a look around").await.unwrap();
     let mut manual_worker = bed.manual_worker("w").await;
     let other = bed.manual_worker_with("w2", |profile| {
-        profile.types = ["deploy_step".parse().unwrap()].into()
+        profile.types = ["deploy_step".parse().unwrap()].into();
     });
     let mut other = other.await;
     let deploy = task_with("deploy", |spec| spec.kind = "deploy_step".parse().unwrap());

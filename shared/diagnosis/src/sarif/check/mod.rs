@@ -336,7 +336,7 @@ fn component(seen: &mut SarifChecker, it: (&JsonObject, &str)) -> usize {
         seen.known((rule, &at), properties::RULE);
         match seen.text((rule, &at), "id") {
             Some(id) if !ids.insert(id) => {
-                seen.see(SarifProblemKind::DuplicateRule, &at, format!("{id:?}"))
+                seen.see(SarifProblemKind::DuplicateRule, &at, format!("{id:?}"));
             }
             None if !rule.contains_key("id") => {
                 seen.see(SarifProblemKind::WrongType, &at, "a rule has no id");
