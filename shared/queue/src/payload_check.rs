@@ -1,10 +1,10 @@
-//! The last look before a task runs: whether what was claimed is what its
-//! producer signed and, where a yes is needed, what a person approved.
+//! The last check before a task runs: the payload is the one that its producer signed and, where an
+//! approval is needed, the one that a person approved.
 //!
-//! A worker's Redis user may rewrite the hash of a task and push any id into a
-//! list. It can neither sign nor write approvals. So this looks at the payload
-//! that the worker holds in memory and will run, and at nothing else of the
-//! hash; the look of `claim.lua` only spares what needs a yes the way here.
+//! A worker's Redis user may rewrite the hash of a task and push any id into a list. It can neither
+//! sign nor write approvals. This module therefore checks the payload that the worker holds in
+//! memory and will run, and nothing else of the hash. The check in `claim.lua` only keeps tasks
+//! without an approval from coming here.
 //!
 //! A signed or approved payload also binds where and when it runs: its labels, its type and its
 //! `not_before` are compared with this worker and Redis's clock. Of the tasks that it depends on,
@@ -164,7 +164,7 @@ impl Core {
     }
 }
 
-/// What is left to look at.
+/// The checks that are left for Redis to answer.
 #[derive(Default)]
 struct Look {
     /// The approval record of its id, if any.
@@ -179,7 +179,9 @@ fn fits(worker: &WorkerProfile, spec: &TaskSpec, now: i64) -> Result<(), String>
         return Err(format!("its type is {}, which this worker does not run", spec.kind));
     }
     if let Some(label) = spec.labels.difference(&worker.labels).next() {
-        return Err(format!("it is for workers with label {label}, and this one has it not"));
+        return Err(format!(
+            "it is for workers with label {label}, which this worker does not have"
+        ));
     }
     match spec.not_before {
         Some(time) if time.timestamp_millis() > now.saturating_add(MOST_EARLY) => {

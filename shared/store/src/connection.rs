@@ -227,8 +227,8 @@ impl BlockingConnection {
         command: &Cmd,
         wait: Duration,
     ) -> Result<T, StoreError> {
-        let backoff_delays = wait + self.store.state.config.call_timeout;
-        let answer = tokio::time::timeout(backoff_delays, send(&mut self.connection, command));
+        let limit = wait + self.store.state.config.call_timeout;
+        let answer = tokio::time::timeout(limit, send(&mut self.connection, command));
         match answer.await {
             Ok(Ok(value)) => self.store.read(value),
             Ok(Err(error)) => Err(self.store.error(error)),

@@ -213,8 +213,8 @@ impl PrivateServer {
 
     /// Waits for the reply to a PING; a large data set takes time to load.
     fn wait_until_ready(&mut self) -> Result<(), StoreError> {
-        let backoff_delays = Duration::from_secs(60);
-        let end = Instant::now() + backoff_delays;
+        let limit = Duration::from_secs(60);
+        let end = Instant::now() + limit;
         loop {
             if answers(&self.socket.path, self.config.login.as_ref()) {
                 return Ok(());

@@ -200,9 +200,9 @@ fn counts_oom_kill(events: &str) -> bool {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        let backoff_delays = Instant::now() + EMPTYING;
+        let deadline = Instant::now() + EMPTYING;
         while let Err(error) = fs::remove_dir(&self.path) {
-            if error.raw_os_error() != Some(nix::libc::EBUSY) || Instant::now() > backoff_delays {
+            if error.raw_os_error() != Some(nix::libc::EBUSY) || Instant::now() > deadline {
                 tracing::debug!(%error, "Left a run's group behind");
                 return;
             }

@@ -244,7 +244,7 @@ async fn a_signed_task_runs_where_and_when_its_payload_says() {
         .unwrap();
     lead.enqueue(task_with("late", |spec| spec.not_before = Some(later))).await.unwrap();
     for (text, why) in [
-        ("gpu", "it is for workers with label gpu, and this one has it not"),
+        ("gpu", "it is for workers with label gpu, which this worker does not have"),
         ("late", "it must not run before"),
     ] {
         push(&bed, text).await;
